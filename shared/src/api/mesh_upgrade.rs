@@ -1,0 +1,262 @@
+//! MeshUpgrade: the journal of one upgrade. What resuming needs stands here, written before each effect.
+
+use super::{FreezeScope, WorkloadName};
+use crate::phase::Phase;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Version of the journal's meaning; a plugin refuses a journal newer than its own.
+pub const JOURNAL_VERSION: i32 = 1;
+
+/// Condition on a phase: the upgrade cannot go on by itself.
+pub const CONDITION_STALLED: &str = "Stalled";
+
+/// What the API server answers to a phase that may not follow the last one; CEL.
+const ILLEGAL_PHASE_CHANGE: &str = "'illegal phase change from ' + oldSelf.status.phase + \
+     (has(self.status) && has(self.status.phase) ? ' to ' + self.status.phase : ' to none')";
+
+/// Part of a mesh that is upgraded in one piece, in the order of DESIGN: CRDs first, gateways last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Component {
+    /// Custom resource definitions and the default validator (chart `base`).
+    Base,
+    /// The control plane (chart `istiod`).
+    Istiod,
+    /// The node agent that sets up redirection (chart `cni`).
+    Cni,
+    /// The ambient node proxy (chart `ztunnel`).
+    Ztunnel,
+    /// An ingress, egress or east-west gateway (chart `gateway`).
+    Gateway,
+}
+
+impl Component {
+    /// The name as people and Istio's charts write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Istiod => "istiod",
+            Self::Cni => "cni",
+            Self::Ztunnel => "ztunnel",
+            Self::Gateway => "gateway",
+        }
+    }
+
+    /// The component that an Istio chart installs; `None` for charts that are not Istio's.
+    #[must_use]
+    pub fn from_chart(chart: &str) -> Option<Self> {
+        match chart {
+            "base" => Some(Self::Base),
+            "istiod" => Some(Self::Istiod),
+            "cni" => Some(Self::Cni),
+            "ztunnel" => Some(Self::Ztunnel),
+            "gateway" => Some(Self::Gateway),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The tool that installed a component and that upgrades it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum InstallerKind {
+    /// Helm 3 or 4.
+    #[default]
+    Helm,
+}
+
+/// One step of a plan: one component in one cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanStep {
+    /// Unique within the plan, as `east/istiod/istio-system/istiod`.
+    pub id: String,
+    /// Cluster that is changed.
+    pub cluster: String,
+    /// Component that is changed.
+    pub component: Component,
+    /// Tool that makes the change.
+    pub installer: InstallerKind,
+    /// Namespace of the helm release.
+    pub namespace: String,
+    /// Name of the helm release.
+    pub release: String,
+    /// Version before.
+    pub from: String,
+    /// Version after.
+    pub to: String,
+    /// Revision of the helm release when the plan was made.
+    pub release_revision: i64,
+    /// Workloads that the step rolls out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workloads: Vec<WorkloadName>,
+}
+
+/// Where charts come from: a directory, `oci://…` or `https://…`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChartSource {
+    /// The operator's `--charts`, or the catalog's source.
+    pub location: String,
+}
+
+/// A cluster as the plan was bound to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanCluster {
+    /// Name of the cluster.
+    pub name: String,
+    /// UID of its `kube-system` namespace: the nearest thing to a cluster's identity.
+    pub uid: String,
+    /// What is frozen there.
+    pub scope: FreezeScope,
+}
+
+/// Ordered steps of one hop.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Clusters that are written to.
+    pub clusters: Vec<PlanCluster>,
+    /// Steps in the order in which they are performed.
+    pub steps: Vec<PlanStep>,
+    /// Images of the target, pulled before the freeze.
+    #[serde(default)]
+    pub images: Vec<String>,
+    /// Where the charts come from.
+    pub charts: ChartSource,
+}
+
+/// An upgrade that was started without the guard, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unguarded {
+    /// The operator's reason.
+    pub reason: String,
+}
+
+/// Journal of one upgrade of one mesh by one minor (or within it).
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "meshupgrade.io",
+    version = "v1alpha1",
+    kind = "MeshUpgrade",
+    plural = "meshupgrades",
+    status = "MeshUpgradeStatus",
+    category = "istio-upgrade",
+    derive = "PartialEq",
+    validation = Rule::new(Phase::transition_rule())
+        .message(Message::Expression(ILLEGAL_PHASE_CHANGE.to_owned())),
+    printcolumn(json_path = ".spec.mesh", name = "Mesh", type_ = "string"),
+    printcolumn(json_path = ".spec.from", name = "From", type_ = "string"),
+    printcolumn(json_path = ".spec.to", name = "To", type_ = "string"),
+    printcolumn(json_path = ".status.phase", name = "Phase", type_ = "string"),
+    printcolumn(json_path = ".status.conditions[?(@.type==\"Stalled\")].status", name = "Stalled", type_ = "string"),
+    printcolumn(json_path = ".status.holder", name = "Holder", type_ = "string"),
+    printcolumn(json_path = ".metadata.creationTimestamp", name = "Age", type_ = "date")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self == oldSelf").message("an upgrade keeps its target and plan: there is no new target once it has begun"))]
+pub struct MeshUpgradeSpec {
+    /// Version of the journal's meaning; see [`JOURNAL_VERSION`].
+    pub journal_version: i32,
+    /// Name of the mesh.
+    pub mesh: String,
+    /// Version before the upgrade.
+    pub from: String,
+    /// Version that the upgrade goes to.
+    pub to: String,
+    /// The plan that was confirmed.
+    pub plan: Plan,
+    /// SHA-256 of the plan's JSON, in hexadecimal.
+    pub plan_hash: String,
+    /// Person who confirmed the plan.
+    pub requested_by: String,
+    /// Set when the upgrade runs without the guard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unguarded: Option<Unguarded>,
+    /// Set when the operator chose not to pull the images first.
+    #[serde(default)]
+    pub skip_image_pull: bool,
+}
+
+/// State of a step in the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum StepState {
+    /// Not begun.
+    #[default]
+    Pending,
+    /// Begun: its effect may have happened, wholly or in part.
+    Running,
+    /// Seen at the target and healthy.
+    Done,
+}
+
+/// What the journal knows of one step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StepStatus {
+    /// Id of the plan's step.
+    pub id: String,
+    /// How far it is.
+    pub state: StepState,
+    /// How often its effect was begun.
+    #[serde(default)]
+    pub attempts: i32,
+    /// When it was first begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When it was seen done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+    /// What was observed, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+}
+
+/// Something that happened, for people who read the journal later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JournalEvent {
+    /// When.
+    pub at: Time,
+    /// What, in a sentence.
+    pub what: String,
+    /// Epoch of the driver that wrote it.
+    pub epoch: i64,
+}
+
+/// State of an upgrade.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MeshUpgradeStatus {
+    /// Phase of the upgrade.
+    #[serde(default)]
+    pub phase: Phase,
+    /// Person who drives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// Epoch of the driver.
+    #[serde(default)]
+    pub epoch: i64,
+    /// When the mesh was frozen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen_since: Option<Time>,
+    /// State of each step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepStatus>,
+    /// The last things that happened, oldest first, at most [`HISTORY_LIMIT`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<JournalEvent>,
+    /// Conditions, as [`CONDITION_STALLED`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+}
+
+/// How many entries [`MeshUpgradeStatus::history`] keeps.
+pub const HISTORY_LIMIT: usize = 100;

@@ -1,0 +1,231 @@
+//! Inventory: a plain picture of what runs in the clusters of a mesh, made by observing, read by the checks.
+
+use crate::{
+    api::{Component, Management, WorkloadName},
+    version::{IstioVersion, KubernetesVersion},
+};
+
+/// What was observed in all clusters that were asked.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// One entry for each cluster, reachable or not.
+    pub clusters: Vec<ClusterInventory>,
+}
+
+/// What was observed in one cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterInventory {
+    /// Name of the cluster: the kubeconfig's context, or its name in the Mesh object.
+    pub name: String,
+    /// What was seen, or why nothing could be.
+    pub state: ClusterState,
+}
+
+/// Whether a cluster could be observed. A cluster that could not is never fine.
+#[derive(Clone, Debug)]
+pub enum ClusterState {
+    /// It answered.
+    Observed(Box<Observed>),
+    /// It could not be read; the reason, without secrets.
+    Unknown {
+        /// Why, in a sentence.
+        reason: String,
+    },
+}
+
+/// Contents of a cluster that answered.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// UID of the `kube-system` namespace: the nearest thing to a cluster's identity.
+    pub uid: String,
+    /// Version of the API server.
+    pub kubernetes: KubernetesVersion,
+    /// Control planes, one for each revision and namespace.
+    pub control_planes: Vec<ControlPlane>,
+    /// CNI node agents and ztunnels.
+    pub node_components: Vec<NodeComponent>,
+    /// Gateways installed as Deployments or DaemonSets of their own (not those that istiod manages).
+    pub gateways: Vec<Gateway>,
+    /// Helm releases of Istio's charts, newest revision of each.
+    pub helm_releases: Vec<HelmRelease>,
+    /// Mesh objects in this cluster.
+    pub meshes: Vec<MeshRecord>,
+    /// The guard, as far as it is installed.
+    pub guard: GuardPresence,
+    /// What the caller may do of the things that `apply` needs; empty when not asked.
+    pub permissions: Vec<Permission>,
+}
+
+/// How a version was learnt, most trusted first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum VersionSource {
+    /// The running process said so at `:15014/version`.
+    Running,
+    /// The tag of the container's image.
+    ImageTag,
+    /// The label `app.kubernetes.io/version`.
+    Label,
+}
+
+/// A version as far as it could be learnt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObservedVersion {
+    /// The most trusted reading; `None` when it could not be read (digest only, unknown tag).
+    pub version: Option<IstioVersion>,
+    /// Where it comes from.
+    pub source: Option<VersionSource>,
+    /// What was read, for the message when it is no version.
+    pub raw: String,
+}
+
+/// Numbers of a rollout, and whether it is complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rollout {
+    /// Pods wanted.
+    pub desired: i32,
+    /// Pods of the newest template.
+    pub updated: i32,
+    /// Pods that are ready.
+    pub ready: i32,
+    /// Whether the controller has seen the newest specification.
+    pub observed: bool,
+}
+
+impl Rollout {
+    /// Whether every pod wanted is new and ready.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.observed && self.updated >= self.desired && self.ready >= self.desired
+    }
+}
+
+/// An istiod of one revision.
+#[derive(Clone, Debug)]
+pub struct ControlPlane {
+    /// Its Deployment.
+    pub workload: WorkloadName,
+    /// Its revision; `default` when it has no name.
+    pub revision: String,
+    /// Its version.
+    pub version: ObservedVersion,
+    /// Version that each ready pod reports itself; empty when not asked or not answered.
+    pub running: Vec<String>,
+    /// Image of the `discovery` container.
+    pub image: String,
+    /// Its rollout.
+    pub rollout: Rollout,
+    /// Its service account's user name.
+    pub user: String,
+    /// ConfigMaps that configure it and exist, by name.
+    pub config_maps: Vec<String>,
+    /// `meshID` from the mesh configuration, if any.
+    pub mesh_id: Option<String>,
+    /// Helm release that owns it, as namespace and name.
+    pub helm_release: Option<(String, String)>,
+}
+
+/// A CNI node agent or a ztunnel.
+#[derive(Clone, Debug)]
+pub struct NodeComponent {
+    /// `Cni` or `Ztunnel`.
+    pub component: Component,
+    /// Its DaemonSet.
+    pub workload: WorkloadName,
+    /// Its version.
+    pub version: ObservedVersion,
+    /// Its image.
+    pub image: String,
+    /// Its rollout.
+    pub rollout: Rollout,
+    /// Helm release that owns it, as namespace and name.
+    pub helm_release: Option<(String, String)>,
+}
+
+/// A gateway of its own.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    /// Its workload.
+    pub workload: WorkloadName,
+    /// Image as it stands in the pod template; `auto` when it is injected.
+    pub image: String,
+    /// Its rollout.
+    pub rollout: Rollout,
+    /// Helm release that owns it, as namespace and name.
+    pub helm_release: Option<(String, String)>,
+}
+
+/// The newest revision of a helm release of one of Istio's charts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HelmRelease {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Helm's count.
+    pub revision: i64,
+    /// Helm's word, as `deployed` or `pending-upgrade`.
+    pub status: String,
+    /// Name of the chart.
+    pub chart: String,
+    /// Version of the chart.
+    pub chart_version: String,
+    /// What the chart installs.
+    pub component: Component,
+}
+
+/// A Mesh object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeshRecord {
+    /// Its name.
+    pub name: String,
+    /// Who operates it.
+    pub management: Management,
+    /// Namespace of its control plane.
+    pub istio_namespace: String,
+    /// Its flavor's suffix, if any.
+    pub flavor: Option<String>,
+    /// Version that was last recorded.
+    pub recorded_version: Option<String>,
+}
+
+/// The guard as far as it is installed in a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GuardPresence {
+    /// Our CRDs are there.
+    pub crds: bool,
+    /// The static policy for our own objects is there.
+    pub policies: bool,
+    /// The driver's ServiceAccount is there.
+    pub driver: bool,
+    /// The webhook's configuration is there.
+    pub webhook: bool,
+    /// The API server serves ValidatingAdmissionPolicy (Kubernetes 1.30).
+    pub policy_api: bool,
+}
+
+impl GuardPresence {
+    /// Whether an upgrade can be frozen here by at least the policy.
+    #[must_use]
+    pub fn can_freeze(self) -> bool {
+        self.crds && self.policies && self.driver && self.policy_api
+    }
+}
+
+/// One thing that `apply` needs and whether the caller may do it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    /// API group; empty for the core group.
+    pub group: String,
+    /// Resource, with its subresource after a slash.
+    pub resource: String,
+    /// Verb.
+    pub verb: String,
+    /// Namespace; `None` for the whole cluster.
+    pub namespace: Option<String>,
+    /// Name that it is restricted to.
+    pub name: Option<String>,
+    /// The API server's answer.
+    pub allowed: bool,
+    /// Whether the caller or the driver's ServiceAccount needs it.
+    pub needed_by_driver: bool,
+}

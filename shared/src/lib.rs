@@ -1,0 +1,10 @@
+//! Pure core of `kubectl mesh-upgrade`: every decision, as functions of plain values, with time as a parameter.
+//!
+//! Nothing here reads a clock, a file, the environment or a network; the plugin and the webhook are the shells that
+//! observe, call these functions, persist and act.
+
+pub mod api;
+pub mod inventory;
+pub mod names;
+pub mod phase;
+pub mod version;

@@ -1,0 +1,56 @@
+//! Names that the plugin, the guard and the manifests must agree on.
+
+/// API group of our own custom resources.
+pub const GROUP: &str = "meshupgrade.io";
+/// Version of our own custom resources.
+pub const API_VERSION: &str = "v1alpha1";
+
+/// Namespace of the guard, the driver's ServiceAccount and the driver's Leases.
+pub const NAMESPACE: &str = "mesh-upgrade-system";
+/// ServiceAccount that an upgrade writes as, by impersonation.
+pub const DRIVER_SERVICE_ACCOUNT: &str = "mesh-upgrade-driver";
+/// ServiceAccount of the webhook's pods.
+pub const WEBHOOK_SERVICE_ACCOUNT: &str = "mesh-upgrade-webhook";
+
+/// Extra of the impersonated user that carries the driver's epoch; the API server checks it on every write.
+pub const EXTRA_EPOCH: &str = "meshupgrade.io/epoch";
+/// Extra that marks a dry-run canary; see [`PROBE_WEBHOOK`].
+pub const EXTRA_PROBE: &str = "meshupgrade.io/probe";
+/// Value of [`EXTRA_PROBE`] that the freeze policy lets pass in a dry run, so that the webhook is proved alone.
+pub const PROBE_WEBHOOK: &str = "webhook";
+
+/// Name of the object that canaries try to create in a dry run; guarded in every frozen namespace.
+pub const CANARY: &str = "mesh-upgrade-canary";
+
+/// Field manager of everything that the plugin writes itself.
+pub const FIELD_MANAGER: &str = "kubectl-mesh-upgrade";
+
+/// Label on everything that belongs to the guard.
+pub const LABEL_PART_OF: &str = "app.kubernetes.io/part-of";
+/// Value of [`LABEL_PART_OF`].
+pub const PART_OF: &str = "mesh-upgrade";
+/// Label that names the mesh an object was made for.
+pub const LABEL_MESH: &str = "meshupgrade.io/mesh";
+
+/// Name of the static policy that guards our own objects.
+pub const OWN_OBJECTS_POLICY: &str = "mesh-upgrade-own-objects";
+/// Name of the guard's ValidatingWebhookConfiguration, of its Deployment, its Service and its certificate Secret.
+pub const WEBHOOK: &str = "mesh-upgrade-webhook";
+
+/// User name of the driver as the API server sees it.
+#[must_use]
+pub fn driver_user() -> String {
+    format!("system:serviceaccount:{NAMESPACE}:{DRIVER_SERVICE_ACCOUNT}")
+}
+
+/// Name of the freeze policy, and of its binding, for a mesh and an epoch.
+#[must_use]
+pub fn freeze_policy(mesh: &str, epoch: u64) -> String {
+    format!("mesh-freeze-{mesh}-{epoch}")
+}
+
+/// Name of the driver's Lease for a mesh.
+#[must_use]
+pub fn lease(mesh: &str) -> String {
+    format!("mesh-upgrade-{mesh}")
+}
