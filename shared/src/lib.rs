@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod inventory;
+pub mod machine;
 pub mod names;
 pub mod phase;
 pub mod version;

@@ -1,0 +1,275 @@
+//! The upgrade machine: from the journal and what was observed to the next status and the next effect.
+//!
+//! `step` decides everything; the executor persists the status it returns, and only then performs the effect. Each
+//! effect may run twice: a killed driver's successor starts from the journal and from fresh observations.
+
+mod journal;
+
+use crate::{
+    api::{MeshUpgradeSpec, MeshUpgradeStatus, StepState},
+    phase::Phase,
+};
+use k8s_openapi::jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// Who drives the upgrade now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Driver {
+    /// The person, as the API server knows them.
+    pub name: String,
+    /// Grows with each driver; carried by every write.
+    pub epoch: i64,
+}
+
+/// Result of a check of the mesh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckResult {
+    /// No blocker.
+    Free,
+    /// Blockers, one line each.
+    Blocked(Vec<String>),
+}
+
+/// Whether the freeze holds for this driver, in every cluster that the upgrade writes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum FreezeState {
+    /// Not proved by this driver.
+    #[default]
+    Unproved,
+    /// Canaries were refused by each barrier on its own, and the holder is let through.
+    Closed,
+    /// It could not be closed; why.
+    Failed(String),
+}
+
+/// What was seen of a step's component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepObservation {
+    /// At the target and healthy; the evidence in a sentence.
+    AtTarget(String),
+    /// Not there yet; its effect may be performed.
+    Due,
+    /// Its effect was performed and failed, or its deadline passed; why.
+    Failed(String),
+}
+
+/// Result of an effect that is done or not.
+pub type Outcome = Result<String, String>;
+
+/// What this driver has observed since it began.
+#[derive(Clone, Debug, Default)]
+pub struct Observation {
+    /// The check before anything is changed.
+    pub check: Option<CheckResult>,
+    /// Whether all images could be pulled.
+    pub images: Option<Outcome>,
+    /// The freeze.
+    pub freeze: FreezeState,
+    /// The check after the freeze.
+    pub recheck: Option<CheckResult>,
+    /// Steps by id.
+    pub steps: BTreeMap<String, StepObservation>,
+    /// The mesh's health after the last step.
+    pub health: Option<Outcome>,
+    /// Whether the freeze was taken down.
+    pub thaw: Option<Outcome>,
+}
+
+/// Something for the executor to do, after the status was persisted. Every one may be done twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Observe and check the mesh, into [`Observation::check`].
+    Check,
+    /// Pull the target's images, into [`Observation::images`].
+    PullImages,
+    /// Put up the freeze with this driver's epoch and prove it, into [`Observation::freeze`].
+    Freeze,
+    /// Observe and check once more, frozen, into [`Observation::recheck`].
+    Recheck,
+    /// Look at a step's component, into [`Observation::steps`].
+    Observe {
+        /// Id of the step.
+        step: String,
+    },
+    /// Change a step's component and wait for it, into [`Observation::steps`].
+    Apply {
+        /// Id of the step.
+        step: String,
+    },
+    /// Prove the mesh's health, into [`Observation::health`].
+    Verify,
+    /// Take the freeze down, into [`Observation::thaw`].
+    Thaw,
+}
+
+/// Why the machine stops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The mesh runs the target and is open.
+    Succeeded,
+    /// Given up before anything was changed; why, one line each.
+    Withdrawn(Vec<String>),
+    /// It cannot go on by itself; the mesh stays as it is, frozen, and the upgrade can be resumed.
+    Stalled {
+        /// Machine-readable reason, as `StepFailed`.
+        reason: &'static str,
+        /// What was tried and what happened.
+        message: String,
+    },
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq)]
+#[must_use = "a transition must be persisted, and its effect performed"]
+pub struct Transition {
+    /// Status to persist before the effect is performed.
+    pub status: MeshUpgradeStatus,
+    /// The effect to perform, at most one.
+    pub effect: Option<Effect>,
+    /// Set when there is nothing more to do for this driver.
+    pub stop: Option<Stop>,
+}
+
+/// Decides the next status and effect.
+pub fn step(
+    spec: &MeshUpgradeSpec,
+    status: &MeshUpgradeStatus,
+    observation: &Observation,
+    driver: &Driver,
+    now: Timestamp,
+) -> Transition {
+    let mut next = Next {
+        spec,
+        status: status.clone(),
+        driver,
+        now,
+    };
+    next.take_over();
+    next.add_missing_steps();
+    let (effect, stop) = next.decide(observation);
+    Transition {
+        status: next.status,
+        effect,
+        stop,
+    }
+}
+
+type Decision = (Option<Effect>, Option<Stop>);
+
+/// The status under construction.
+struct Next<'a> {
+    spec: &'a MeshUpgradeSpec,
+    status: MeshUpgradeStatus,
+    driver: &'a Driver,
+    now: Timestamp,
+}
+
+impl Next<'_> {
+    fn decide(&mut self, seen: &Observation) -> Decision {
+        match self.status.phase {
+            Phase::Pending => self.enter(Phase::Checking, "checking the mesh against the target"),
+            Phase::Checking => match &seen.check {
+                None => act(Effect::Check),
+                Some(CheckResult::Blocked(blockers)) => self.withdraw(blockers.clone()),
+                Some(CheckResult::Free) => self.enter(Phase::Pulling, "free to go: no blocker"),
+            },
+            Phase::Pulling if self.spec.skip_image_pull => {
+                self.enter(Phase::Freezing, "images not pulled first, as the operator asked")
+            }
+            Phase::Pulling => match &seen.images {
+                None => act(Effect::PullImages),
+                Some(Ok(evidence)) => self.enter(Phase::Freezing, evidence),
+                Some(Err(why)) => self.withdraw(vec![why.clone()]),
+            },
+            Phase::Freezing => self.freezing(seen),
+            Phase::Upgrading => self.upgrading(seen),
+            Phase::Verifying => match (self.closed(seen), &seen.health) {
+                (Err(decision), _) => decision,
+                (Ok(()), None) => act(Effect::Verify),
+                (Ok(()), Some(Ok(evidence))) => self.enter(Phase::Thawing, evidence),
+                (Ok(()), Some(Err(why))) => self.stall("Unhealthy", why),
+            },
+            Phase::Thawing => match &seen.thaw {
+                None => act(Effect::Thaw),
+                Some(Ok(evidence)) => {
+                    self.enter(Phase::Succeeded, evidence);
+                    (None, Some(Stop::Succeeded))
+                }
+                Some(Err(why)) => self.stall("ThawFailed", why),
+            },
+            Phase::Succeeded => (None, Some(Stop::Succeeded)),
+            Phase::Withdrawn => (None, Some(Stop::Withdrawn(self.withdrawal_reasons()))),
+        }
+    }
+
+    /// Until a component is changed there is a way back: whatever fails here takes the freeze down and withdraws.
+    fn freezing(&mut self, seen: &Observation) -> Decision {
+        let failure = match (&seen.freeze, &seen.recheck) {
+            (FreezeState::Failed(why), _) => vec![why.clone()],
+            (FreezeState::Closed, Some(CheckResult::Blocked(blockers))) => blockers.clone(),
+            (FreezeState::Closed, Some(CheckResult::Free)) => {
+                return self.enter(Phase::Upgrading, "frozen and checked once more: no way back from here");
+            }
+            (FreezeState::Closed, None) => {
+                if self.status.frozen_since.is_none() && self.spec.unguarded.is_none() {
+                    self.status.frozen_since = Some(self.time());
+                    self.note("the freeze is closed: canaries refused by each barrier on its own");
+                }
+                return act(Effect::Recheck);
+            }
+            (FreezeState::Unproved, _) => return act(Effect::Freeze),
+        };
+        match &seen.thaw {
+            None => act(Effect::Thaw),
+            Some(Ok(_)) => self.withdraw(failure),
+            Some(Err(why)) => self.stall("ThawFailed", why),
+        }
+    }
+
+    fn upgrading(&mut self, seen: &Observation) -> Decision {
+        if let Err(decision) = self.closed(seen) {
+            return decision;
+        }
+        let (time, epoch) = (self.time(), self.driver.epoch);
+        let Some(current) = self.status.steps.iter_mut().find(|step| step.state != StepState::Done) else {
+            return self.enter(Phase::Verifying, "every component is at the target");
+        };
+        let id = current.id.clone();
+        match seen.steps.get(&id) {
+            None => act(Effect::Observe { step: id }),
+            Some(StepObservation::AtTarget(evidence)) => {
+                current.state = StepState::Done;
+                current.finished_at = Some(time);
+                current.evidence = Some(evidence.clone());
+                self.note(&format!("{id}: {evidence}"));
+                // Persisted on its own, so that a kill between two components finds the first one done.
+                (None, None)
+            }
+            Some(StepObservation::Due) => {
+                current.state = StepState::Running;
+                current.attempts = current.attempts.saturating_add(1);
+                current.started_at.get_or_insert(time);
+                let attempt = current.attempts;
+                self.note(&format!("{id}: attempt {attempt} begins (epoch {epoch})"));
+                act(Effect::Apply { step: id })
+            }
+            Some(StepObservation::Failed(why)) => self.stall("StepFailed", &format!("{id}: {why}")),
+        }
+    }
+
+    /// Nothing is changed unless this driver has proved the freeze closed.
+    fn closed(&mut self, seen: &Observation) -> Result<(), Decision> {
+        match &seen.freeze {
+            FreezeState::Closed => Ok(()),
+            FreezeState::Unproved => Err(act(Effect::Freeze)),
+            FreezeState::Failed(why) => Err(self.stall("FreezeNotClosed", why)),
+        }
+    }
+}
+
+fn act(effect: Effect) -> Decision {
+    (Some(effect), None)
+}
+
+#[cfg(test)]
+mod tests;

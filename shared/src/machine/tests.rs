@@ -1,0 +1,308 @@
+//! The machine, walked through whole upgrades by a small world that can be killed at every persisted step.
+
+use super::*;
+use crate::api::{Component, InstallerKind, Plan, PlanStep, Unguarded};
+
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+fn plan_step(id: &str) -> PlanStep {
+    PlanStep {
+        id: id.to_owned(),
+        cluster: "east".to_owned(),
+        component: Component::Istiod,
+        installer: InstallerKind::Helm,
+        namespace: "istio-system".to_owned(),
+        release: id.to_owned(),
+        from: "1.30.3".to_owned(),
+        to: "1.31.0".to_owned(),
+        release_revision: 1,
+        workloads: Vec::new(),
+    }
+}
+
+fn spec() -> MeshUpgradeSpec {
+    MeshUpgradeSpec {
+        journal_version: crate::api::JOURNAL_VERSION,
+        mesh: "default".to_owned(),
+        from: "1.30.3".to_owned(),
+        to: "1.31.0".to_owned(),
+        plan: Plan {
+            steps: vec![plan_step("base"), plan_step("istiod")],
+            ..Plan::default()
+        },
+        plan_hash: String::new(),
+        requested_by: "alice".to_owned(),
+        unguarded: None,
+        skip_image_pull: false,
+    }
+}
+
+fn driver(epoch: i64) -> Driver {
+    Driver {
+        name: "alice".to_owned(),
+        epoch,
+    }
+}
+
+/// What really is, apart from what the journal says; effects change it as often as they are performed.
+#[derive(Default)]
+struct World {
+    frozen: bool,
+    at_target: Vec<String>,
+    blocked: bool,
+    blocked_after_freeze: bool,
+    images_missing: bool,
+    failing_step: Option<String>,
+    unhealthy: bool,
+    changed_while_open: bool,
+}
+
+impl World {
+    fn perform(&mut self, effect: &Effect, seen: &mut Observation) {
+        let check = |blocked: bool| {
+            if blocked {
+                CheckResult::Blocked(vec!["MU101".to_owned()])
+            } else {
+                CheckResult::Free
+            }
+        };
+        match effect {
+            Effect::Check => seen.check = Some(check(self.blocked)),
+            Effect::Recheck => seen.recheck = Some(check(self.blocked_after_freeze)),
+            Effect::PullImages if self.images_missing => seen.images = Some(Err("ErrImagePull".to_owned())),
+            Effect::PullImages => seen.images = Some(Ok("pulled".to_owned())),
+            Effect::Freeze => {
+                self.frozen = true;
+                seen.freeze = FreezeState::Closed;
+            }
+            Effect::Observe { step } => {
+                let there = self.at_target.contains(step);
+                let what = if there {
+                    StepObservation::AtTarget("there".to_owned())
+                } else {
+                    StepObservation::Due
+                };
+                seen.steps.insert(step.clone(), what);
+            }
+            Effect::Apply { step } => {
+                self.changed_while_open |= !self.frozen;
+                let outcome = if self.failing_step.as_ref() == Some(step) {
+                    StepObservation::Failed("helm failed".to_owned())
+                } else {
+                    self.at_target.push(step.clone());
+                    StepObservation::AtTarget("upgraded".to_owned())
+                };
+                seen.steps.insert(step.clone(), outcome);
+            }
+            Effect::Verify if self.unhealthy => seen.health = Some(Err("istiod reports 1.30.3".to_owned())),
+            Effect::Verify => seen.health = Some(Ok("healthy".to_owned())),
+            Effect::Thaw => {
+                self.frozen = false;
+                seen.thaw = Some(Ok("thawed".to_owned()));
+            }
+        }
+    }
+
+    /// Drives until the machine stops, or until the journal was written `writes` times (the kill).
+    fn drive(
+        &mut self,
+        spec: &MeshUpgradeSpec,
+        status: &mut MeshUpgradeStatus,
+        epoch: i64,
+        mut writes: usize,
+    ) -> Option<Stop> {
+        let mut seen = Observation::default();
+        for _ in 0..100 {
+            let transition = step(spec, status, &seen, &driver(epoch), NOW);
+            if transition.status != *status {
+                if writes == 0 {
+                    return None;
+                }
+                writes -= 1;
+                assert!(status.phase.may_become(transition.status.phase), "illegal phase change");
+                *status = transition.status;
+            }
+            if let Some(stop) = transition.stop {
+                return Some(stop);
+            }
+            if let Some(effect) = transition.effect {
+                self.perform(&effect, &mut seen);
+            }
+        }
+        panic!("the machine does not come to an end in {:?}", status.phase);
+    }
+}
+
+#[test]
+fn goes_through_all_phases() {
+    let (mut world, mut status) = (World::default(), MeshUpgradeStatus::default());
+    assert_eq!(world.drive(&spec(), &mut status, 1, usize::MAX), Some(Stop::Succeeded));
+    assert_eq!(world.at_target, ["base", "istiod"]);
+    assert!(!world.frozen && !world.changed_while_open);
+    assert!(
+        status
+            .steps
+            .iter()
+            .all(|step| step.state == StepState::Done && step.attempts == 1)
+    );
+}
+
+#[test]
+fn killed_after_every_journal_write_it_reaches_the_same_end() {
+    for kill in 0.. {
+        let (mut world, mut status) = (World::default(), MeshUpgradeStatus::default());
+        let stop = world.drive(&spec(), &mut status, 1, kill);
+        if status.phase.is_past_return() && status.phase != Phase::Thawing {
+            assert!(world.frozen, "open after kill {kill}");
+        }
+        if stop.is_some() {
+            assert!(kill > 8, "only {kill} writes");
+            return;
+        }
+        assert_eq!(
+            world.drive(&spec(), &mut status, 2, usize::MAX),
+            Some(Stop::Succeeded),
+            "kill {kill}"
+        );
+        assert_eq!(
+            world.at_target,
+            ["base", "istiod"],
+            "kill {kill}: a component was changed twice"
+        );
+        assert!(!world.frozen && !world.changed_while_open, "kill {kill}");
+    }
+}
+
+#[test]
+fn blockers_withdraw_before_anything_is_changed() {
+    for world in [
+        World {
+            blocked: true,
+            ..World::default()
+        },
+        World {
+            images_missing: true,
+            ..World::default()
+        },
+        World {
+            blocked_after_freeze: true,
+            ..World::default()
+        },
+    ] {
+        let (mut world, mut status) = (world, MeshUpgradeStatus::default());
+        let stop = world.drive(&spec(), &mut status, 1, usize::MAX);
+        assert!(matches!(stop, Some(Stop::Withdrawn(_))), "{stop:?}");
+        assert_eq!(status.phase, Phase::Withdrawn);
+        assert!(world.at_target.is_empty() && !world.frozen);
+    }
+}
+
+#[test]
+fn a_failing_step_stalls_frozen_and_resumes() {
+    let mut world = World {
+        failing_step: Some("istiod".to_owned()),
+        ..World::default()
+    };
+    let mut status = MeshUpgradeStatus::default();
+    let stop = world.drive(&spec(), &mut status, 1, usize::MAX);
+    assert!(
+        matches!(
+            stop,
+            Some(Stop::Stalled {
+                reason: "StepFailed",
+                ..
+            })
+        ),
+        "{stop:?}"
+    );
+    assert!(world.frozen);
+    assert_eq!(status.phase, Phase::Upgrading);
+    let stalled = |status: &MeshUpgradeStatus| {
+        status
+            .conditions
+            .iter()
+            .any(|condition| condition.type_ == "Stalled" && condition.status == "True")
+    };
+    assert!(stalled(&status));
+
+    world.failing_step = None;
+    assert_eq!(world.drive(&spec(), &mut status, 2, usize::MAX), Some(Stop::Succeeded));
+    assert!(!stalled(&status));
+    assert_eq!(
+        status.steps.iter().map(|step| step.attempts).collect::<Vec<_>>(),
+        [1, 2]
+    );
+}
+
+#[test]
+fn an_unhealthy_mesh_is_not_thawed() {
+    let (mut world, mut status) = (
+        World {
+            unhealthy: true,
+            ..World::default()
+        },
+        MeshUpgradeStatus::default(),
+    );
+    let stop = world.drive(&spec(), &mut status, 1, usize::MAX);
+    assert!(
+        matches!(
+            stop,
+            Some(Stop::Stalled {
+                reason: "Unhealthy",
+                ..
+            })
+        ),
+        "{stop:?}"
+    );
+    assert!(world.frozen);
+}
+
+#[test]
+fn nothing_is_changed_without_a_closed_freeze_even_late() {
+    let mut status = MeshUpgradeStatus {
+        phase: Phase::Upgrading,
+        epoch: 1,
+        ..MeshUpgradeStatus::default()
+    };
+    let transition = step(&spec(), &status, &Observation::default(), &driver(1), NOW);
+    assert_eq!(transition.effect, Some(Effect::Freeze));
+    let failed = Observation {
+        freeze: FreezeState::Failed("no policy".to_owned()),
+        ..Observation::default()
+    };
+    let transition = step(&spec(), &status, &failed, &driver(1), NOW);
+    assert!(matches!(
+        transition.stop,
+        Some(Stop::Stalled {
+            reason: "FreezeNotClosed",
+            ..
+        })
+    ));
+    status.phase = Phase::Verifying;
+    let transition = step(&spec(), &status, &Observation::default(), &driver(1), NOW);
+    assert_eq!(transition.effect, Some(Effect::Freeze));
+}
+
+#[test]
+fn unguarded_upgrades_say_nothing_of_a_freeze() {
+    let mut unguarded = spec();
+    unguarded.unguarded = Some(Unguarded {
+        reason: "no admission here".to_owned(),
+    });
+    let (mut world, mut status) = (World::default(), MeshUpgradeStatus::default());
+    assert_eq!(
+        world.drive(&unguarded, &mut status, 1, usize::MAX),
+        Some(Stop::Succeeded)
+    );
+    assert_eq!(status.frozen_since, None);
+}
+
+#[test]
+fn history_is_bounded() {
+    let mut status = MeshUpgradeStatus::default();
+    for epoch in 1..500 {
+        status = step(&spec(), &status, &Observation::default(), &driver(epoch), NOW).status;
+        status.phase = Phase::Pending;
+    }
+    assert!(status.history.len() <= crate::api::HISTORY_LIMIT);
+}
