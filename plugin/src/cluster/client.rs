@@ -1,0 +1,177 @@
+//! Connecting to one cluster of the operator's kubeconfig, as the caller or as the driver.
+
+use super::{
+    connector::{self, Transport},
+    error::ClusterError,
+    failure,
+    kubeconfig::{Kubeconfigs, PrivateKubeconfig},
+};
+use kube::{Client, Config, client::ConfigExt as _};
+use std::{collections::HashMap, fmt, path::PathBuf, time::Duration};
+use tower::Layer as _;
+
+/// What the command line says about the cluster, with kubectl's meanings.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterFlags {
+    /// `--kubeconfig`; `KUBECONFIG` and then `~/.kube/config` when left out.
+    pub kubeconfig: Option<PathBuf>,
+    /// `--context`; the current context when left out.
+    pub context: Option<String>,
+    /// `--request-timeout`: how long the server may be silent.
+    pub request_timeout: Option<Duration>,
+    /// `--as`.
+    pub as_user: Option<String>,
+    /// `--as-group`.
+    pub as_groups: Vec<String>,
+}
+
+/// A cluster that can be asked. Clones share connections.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Name of the context that leads to it.
+    pub name: String,
+    /// Client that acts as the caller, or as the driver after [`Cluster::impersonating`].
+    pub client: Client,
+    config: Config,
+    transport: Transport,
+    source: Kubeconfigs,
+}
+
+/// Connects to the cluster that the flags name. Reads files and may run the credential plugin; sends nothing yet.
+///
+/// # Errors
+/// When the kubeconfig or its context cannot be used.
+pub async fn connect(flags: &ClusterFlags) -> Result<Cluster, ClusterError> {
+    // Fails only when a provider is already installed, which is as good.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let source = Kubeconfigs::read(flags.kubeconfig.as_deref())?;
+    let name = source.context_name(flags.context.as_deref())?;
+    let mut config = source.config(&name).await?;
+    config.default_retry = false;
+    config.connect_timeout = Some(connector::CONNECT_TIMEOUT);
+    config.read_timeout = Some(flags.request_timeout.unwrap_or(connector::READ_TIMEOUT));
+    config.reset_reader_on_write = true;
+    if flags.as_user.is_some() || !flags.as_groups.is_empty() {
+        config.auth_info.impersonate.clone_from(&flags.as_user);
+        config.auth_info.impersonate_groups = Some(flags.as_groups.clone());
+    }
+    let built = config.clone();
+    // The credential plugin is waited for without the runtime.
+    let transport = tokio::task::spawn_blocking(move || connector::transport(&built))
+        .await
+        .map_err(|error| ClusterError::Credentials {
+            context: name.clone(),
+            reason: error.to_string(),
+        })?
+        .map_err(|error| failure::unusable(&name, &error))?;
+    Cluster::assemble(name, config, transport, source)
+}
+
+impl Cluster {
+    fn assemble(name: String, config: Config, transport: Transport, source: Kubeconfigs) -> Result<Self, ClusterError> {
+        let headers = config
+            .extra_headers_layer()
+            .map_err(|error| failure::unusable(&name, &error))?;
+        let client = Client::new(headers.layer(transport.clone()), config.default_namespace.clone());
+        Ok(Self {
+            name,
+            client,
+            config,
+            transport,
+            source,
+        })
+    }
+
+    /// The same cluster, asked as the driver's ServiceAccount with these extras; it shares the connections.
+    ///
+    /// # Errors
+    /// When somebody is impersonated already.
+    pub fn impersonating(&self, extra: &[(&str, &str)]) -> Result<Self, ClusterError> {
+        if let Some(user) = self.impersonated() {
+            return Err(ClusterError::ImpersonationNests {
+                context: self.name.clone(),
+                user: user.to_owned(),
+            });
+        }
+        let mut config = self.config.clone();
+        config.auth_info.impersonate = Some(shared::names::driver_user());
+        config.auth_info.impersonate_groups = None;
+        config.auth_info.impersonate_uid = None;
+        config.auth_info.impersonate_user_extra = Some(extras(extra));
+        Self::assemble(self.name.clone(), config, self.transport.clone(), self.source.clone())
+    }
+
+    /// Writes a kubeconfig for helm: only this context, readable by the caller alone, gone when dropped. With
+    /// `impersonate`, whoever uses it acts as that user with those extras.
+    ///
+    /// # Errors
+    /// When it cannot be written, or when somebody is impersonated already.
+    pub fn private_kubeconfig(
+        &self,
+        impersonate: Option<(&str, &[(&str, &str)])>,
+    ) -> Result<PrivateKubeconfig, ClusterError> {
+        if let (Some(user), Some(_)) = (self.impersonated(), impersonate) {
+            return Err(ClusterError::ImpersonationNests {
+                context: self.name.clone(),
+                user: user.to_owned(),
+            });
+        }
+        let mut auth = self.config.auth_info.clone();
+        if let Some((user, extra)) = impersonate {
+            auth.impersonate = Some(user.to_owned());
+            auth.impersonate_groups = None;
+            auth.impersonate_uid = None;
+            auth.impersonate_user_extra = Some(extras(extra));
+        }
+        self.source.private(&self.name, auth)
+    }
+
+    /// Configuration of the client; never to be printed, it holds credentials.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Host and port of the API server, for messages.
+    #[must_use]
+    pub fn server(&self) -> String {
+        let url = &self.config.cluster_url;
+        let host = url.host().unwrap_or_default();
+        match url.port_u16() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+
+    /// What a failed request means; `what` completes "not allowed to …", as `list Deployments`.
+    #[must_use]
+    pub fn error(&self, what: &str, error: &kube::Error) -> ClusterError {
+        failure::explain(&self.name, &self.server(), what, error)
+    }
+
+    fn impersonated(&self) -> Option<&str> {
+        self.config
+            .auth_info
+            .impersonate
+            .as_deref()
+            .filter(|user| !user.is_empty())
+    }
+}
+
+/// Names only: the configuration holds tokens and keys.
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster")
+            .field("name", &self.name)
+            .field("server", &self.server())
+            .finish_non_exhaustive()
+    }
+}
+
+fn extras(extra: &[(&str, &str)]) -> HashMap<String, Vec<String>> {
+    let mut map: HashMap<String, Vec<String>> = HashMap::new();
+    for (key, value) in extra {
+        map.entry((*key).to_owned()).or_default().push((*value).to_owned());
+    }
+    map
+}

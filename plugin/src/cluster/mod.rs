@@ -1,0 +1,16 @@
+//! Clusters as the plugin reads them: connecting, private kubeconfigs for helm, and observing what runs.
+
+mod client;
+mod connector;
+mod error;
+mod failure;
+mod kubeconfig;
+mod observe;
+
+pub use client::{Cluster, ClusterFlags, connect};
+pub use error::ClusterError;
+pub use kubeconfig::PrivateKubeconfig;
+pub use observe::{
+    ObserveOptions, PermissionQuery, impersonation_arrives, observe, observe_all, permissions_for_apply,
+    permissions_for_unguarded_apply, whoami,
+};

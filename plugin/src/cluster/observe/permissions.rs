@@ -1,0 +1,221 @@
+//! What the caller and the driver may do, asked of the API server itself.
+
+use crate::cluster::{client::Cluster, error::ClusterError};
+use futures::future::join_all;
+use k8s_openapi::api::{
+    authentication::v1::SelfSubjectReview,
+    authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
+};
+use kube::{Api, api::PostParams};
+use shared::{inventory::Permission, names};
+
+/// One thing that may have to be allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PermissionQuery {
+    /// API group; empty for the core group.
+    pub group: String,
+    /// Resource, with its subresource after a slash.
+    pub resource: String,
+    /// Verb.
+    pub verb: String,
+    /// Namespace; `None` for the whole cluster.
+    pub namespace: Option<String>,
+    /// Name that it is restricted to.
+    pub name: Option<String>,
+    /// Whether the driver's ServiceAccount needs it, and not the caller.
+    pub needed_by_driver: bool,
+}
+
+impl PermissionQuery {
+    fn caller(group: &str, resource: &str, verb: &str) -> Self {
+        Self {
+            group: group.to_owned(),
+            resource: resource.to_owned(),
+            verb: verb.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    fn driver(group: &str, resource: &str, verb: &str) -> Self {
+        Self {
+            needed_by_driver: true,
+            ..Self::caller(group, resource, verb)
+        }
+    }
+
+    fn within(mut self, namespace: &str) -> Self {
+        self.namespace = Some(namespace.to_owned());
+        self
+    }
+
+    fn named(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    fn answered(&self, allowed: bool) -> Permission {
+        Permission {
+            group: self.group.clone(),
+            resource: self.resource.clone(),
+            verb: self.verb.clone(),
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            allowed,
+            needed_by_driver: self.needed_by_driver,
+        }
+    }
+}
+
+/// What `apply` needs with the guard: the caller acts as the driver, and the driver does the rest.
+#[must_use]
+pub fn permissions_for_apply() -> Vec<PermissionQuery> {
+    let driver = PermissionQuery::caller("", "serviceaccounts", "impersonate")
+        .within(names::NAMESPACE)
+        .named(names::DRIVER_SERVICE_ACCOUNT);
+    let epoch = format!("userextras/{}", names::EXTRA_EPOCH);
+    let epoch = PermissionQuery::caller("authentication.k8s.io", &epoch, "impersonate");
+    let own = [
+        PermissionQuery::driver(names::GROUP, "meshupgrades", "create"),
+        PermissionQuery::driver(names::GROUP, "meshupgrades/status", "update"),
+        PermissionQuery::driver(names::GROUP, "meshfreezes", "create"),
+        PermissionQuery::driver(names::GROUP, "meshfreezes", "delete"),
+        PermissionQuery::driver("admissionregistration.k8s.io", "validatingadmissionpolicies", "create"),
+        PermissionQuery::driver(
+            "admissionregistration.k8s.io",
+            "validatingadmissionpolicybindings",
+            "create",
+        ),
+        PermissionQuery::driver("coordination.k8s.io", "leases", "create").within(names::NAMESPACE),
+    ];
+    let helm = HELM
+        .iter()
+        .map(|(group, resource, verb)| PermissionQuery::driver(group, resource, verb));
+    [driver, epoch].into_iter().chain(own).chain(helm).collect()
+}
+
+/// What `apply --unguarded` needs: the caller does everything alone.
+#[must_use]
+pub fn permissions_for_unguarded_apply() -> Vec<PermissionQuery> {
+    HELM.iter()
+        .map(|(group, resource, verb)| PermissionQuery::caller(group, resource, verb))
+        .collect()
+}
+
+/// What an upgrade of Istio's charts writes: group, resource, verb.
+const HELM: [(&str, &str, &str); 15] = [
+    ("apiextensions.k8s.io", "customresourcedefinitions", "patch"),
+    ("rbac.authorization.k8s.io", "clusterroles", "patch"),
+    ("rbac.authorization.k8s.io", "clusterroles", "escalate"),
+    ("rbac.authorization.k8s.io", "clusterroles", "bind"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings", "patch"),
+    ("rbac.authorization.k8s.io", "roles", "patch"),
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", "patch"),
+    (
+        "admissionregistration.k8s.io",
+        "validatingwebhookconfigurations",
+        "patch",
+    ),
+    ("apps", "deployments", "patch"),
+    ("apps", "daemonsets", "patch"),
+    ("", "configmaps", "patch"),
+    ("", "secrets", "create"),
+    ("", "secrets", "patch"),
+    ("", "services", "patch"),
+    ("", "serviceaccounts", "patch"),
+];
+
+/// Asks all queries at once, each of whom it concerns.
+pub(super) async fn ask(cluster: &Cluster, queries: &[PermissionQuery]) -> Result<Vec<Permission>, ClusterError> {
+    let driver = if queries.iter().any(|query| query.needed_by_driver) {
+        cluster.impersonating(&[]).ok()
+    } else {
+        None
+    };
+    let answers = queries.iter().map(|query| {
+        let asked = if query.needed_by_driver {
+            driver.as_ref()
+        } else {
+            Some(cluster)
+        };
+        async move {
+            match asked {
+                Some(cluster) => allowed(cluster, query).await,
+                None => Ok(false),
+            }
+        }
+    });
+    join_all(answers)
+        .await
+        .into_iter()
+        .zip(queries)
+        .map(|(answer, query)| match answer {
+            Ok(allowed) => Ok(query.answered(allowed)),
+            // Who may not even act as the driver cannot do what the driver may.
+            Err(ClusterError::Forbidden { .. }) if query.needed_by_driver => Ok(query.answered(false)),
+            Err(error) => Err(error),
+        })
+        .collect()
+}
+
+async fn allowed(cluster: &Cluster, query: &PermissionQuery) -> Result<bool, ClusterError> {
+    let (resource, subresource) = match query.resource.split_once('/') {
+        Some((resource, subresource)) => (resource, Some(subresource)),
+        None => (query.resource.as_str(), None),
+    };
+    let review = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(ResourceAttributes {
+                group: Some(query.group.clone()),
+                resource: Some(resource.to_owned()),
+                subresource: subresource.map(str::to_owned),
+                verb: Some(query.verb.clone()),
+                namespace: query.namespace.clone(),
+                name: query.name.clone(),
+                ..ResourceAttributes::default()
+            }),
+            ..SelfSubjectAccessReviewSpec::default()
+        },
+        ..SelfSubjectAccessReview::default()
+    };
+    let api: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
+    let answer = api
+        .create(&PostParams::default(), &review)
+        .await
+        .map_err(|error| cluster.error("ask for your own permissions", &error))?;
+    Ok(answer.status.is_some_and(|status| status.allowed))
+}
+
+/// The caller's user name, as the API server sees it.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn whoami(cluster: &Cluster) -> Result<String, ClusterError> {
+    let user = review_self(cluster).await?.status.and_then(|status| status.user_info);
+    Ok(user.and_then(|user| user.username).unwrap_or_default())
+}
+
+/// Whether the epoch reaches the API server when the driver is impersonated.
+///
+/// # Errors
+/// When the caller may not impersonate the driver with that extra, or the API server cannot be asked.
+pub async fn impersonation_arrives(cluster: &Cluster, epoch: u64) -> Result<bool, ClusterError> {
+    let epoch = epoch.to_string();
+    let driver = cluster.impersonating(&[(names::EXTRA_EPOCH, &epoch)])?;
+    let user = review_self(&driver)
+        .await?
+        .status
+        .and_then(|status| status.user_info)
+        .unwrap_or_default();
+    let extra = user.extra.unwrap_or_default();
+    let arrived = extra
+        .get(names::EXTRA_EPOCH)
+        .is_some_and(|values| values.as_slice() == [epoch]);
+    Ok(arrived && user.username.as_deref() == Some(names::driver_user().as_str()))
+}
+
+async fn review_self(cluster: &Cluster) -> Result<SelfSubjectReview, ClusterError> {
+    let api: Api<SelfSubjectReview> = Api::all(cluster.client.clone());
+    api.create(&PostParams::default(), &SelfSubjectReview::default())
+        .await
+        .map_err(|error| cluster.error("ask who you are", &error))
+}
