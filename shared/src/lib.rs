@@ -4,6 +4,8 @@
 //! observe, call these functions, persist and act.
 
 pub mod api;
+pub mod guard;
+pub mod arrival;
 pub mod inventory;
 pub mod machine;
 pub mod names;

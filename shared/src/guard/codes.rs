@@ -1,0 +1,129 @@
+//! Stable codes of the guard's refusals: used by the policies, the webhook, its metrics and the documents.
+
+/// Why the guard refuses a change. The code is stable; the words after it may improve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Code {
+    /// The mesh is frozen, and the writer does not hold the freeze.
+    MeshFrozen,
+    /// The change goes over at least one minor of Istio.
+    SkipVersion,
+    /// The change goes to an older Istio.
+    Downgrade,
+    /// The change goes to another builder's Istio.
+    MixedFlavor,
+    /// The change replaces a version that can be read by one that cannot.
+    UnreadableVersion,
+    /// The change touches an object of this tool that only the driver writes.
+    OwnObjects,
+}
+
+impl Code {
+    /// All codes, in the order of their numbers.
+    pub const ALL: [Self; 6] = [
+        Self::MeshFrozen,
+        Self::SkipVersion,
+        Self::Downgrade,
+        Self::MixedFlavor,
+        Self::UnreadableVersion,
+        Self::OwnObjects,
+    ];
+
+    /// The code itself, as `MG001`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MeshFrozen => "MG001",
+            Self::SkipVersion => "MG002",
+            Self::Downgrade => "MG003",
+            Self::MixedFlavor => "MG004",
+            Self::UnreadableVersion => "MG005",
+            Self::OwnObjects => "MG006",
+        }
+    }
+
+    /// The code's name, as `mesh-frozen`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MeshFrozen => "mesh-frozen",
+            Self::SkipVersion => "skip-version",
+            Self::Downgrade => "downgrade",
+            Self::MixedFlavor => "mixed-flavor",
+            Self::UnreadableVersion => "unreadable-version",
+            Self::OwnObjects => "own-objects",
+        }
+    }
+
+    /// What the code means and what to do, for the documents and for `explain`.
+    #[must_use]
+    pub fn documentation(self) -> &'static str {
+        match self {
+            Self::MeshFrozen => {
+                "The mesh is being upgraded, and until the upgrade ends only its holder changes mesh configuration, \
+                 the control plane, Istio's CRDs and the helm releases of the mesh. See who holds it with \
+                 `kubectl mesh-upgrade status`. When the upgrade was abandoned, take it over with \
+                 `kubectl mesh-upgrade resume`, or, with the RBAC verb `unlock` on meshfreezes, lift the freeze with \
+                 `kubectl mesh-upgrade unlock --reason TEXT`."
+            }
+            Self::SkipVersion => {
+                "Istio is upgraded one minor at a time: the configuration and the proxies of a mesh are tested by \
+                 Istio only from one minor to the next. Plan the way hop by hop with `kubectl mesh-upgrade plan`."
+            }
+            Self::Downgrade => {
+                "A control plane is not taken back to an older Istio: resources written by the newer one may mean \
+                 something else, or nothing, to the older one. Choose the version that runs, or a newer one."
+            }
+            Self::MixedFlavor => {
+                "A mesh keeps the builder of its Istio (its flavor) for life: builds of different vendors are not \
+                 tested against each other. Use an image of the mesh's own flavor."
+            }
+            Self::UnreadableVersion => {
+                "The new image does not say which Istio it is (a digest alone, or a tag that is no version), while \
+                 the old one did, so that a skip or a downgrade could not be seen. Use an image with a version tag; \
+                 a digest may follow it, as `istio/pilot:1.31.0@sha256:…`."
+            }
+            Self::OwnObjects => {
+                "MeshFreeze and MeshUpgrade objects are the lock and the journal of an upgrade; only the driver \
+                 writes them, with the epoch that holds the upgrade. To lift a freeze by hand use \
+                 `kubectl mesh-upgrade unlock --reason TEXT`."
+            }
+        }
+    }
+
+    /// The code at the beginning of a message, if it begins with one.
+    #[must_use]
+    pub fn at_start_of(message: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| {
+            message
+                .strip_prefix(code.as_str())
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        })
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.as_str(), self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_numbered_without_gaps_and_documented() {
+        for (index, code) in Code::ALL.into_iter().enumerate() {
+            assert_eq!(code.as_str(), format!("MG{:03}", index + 1));
+            assert!(code.documentation().len() > 80, "{code} is not documented");
+            assert_eq!(Code::at_start_of(&format!("{code}: words")), Some(code));
+        }
+    }
+
+    #[test]
+    fn a_code_is_read_only_where_it_stands_whole_and_first() {
+        assert_eq!(Code::at_start_of("MG0011 something"), None);
+        assert_eq!(Code::at_start_of("see MG001"), None);
+        assert_eq!(Code::at_start_of("MG001"), Some(Code::MeshFrozen));
+    }
+}

@@ -1,0 +1,48 @@
+//! What people read when the guard refuses: one line, the code first, the command to run next last.
+
+use super::codes::Code;
+use crate::api::MeshFreezeSpec;
+
+/// Longest piece of foreign text in a message.
+const MAX_PIECE: usize = 120;
+
+/// Foreign text on one line and short: names and reasons come from objects that people write.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let mut short: String = text
+        .chars()
+        .take(MAX_PIECE)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    if text.chars().nth(MAX_PIECE).is_some() {
+        short.push('…');
+    }
+    short.trim().to_owned()
+}
+
+/// The refusal of a frozen mesh; policy and webhook say the same.
+#[must_use]
+pub fn frozen(freeze: &MeshFreezeSpec) -> String {
+    format!(
+        "{}: mesh \"{}\" is being upgraded from {} to {} by {} since {}: this change is refused until it ends. \
+         See: kubectl mesh-upgrade status",
+        Code::MeshFrozen,
+        one_line(&freeze.mesh),
+        one_line(&freeze.from),
+        one_line(&freeze.to),
+        one_line(&freeze.holder),
+        freeze.since.0,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_cannot_break_the_line_or_grow_it() {
+        assert_eq!(one_line("a\nb\u{0}c"), "a b c");
+        assert_eq!(one_line(&"x".repeat(500)).chars().count(), MAX_PIECE + 1);
+        assert_eq!(one_line(" alice "), "alice");
+    }
+}

@@ -1,0 +1,83 @@
+//! Recognises, in the API server's own words, which barrier refused a request: proof needs more than our code.
+
+use super::codes::Code;
+
+/// How the names of all our webhooks end; the API server quotes the name in a refusal.
+pub const WEBHOOK_DOMAIN: &str = "guard.meshupgrade.io";
+
+/// Whether `message` says that the freeze policy of this name refused the request because the mesh is frozen.
+///
+/// The API server writes `ValidatingAdmissionPolicy 'NAME' with binding 'BINDING' denied request: MESSAGE`. A refusal
+/// by RBAC, a schema, another policy, or an evaluation error of this one is no proof.
+#[must_use]
+pub fn is_refused_by_policy(message: &str, policy: &str) -> bool {
+    let head = format!("ValidatingAdmissionPolicy '{policy}' with binding '");
+    message
+        .split_once(&head)
+        .and_then(|(_, rest)| rest.split_once("' denied request: "))
+        .is_some_and(|(binding, rest)| {
+            !binding.contains('\'') && Code::at_start_of(rest) == Some(Code::MeshFrozen)
+        })
+}
+
+/// Whether `message` says that our webhook refused the request because the mesh is frozen.
+///
+/// The API server writes `admission webhook "NAME" denied the request: MESSAGE`; a webhook that could not be called
+/// reads `failed calling webhook` and is no proof.
+#[must_use]
+pub fn is_refused_by_webhook(message: &str) -> bool {
+    webhook_refusal(message) == Some(Code::MeshFrozen)
+}
+
+/// The code with which our webhook refused a request, if `message` says that it did.
+#[must_use]
+pub fn webhook_refusal(message: &str) -> Option<Code> {
+    let (_, rest) = message.split_once("admission webhook \"")?;
+    let (name, rest) = rest.split_once("\" denied the request: ")?;
+    let ours = name
+        .strip_suffix(WEBHOOK_DOMAIN)
+        .is_some_and(|head| head.ends_with('.') && !head.contains(['"', ' ']));
+    if ours { Code::at_start_of(rest) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BY_POLICY: &str = "configmaps \"mesh-upgrade-canary\" is forbidden: ValidatingAdmissionPolicy \
+        'mesh-freeze-default-3' with binding 'mesh-freeze-default-3' denied request: MG001 mesh-frozen: mesh \
+        \"default\" is being upgraded";
+    const BY_WEBHOOK: &str = "admission webhook \"helm.guard.meshupgrade.io\" denied the request: MG001 mesh-frozen: x";
+
+    #[test]
+    fn tells_the_policy_from_the_webhook() {
+        assert!(is_refused_by_policy(BY_POLICY, "mesh-freeze-default-3"));
+        assert!(!is_refused_by_webhook(BY_POLICY));
+        assert!(is_refused_by_webhook(BY_WEBHOOK));
+        assert!(!is_refused_by_policy(BY_WEBHOOK, "mesh-freeze-default-3"));
+    }
+
+    #[test]
+    fn other_refusals_are_no_proof() {
+        for message in [
+            "configmaps is forbidden: User \"alice\" cannot create resource \"configmaps\"",
+            "ValidatingAdmissionPolicy 'mesh-freeze-default-3' with binding 'b' denied request: expression 'x' \
+             resulted in error: no such key: extra",
+            "ValidatingAdmissionPolicy 'other' with binding 'b' denied request: MG001 mesh-frozen: x",
+            "ValidatingAdmissionPolicy 'mesh-freeze-default-3' with binding 'b' denied request: MG002 skip-version: x",
+            "Internal error occurred: failed calling webhook \"helm.guard.meshupgrade.io\": MG001",
+            "admission webhook \"evil.example\" denied the request: MG001 mesh-frozen: x",
+            "admission webhook \"evilguard.meshupgrade.io\" denied the request: MG001 mesh-frozen: x",
+            "admission webhook \"helm.guard.meshupgrade.io\" denied the request: no MG001",
+        ] {
+            assert!(!is_refused_by_policy(message, "mesh-freeze-default-3"), "{message}");
+            assert!(!is_refused_by_webhook(message), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_epoch_is_part_of_the_proof() {
+        assert!(!is_refused_by_policy(BY_POLICY, "mesh-freeze-default-4"));
+        assert!(!is_refused_by_policy(BY_POLICY, "mesh-freeze-default"));
+    }
+}

@@ -1,0 +1,316 @@
+//! The one table of the guard: what is frozen, and who is let through. The policies' CEL, the webhook's rules and its
+//! decisions are all made from it, so that the two barriers agree.
+
+use crate::names;
+
+/// What a request does. Patches, applies and deletions of collections arrive as one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// A new object.
+    Create,
+    /// A change to an object.
+    Update,
+    /// A deletion.
+    Delete,
+}
+
+impl Operation {
+    /// As the API server writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// The verb of a message, as in "refused to create".
+    #[must_use]
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// Everything that changes an object.
+pub const CHANGES: &[Operation] = &[Operation::Create, Operation::Update, Operation::Delete];
+
+/// Groups of the mesh's configuration.
+pub const CONFIGURATION_GROUPS: &[&str] = &[
+    "networking.istio.io",
+    "security.istio.io",
+    "telemetry.istio.io",
+    "extensions.istio.io",
+];
+
+/// Endings of the names of CRDs that are Istio's or ours.
+pub const CRD_SUFFIXES: &[&str] = &[".istio.io", ".meshupgrade.io"];
+
+/// Beginning of the names of helm's release storage, before the release's name.
+pub const HELM_STORAGE_PREFIX: &str = "sh.helm.release.v1.";
+/// Annotation by which helm marks what a release owns.
+pub const HELM_RELEASE_NAME: &str = "meta.helm.sh/release-name";
+/// Annotation with the namespace of the owning release.
+pub const HELM_RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+/// Label on what istiod makes for a managed gateway.
+pub const MANAGED_GATEWAY_LABEL: &str = "gateway.istio.io/managed";
+/// Name of the object by which istiod probes its own validation.
+pub const ISTIOD_PROBE_NAME: &str = "invalid-gateway";
+/// Annotation of that object; its value is `true`.
+pub const ISTIOD_PROBE_ANNOTATION: &str = "internal.istio.io/webhook-always-reject";
+
+/// How a row picks its objects among those of its resources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Picks {
+    /// Every object.
+    All,
+    /// ConfigMaps named in the scope, and the canary in the Istio namespaces.
+    ScopeConfigMaps,
+    /// Workloads named in the scope. A Scale has the name of its Deployment and no labels, so names decide.
+    ScopeWorkloads,
+    /// CRDs whose names end as Istio's or ours.
+    MeshCrds,
+    /// Namespaces in which components of the mesh, or the guard, live.
+    ScopeNamespaces,
+    /// Storage objects of helm releases in the scope, by name.
+    HelmStorage,
+    /// Objects that name a release in the scope as their owner, before or after the change.
+    HelmOwned,
+}
+
+/// One row: what is refused to foreigners while the mesh is frozen.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// API groups.
+    pub groups: &'static [&'static str],
+    /// Resources, with a subresource after a slash; `*` is every resource without its subresources.
+    pub resources: &'static [&'static str],
+    /// Operations.
+    pub operations: &'static [Operation],
+    /// Which objects.
+    pub picks: Picks,
+    /// Why they are guarded.
+    pub why: &'static str,
+}
+
+/// What is frozen.
+pub const FROZEN: &[Row] = &[
+    Row {
+        groups: CONFIGURATION_GROUPS,
+        resources: &["*"],
+        operations: CHANGES,
+        picks: Picks::All,
+        why: "configuration of the mesh; status writes are subresources and never match",
+    },
+    Row {
+        groups: &[""],
+        resources: &["configmaps"],
+        operations: CHANGES,
+        picks: Picks::ScopeConfigMaps,
+        why: "mesh configuration and injection templates, by name: leader election uses ConfigMaps named istio-* too",
+    },
+    Row {
+        groups: &["apps"],
+        resources: &["deployments", "daemonsets", "deployments/scale"],
+        operations: CHANGES,
+        picks: Picks::ScopeWorkloads,
+        why: "components of the mesh; scale alone could take the control plane away",
+    },
+    Row {
+        groups: &["apiextensions.k8s.io"],
+        resources: &["customresourcedefinitions"],
+        operations: &[Operation::Update, Operation::Delete],
+        picks: Picks::MeshCrds,
+        why: "deleting a CRD deletes every object of its kind",
+    },
+    Row {
+        groups: &[""],
+        resources: &["namespaces"],
+        operations: &[Operation::Delete],
+        picks: Picks::ScopeNamespaces,
+        why: "deleting a namespace deletes the components in it",
+    },
+    Row {
+        groups: &[""],
+        resources: &["secrets", "configmaps"],
+        operations: CHANGES,
+        picks: Picks::HelmStorage,
+        why: "helm writes its storage first, so a foreign upgrade or rollback stops before it changes anything",
+    },
+    Row {
+        groups: &[""],
+        resources: &[
+            "serviceaccounts",
+            "services",
+            "configmaps",
+            "secrets",
+            "resourcequotas",
+            "endpoints",
+        ],
+        operations: CHANGES,
+        picks: Picks::HelmOwned,
+        why: "helm uninstall deletes on after its first refusal",
+    },
+    Row {
+        groups: &["apps"],
+        resources: &["deployments", "daemonsets"],
+        operations: CHANGES,
+        picks: Picks::HelmOwned,
+        why: "a second release with --take-ownership replaces components",
+    },
+    Row {
+        groups: &["autoscaling"],
+        resources: &["horizontalpodautoscalers"],
+        operations: CHANGES,
+        picks: Picks::HelmOwned,
+        why: "scaling of the control plane and the gateways",
+    },
+    Row {
+        groups: &["policy"],
+        resources: &["poddisruptionbudgets"],
+        operations: CHANGES,
+        picks: Picks::HelmOwned,
+        why: "what keeps the control plane and the gateways up in a drain",
+    },
+    Row {
+        groups: &["rbac.authorization.k8s.io"],
+        resources: &["roles", "rolebindings", "clusterroles", "clusterrolebindings"],
+        operations: CHANGES,
+        picks: Picks::HelmOwned,
+        why: "without its rights a new istiod never becomes ready",
+    },
+    Row {
+        groups: &["networking.k8s.io"],
+        resources: &["networkpolicies"],
+        operations: CHANGES,
+        picks: Picks::HelmOwned,
+        why: "what may reach the control plane",
+    },
+    Row {
+        groups: &["discovery.k8s.io"],
+        resources: &["endpointslices"],
+        operations: CHANGES,
+        picks: Picks::HelmOwned,
+        why: "where a remote cluster finds its control plane",
+    },
+];
+
+/// Who a writer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Anybody.
+    Anybody,
+    /// The service accounts of istiod in the scope.
+    Istiod,
+    /// One of these user names.
+    Users(&'static [&'static str]),
+}
+
+/// What a writer is let do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum May {
+    /// Create, update and delete WorkloadEntries.
+    WriteWorkloadEntries,
+    /// Write what carries the label of a managed gateway, before and after the change.
+    WriteManagedGateways,
+    /// Create the object that istiod's own validation must refuse, in a dry run.
+    ProbeIstiod,
+    /// Delete objects in namespaces; never CRDs or namespaces themselves.
+    DeleteNamespaced,
+    /// Write the scale of a Deployment.
+    Scale,
+    /// Write EndpointSlices.
+    WriteEndpointSlices,
+}
+
+/// A writer that passes besides the holder. Nobody else does, `system:masters` neither.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer {
+    /// Who.
+    pub who: Who,
+    /// What it may do.
+    pub may: May,
+    /// Why it must.
+    pub why: &'static str,
+}
+
+/// Every controller's user where the controller manager runs without a service account for each.
+const CONTROLLER_MANAGER: &str = "system:kube-controller-manager";
+
+/// Who passes besides the holder.
+pub const WRITERS: &[Writer] = &[
+    Writer {
+        who: Who::Istiod,
+        may: May::WriteWorkloadEntries,
+        why: "virtual machines register by themselves and would lose their traffic",
+    },
+    Writer {
+        who: Who::Istiod,
+        may: May::WriteManagedGateways,
+        why: "istiod copies a Gateway's annotations, helm's too, to the Deployment and Service that it makes for it",
+    },
+    Writer {
+        who: Who::Anybody,
+        may: May::ProbeIstiod,
+        why: "istiod proves its validation by a refused dry run and must be refused by itself, not by the freeze",
+    },
+    Writer {
+        who: Who::Users(&[
+            "system:serviceaccount:kube-system:generic-garbage-collector",
+            "system:serviceaccount:kube-system:namespace-controller",
+            CONTROLLER_MANAGER,
+        ]),
+        may: May::DeleteNamespaced,
+        why: "a namespace of an application would hang in Terminating",
+    },
+    Writer {
+        who: Who::Users(&[
+            "system:serviceaccount:kube-system:horizontal-pod-autoscaler",
+            CONTROLLER_MANAGER,
+        ]),
+        may: May::Scale,
+        why: "gateways follow their load, frozen or not",
+    },
+    Writer {
+        who: Who::Users(&[
+            "system:serviceaccount:kube-system:endpointslicemirroring-controller",
+            CONTROLLER_MANAGER,
+        ]),
+        may: May::WriteEndpointSlices,
+        why: "it copies the annotations of Endpoints, helm's too",
+    },
+];
+
+/// Parts of `metadata` that may change in an update that counts as unchanged; finalizers may only be removed.
+pub const FREE_METADATA: &[&str] = &["managedFields", "resourceVersion", "generation"];
+
+/// Namespaces that may not be deleted while this scope is frozen: where components live, and the guard's own.
+#[must_use]
+pub fn protected_namespaces(scope: &crate::api::FreezeScope) -> std::collections::BTreeSet<&str> {
+    scope
+        .istio_namespaces
+        .iter()
+        .map(String::as_str)
+        .chain(scope.workloads.iter().map(|workload| workload.namespace.as_str()))
+        .chain(scope.helm_releases.iter().map(|release| release.namespace.as_str()))
+        .chain([names::NAMESPACE])
+        .collect()
+}
+
+/// ConfigMaps that may not change while this scope is frozen, as namespace and name: those named, and the canary.
+pub fn guarded_config_maps(scope: &crate::api::FreezeScope) -> impl Iterator<Item = (&str, &str)> {
+    scope
+        .config_maps
+        .iter()
+        .map(|map| (map.namespace.as_str(), map.name.as_str()))
+        .chain(
+            scope
+                .istio_namespaces
+                .iter()
+                .map(|namespace| (namespace.as_str(), names::CANARY)),
+        )
+}
