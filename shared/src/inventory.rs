@@ -1,7 +1,7 @@
 //! Inventory: a plain picture of what runs in the clusters of a mesh, made by observing, read by the checks.
 
 use crate::{
-    api::{Component, Management, WorkloadName},
+    api::{Component, Management, MeshCluster, WorkloadName},
     version::{IstioVersion, KubernetesVersion},
 };
 
@@ -186,6 +186,8 @@ pub struct MeshRecord {
     pub flavor: Option<String>,
     /// Version that was last recorded.
     pub recorded_version: Option<String>,
+    /// Member clusters that it lists; empty for a mesh of the one cluster that holds it.
+    pub clusters: Vec<MeshCluster>,
 }
 
 /// The guard as far as it is installed in a cluster.

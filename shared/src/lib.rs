@@ -4,8 +4,9 @@
 //! observe, call these functions, persist and act.
 
 pub mod api;
-pub mod guard;
 pub mod arrival;
+pub mod finding;
+pub mod guard;
 pub mod inventory;
 pub mod machine;
 pub mod names;

@@ -1,0 +1,51 @@
+//! MU9xx: clusters, who operates them, and waivers.
+
+use super::{Code, Rule, Severity};
+
+/// A member cluster could not be observed.
+pub const CLUSTER_UNKNOWN: Code = Code(&Rule {
+    id: "MU901",
+    title: "A cluster could not be observed",
+    severity: Severity::Blocker,
+    waivable: false,
+    cause: "What cannot be seen is not fine: its Kubernetes, its Istio and its configuration are unknown.",
+    evidence: "The error with which the cluster's API server, or the way to it, answered.",
+    fix: "Make the cluster reachable with this kubeconfig, or take it out of the mesh, then check again.",
+});
+/// The mesh is operated by somebody else.
+pub const EXTERNAL_MESH: Code = Code(&Rule {
+    id: "MU902",
+    title: "The mesh is operated by its owner",
+    severity: Severity::Warning,
+    waivable: false,
+    cause: "Its Mesh object says management: External; this tool checks and advises, and never writes to it.",
+    evidence: "The field spec.management of the Mesh object.",
+    fix: "Hand the findings and the plan to the mesh's owner.",
+});
+/// Two names lead to the same cluster.
+pub const SAME_CLUSTER_TWICE: Code = Code(&Rule {
+    id: "MU903",
+    title: "Two names lead to the same cluster",
+    severity: Severity::Blocker,
+    waivable: false,
+    cause: "The plan would change one cluster twice and count it as two.",
+    evidence: "The UID of the namespace kube-system in each cluster.",
+    fix: "Name each cluster once: correct the contexts of the kubeconfig or the clusters of the Mesh object.",
+});
+/// A waiver does not hold.
+pub const WAIVER_WITHOUT_EFFECT: Code = Code(&Rule {
+    id: "MU904",
+    title: "A waiver has no effect",
+    severity: Severity::Warning,
+    waivable: false,
+    cause: "It has expired, or it names a finding that cannot be waived, or none that was made.",
+    evidence: "The waivers given, against the findings and today's date.",
+    fix: "Renew the waiver with a new expiry, or remove it.",
+});
+
+pub(super) const ALL: &[Code] = &[
+    CLUSTER_UNKNOWN,
+    EXTERNAL_MESH,
+    SAME_CLUSTER_TWICE,
+    WAIVER_WITHOUT_EFFECT,
+];

@@ -1,0 +1,84 @@
+//! MU4xx: how Istio was installed, and whether that can be upgraded.
+
+use super::{Code, Rule, Severity};
+
+/// A component has no helm release.
+pub const NO_HELM_RELEASE: Code = Code(&Rule {
+    id: "MU401",
+    title: "A component has no helm release",
+    severity: Severity::Blocker,
+    waivable: false,
+    cause: "The component was installed by something else than helm, or its release was removed; this tool upgrades helm releases.",
+    evidence: "The annotation meta.helm.sh/release-name of the workload, and the release Secrets of its namespace.",
+    fix: "Upgrade it with the tool that installed it, or take it over into a helm release first.",
+});
+/// A helm release is not deployed.
+pub const RELEASE_NOT_DEPLOYED: Code = Code(&Rule {
+    id: "MU402",
+    title: "A helm release is not in the state deployed",
+    severity: Severity::Blocker,
+    waivable: false,
+    cause: "A helm operation runs, or was killed, or failed; helm refuses the next one, or it would build on an unknown state.",
+    evidence: "The status of the newest revision of each release of Istio's charts.",
+    fix: "Wait for a helm that still runs; otherwise roll the release back to its last deployed revision with helm rollback, then check again.",
+});
+/// The chart base has no release.
+pub const NO_BASE_RELEASE: Code = Code(&Rule {
+    id: "MU403",
+    title: "The chart base has no helm release",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "Istio's custom resource definitions are not managed by helm here, so this upgrade does not update them.",
+    evidence: "Releases of the chart base in the cluster.",
+    fix: "Update the definitions to the target's yourself, or install the chart base with --take-ownership, before the upgrade.",
+});
+/// Chart and image disagree.
+pub const CHART_AND_IMAGE_DISAGREE: Code = Code(&Rule {
+    id: "MU404",
+    title: "Chart version and running version disagree",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "The image's tag is set apart from the chart, by a value such as global.tag or by hand; the next helm upgrade may keep that tag.",
+    evidence: "The chart version of the component's release against its running version.",
+    fix: "Remove tag overrides from the release's values: helm get values shows them.",
+});
+/// Images come from a registry that goes away.
+pub const RETIRED_REGISTRY: Code = Code(&Rule {
+    id: "MU405",
+    title: "Images come from a registry that is shut down",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "The Istio project shuts the registry down; pods that are then rescheduled to a node without the image do not start.",
+    evidence: "The images of the running components against the catalog's list of retired registries.",
+    fix: "Set global.hub in the charts' values to the registry that the finding names.",
+});
+/// A gateway is not upgraded with the mesh.
+pub const GATEWAY_WITHOUT_RELEASE: Code = Code(&Rule {
+    id: "MU406",
+    title: "A gateway has no helm release",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "It was installed by something else than helm, so this upgrade leaves it as it is.",
+    evidence: "The annotation meta.helm.sh/release-name of the gateway's workload.",
+    fix: "Upgrade it afterwards with the tool that installed it; an injected one gets the new proxy by a restart of its pods.",
+});
+/// Another mesh lives in the same cluster.
+pub const SHARED_CLUSTER: Code = Code(&Rule {
+    id: "MU407",
+    title: "Another mesh shares the cluster",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "Custom resource definitions, CNI and ztunnel exist once in a cluster: upgrading them for one mesh upgrades them for the other.",
+    evidence: "Control planes in the cluster that belong to another mesh.",
+    fix: "Make sure that the other mesh's control plane is at most one minor behind the target, and upgrade it soon after.",
+});
+
+pub(super) const ALL: &[Code] = &[
+    NO_HELM_RELEASE,
+    RELEASE_NOT_DEPLOYED,
+    NO_BASE_RELEASE,
+    CHART_AND_IMAGE_DISAGREE,
+    RETIRED_REGISTRY,
+    GATEWAY_WITHOUT_RELEASE,
+    SHARED_CLUSTER,
+];
