@@ -50,12 +50,14 @@ func writeTokenFile(path string, all []*identity) error {
 }
 
 // writeKubeconfig writes a kubeconfig that carries everything inline, so that a
-// copy of it works anywhere.
+// copy of it works anywhere. Its names hold the cluster's, so that the files of
+// several clusters can be joined in one KUBECONFIG.
 func writeKubeconfig(path, cluster, server, user, token string, ca []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	config := clientcmdapi.NewConfig()
+	user += "@" + cluster
 	config.Clusters[cluster] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: ca}
 	config.AuthInfos[user] = &clientcmdapi.AuthInfo{Token: token}
 	config.Contexts[cluster] = &clientcmdapi.Context{Cluster: cluster, AuthInfo: user}

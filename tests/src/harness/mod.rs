@@ -1,0 +1,32 @@
+//! Runs real clusters with real Istio for tests: etcd, the Kubernetes API server with its controllers and scheduler,
+//! kwok for nodes, helm, and istiod, all as processes on loopback.
+//!
+//! ```no_run
+//! # fn main() -> anyhow::Result<()> {
+//! use mesh_upgrade_tests::harness::{Cluster, ClusterOptions, Istio, IstioOptions};
+//!
+//! let east = Cluster::start(ClusterOptions::named("east"))?;
+//! let istio = Istio::install(&east, IstioOptions::version("1.30.3"))?;
+//! istio.upgrade(&east, "1.31.0")?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod build;
+mod charts;
+mod cluster;
+mod istio;
+mod leftovers;
+mod probes;
+mod recipe;
+mod run;
+mod supervisor;
+mod toolbox;
+mod wait;
+
+pub use cluster::{Cluster, ClusterOptions};
+pub use istio::{Istio, IstioOptions};
+pub use leftovers::{Footprint, no_leftovers};
+pub use run::Run;
+pub use toolbox::Toolbox;
+pub use wait::wait_until;

@@ -1,0 +1,58 @@
+//! The built programs and charts.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use anyhow::{Result, anyhow};
+
+use super::{build, charts};
+
+/// Everything a test needs from outside this project, built once for the machine.
+#[derive(Debug)]
+pub struct Toolbox {
+    built: PathBuf,
+    bin: PathBuf,
+}
+
+impl Toolbox {
+    /// Finds the toolbox, and builds it if it is not there yet.
+    pub fn get() -> Result<&'static Self> {
+        static TOOLBOX: OnceLock<Result<Toolbox, String>> = OnceLock::new();
+        TOOLBOX
+            .get_or_init(|| {
+                let built = build::cached().map_err(|error| format!("{error:#}"))?;
+                Ok(Self {
+                    bin: built.join("bin"),
+                    built,
+                })
+            })
+            .as_ref()
+            .map_err(|error| anyhow!("{error}"))
+    }
+
+    /// The folder with all programs, to be put in front of `PATH`.
+    pub fn bin_dir(&self) -> &Path {
+        &self.bin
+    }
+
+    /// kubectl of the control plane's version.
+    pub fn kubectl(&self) -> PathBuf {
+        self.program("kubectl")
+    }
+
+    /// helm 4.
+    pub fn helm(&self) -> PathBuf {
+        self.program("helm")
+    }
+
+    /// Any of the programs by its name.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+
+    /// A folder with the charts `base`, `istiod`, `cni`, `ztunnel` and `gateway`, stamped with any version. 1.30 and
+    /// older are Istio 1.30's charts, 1.31 and newer are 1.31's; a flavor is kept in the version and in the images' tag.
+    pub fn charts(&self, version: &str) -> Result<PathBuf> {
+        charts::stamped(&self.built, version)
+    }
+}
