@@ -54,6 +54,8 @@ pub struct Observed {
     pub guard: GuardPresence,
     /// What the caller may do of the things that `apply` needs; empty when not asked.
     pub permissions: Vec<Permission>,
+    /// What could not be read although the rest could, each in a sentence; empty in a cluster seen whole.
+    pub unreadable: Vec<String>,
 }
 
 /// How a version was learnt, most trusted first.
@@ -231,3 +233,7 @@ pub struct Permission {
     /// Whether the caller or the driver's ServiceAccount needs it.
     pub needed_by_driver: bool,
 }
+
+#[cfg(test)]
+#[expect(missing_docs, reason = "names of the samples say what they are")]
+pub mod sample;
