@@ -235,5 +235,4 @@ pub struct Permission {
 }
 
 #[cfg(test)]
-#[expect(missing_docs, reason = "names of the samples say what they are")]
 pub mod sample;

@@ -12,6 +12,6 @@ pub mod inventory;
 pub mod machine;
 pub mod mesh;
 pub mod names;
-pub mod preflight;
 pub mod phase;
+pub mod preflight;
 pub mod version;

@@ -1,0 +1,190 @@
+//! Inventories for tests: a healthy mesh, to be spoilt in one place at a time.
+
+use super::{
+    ClusterInventory, ClusterState, ControlPlane, Gateway, GuardPresence, HelmRelease, Inventory, MeshRecord,
+    NodeComponent, Observed, ObservedVersion, Permission, Rollout, VersionSource,
+};
+use crate::{
+    api::{Component, Management, WorkloadKind, WorkloadName},
+    version::IstioVersion,
+};
+
+/// A complete rollout.
+pub fn rollout(replicas: i32) -> Rollout {
+    Rollout {
+        desired: replicas,
+        updated: replicas,
+        ready: replicas,
+        observed: true,
+    }
+}
+
+/// A version as its image's tag tells it.
+pub fn version(text: &str) -> ObservedVersion {
+    let version: Option<IstioVersion> = text.parse().ok();
+    ObservedVersion {
+        source: version.as_ref().map(|_| VersionSource::ImageTag),
+        version,
+        raw: text.to_owned(),
+    }
+}
+
+/// A workload's name.
+pub fn workload(kind: WorkloadKind, namespace: &str, name: &str) -> WorkloadName {
+    WorkloadName {
+        kind,
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+/// A healthy istiod of two replicas, installed by the helm release `istiod` of its namespace.
+pub fn istiod(namespace: &str, running: &str) -> ControlPlane {
+    ControlPlane {
+        workload: workload(WorkloadKind::Deployment, namespace, "istiod"),
+        revision: "default".to_owned(),
+        version: version(running),
+        running: vec![running.to_owned(), running.to_owned()],
+        image: format!("docker.io/istio/pilot:{running}"),
+        rollout: rollout(2),
+        user: format!("system:serviceaccount:{namespace}:istiod"),
+        config_maps: vec!["istio".to_owned(), "istio-sidecar-injector".to_owned()],
+        mesh_id: None,
+        helm_release: Some((namespace.to_owned(), "istiod".to_owned())),
+    }
+}
+
+/// A healthy node component on three nodes, installed by the helm release of its own name.
+pub fn node(component: Component, running: &str) -> NodeComponent {
+    let (name, release, image) = match component {
+        Component::Ztunnel => ("ztunnel", "ztunnel", "ztunnel"),
+        _ => ("istio-cni-node", "istio-cni", "install-cni"),
+    };
+    NodeComponent {
+        component,
+        workload: workload(WorkloadKind::DaemonSet, "istio-system", name),
+        version: version(running),
+        image: format!("docker.io/istio/{image}:{running}"),
+        rollout: rollout(3),
+        helm_release: Some(("istio-system".to_owned(), release.to_owned())),
+    }
+}
+
+/// A healthy injected gateway.
+pub fn gateway(namespace: &str, name: &str) -> Gateway {
+    Gateway {
+        workload: workload(WorkloadKind::Deployment, namespace, name),
+        image: "auto".to_owned(),
+        rollout: rollout(2),
+        helm_release: Some((namespace.to_owned(), name.to_owned())),
+    }
+}
+
+/// A deployed release of one of Istio's charts.
+pub fn release(namespace: &str, name: &str, chart: &str, chart_version: &str) -> HelmRelease {
+    HelmRelease {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        revision: 3,
+        status: "deployed".to_owned(),
+        chart: chart.to_owned(),
+        chart_version: chart_version.to_owned(),
+        component: Component::from_chart(chart).expect("one of Istio's charts"),
+    }
+}
+
+/// A Mesh object without a list of clusters.
+pub fn record(name: &str) -> MeshRecord {
+    MeshRecord {
+        name: name.to_owned(),
+        management: Management::Dedicated,
+        istio_namespace: "istio-system".to_owned(),
+        flavor: None,
+        recorded_version: None,
+        clusters: Vec::new(),
+    }
+}
+
+/// A permission that is granted to the caller.
+pub fn permission(group: &str, resource: &str, verb: &str) -> Permission {
+    Permission {
+        group: group.to_owned(),
+        resource: resource.to_owned(),
+        verb: verb.to_owned(),
+        namespace: None,
+        name: None,
+        allowed: true,
+        needed_by_driver: false,
+    }
+}
+
+/// A cluster with a helm-installed base and istiod in `istio-system`, and the guard.
+pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
+    ClusterInventory {
+        name: name.to_owned(),
+        state: ClusterState::Observed(Box::new(Observed {
+            uid: format!("uid-of-{name}"),
+            kubernetes: kubernetes.parse().expect("a Kubernetes version"),
+            control_planes: vec![istiod("istio-system", istio)],
+            node_components: Vec::new(),
+            gateways: Vec::new(),
+            helm_releases: vec![
+                release("istio-system", "istio-base", "base", istio),
+                release("istio-system", "istiod", "istiod", istio),
+            ],
+            meshes: Vec::new(),
+            guard: GuardPresence {
+                crds: true,
+                policies: true,
+                driver: true,
+                webhook: true,
+                policy_api: true,
+            },
+            permissions: vec![permission("", "secrets", "get")],
+        })),
+    }
+}
+
+/// A cluster that did not answer.
+pub fn unknown(name: &str) -> ClusterInventory {
+    ClusterInventory {
+        name: name.to_owned(),
+        state: ClusterState::Unknown {
+            reason: "connection refused".to_owned(),
+        },
+    }
+}
+
+/// One healthy cluster named `east`.
+pub fn one(istio: &str, kubernetes: &str) -> Inventory {
+    Inventory {
+        clusters: vec![cluster("east", istio, kubernetes)],
+    }
+}
+
+/// Adds CNI, ztunnel and an ingress gateway to a cluster.
+pub fn add_ambient(cluster: &mut ClusterInventory, istio: &str) {
+    let observed = seen(cluster);
+    observed.node_components = vec![node(Component::Cni, istio), node(Component::Ztunnel, istio)];
+    observed.gateways = vec![gateway("istio-ingress", "ingress")];
+    observed.helm_releases.extend([
+        release("istio-ingress", "ingress", "gateway", istio),
+        release("istio-system", "ztunnel", "ztunnel", istio),
+        release("istio-system", "istio-cni", "cni", istio),
+    ]);
+}
+
+/// What was observed of a cluster that answered.
+pub fn seen(cluster: &mut ClusterInventory) -> &mut Observed {
+    match &mut cluster.state {
+        ClusterState::Observed(observed) => observed,
+        ClusterState::Unknown { .. } => panic!("{} did not answer", cluster.name),
+    }
+}
+
+impl Inventory {
+    /// What was observed of a cluster by its index.
+    pub fn seen(&mut self, index: usize) -> &mut Observed {
+        seen(&mut self.clusters[index])
+    }
+}

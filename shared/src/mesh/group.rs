@@ -1,0 +1,266 @@
+//! Which control planes and clusters belong together, and what their mesh is called.
+
+use super::{MeshMember, MeshView};
+use crate::{
+    api::{MeshCluster, is_mesh_name},
+    inventory::{ClusterState, Inventory, MeshRecord, Observed},
+    version::{Flavor, IstioVersion},
+};
+use std::{cmp::Ordering, collections::BTreeSet};
+
+/// Longest name of a mesh; see [`is_mesh_name`].
+const MAX_NAME: usize = 40;
+
+/// A control plane's place: cluster and namespace.
+type Place = (String, String);
+
+/// Control planes that belong together, while they are being gathered.
+#[derive(Default)]
+struct Group<'a> {
+    mesh_id: Option<&'a str>,
+    places: Vec<Place>,
+    object: Option<(&'a str, &'a MeshRecord)>,
+}
+
+/// Groups what was observed into meshes.
+///
+/// A Mesh object names its mesh and lists its clusters. Control planes with the same mesh ID are one mesh; without one,
+/// each namespace of each cluster is a mesh of its own. A cluster that did not answer counts as a member of every mesh
+/// that has no object to say otherwise.
+#[must_use]
+pub fn meshes(inventory: &Inventory) -> Vec<MeshView> {
+    let mut groups = by_mesh_id(inventory);
+    for (home, record) in records(inventory) {
+        groups = claim(groups, home, record);
+    }
+    let listed: BTreeSet<&str> = groups
+        .iter()
+        .filter_map(|group| group.object)
+        .flat_map(|(home, record)| member_names(home, record))
+        .collect();
+    let only_one = groups.len() == 1;
+    let mut taken = BTreeSet::new();
+    // Names that people chose come first, so that a derived one never takes them.
+    groups.sort_by_key(|group| group.object.is_none());
+    groups
+        .iter()
+        .map(|group| {
+            let view = group.view(inventory, &listed, only_one, &taken);
+            taken.insert(view.name.clone());
+            view
+        })
+        .collect()
+}
+
+/// Mesh objects with the clusters that hold them, each name once.
+fn records(inventory: &Inventory) -> Vec<(&str, &MeshRecord)> {
+    let mut seen = BTreeSet::new();
+    observed(inventory)
+        .flat_map(|(cluster, observed)| observed.meshes.iter().map(move |record| (cluster, record)))
+        .filter(|(_, record)| seen.insert(record.name.as_str()))
+        .collect()
+}
+
+fn observed(inventory: &Inventory) -> impl Iterator<Item = (&str, &Observed)> {
+    inventory.clusters.iter().filter_map(|cluster| match &cluster.state {
+        ClusterState::Observed(observed) => Some((cluster.name.as_str(), observed.as_ref())),
+        ClusterState::Unknown { .. } => None,
+    })
+}
+
+/// The cluster that holds a Mesh object, and those that it lists.
+fn member_names<'a>(home: &'a str, record: &'a MeshRecord) -> Vec<&'a str> {
+    let mut names = vec![home];
+    // A list that leaves its own cluster out is complete nevertheless: the control plane may be hosted here for others.
+    names.extend(
+        record
+            .clusters
+            .iter()
+            .map(|cluster: &MeshCluster| cluster.name.as_str()),
+    );
+    let mut seen = BTreeSet::new();
+    names.retain(|name| seen.insert(*name));
+    names
+}
+
+fn by_mesh_id(inventory: &Inventory) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for (cluster, observed) in observed(inventory) {
+        for plane in &observed.control_planes {
+            let place = (cluster.to_owned(), plane.workload.namespace.clone());
+            let mesh_id = plane.mesh_id.as_deref().filter(|id| !id.is_empty());
+            let known = groups
+                .iter_mut()
+                .find(|group| group.places.contains(&place) || (mesh_id.is_some() && group.mesh_id == mesh_id));
+            match known {
+                Some(group) => {
+                    group.mesh_id = group.mesh_id.or(mesh_id);
+                    if !group.places.contains(&place) {
+                        group.places.push(place);
+                    }
+                }
+                None => groups.push(Group {
+                    mesh_id,
+                    places: vec![place],
+                    object: None,
+                }),
+            }
+        }
+    }
+    groups
+}
+
+/// Gives a Mesh object the control planes in its namespace of its clusters, and all that share a mesh ID with them.
+fn claim<'a>(groups: Vec<Group<'a>>, home: &'a str, record: &'a MeshRecord) -> Vec<Group<'a>> {
+    let clusters = member_names(home, record);
+    let mut claimed = Group {
+        object: Some((home, record)),
+        ..Group::default()
+    };
+    let mut rest = Vec::new();
+    for group in groups {
+        let is_its = group.object.is_none()
+            && group.places.iter().any(|(cluster, namespace)| {
+                *namespace == record.istio_namespace && clusters.contains(&cluster.as_str())
+            });
+        if is_its {
+            claimed.mesh_id = claimed.mesh_id.or(group.mesh_id);
+            claimed.places.extend(group.places);
+        } else {
+            rest.push(group);
+        }
+    }
+    rest.push(claimed);
+    rest
+}
+
+impl Group<'_> {
+    fn view(
+        &self,
+        inventory: &Inventory,
+        listed: &BTreeSet<&str>,
+        only_one: bool,
+        taken: &BTreeSet<String>,
+    ) -> MeshView {
+        let istio_namespace = match (self.object, self.places.first()) {
+            (Some((_, record)), _) => record.istio_namespace.clone(),
+            (None, Some((_, namespace))) => namespace.clone(),
+            (None, None) => String::new(),
+        };
+        let mut view = MeshView {
+            name: String::new(),
+            management: self.object.map(|(_, record)| record.management).unwrap_or_default(),
+            flavor: None,
+            version: None,
+            members: self.members(inventory, &istio_namespace, listed, only_one),
+            has_object: self.object.is_some(),
+            recorded_version: self.object.and_then(|(_, record)| record.recorded_version.clone()),
+            istio_namespace,
+        };
+        view.name = self.name(&view, taken);
+        let versions: Vec<&IstioVersion> = view
+            .observed(inventory)
+            .flat_map(|member| member.control_planes())
+            .filter_map(|plane| plane.version.version.as_ref())
+            .collect();
+        let newest = versions.iter().copied().max_by(|a, b| oldest_first(a, b)).cloned();
+        let flavor = match (self.object, versions.split_first()) {
+            (Some((_, record)), _) => Some(Flavor::from_suffix(record.flavor.as_deref())),
+            (None, Some((first, rest))) if rest.iter().all(|other| other.flavor == first.flavor) => {
+                Some(first.flavor.clone())
+            }
+            (None, _) => None,
+        };
+        view.version = newest;
+        view.flavor = flavor;
+        view
+    }
+
+    fn members(
+        &self,
+        inventory: &Inventory,
+        namespace: &str,
+        listed: &BTreeSet<&str>,
+        only_one: bool,
+    ) -> Vec<MeshMember> {
+        let mut names: Vec<&str> = match self.object {
+            Some((home, record)) => member_names(home, record),
+            None => Vec::new(),
+        };
+        names.extend(self.places.iter().map(|(cluster, _)| cluster.as_str()));
+        if self.object.is_none() {
+            names.extend(inventory.clusters.iter().filter_map(|cluster| {
+                let unclaimed = !listed.contains(cluster.name.as_str());
+                let may_belong = match &cluster.state {
+                    ClusterState::Unknown { .. } => true,
+                    ClusterState::Observed(observed) => only_one && observed.control_planes.is_empty(),
+                };
+                (unclaimed && may_belong).then_some(cluster.name.as_str())
+            }));
+        }
+        let mut seen = BTreeSet::new();
+        names.retain(|name| seen.insert(*name));
+        let mut members: Vec<MeshMember> = names
+            .into_iter()
+            .map(|cluster| {
+                let mut istio_namespaces: Vec<String> = self
+                    .places
+                    .iter()
+                    .filter(|(place, _)| place == cluster)
+                    .map(|(_, namespace)| namespace.clone())
+                    .collect();
+                if istio_namespaces.is_empty() {
+                    istio_namespaces.push(namespace.to_owned());
+                }
+                MeshMember {
+                    cluster: cluster.to_owned(),
+                    istio_namespaces,
+                }
+            })
+            .collect();
+        let home = self.object.map(|(home, _)| home);
+        let is_primary = |name: &str| self.places.iter().any(|(cluster, _)| cluster == name);
+        members.sort_by_key(|member| (home != Some(member.cluster.as_str()), !is_primary(&member.cluster)));
+        members
+    }
+
+    fn name(&self, view: &MeshView, taken: &BTreeSet<String>) -> String {
+        if let Some((_, record)) = self.object {
+            return record.name.clone();
+        }
+        let base = match self.mesh_id {
+            Some(id) if is_mesh_name(id) => id.to_owned(),
+            _ if view.istio_namespace == "istio-system" => "default".to_owned(),
+            _ => legal_name(&view.istio_namespace),
+        };
+        let with_cluster = legal_name(&format!("{base}-{}", view.home().unwrap_or_default()));
+        let numbered = (2..).map(|number: u32| {
+            let number = format!("-{number}");
+            let head: String = base.chars().take(MAX_NAME - number.len()).collect();
+            format!("{}{number}", head.trim_end_matches('-'))
+        });
+        [base.clone(), with_cluster]
+            .into_iter()
+            .chain(numbered)
+            .find(|name| !taken.contains(name))
+            .unwrap_or(base)
+    }
+}
+
+fn oldest_first(a: &IstioVersion, b: &IstioVersion) -> Ordering {
+    a.cmp_release(b).then_with(|| a.flavor.cmp(&b.flavor))
+}
+
+/// Turns any text into a legal name of a mesh, keeping what can be kept.
+fn legal_name(text: &str) -> String {
+    let legal: String = text
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(MAX_NAME)
+        .collect();
+    match legal.trim_matches('-') {
+        "" => "mesh".to_owned(),
+        legal => legal.to_owned(),
+    }
+}

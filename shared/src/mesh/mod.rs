@@ -1,0 +1,279 @@
+//! Meshes: the control planes and clusters of an inventory, grouped by what belongs together.
+
+mod group;
+
+pub use group::meshes;
+
+use crate::{
+    api::Management,
+    inventory::{ClusterInventory, ClusterState, ControlPlane, Inventory, Observed},
+    version::{Flavor, IstioVersion},
+};
+
+/// A cluster of a mesh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeshMember {
+    /// Name of the cluster in the inventory.
+    pub cluster: String,
+    /// Namespaces of the mesh's control planes there; for a cluster without one, where it would be.
+    pub istio_namespaces: Vec<String>,
+}
+
+/// A mesh as it was observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeshView {
+    /// Its name; legal as a name of a Mesh object.
+    pub name: String,
+    /// Who operates it.
+    pub management: Management,
+    /// Namespace of its control plane in its first cluster.
+    pub istio_namespace: String,
+    /// Its flavor; `None` when no version could be read, or its control planes disagree.
+    pub flavor: Option<Flavor>,
+    /// Newest version that one of its control planes runs.
+    pub version: Option<IstioVersion>,
+    /// Its clusters, those with a control plane first; the first one is its home.
+    pub members: Vec<MeshMember>,
+    /// Whether a Mesh object names it.
+    pub has_object: bool,
+    /// Version that the Mesh object last recorded.
+    pub recorded_version: Option<String>,
+}
+
+/// A member that answered.
+#[derive(Clone, Copy, Debug)]
+pub struct ObservedMember<'a> {
+    /// Its place in the mesh.
+    pub member: &'a MeshMember,
+    /// What was seen.
+    pub observed: &'a Observed,
+}
+
+impl<'a> ObservedMember<'a> {
+    /// Name of the cluster.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        &self.member.cluster
+    }
+
+    /// Control planes of the mesh in this cluster.
+    pub fn control_planes(&self) -> impl Iterator<Item = &'a ControlPlane> + use<'a> {
+        let member = self.member;
+        self.observed
+            .control_planes
+            .iter()
+            .filter(move |plane| member.istio_namespaces.contains(&plane.workload.namespace))
+    }
+
+    /// Control planes of other meshes in this cluster.
+    pub fn foreign_control_planes(&self) -> impl Iterator<Item = &'a ControlPlane> + use<'a> {
+        let member = self.member;
+        self.observed
+            .control_planes
+            .iter()
+            .filter(move |plane| !member.istio_namespaces.contains(&plane.workload.namespace))
+    }
+}
+
+impl MeshView {
+    /// Names of all member clusters.
+    pub fn clusters(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|member| member.cluster.as_str())
+    }
+
+    /// Name of the cluster that holds the mesh's journal.
+    #[must_use]
+    pub fn home(&self) -> Option<&str> {
+        self.clusters().next()
+    }
+
+    /// Members that answered.
+    pub fn observed<'a>(&'a self, inventory: &'a Inventory) -> impl Iterator<Item = ObservedMember<'a>> {
+        self.members
+            .iter()
+            .filter_map(move |member| match &find(inventory, &member.cluster)?.state {
+                ClusterState::Observed(observed) => Some(ObservedMember { member, observed }),
+                ClusterState::Unknown { .. } => None,
+            })
+    }
+
+    /// Members that did not answer, with the reason.
+    pub fn unknown<'a>(&'a self, inventory: &'a Inventory) -> impl Iterator<Item = (&'a str, String)> {
+        self.members.iter().filter_map(move |member| {
+            match find(inventory, &member.cluster).map(|cluster| &cluster.state) {
+                Some(ClusterState::Observed(_)) => None,
+                Some(ClusterState::Unknown { reason }) => Some((member.cluster.as_str(), reason.clone())),
+                None => Some((member.cluster.as_str(), "it was not asked".to_owned())),
+            }
+        })
+    }
+}
+
+fn find<'a>(inventory: &'a Inventory, name: &str) -> Option<&'a ClusterInventory> {
+    inventory.clusters.iter().find(|cluster| cluster.name == name)
+}
+
+/// Why no single mesh could be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// There is none.
+    #[error(
+        "no mesh was found: no Deployment with the label app=istiod runs in the clusters that answered; look at another \
+         cluster with --context NAME"
+    )]
+    None,
+    /// There are several and none was named.
+    #[error("there are {} meshes; name one of them: {}", names.len(), names.join(", "))]
+    Ambiguous {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// There is none of that name.
+    #[error("there is no mesh {name:?}; known: {}. kubectl mesh-upgrade list shows them", names.join(", "))]
+    NotFound {
+        /// The name asked for.
+        name: String,
+        /// Names that exist.
+        names: Vec<String>,
+    },
+}
+
+/// Chooses a mesh by name, or the only one.
+///
+/// # Errors
+/// When there is none, none of that name, or several and no name was given.
+pub fn select<'a>(meshes: &'a [MeshView], name: Option<&str>) -> Result<&'a MeshView, SelectError> {
+    let names = || meshes.iter().map(|mesh| mesh.name.clone()).collect();
+    match (meshes, name) {
+        ([], _) => Err(SelectError::None),
+        (_, Some(name)) => meshes
+            .iter()
+            .find(|mesh| mesh.name == name)
+            .ok_or_else(|| SelectError::NotFound {
+                name: name.to_owned(),
+                names: names(),
+            }),
+        ([only], None) => Ok(only),
+        (_, None) => Err(SelectError::Ambiguous { names: names() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::{MeshCluster, is_mesh_name},
+        inventory::sample,
+    };
+
+    fn names(inventory: &Inventory) -> Vec<String> {
+        meshes(inventory).into_iter().map(|mesh| mesh.name).collect()
+    }
+
+    fn two(first: &str, second: &str) -> Inventory {
+        Inventory {
+            clusters: vec![
+                sample::cluster("east", first, "v1.36.3"),
+                sample::cluster("west", second, "v1.36.3"),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_plain_install_is_the_mesh_default() {
+        let mesh = meshes(&sample::one("1.30.3", "v1.36.3")).remove(0);
+        assert_eq!(
+            (mesh.name.as_str(), mesh.istio_namespace.as_str()),
+            ("default", "istio-system")
+        );
+        assert_eq!(mesh.version.unwrap().to_string(), "1.30.3");
+        assert_eq!((mesh.flavor, mesh.has_object), (Some(Flavor::Native), false));
+    }
+
+    #[test]
+    fn clusters_without_a_mesh_id_are_meshes_of_their_own() {
+        assert_eq!(names(&two("1.30.3", "1.30.3")), ["default", "default-west"]);
+    }
+
+    #[test]
+    fn one_mesh_id_is_one_mesh_with_its_newest_version() {
+        let mut inventory = two("1.30.10", "1.30.9");
+        for index in 0..2 {
+            inventory.seen(index).control_planes[0].mesh_id = Some("shop".to_owned());
+        }
+        inventory.clusters.push(sample::unknown("north"));
+        let meshes = meshes(&inventory);
+        assert_eq!(meshes.len(), 1);
+        assert_eq!(meshes[0].name, "shop");
+        assert_eq!(meshes[0].clusters().collect::<Vec<_>>(), ["east", "west", "north"]);
+        assert_eq!(meshes[0].version.as_ref().unwrap().to_string(), "1.30.10");
+        assert_eq!(
+            meshes[0].unknown(&inventory).map(|(name, _)| name).collect::<Vec<_>>(),
+            ["north"]
+        );
+    }
+
+    #[test]
+    fn illegal_mesh_ids_and_long_namespaces_still_give_legal_names() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let planes = &mut inventory.seen(0).control_planes;
+        planes[0].mesh_id = Some("Not A Label!".to_owned());
+        planes.push(sample::istiod(&format!("a{}z", "-".repeat(60)), "1.30.3"));
+        planes.push(sample::istiod("default", "1.30.3"));
+        planes.push(sample::istiod("default-east", "1.30.3"));
+        let names = names(&inventory);
+        assert_eq!(names[..2], ["default", "a"]);
+        assert_eq!(names[2..], ["default-east", "default-east-east"]);
+        assert!(names.iter().all(|name| is_mesh_name(name)), "{names:?}");
+    }
+
+    #[test]
+    fn an_object_names_its_mesh_and_its_clusters() {
+        let mut inventory = two("1.30.3", "1.30.3");
+        inventory.seen(1).control_planes.clear();
+        inventory.clusters.push(sample::unknown("north"));
+        let mut record = sample::record("shop");
+        record.management = Management::Hosted;
+        record.clusters = vec![MeshCluster {
+            name: "west".to_owned(),
+            ..MeshCluster::default()
+        }];
+        inventory.seen(0).meshes = vec![record];
+        let meshes = meshes(&inventory);
+        assert_eq!(meshes.len(), 1, "{meshes:?}");
+        assert_eq!(
+            (meshes[0].name.as_str(), meshes[0].management),
+            ("shop", Management::Hosted)
+        );
+        assert_eq!(meshes[0].clusters().collect::<Vec<_>>(), ["east", "west"]);
+        assert!(meshes[0].has_object);
+    }
+
+    #[test]
+    fn an_object_without_control_plane_is_a_mesh_too() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        inventory.seen(0).control_planes.clear();
+        inventory.seen(0).meshes = vec![sample::record("shop")];
+        let meshes = meshes(&inventory);
+        assert_eq!((meshes[0].name.as_str(), &meshes[0].version), ("shop", &None));
+    }
+
+    #[test]
+    fn selecting_tells_what_there_is() {
+        let meshes = meshes(&two("1.30.3", "1.30.3"));
+        assert_eq!(select(&meshes, Some("default")).unwrap().name, "default");
+        assert_eq!(select(&meshes[..1], None).unwrap().name, "default");
+        for (meshes, name, part) in [
+            (&meshes[..0], None, "no mesh was found"),
+            (&meshes[..], None, "2 meshes; name one of them: default, default-west"),
+            (
+                &meshes[..],
+                Some("shop"),
+                "no mesh \"shop\"; known: default, default-west",
+            ),
+        ] {
+            let error = select(meshes, name).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
