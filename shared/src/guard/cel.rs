@@ -146,11 +146,9 @@ fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
             };
             Some(any([of(WorkloadKind::Deployment), of(WorkloadKind::DaemonSet)]))
         }
-        Picks::MeshCrds => Some(any(
-            table::CRD_SUFFIXES
-                .iter()
-                .map(|suffix| format!("variables.name.endsWith({})", literal(suffix))),
-        )),
+        Picks::MeshCrds => Some(any(table::CRD_SUFFIXES
+            .iter()
+            .map(|suffix| format!("variables.name.endsWith({})", literal(suffix))))),
         Picks::ScopeNamespaces => Some(format!(
             "variables.name in {}",
             list(table::protected_namespaces(scope))
@@ -195,8 +193,9 @@ pub fn writer(writer: &Writer, scope: &FreezeScope) -> String {
         May::WriteManagedGateways => {
             let label = literal(MANAGED_GATEWAY_LABEL);
             format!(
-                "request.resource.group in [\"\", \"apps\", \"autoscaling\", \"policy\"] && [object, oldObject].all(o, \
-                 o == null || (has(o.metadata.labels) && {label} in o.metadata.labels))"
+                "request.resource.group in {} && [object, oldObject].all(o, \
+                 o == null || (has(o.metadata.labels) && {label} in o.metadata.labels))",
+                list(table::MANAGED_GATEWAY_GROUPS)
             )
         }
         May::ProbeIstiod => {
@@ -229,7 +228,7 @@ pub fn writer(writer: &Writer, scope: &FreezeScope) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use proptest::{arbitrary, prop_assert, prop_assert_eq, proptest};
 
     /// Reads a literal back by the grammar of CEL; `None` where the quote ends early or an escape is unknown.
     fn read(text: &str) -> Option<String> {
@@ -257,7 +256,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_becomes_one_literal_that_reads_back(text in any::<String>()) {
+        fn any_text_becomes_one_literal_that_reads_back(text in arbitrary::any::<String>()) {
             let made = literal(&text);
             prop_assert!(made.is_ascii());
             prop_assert!(!made.contains(char::is_control));
@@ -280,7 +279,10 @@ mod tests {
     #[test]
     fn an_empty_scope_matches_nothing_by_name() {
         let scope = FreezeScope::default();
-        let storage = table::FROZEN.iter().find(|row| row.picks == Picks::HelmStorage).unwrap();
+        let storage = table::FROZEN
+            .iter()
+            .find(|row| row.picks == Picks::HelmStorage)
+            .unwrap();
         assert!(row(storage, &scope).ends_with("&& (false)"));
         assert_eq!(any([]), "false");
     }

@@ -2,11 +2,19 @@
 
 pub mod cel;
 pub mod codes;
+pub mod decide;
 pub mod install;
+mod matching;
 pub mod message;
+pub mod own_objects;
 mod policy;
+mod rbac;
 mod refusal;
+pub mod review;
+pub mod rules;
 pub mod table;
+mod versions;
 
+pub use decide::{Facts, Ruling, Verdict, decide};
 pub use policy::freeze_policy;
 pub use refusal::{WEBHOOK_DOMAIN, is_refused_by_policy, is_refused_by_webhook, webhook_refusal};

@@ -46,7 +46,10 @@ pub fn freeze_policy(freeze: &MeshFreezeSpec) -> (ValidatingAdmissionPolicy, Val
                 cel::list([names::PROBE_WEBHOOK])
             ),
         ),
-        variable("frozen", &cel::any(table::FROZEN.iter().map(|row| cel::row(row, scope)))),
+        variable(
+            "frozen",
+            &cel::any(table::FROZEN.iter().map(|row| cel::row(row, scope))),
+        ),
         variable(
             "letThrough",
             &cel::any(table::WRITERS.iter().map(|writer| cel::writer(writer, scope))),
@@ -114,7 +117,12 @@ fn match_resources(rows: &[Row]) -> MatchResources {
                     api_groups: Some(strings(row.groups)),
                     api_versions: Some(vec!["*".to_owned()]),
                     resources: Some(strings(row.resources)),
-                    operations: Some(row.operations.iter().map(|operation| operation.as_str().to_owned()).collect()),
+                    operations: Some(
+                        row.operations
+                            .iter()
+                            .map(|operation| operation.as_str().to_owned())
+                            .collect(),
+                    ),
                     scope: Some("*".to_owned()),
                     ..NamedRuleWithOperations::default()
                 })

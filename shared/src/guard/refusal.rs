@@ -15,9 +15,7 @@ pub fn is_refused_by_policy(message: &str, policy: &str) -> bool {
     message
         .split_once(&head)
         .and_then(|(_, rest)| rest.split_once("' denied request: "))
-        .is_some_and(|(binding, rest)| {
-            !binding.contains('\'') && Code::at_start_of(rest) == Some(Code::MeshFrozen)
-        })
+        .is_some_and(|(binding, rest)| !binding.contains('\'') && Code::at_start_of(rest) == Some(Code::MeshFrozen))
 }
 
 /// Whether `message` says that our webhook refused the request because the mesh is frozen.

@@ -58,6 +58,8 @@ pub const HELM_RELEASE_NAME: &str = "meta.helm.sh/release-name";
 pub const HELM_RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
 /// Label on what istiod makes for a managed gateway.
 pub const MANAGED_GATEWAY_LABEL: &str = "gateway.istio.io/managed";
+/// Groups of what istiod makes for a managed gateway.
+pub const MANAGED_GATEWAY_GROUPS: &[&str] = &["", "apps", "autoscaling", "policy"];
 /// Name of the object by which istiod probes its own validation.
 pub const ISTIOD_PROBE_NAME: &str = "invalid-gateway";
 /// Annotation of that object; its value is `true`.

@@ -1,0 +1,92 @@
+//! The webhook's decision: the freeze by the same table as the policy, and at any time the guard on versions.
+
+use super::{codes::Code, matching, message, review::Request, versions};
+use crate::{
+    api::MeshFreezeSpec,
+    phase::Phase,
+    version::{Flavor, IstioVersion},
+};
+
+/// What the webhook knows of its cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Freezes that hold.
+    pub freezes: Vec<Freeze>,
+    /// Control planes that exist.
+    pub control_planes: Vec<KnownControlPlane>,
+    /// What Mesh objects say.
+    pub meshes: Vec<KnownMesh>,
+}
+
+/// A freeze, and how far its upgrade is.
+#[derive(Clone, Debug)]
+pub struct Freeze {
+    /// The MeshFreeze.
+    pub spec: MeshFreezeSpec,
+    /// Phase of its MeshUpgrade, when the journal is in this cluster.
+    pub phase: Option<Phase>,
+}
+
+/// A control plane that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownControlPlane {
+    /// Its namespace.
+    pub namespace: String,
+    /// Name of its Deployment.
+    pub name: String,
+    /// Its revision.
+    pub revision: String,
+    /// Its version, when its image says so.
+    pub version: Option<IstioVersion>,
+}
+
+/// What a Mesh object says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownMesh {
+    /// Its name.
+    pub name: String,
+    /// Namespace of its control plane.
+    pub istio_namespace: String,
+    /// Its flavor.
+    pub flavor: Flavor,
+    /// The newest version that was recorded.
+    pub version: Option<IstioVersion>,
+}
+
+/// A refusal or a warning: the code, and the message that begins with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// Its code.
+    pub code: Code,
+    /// The whole message, on one line.
+    pub message: String,
+}
+
+/// The webhook's answer. A dry run gets the same as the real request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// Nothing speaks against it.
+    Allow,
+    /// It passes, and the person reads why it should not have to.
+    Warn(Ruling),
+    /// It is refused.
+    Deny(Ruling),
+}
+
+/// Decides a request. Whoever passes the freeze is still judged by version: the holder too.
+pub fn decide(request: &Request<'_>, facts: &Facts) -> Verdict {
+    let refusing = facts.freezes.iter().find(|freeze| {
+        matching::is_frozen(request, &freeze.spec.scope)
+            && !matching::is_holder(request, &freeze.spec)
+            && !matching::is_let_through(request, &freeze.spec.scope)
+            && !matching::is_unchanged(request)
+    });
+    if let Some(freeze) = refusing {
+        return Verdict::Deny(Ruling {
+            code: Code::MeshFrozen,
+            message: message::frozen(&freeze.spec),
+        });
+    }
+    versions::judge(request, facts)
+}

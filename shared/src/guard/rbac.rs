@@ -1,0 +1,210 @@
+//! Who may do what: the driver, the webhook, the people who upgrade, and the people who may lift a freeze.
+
+use super::table::CONFIGURATION_GROUPS;
+use crate::names;
+use serde_json::{Value, json};
+
+/// ClusterRole for people who upgrade meshes.
+pub const OPERATOR_ROLE: &str = "mesh-upgrade-operator";
+/// ClusterRole for people who may lift a freeze by hand.
+pub const UNLOCKER_ROLE: &str = "mesh-upgrade-unlocker";
+
+const READ: &[&str] = &["get", "list", "watch"];
+const WRITE: &[&str] = &[
+    "get",
+    "list",
+    "watch",
+    "create",
+    "update",
+    "patch",
+    "delete",
+    "deletecollection",
+];
+
+/// All roles and bindings, in order.
+pub(super) fn objects(policy_only: bool) -> Vec<Value> {
+    let mut objects = vec![
+        cluster_role(names::DRIVER_SERVICE_ACCOUNT, &driver_rules()),
+        cluster_role_binding(names::DRIVER_SERVICE_ACCOUNT, names::DRIVER_SERVICE_ACCOUNT),
+        role(names::DRIVER_SERVICE_ACCOUNT, &driver_home_rules()),
+        role_binding(names::DRIVER_SERVICE_ACCOUNT, names::DRIVER_SERVICE_ACCOUNT),
+        cluster_role(OPERATOR_ROLE, &operator_rules()),
+        cluster_role(UNLOCKER_ROLE, &unlocker_rules()),
+    ];
+    if !policy_only {
+        objects.push(cluster_role(names::WEBHOOK_SERVICE_ACCOUNT, &webhook_rules()));
+        objects.push(cluster_role_binding(
+            names::WEBHOOK_SERVICE_ACCOUNT,
+            names::WEBHOOK_SERVICE_ACCOUNT,
+        ));
+    }
+    objects
+}
+
+fn rule(groups: &[&str], resources: &[&str], verbs: &[&str]) -> Value {
+    json!({"apiGroups": groups, "resources": resources, "verbs": verbs})
+}
+
+/// What helm needs to upgrade Istio's charts base, istiod, cni, ztunnel and gateway, and the driver around it.
+fn driver_rules() -> Vec<Value> {
+    vec![
+        rule(
+            &[""],
+            &[
+                "configmaps",
+                "endpoints",
+                "resourcequotas",
+                "secrets",
+                "serviceaccounts",
+                "services",
+            ],
+            WRITE,
+        ),
+        rule(&[""], &["namespaces", "nodes", "replicationcontrollers"], READ),
+        // Images are pulled by pods, and istiod is asked for its version through a port-forward.
+        rule(&[""], &["pods"], WRITE),
+        rule(&[""], &["pods/log", "pods/status"], READ),
+        rule(&[""], &["pods/portforward"], &["get", "create"]),
+        rule(
+            &["", "events.k8s.io"],
+            &["events"],
+            &["get", "list", "watch", "create", "patch"],
+        ),
+        rule(&["apps"], &["daemonsets", "deployments"], WRITE),
+        rule(&["apps"], &["deployments/scale"], &["get", "update", "patch"]),
+        rule(&["apps"], &["controllerrevisions", "replicasets", "statefulsets"], READ),
+        rule(&["autoscaling"], &["horizontalpodautoscalers"], WRITE),
+        rule(&["policy"], &["poddisruptionbudgets"], WRITE),
+        rule(&["networking.k8s.io"], &["networkpolicies"], WRITE),
+        rule(&["discovery.k8s.io"], &["endpointslices"], WRITE),
+        // Istio's charts grant what the driver itself does not hold: without these two verbs the API server refuses.
+        rule(
+            &["rbac.authorization.k8s.io"],
+            &["clusterroles", "roles"],
+            &[WRITE, &["bind", "escalate"]].concat(),
+        ),
+        rule(
+            &["rbac.authorization.k8s.io"],
+            &["clusterrolebindings", "rolebindings"],
+            WRITE,
+        ),
+        rule(
+            &["admissionregistration.k8s.io"],
+            &[
+                "mutatingwebhookconfigurations",
+                "validatingadmissionpolicies",
+                "validatingadmissionpolicybindings",
+                "validatingwebhookconfigurations",
+            ],
+            WRITE,
+        ),
+        rule(&["apiextensions.k8s.io"], &["customresourcedefinitions"], WRITE),
+        rule(CONFIGURATION_GROUPS, &["*"], WRITE),
+        rule(
+            &["gateway.networking.k8s.io", "gateway.networking.x-k8s.io"],
+            &["*"],
+            READ,
+        ),
+        // The CNI chart brings one on OpenShift.
+        rule(&["k8s.cni.cncf.io"], &["network-attachment-definitions"], WRITE),
+        rule(&[names::GROUP], &["*"], WRITE),
+    ]
+}
+
+/// What the driver needs in the guard's own namespace only.
+fn driver_home_rules() -> Vec<Value> {
+    vec![rule(&["coordination.k8s.io"], &["leases"], WRITE)]
+}
+
+/// The webhook only looks: no Secrets, and nothing is written.
+fn webhook_rules() -> Vec<Value> {
+    vec![
+        rule(&[names::GROUP], &["meshes", "meshfreezes", "meshupgrades"], READ),
+        rule(&["apps"], &["daemonsets", "deployments"], READ),
+    ]
+}
+
+/// To act as the driver, with no other extra than the two of this tool. Whoever holds this is in effect an
+/// administrator, because the driver may `escalate` and `bind`.
+fn operator_rules() -> Vec<Value> {
+    vec![
+        json!({
+            "apiGroups": [""],
+            "resources": ["serviceaccounts"],
+            "resourceNames": [names::DRIVER_SERVICE_ACCOUNT],
+            "verbs": ["impersonate"],
+        }),
+        rule(
+            &["authentication.k8s.io"],
+            &[
+                &format!("userextras/{}", names::EXTRA_EPOCH),
+                &format!("userextras/{}", names::EXTRA_PROBE),
+            ],
+            &["impersonate"],
+        ),
+        rule(&[names::GROUP], &["meshes", "meshfreezes", "meshupgrades"], READ),
+    ]
+}
+
+/// To lift a freeze: first the reason, then the deletion of the record and of the policy.
+fn unlocker_rules() -> Vec<Value> {
+    vec![
+        rule(
+            &[names::GROUP],
+            &["meshfreezes"],
+            &["get", "list", "watch", "update", "patch", "delete", "unlock"],
+        ),
+        rule(&[names::GROUP], &["meshes", "meshupgrades"], READ),
+        rule(
+            &["admissionregistration.k8s.io"],
+            &["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
+            &["get", "list", "watch", "delete"],
+        ),
+    ]
+}
+
+fn metadata(name: &str) -> Value {
+    json!({"name": name, "labels": {names::LABEL_PART_OF: names::PART_OF}})
+}
+
+fn home_metadata(name: &str) -> Value {
+    json!({"name": name, "namespace": names::NAMESPACE, "labels": {names::LABEL_PART_OF: names::PART_OF}})
+}
+
+fn cluster_role(name: &str, rules: &[Value]) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": metadata(name),
+        "rules": rules,
+    })
+}
+
+fn role(name: &str, rules: &[Value]) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": home_metadata(name),
+        "rules": rules,
+    })
+}
+
+fn cluster_role_binding(role: &str, service_account: &str) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": metadata(role),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "namespace": names::NAMESPACE, "name": service_account}],
+    })
+}
+
+fn role_binding(role: &str, service_account: &str) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": home_metadata(role),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "namespace": names::NAMESPACE, "name": service_account}],
+    })
+}

@@ -1,0 +1,258 @@
+//! The ValidatingWebhookConfiguration, from the same table as the policy: what the API server asks the webhook about.
+//!
+//! The rules are static: they cannot know the names in a freeze, so conditions keep away what belongs to nobody's mesh.
+//! A webhook that does not answer hinders nobody (`Ignore`): the freeze is closed by the policy.
+
+use super::{
+    WEBHOOK_DOMAIN, cel,
+    install::WebhookClient,
+    policy::strings,
+    table::{self, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, HELM_STORAGE_PREFIX, May, Picks, Row, Who},
+};
+use crate::names;
+use k8s_openapi::{
+    ByteString,
+    api::admissionregistration::v1::{
+        MatchCondition, RuleWithOperations, ServiceReference, ValidatingWebhook, ValidatingWebhookConfiguration,
+        WebhookClientConfig,
+    },
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta},
+};
+use std::collections::BTreeMap;
+
+/// Path at which the webhook answers reviews.
+pub const PATH: &str = "/validate";
+
+/// Seconds that the API server waits for an answer.
+const TIMEOUT_SECONDS: i32 = 3;
+
+/// Beginnings of the names of Istio's own ConfigMaps; those of a scope are among them in every known installation.
+const CONFIG_MAP_PREFIXES: &[&str] = &["istio", "values", names::CANARY];
+
+/// The configuration of the webhook.
+#[must_use]
+pub fn webhook_configuration(client: &WebhookClient, ca_bundle: &str) -> ValidatingWebhookConfiguration {
+    let picked = |picks: &'static [Picks]| table::FROZEN.iter().filter(move |row| picks.contains(&row.picks));
+    let webhooks = vec![
+        webhook(
+            "config",
+            client,
+            ca_bundle,
+            picked(&[Picks::All]).map(rule).collect(),
+            vec![],
+            true,
+        ),
+        webhook(
+            "workloads",
+            client,
+            ca_bundle,
+            picked(&[Picks::ScopeWorkloads]).map(rule).collect(),
+            vec![without_the_autoscaler()],
+            true,
+        ),
+        webhook(
+            "cluster",
+            client,
+            ca_bundle,
+            picked(&[Picks::MeshCrds, Picks::ScopeNamespaces]).map(rule).collect(),
+            vec![condition(
+                "istio-or-own-crds-or-namespaces",
+                &format!(
+                    "request.resource.resource == 'namespaces' || {}",
+                    cel::any(
+                        table::CRD_SUFFIXES
+                            .iter()
+                            .map(|suffix| format!("oldObject.metadata.name.endsWith({})", cel::literal(suffix)))
+                    )
+                ),
+            )],
+            false,
+        ),
+        webhook(
+            "helm",
+            client,
+            ca_bundle,
+            picked(&[Picks::ScopeConfigMaps, Picks::HelmStorage, Picks::HelmOwned])
+                .filter(|row| !row.groups.contains(&"apps"))
+                .map(rule)
+                .collect(),
+            vec![condition("of-a-helm-release-or-of-istio", &helm_condition())],
+            true,
+        ),
+    ];
+    ValidatingWebhookConfiguration {
+        metadata: ObjectMeta {
+            name: Some(names::WEBHOOK.to_owned()),
+            labels: Some(BTreeMap::from([(
+                names::LABEL_PART_OF.to_owned(),
+                names::PART_OF.to_owned(),
+            )])),
+            ..ObjectMeta::default()
+        },
+        webhooks: Some(webhooks),
+    }
+}
+
+fn webhook(
+    name: &str,
+    client: &WebhookClient,
+    ca_bundle: &str,
+    rules: Vec<RuleWithOperations>,
+    conditions: Vec<MatchCondition>,
+    namespaced: bool,
+) -> ValidatingWebhook {
+    ValidatingWebhook {
+        name: format!("{name}.{WEBHOOK_DOMAIN}"),
+        admission_review_versions: vec!["v1".to_owned()],
+        client_config: client_config(client, ca_bundle),
+        failure_policy: Some("Ignore".to_owned()),
+        match_conditions: Some(conditions).filter(|conditions| !conditions.is_empty()),
+        match_policy: Some("Equivalent".to_owned()),
+        namespace_selector: namespaced.then(|| LabelSelector {
+            match_expressions: Some(vec![LabelSelectorRequirement {
+                key: "kubernetes.io/metadata.name".to_owned(),
+                operator: "NotIn".to_owned(),
+                values: Some(strings(&[names::NAMESPACE, "kube-system"])),
+            }]),
+            ..LabelSelector::default()
+        }),
+        rules: Some(rules),
+        side_effects: "None".to_owned(),
+        timeout_seconds: Some(TIMEOUT_SECONDS),
+        ..ValidatingWebhook::default()
+    }
+}
+
+fn client_config(client: &WebhookClient, ca_bundle: &str) -> WebhookClientConfig {
+    let ca_bundle = Some(ByteString(ca_bundle.as_bytes().to_vec())).filter(|bundle| !bundle.0.is_empty());
+    match client {
+        WebhookClient::Service => WebhookClientConfig {
+            ca_bundle,
+            service: Some(ServiceReference {
+                name: names::WEBHOOK.to_owned(),
+                namespace: names::NAMESPACE.to_owned(),
+                path: Some(PATH.to_owned()),
+                port: Some(443),
+            }),
+            url: None,
+        },
+        WebhookClient::Url(url) => WebhookClientConfig {
+            ca_bundle,
+            service: None,
+            url: Some(format!("{}{PATH}", url.trim_end_matches('/'))),
+        },
+    }
+}
+
+fn rule(row: &Row) -> RuleWithOperations {
+    RuleWithOperations {
+        api_groups: Some(strings(row.groups)),
+        api_versions: Some(vec!["*".to_owned()]),
+        operations: Some(
+            row.operations
+                .iter()
+                .map(|operation| operation.as_str().to_owned())
+                .collect(),
+        ),
+        resources: Some(strings(row.resources)),
+        scope: Some("*".to_owned()),
+    }
+}
+
+fn condition(name: &str, expression: &str) -> MatchCondition {
+    MatchCondition {
+        name: name.to_owned(),
+        expression: expression.to_owned(),
+    }
+}
+
+/// The autoscaler writes scales all day and passes in any case.
+fn without_the_autoscaler() -> MatchCondition {
+    let scalers = table::WRITERS.iter().filter(|writer| writer.may == May::Scale);
+    let users = scalers.filter_map(|writer| match writer.who {
+        Who::Users(users) => Some(users),
+        Who::Anybody | Who::Istiod => None,
+    });
+    let users: Vec<String> = users.flatten().map(|user| (*user).to_owned()).collect();
+    condition(
+        "not-the-autoscaler",
+        &format!(
+            "!(has(request.subResource) && request.subResource == 'scale' && {})",
+            cel::is_user(&users)
+        ),
+    )
+}
+
+fn helm_condition() -> String {
+    let (name, namespace) = (cel::literal(HELM_RELEASE_NAME), cel::literal(HELM_RELEASE_NAMESPACE));
+    let istio = cel::any(
+        CONFIG_MAP_PREFIXES
+            .iter()
+            .map(|prefix| format!("o.metadata.name.startsWith({})", cel::literal(prefix))),
+    );
+    format!(
+        "[object, oldObject].exists(o, o != null && ((has(o.metadata.name) && (o.metadata.name.startsWith({}) || \
+         (request.resource.resource == 'configmaps' && ({istio})))) || (has(o.metadata.annotations) && \
+         {name} in o.metadata.annotations && {namespace} in o.metadata.annotations)))",
+        cel::literal(HELM_STORAGE_PREFIX)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the webhook's rules name everything that a row of the table guards.
+    fn covers(configuration: &ValidatingWebhookConfiguration, row: &Row) -> bool {
+        let rules: Vec<&RuleWithOperations> = configuration
+            .webhooks
+            .iter()
+            .flatten()
+            .filter_map(|webhook| webhook.rules.as_ref())
+            .flatten()
+            .collect();
+        let has = |list: &Option<Vec<String>>, item: &str| list.iter().flatten().any(|have| have == item);
+        row.groups.iter().all(|group| {
+            row.resources.iter().all(|resource| {
+                row.operations.iter().all(|operation: &table::Operation| {
+                    rules.iter().any(|rule| {
+                        has(&rule.api_groups, group)
+                            && has(&rule.resources, resource)
+                            && has(&rule.operations, operation.as_str())
+                    })
+                })
+            })
+        })
+    }
+
+    #[test]
+    fn the_webhook_is_asked_about_every_row() {
+        let configuration = webhook_configuration(&WebhookClient::Service, "");
+        for row in table::FROZEN {
+            assert!(covers(&configuration, row), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn an_absent_webhook_hinders_nobody_and_status_is_never_asked_about() {
+        let configuration = webhook_configuration(&WebhookClient::Url("https://127.0.0.1:1/".to_owned()), "pem");
+        for webhook in configuration.webhooks.unwrap() {
+            assert_eq!(webhook.failure_policy.as_deref(), Some("Ignore"));
+            assert_eq!(webhook.side_effects, "None");
+            assert_eq!(
+                webhook.client_config.url.as_deref(),
+                Some("https://127.0.0.1:1/validate")
+            );
+            assert!(webhook.name.ends_with(WEBHOOK_DOMAIN));
+            for resource in webhook
+                .rules
+                .into_iter()
+                .flatten()
+                .filter_map(|rule| rule.resources)
+                .flatten()
+            {
+                assert!(!resource.ends_with("/status") && !resource.contains("*/"), "{resource}");
+            }
+        }
+    }
+}
