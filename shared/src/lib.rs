@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod arrival;
+pub mod catalog;
 pub mod finding;
 pub mod guard;
 pub mod helm;

@@ -1,0 +1,294 @@
+//! The catalog: which versions of a flavor exist, which Kubernetes each supports, where charts and images are.
+//!
+//! One is embedded; a user's own replaces it, or extends it where a vendor's ranges differ.
+
+mod error;
+mod file;
+
+pub use error::CatalogError;
+pub use k8s_openapi::jiff::civil::Date;
+
+use crate::version::{Flavor, IstioVersion, Minor};
+use serde::{Deserialize, Serialize};
+use std::{cmp::Ordering, collections::BTreeMap, fmt};
+
+/// Text of the embedded catalog.
+const EMBEDDED: &str = include_str!("../../data/catalog.yaml");
+
+/// Releases of all known flavors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalog {
+    /// One entry for each flavor.
+    pub flavors: Vec<FlavorCatalog>,
+    /// Registries that are shut down.
+    pub retired_registries: Vec<RetiredRegistry>,
+}
+
+/// Releases of one flavor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlavorCatalog {
+    /// Who builds it.
+    pub flavor: Flavor,
+    /// Where its charts and images are.
+    pub sources: Sources,
+    /// Its releases, oldest first, each minor once.
+    pub releases: Vec<Release>,
+}
+
+/// Where charts and images are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sources {
+    /// Registry and path of the images, as `docker.io/istio`.
+    pub images: String,
+    /// Chart repository, `https://…`.
+    pub charts: String,
+    /// The same charts as OCI artifacts, `oci://…`.
+    #[serde(default)]
+    pub oci_charts: Option<String>,
+}
+
+/// One minor of one flavor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// The minor.
+    pub minor: Minor,
+    /// Newest patch when the catalog was made.
+    pub newest_patch: IstioVersion,
+    /// Day of its first release.
+    pub released: Date,
+    /// When it gets no fixes any more.
+    pub end_of_life: EndOfLife,
+    /// Supported Kubernetes versions, ascending without a gap, never empty.
+    pub kubernetes: Vec<Minor>,
+    /// Kubernetes versions that were tested but are not supported.
+    pub tested: Vec<Minor>,
+    /// Oldest Kubernetes that its installer accepts at all.
+    pub minimum_kubernetes: Option<Minor>,
+    /// Oldest bundle of the Gateway API of which it reads a kind, by resource.
+    pub gateway_api: BTreeMap<String, semver::Version>,
+}
+
+/// How sure a day is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DateKind {
+    /// It happened.
+    Actual,
+    /// The project named it.
+    Announced,
+    /// Worked out from the support policy.
+    Estimate,
+}
+
+/// When a minor gets no fixes any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndOfLife {
+    /// The day.
+    pub date: Date,
+    /// How sure it is.
+    pub kind: DateKind,
+}
+
+impl EndOfLife {
+    /// Whether it is over for sure; an estimate never says so.
+    #[must_use]
+    pub fn is_past(&self, today: Date) -> bool {
+        self.kind != DateKind::Estimate && self.date < today
+    }
+}
+
+/// A registry that is shut down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetiredRegistry {
+    /// Host and path that its images begin with.
+    pub prefix: String,
+    /// First day on which it may not answer.
+    pub gone: Date,
+    /// Where the same images are.
+    pub replacement: String,
+}
+
+/// Kubernetes versions from one minor to another, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Lowest.
+    pub min: Minor,
+    /// Highest.
+    pub max: Minor,
+}
+
+impl Range {
+    /// Whether a version lies in the range.
+    #[must_use]
+    pub fn contains(&self, version: Minor) -> bool {
+        self.min <= version && version <= self.max
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.min, self.max)
+    }
+}
+
+impl Release {
+    /// Its range of Kubernetes versions.
+    #[must_use]
+    pub fn range(&self) -> Option<Range> {
+        Some(Range {
+            min: *self.kubernetes.first()?,
+            max: *self.kubernetes.last()?,
+        })
+    }
+
+    /// Whether it supports a Kubernetes version.
+    #[must_use]
+    pub fn supports(&self, kubernetes: Minor) -> bool {
+        self.kubernetes.contains(&kubernetes)
+    }
+}
+
+/// What the catalog says of a version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Knowledge {
+    /// Its minor is known and its patch is not newer than the newest known.
+    Known,
+    /// Its minor is known; its patch came out later, or does not exist. The newest known patch.
+    NewerPatch(IstioVersion),
+    /// Its minor is not known. The minors that are.
+    UnknownMinor(Vec<Minor>),
+    /// Its flavor is not known. The flavors that are.
+    UnknownFlavor(Vec<Flavor>),
+}
+
+impl Catalog {
+    /// The embedded catalog.
+    ///
+    /// # Errors
+    /// Never in a released build: a test reads it.
+    pub fn embedded() -> Result<Self, CatalogError> {
+        Self::from_yaml(EMBEDDED, "the embedded catalog")
+    }
+
+    /// Reads a catalog.
+    ///
+    /// # Errors
+    /// When the text is no YAML, has unknown or missing fields, or contradicts itself; with line and reason.
+    pub fn from_yaml(text: &str, origin: &str) -> Result<Self, CatalogError> {
+        file::read(text, origin)
+    }
+
+    /// This catalog with another laid over it: its minors replace ours of the same flavor, the others are added.
+    #[must_use]
+    pub fn extended_by(mut self, other: Self) -> Self {
+        for theirs in other.flavors {
+            match self.flavors.iter_mut().find(|ours| ours.flavor == theirs.flavor) {
+                Some(ours) => {
+                    ours.sources = theirs.sources;
+                    ours.releases
+                        .retain(|ours| !theirs.releases.iter().any(|new| new.minor == ours.minor));
+                    ours.releases.extend(theirs.releases);
+                    ours.releases.sort_by_key(|release| release.minor);
+                }
+                None => self.flavors.push(theirs),
+            }
+        }
+        let replaced = |old: &RetiredRegistry| other.retired_registries.iter().any(|new| new.prefix == old.prefix);
+        self.retired_registries.retain(|old| !replaced(old));
+        self.retired_registries.extend(other.retired_registries);
+        self
+    }
+
+    /// What is known of a flavor.
+    #[must_use]
+    pub fn flavor(&self, flavor: &Flavor) -> Option<&FlavorCatalog> {
+        self.flavors.iter().find(|entry| entry.flavor == *flavor)
+    }
+
+    /// Releases of a flavor, oldest first.
+    #[must_use]
+    pub fn releases(&self, flavor: &Flavor) -> &[Release] {
+        self.flavor(flavor).map_or(&[], |entry| entry.releases.as_slice())
+    }
+
+    /// One minor of a flavor.
+    #[must_use]
+    pub fn release(&self, flavor: &Flavor, minor: Minor) -> Option<&Release> {
+        self.releases(flavor).iter().find(|release| release.minor == minor)
+    }
+
+    /// The release that a version belongs to.
+    #[must_use]
+    pub fn release_of(&self, version: &IstioVersion) -> Option<&Release> {
+        self.release(&version.flavor, version.minor())
+    }
+
+    /// What the catalog says of a version.
+    #[must_use]
+    pub fn knowledge(&self, version: &IstioVersion) -> Knowledge {
+        match (self.flavor(&version.flavor), self.release_of(version)) {
+            (None, _) => Knowledge::UnknownFlavor(self.flavors.iter().map(|entry| entry.flavor.clone()).collect()),
+            (Some(entry), None) => {
+                Knowledge::UnknownMinor(entry.releases.iter().map(|release| release.minor).collect())
+            }
+            (Some(_), Some(release)) if version.cmp_release(&release.newest_patch) == Ordering::Greater => {
+                Knowledge::NewerPatch(release.newest_patch.clone())
+            }
+            (Some(_), Some(_)) => Knowledge::Known,
+        }
+    }
+
+    /// Whether a version's minor is known for its flavor. A patch newer than the newest known one still counts.
+    #[must_use]
+    pub fn knows(&self, version: &IstioVersion) -> bool {
+        self.release_of(version).is_some()
+    }
+
+    /// Kubernetes versions that a version supports.
+    #[must_use]
+    pub fn kubernetes_range(&self, version: &IstioVersion) -> Option<Range> {
+        self.release_of(version)?.range()
+    }
+
+    /// Newest version that one hop leads to: a patch of the next minor, or else a newer patch of the same.
+    #[must_use]
+    pub fn newest_reachable(&self, from: &IstioVersion) -> Option<IstioVersion> {
+        [from.minor().next(), from.minor()]
+            .into_iter()
+            .filter_map(|minor| self.release(&from.flavor, minor))
+            .map(|release| &release.newest_patch)
+            .find(|patch| patch.cmp_release(from) == Ordering::Greater)
+            .cloned()
+    }
+
+    /// Releases of a flavor that support a Kubernetes version, oldest first.
+    #[must_use]
+    pub fn choices_for_kubernetes(&self, flavor: &Flavor, kubernetes: Minor) -> Vec<&Release> {
+        self.releases(flavor)
+            .iter()
+            .filter(|release| release.supports(kubernetes))
+            .collect()
+    }
+
+    /// Where the charts of a flavor are.
+    #[must_use]
+    pub fn chart_source(&self, flavor: &Flavor) -> Option<&str> {
+        self.flavor(flavor).map(|entry| entry.sources.charts.as_str())
+    }
+
+    /// The retired registry that an image, or a chart's address, comes from.
+    #[must_use]
+    pub fn retired_registry(&self, image: &str) -> Option<&RetiredRegistry> {
+        let path = image.split_once("://").map_or(image, |(_, path)| path);
+        self.retired_registries.iter().find(|registry| {
+            path.strip_prefix(registry.prefix.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
