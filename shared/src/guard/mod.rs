@@ -3,6 +3,8 @@
 pub mod cel;
 pub mod codes;
 pub mod decide;
+#[cfg(test)]
+mod decide_cases;
 pub mod install;
 mod matching;
 pub mod message;
@@ -11,6 +13,8 @@ mod policy;
 mod rbac;
 mod refusal;
 pub mod review;
+#[cfg(test)]
+mod review_cases;
 pub mod rules;
 pub mod table;
 mod versions;
