@@ -1,14 +1,30 @@
 //! Observing a cluster: what of Istio and of the guard runs there, as plain values for the checks.
 
+mod ask;
+mod guard;
+mod mesh_config;
 mod permissions;
+mod releases;
+mod running;
+mod version;
+mod workloads;
 
 pub use permissions::{
     PermissionQuery, impersonation_arrives, permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };
 
-use super::client::Cluster;
-use shared::inventory::{ClusterInventory, ClusterState, Inventory};
+use super::{client::Cluster, error::ClusterError};
+use ask::Asker;
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use running::IstiodPod;
+use shared::{
+    inventory::{ClusterInventory, ClusterState, ControlPlane, Inventory, Observed},
+    version::KubernetesVersion,
+};
 use std::time::Duration;
+use workloads::{Istiod, Workloads};
 
 /// What is asked beyond the lists.
 #[derive(Clone, Debug)]
@@ -33,12 +49,15 @@ impl Default for ObserveOptions {
 
 /// Observes one cluster. Never fails: a cluster that cannot be read is Unknown, with the reason.
 pub async fn observe(cluster: &Cluster, options: &ObserveOptions) -> ClusterInventory {
-    let _ = options;
+    let state = match look(cluster, options).await {
+        Ok(observed) => ClusterState::Observed(Box::new(observed)),
+        Err(error) => ClusterState::Unknown {
+            reason: error.to_string(),
+        },
+    };
     ClusterInventory {
         name: cluster.name.clone(),
-        state: ClusterState::Unknown {
-            reason: "it was not observed".to_owned(),
-        },
+        state,
     }
 }
 
@@ -46,6 +65,124 @@ pub async fn observe(cluster: &Cluster, options: &ObserveOptions) -> ClusterInve
 pub async fn observe_all(clusters: &[Cluster], options: &ObserveOptions) -> Inventory {
     let asked = clusters.iter().map(|cluster| observe(cluster, options));
     Inventory {
-        clusters: futures::future::join_all(asked).await,
+        clusters: join_all(asked).await,
     }
+}
+
+async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, ClusterError> {
+    let asker = Asker {
+        cluster,
+        deadline: options.deadline,
+    };
+    // Alone and first: a cluster that cannot be reached then costs one timeout and gives one reason.
+    let kubernetes = kubernetes_version(asker).await?;
+    let (uid, meshes, (guard, of_guard), permissions, istio) = futures::join!(
+        uid(asker),
+        guard::meshes(asker),
+        guard::presence(asker),
+        permissions::ask(asker, &options.permissions),
+        istio(asker, options.ask_running_versions),
+    );
+    let istio = istio?;
+    let mut unreadable = istio.unreadable;
+    unreadable.extend(of_guard);
+    let permissions = permissions.unwrap_or_else(|error| {
+        unreadable.push(format!("permissions: {error}"));
+        Vec::new()
+    });
+    Ok(Observed {
+        uid: uid?,
+        kubernetes,
+        control_planes: istio.control_planes,
+        node_components: istio.workloads.node_components,
+        gateways: istio.workloads.gateways,
+        helm_releases: istio.releases,
+        meshes: meshes?,
+        guard,
+        permissions,
+        unreadable,
+    })
+}
+
+async fn kubernetes_version(asker: Asker<'_>) -> Result<KubernetesVersion, ClusterError> {
+    let what = "tell its version";
+    let info = asker.ask(what, asker.cluster.client.apiserver_version()).await?;
+    info.git_version
+        .parse()
+        .map_err(|error: shared::version::VersionError| ClusterError::Protocol {
+            server: asker.cluster.server(),
+            what: what.to_owned(),
+            reason: error.to_string(),
+        })
+}
+
+async fn uid(asker: Asker<'_>) -> Result<String, ClusterError> {
+    let api: Api<Namespace> = Api::all(asker.cluster.client.clone());
+    let namespace = asker
+        .ask("get the Namespace kube-system", api.get_metadata("kube-system"))
+        .await?;
+    Ok(namespace.metadata.uid.unwrap_or_default())
+}
+
+/// Istio's part of a cluster.
+struct Istio {
+    control_planes: Vec<ControlPlane>,
+    workloads: Workloads,
+    releases: Vec<shared::inventory::HelmRelease>,
+    unreadable: Vec<String>,
+}
+
+/// Lists first, then what the lists led to.
+async fn istio(asker: Asker<'_>, ask_running_versions: bool) -> Result<Istio, ClusterError> {
+    let pods = async {
+        if ask_running_versions {
+            running::pods(asker).await
+        } else {
+            Ok(Vec::new())
+        }
+    };
+    let (workloads, storage, pods) = futures::join!(Workloads::list(asker), releases::list(asker), pods);
+    let mut workloads = workloads?;
+    let mut unreadable = storage.unreadable.clone();
+    let pods = pods.unwrap_or_else(|error| {
+        unreadable.push(format!("versions that run: {error}"));
+        Vec::new()
+    });
+    let control_planes = std::mem::take(&mut workloads.control_planes);
+    let (control_planes, (releases, of_releases)) = futures::join!(
+        join_all(control_planes.iter().map(|istiod| complete(asker, istiod, &pods))),
+        releases::read(asker, &storage, &control_planes, &workloads),
+    );
+    let mut completed = Vec::new();
+    for (control_plane, reasons) in control_planes {
+        completed.push(control_plane);
+        unreadable.extend(reasons);
+    }
+    unreadable.extend(of_releases);
+    Ok(Istio {
+        control_planes: completed,
+        workloads,
+        releases,
+        unreadable,
+    })
+}
+
+/// Adds to a control plane what is not in its Deployment; what could not be asked is said.
+async fn complete(asker: Asker<'_>, istiod: &Istiod, pods: &[IstiodPod]) -> (ControlPlane, Vec<String>) {
+    let mut control_plane = istiod.control_plane.clone();
+    let namespace = &istiod.control_plane.workload.namespace;
+    let (config, (running, mut unreadable)) = futures::join!(
+        mesh_config::read(asker, istiod),
+        running::versions(asker, pods, namespace, &istiod.control_plane.revision),
+    );
+    match config {
+        Ok((names, mesh_id)) => {
+            control_plane.config_maps = names;
+            control_plane.mesh_id = mesh_id;
+        }
+        Err(error) => unreadable.push(format!("mesh configuration in {namespace}: {error}")),
+    }
+    control_plane.version = version::choose(&running, &control_plane.image, istiod.label.as_deref());
+    control_plane.running = running;
+    (control_plane, unreadable)
 }

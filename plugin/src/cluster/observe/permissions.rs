@@ -1,7 +1,8 @@
 //! What the caller and the driver may do, asked of the API server itself.
 
+use super::ask::Asker;
 use crate::cluster::{client::Cluster, error::ClusterError};
-use futures::future::join_all;
+use futures::{StreamExt as _, stream};
 use k8s_openapi::api::{
     authentication::v1::SelfSubjectReview,
     authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
@@ -124,40 +125,54 @@ const HELM: [(&str, &str, &str); 15] = [
     ("", "serviceaccounts", "patch"),
 ];
 
-/// Asks all queries at once, each of whom it concerns.
-pub(super) async fn ask(cluster: &Cluster, queries: &[PermissionQuery]) -> Result<Vec<Permission>, ClusterError> {
-    let driver = if queries.iter().any(|query| query.needed_by_driver) {
-        cluster.impersonating(&[]).ok()
+/// Questions that are asked at the same time: each may need a connection of its own.
+const AT_ONCE: usize = 6;
+
+/// Asks all queries, each of whom it concerns.
+pub(super) async fn ask(asker: Asker<'_>, queries: &[PermissionQuery]) -> Result<Vec<Permission>, ClusterError> {
+    let by_driver = queries.iter().any(|query| query.needed_by_driver);
+    let driver = if by_driver {
+        asker.cluster.impersonating(&[]).ok()
     } else {
         None
     };
-    let answers = queries.iter().map(|query| {
-        let asked = if query.needed_by_driver {
-            driver.as_ref()
-        } else {
-            Some(cluster)
-        };
-        async move {
-            match asked {
-                Some(cluster) => allowed(cluster, query).await,
-                None => Ok(false),
+    let answers: Vec<_> = stream::iter(queries)
+        .map(|query| {
+            let asked = if query.needed_by_driver {
+                driver.as_ref()
+            } else {
+                Some(asker.cluster)
+            };
+            async move {
+                match asked {
+                    Some(cluster) => {
+                        allowed(
+                            Asker {
+                                cluster,
+                                deadline: asker.deadline,
+                            },
+                            query,
+                        )
+                        .await
+                    }
+                    // Somebody is impersonated already, and that does not nest.
+                    None => Ok(false),
+                }
             }
-        }
-    });
-    join_all(answers)
-        .await
-        .into_iter()
-        .zip(queries)
-        .map(|(answer, query)| match answer {
-            Ok(allowed) => Ok(query.answered(allowed)),
-            // Who may not even act as the driver cannot do what the driver may.
-            Err(ClusterError::Forbidden { .. }) if query.needed_by_driver => Ok(query.answered(false)),
-            Err(error) => Err(error),
         })
+        .buffered(AT_ONCE)
         .collect()
+        .await;
+    let judged = answers.into_iter().zip(queries).map(|(answer, query)| match answer {
+        Ok(allowed) => Ok(query.answered(allowed)),
+        // Who may not even act as the driver cannot do what the driver may.
+        Err(ClusterError::Forbidden { .. }) if query.needed_by_driver => Ok(query.answered(false)),
+        Err(error) => Err(error),
+    });
+    judged.collect()
 }
 
-async fn allowed(cluster: &Cluster, query: &PermissionQuery) -> Result<bool, ClusterError> {
+async fn allowed(asker: Asker<'_>, query: &PermissionQuery) -> Result<bool, ClusterError> {
     let (resource, subresource) = match query.resource.split_once('/') {
         Some((resource, subresource)) => (resource, Some(subresource)),
         None => (query.resource.as_str(), None),
@@ -177,11 +192,11 @@ async fn allowed(cluster: &Cluster, query: &PermissionQuery) -> Result<bool, Clu
         },
         ..SelfSubjectAccessReview::default()
     };
-    let api: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
-    let answer = api
-        .create(&PostParams::default(), &review)
-        .await
-        .map_err(|error| cluster.error("ask for your own permissions", &error))?;
+    let api: Api<SelfSubjectAccessReview> = Api::all(asker.cluster.client.clone());
+    let parameters = PostParams::default();
+    let answer = asker
+        .ask("ask for your own permissions", api.create(&parameters, &review))
+        .await?;
     Ok(answer.status.is_some_and(|status| status.allowed))
 }
 

@@ -1,0 +1,295 @@
+//! Helm releases of Istio's charts, out of helm's storage in the cluster.
+
+use super::{
+    ask::Asker,
+    workloads::{self, Istiod, Workloads},
+};
+use crate::cluster::error::ClusterError;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use futures::{StreamExt as _, stream};
+use k8s_openapi::{
+    api::core::v1::{ConfigMap, Secret},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
+use kube::{Api, Resource, ResourceExt as _, api::ListParams, core::PartialObjectMeta};
+use serde::Deserialize;
+use shared::{api::Component, helm, inventory::HelmRelease};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+};
+
+/// A CRD that Istio's `base` chart owns; its annotations name the release, which has no workload to name it.
+const BASE_CRD: &str = "virtualservices.networking.istio.io";
+/// Releases that are read at the same time.
+const AT_ONCE: usize = 8;
+
+/// Where helm keeps releases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Driver {
+    Secret,
+    ConfigMap,
+}
+
+/// The newest stored revision of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stored {
+    driver: Driver,
+    namespace: String,
+    name: String,
+    revision: i64,
+    status: String,
+}
+
+/// What helm's storage holds, before any release is read.
+#[derive(Default)]
+pub(super) struct Storage {
+    newest: Vec<Stored>,
+    /// Release that owns Istio's CRDs.
+    base: Option<(String, String)>,
+    /// What could not be listed.
+    pub unreadable: Vec<String>,
+}
+
+/// Lists what is stored, without payloads; what may not be listed is said, not failed on.
+pub(super) async fn list(asker: Asker<'_>) -> Storage {
+    let secrets: Api<Secret> = Api::all(asker.cluster.client.clone());
+    let config_maps: Api<ConfigMap> = Api::all(asker.cluster.client.clone());
+    let crds: Api<CustomResourceDefinition> = Api::all(asker.cluster.client.clone());
+    let owned = ListParams::default().labels("owner=helm");
+    let released = owned.clone().fields("type=helm.sh/release.v1");
+    let (secrets, config_maps, crd) = futures::join!(
+        asker.ask("list helm's Secrets", secrets.list_metadata(&released)),
+        asker.ask("list helm's ConfigMaps", config_maps.list_metadata(&owned)),
+        asker.ask_optional("get Istio's CRDs", crds.get_metadata(BASE_CRD)),
+    );
+    let mut storage = Storage::default();
+    let mut revisions = Vec::new();
+    match secrets {
+        Ok(found) => revisions.extend(found.items.iter().filter_map(|object| stored(Driver::Secret, object))),
+        Err(error) => storage.unreadable.push(format!("helm releases: {error}")),
+    }
+    match config_maps {
+        Ok(found) => revisions.extend(
+            found
+                .items
+                .iter()
+                .filter_map(|object| stored(Driver::ConfigMap, object)),
+        ),
+        Err(error) => storage
+            .unreadable
+            .push(format!("helm releases kept in ConfigMaps: {error}")),
+    }
+    match crd {
+        Ok(crd) => storage.base = crd.and_then(|crd| workloads::helm_release(crd.annotations())),
+        Err(error) => storage
+            .unreadable
+            .push(format!("the helm release of Istio's CRDs: {error}")),
+    }
+    storage.newest = newest(revisions);
+    storage
+}
+
+fn stored<K>(driver: Driver, object: &PartialObjectMeta<K>) -> Option<Stored>
+where
+    K: Resource<DynamicType = ()> + Debug,
+{
+    let labels = object.labels();
+    Some(Stored {
+        driver,
+        namespace: object.namespace()?,
+        name: labels.get("name")?.clone(),
+        revision: labels.get("version")?.parse().ok()?,
+        status: labels.get("status").cloned().unwrap_or_default(),
+    })
+}
+
+/// The newest revision of each release; of two storages the one that went further.
+fn newest(revisions: Vec<Stored>) -> Vec<Stored> {
+    let mut newest: BTreeMap<(String, String), Stored> = BTreeMap::new();
+    for revision in revisions {
+        let key = (revision.namespace.clone(), revision.name.clone());
+        match newest.get(&key) {
+            Some(known) if known.revision >= revision.revision => {}
+            _ => {
+                newest.insert(key, revision);
+            }
+        }
+    }
+    newest.into_values().collect()
+}
+
+/// Reads the releases that may be of Istio's charts and returns those that are, with what could not be read.
+pub(super) async fn read(
+    asker: Asker<'_>,
+    storage: &Storage,
+    istiods: &[Istiod],
+    found: &Workloads,
+) -> (Vec<HelmRelease>, Vec<String>) {
+    let candidates = Candidates::of(storage, istiods, found);
+    let asked = storage.newest.iter().filter(|stored| candidates.contains(stored));
+    let answers: Vec<_> = stream::iter(asked)
+        .map(|stored| async move { (stored, payload(asker, stored).await) })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let mut releases = Vec::new();
+    let mut unreadable = BTreeSet::new();
+    for (stored, payload) in answers {
+        let about = |reason: &str| format!("helm release {}/{}: {reason}", stored.namespace, stored.name);
+        match payload {
+            // Deleted since it was listed.
+            Ok(None) => {}
+            Ok(Some(payload)) => match helm::decode(&payload) {
+                Ok(release) => releases.extend(istio_release(stored, release)),
+                Err(error) => {
+                    unreadable.insert(about(&error.to_string()));
+                }
+            },
+            Err(error) => {
+                unreadable.insert(about(&error.to_string()));
+            }
+        }
+    }
+    (releases, unreadable.into_iter().collect())
+}
+
+/// Releases worth reading: a cluster may hold hundreds of others, of megabytes each.
+struct Candidates {
+    owners: BTreeSet<(String, String)>,
+    namespaces: BTreeSet<String>,
+}
+
+impl Candidates {
+    fn of(storage: &Storage, istiods: &[Istiod], found: &Workloads) -> Self {
+        let control_planes = istiods.iter().map(|istiod| &istiod.control_plane);
+        let control_planes = control_planes.map(|one| (&one.workload.namespace, &one.helm_release));
+        let nodes = found
+            .node_components
+            .iter()
+            .map(|one| (&one.workload.namespace, &one.helm_release));
+        let gateways = found.gateways.iter().filter_map(|one| one.helm_release.clone());
+        let istio: Vec<_> = control_planes.chain(nodes).collect();
+        Self {
+            namespaces: istio.iter().map(|(namespace, _)| (*namespace).clone()).collect(),
+            owners: istio
+                .iter()
+                .filter_map(|(_, release)| (*release).clone())
+                .chain(gateways)
+                .chain(storage.base.clone())
+                .collect(),
+        }
+    }
+
+    /// Whether something of Istio names it, or it lies beside something of Istio, or it is called like Istio: a
+    /// release whose first install failed has no object that names it.
+    fn contains(&self, stored: &Stored) -> bool {
+        self.owners.contains(&(stored.namespace.clone(), stored.name.clone()))
+            || self.namespaces.contains(&stored.namespace)
+            || ["istio", "ztunnel"].iter().any(|word| stored.name.contains(word))
+    }
+}
+
+fn istio_release(stored: &Stored, release: helm::Release) -> Option<HelmRelease> {
+    let component = Component::from_chart(&release.chart_name)?;
+    Some(HelmRelease {
+        namespace: stored.namespace.clone(),
+        name: stored.name.clone(),
+        revision: stored.revision,
+        // The label is what helm itself selects by.
+        status: if stored.status.is_empty() {
+            release.status
+        } else {
+            stored.status.clone()
+        },
+        chart: release.chart_name,
+        chart_version: release.chart_version,
+        component,
+    })
+}
+
+/// The stored payload; `None` when it is gone.
+async fn payload(asker: Asker<'_>, stored: &Stored) -> Result<Option<Vec<u8>>, ClusterError> {
+    #[derive(Deserialize)]
+    struct Object {
+        #[serde(default)]
+        data: Data,
+    }
+    #[derive(Default, Deserialize)]
+    struct Data {
+        #[serde(default)]
+        release: String,
+    }
+    let kind = match stored.driver {
+        Driver::Secret => "secrets",
+        Driver::ConfigMap => "configmaps",
+    };
+    let object = helm::storage_name(&stored.name, stored.revision);
+    let path = format!("/api/v1/namespaces/{}/{kind}/{object}", stored.namespace);
+    let Some(object) = asker.fields::<Object>("get helm's releases", &path).await? else {
+        return Ok(None);
+    };
+    let text = object.data.release;
+    Ok(Some(match stored.driver {
+        // What is no base64 is handed on as it is, and refused by the decoder with its own words.
+        Driver::Secret => STANDARD.decode(&text).unwrap_or_else(|_| text.into_bytes()),
+        Driver::ConfigMap => text.into_bytes(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(driver: Driver, namespace: &str, name: &str, revision: i64) -> Stored {
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        Stored {
+            driver,
+            namespace,
+            name,
+            revision,
+            status: "deployed".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_newest_revision_counts_as_a_number() {
+        let newest = newest(vec![
+            one(Driver::Secret, "istio-system", "istiod", 9),
+            one(Driver::Secret, "istio-system", "istiod", 10),
+            one(Driver::Secret, "istio-system", "istiod", 2),
+            one(Driver::ConfigMap, "istio-system", "istiod", 3),
+            one(Driver::ConfigMap, "other", "istiod", 1),
+        ]);
+        let newest: Vec<_> = newest
+            .iter()
+            .map(|one| (one.namespace.as_str(), one.revision, one.driver))
+            .collect();
+        assert_eq!(
+            newest,
+            [("istio-system", 10, Driver::Secret), ("other", 1, Driver::ConfigMap)]
+        );
+    }
+
+    #[test]
+    fn only_releases_near_istio_are_read() {
+        let storage = Storage {
+            base: Some(("mesh".to_owned(), "foundation".to_owned())),
+            ..Storage::default()
+        };
+        let candidates = Candidates::of(&storage, &[], &Workloads::default());
+        for (namespace, name, expected) in [
+            ("mesh", "foundation", true),
+            ("mesh", "other", false),
+            ("anywhere", "istio-ingress", true),
+            ("anywhere", "ztunnel", true),
+            ("shop", "checkout", false),
+        ] {
+            assert_eq!(
+                candidates.contains(&one(Driver::Secret, namespace, name, 1)),
+                expected,
+                "{namespace}/{name}"
+            );
+        }
+    }
+}

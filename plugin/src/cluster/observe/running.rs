@@ -1,0 +1,173 @@
+//! What istiod's pods say themselves, asked through port-forwards at `:15014/version`.
+
+use super::{ask::Asker, version};
+use crate::cluster::error::ClusterError;
+use bytes::Bytes;
+use futures::future::join_all;
+use http::{Request, header};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, ResourceExt as _, api::ListParams};
+
+/// Port at which istiod serves its version.
+const PORT: u16 = 15014;
+/// Longest answer; a version has some 60 bytes.
+const MAX_ANSWER: usize = 4 << 10;
+/// Pods that are asked of one control plane; more would say nothing new.
+const MAX_PODS: usize = 16;
+
+/// A ready pod of istiod and the control plane it belongs to.
+pub(super) struct IstiodPod {
+    pub namespace: String,
+    pub revision: String,
+    pub name: String,
+}
+
+/// The ready pods of all control planes.
+pub(super) async fn pods(asker: Asker<'_>) -> Result<Vec<IstiodPod>, ClusterError> {
+    let api: Api<Pod> = Api::all(asker.cluster.client.clone());
+    let selector = ListParams::default().labels("app=istiod");
+    let found = asker.ask("list the Pods of istiod", api.list(&selector)).await?;
+    let ready = found.items.into_iter().filter(is_ready);
+    Ok(ready
+        .map(|pod| IstiodPod {
+            namespace: pod.namespace().unwrap_or_default(),
+            revision: super::workloads::revision(pod.labels()),
+            name: pod.name_any(),
+        })
+        .collect())
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_deref())
+        .unwrap_or_default();
+    pod.metadata.deletion_timestamp.is_none()
+        && conditions
+            .iter()
+            .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// Versions that the pods of one control plane report, and what could not be asked.
+pub(super) async fn versions(
+    asker: Asker<'_>,
+    pods: &[IstiodPod],
+    namespace: &str,
+    revision: &str,
+) -> (Vec<String>, Vec<String>) {
+    let own = pods
+        .iter()
+        .filter(|pod| pod.namespace == namespace && pod.revision == revision)
+        .take(MAX_PODS);
+    let answers = join_all(own.map(|pod| async move {
+        let answer = tokio::time::timeout(asker.deadline, version_of(asker, pod)).await;
+        let answer = answer.unwrap_or_else(|_| Err("it did not answer in time".to_owned()));
+        answer.map_err(|reason| format!("version of pod {}/{}: {reason}", pod.namespace, pod.name))
+    }))
+    .await;
+    let mut versions = Vec::new();
+    let mut failures = Vec::new();
+    for answer in answers {
+        match answer {
+            Ok(version) => versions.push(version),
+            Err(reason) => failures.push(reason),
+        }
+    }
+    (versions, failures)
+}
+
+async fn version_of(asker: Asker<'_>, pod: &IstiodPod) -> Result<String, String> {
+    let api: Api<Pod> = Api::namespaced(asker.cluster.client.clone(), &pod.namespace);
+    let mut forward = api
+        .portforward(&pod.name, &[PORT])
+        .await
+        .map_err(|error| asker.cluster.error("forward a port to istiod", &error).to_string())?;
+    let stream = forward.take_stream(PORT).ok_or("the port-forward has no stream")?;
+    let answer = get_version(stream).await;
+    // Read only after the request has failed: raced against it, the kubelet's message is lost.
+    let answer = match answer {
+        Ok(body) => Ok(version::reported(&body)),
+        Err(error) => match forward.take_error(PORT) {
+            Some(message) => Err(message.await.unwrap_or(error)),
+            None => Err(error),
+        },
+    };
+    forward.abort();
+    answer
+}
+
+/// One request over the forwarded stream. Its end may never be seen, so the answer's own length counts.
+async fn get_version<S>(stream: S) -> Result<String, String>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    let connection = tokio::spawn(connection);
+    let request = Request::get("/version")
+        .header(header::HOST, "localhost")
+        .header(header::CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
+    let answer = async {
+        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let status = response.status();
+        if !status.is_success() {
+            return Err(format!("istiod answered {status}"));
+        }
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(String::from_utf8_lossy(&body.to_bytes()).into_owned())
+    }
+    .await;
+    connection.abort();
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    /// A pod that answers and then keeps the stream open, as a port-forward that never sees the end does.
+    async fn answer(response: &'static str) -> Result<String, String> {
+        let (near, mut far) = tokio::io::duplex(4 << 10);
+        let pod = tokio::spawn(async move {
+            let mut request = [0; 1024];
+            let read = far.read(&mut request).await.unwrap();
+            assert!(request[..read].starts_with(b"GET /version HTTP/1.1\r\n"));
+            far.write_all(response.as_bytes()).await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(2), get_version(near)).await;
+        pod.abort();
+        answer.expect("it must not wait for the end of the stream")
+    }
+
+    #[tokio::test]
+    async fn an_answer_ends_by_its_length() {
+        let body = answer("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n1.31.0-unknown-Clean").await;
+        assert_eq!(body.as_deref(), Ok("1.31.0-unknown-Clean"));
+    }
+
+    #[tokio::test]
+    async fn errors_and_floods_are_no_versions() {
+        let error = answer("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+            .await
+            .unwrap_err();
+        assert!(error.contains("503"), "{error}");
+        assert!(
+            answer("HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\nx")
+                .await
+                .is_err()
+        );
+        assert!(answer("nonsense\r\n\r\n").await.is_err());
+    }
+}

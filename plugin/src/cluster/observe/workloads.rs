@@ -1,0 +1,261 @@
+//! From Deployments and DaemonSets to control planes, node components and gateways.
+
+use super::{ask::Asker, version};
+use crate::cluster::error::ClusterError;
+use k8s_openapi::api::{
+    apps::v1::{DaemonSet, Deployment},
+    core::v1::{Container, PodTemplateSpec},
+};
+use kube::{Api, Resource, ResourceExt as _, api::ListParams};
+use shared::{
+    api::{Component, WorkloadKind, WorkloadName},
+    inventory::{ControlPlane, Gateway, NodeComponent, Rollout},
+};
+use std::collections::BTreeMap;
+
+/// Label of a revision, on istiod and everything that belongs to it.
+const REVISION: &str = "istio.io/rev";
+/// Label on gateways that istiod made itself out of Gateway objects.
+const MANAGED: &str = "gateway.istio.io/managed";
+/// Annotation of a pod template that names the injection templates.
+const TEMPLATES: &str = "inject.istio.io/templates";
+
+/// What of Istio runs as a Deployment or a DaemonSet.
+#[derive(Default)]
+pub(super) struct Workloads {
+    pub control_planes: Vec<Istiod>,
+    pub node_components: Vec<NodeComponent>,
+    pub gateways: Vec<Gateway>,
+}
+
+/// A control plane, and what is needed to ask further.
+pub(super) struct Istiod {
+    pub control_plane: ControlPlane,
+    /// Label `app.kubernetes.io/version`.
+    pub label: Option<String>,
+    /// ConfigMap beside its own that it reads, from its environment.
+    pub shared_config_map: Option<String>,
+}
+
+impl Workloads {
+    /// Lists them. Istiod is found by its label anywhere, gateways by their label `istio`, which Istio's charts set;
+    /// DaemonSets are few, and ztunnel's has no label of its own, so all of them are looked at.
+    pub(super) async fn list(asker: Asker<'_>) -> Result<Self, ClusterError> {
+        let deployments: Api<Deployment> = Api::all(asker.cluster.client.clone());
+        let daemon_sets: Api<DaemonSet> = Api::all(asker.cluster.client.clone());
+        let istiods = ListParams::default().labels("app=istiod");
+        let others = ListParams::default().labels("istio,app!=istiod,!gateway.istio.io/managed");
+        let all = ListParams::default();
+        let (istiods, others, daemon_sets) = futures::try_join!(
+            asker.ask("list Deployments", deployments.list(&istiods)),
+            asker.ask("list Deployments", deployments.list(&others)),
+            asker.ask("list DaemonSets", daemon_sets.list(&all)),
+        )?;
+        let mut found = Self::default();
+        istiods
+            .items
+            .iter()
+            .chain(&others.items)
+            .for_each(|deployment| found.deployment(deployment));
+        daemon_sets
+            .items
+            .iter()
+            .for_each(|daemon_set| found.daemon_set(daemon_set));
+        found
+            .control_planes
+            .sort_by(|a, b| key(&a.control_plane.workload).cmp(&key(&b.control_plane.workload)));
+        found
+            .node_components
+            .sort_by(|a, b| key(&a.workload).cmp(&key(&b.workload)));
+        found.gateways.sort_by(|a, b| key(&a.workload).cmp(&key(&b.workload)));
+        Ok(found)
+    }
+
+    fn deployment(&mut self, deployment: &Deployment) {
+        let Some(spec) = &deployment.spec else {
+            return;
+        };
+        let status = deployment.status.clone().unwrap_or_default();
+        let updated = status.updated_replicas.unwrap_or(0);
+        let rollout = Rollout {
+            desired: spec.replicas.unwrap_or(1),
+            updated,
+            ready: surely_new(
+                status.ready_replicas.unwrap_or(0),
+                status.replicas.unwrap_or(0),
+                updated,
+            ),
+            observed: status.observed_generation >= deployment.metadata.generation,
+        };
+        let workload = name(deployment, WorkloadKind::Deployment);
+        match container(&spec.template, "discovery") {
+            Some(discovery) => {
+                self.control_planes
+                    .push(istiod(deployment, &spec.template, discovery, workload, rollout));
+            }
+            None if is_gateway(deployment, &spec.template) => {
+                self.gateways
+                    .push(gateway(deployment, &spec.template, workload, rollout));
+            }
+            None => {}
+        }
+    }
+
+    fn daemon_set(&mut self, daemon_set: &DaemonSet) {
+        let Some(spec) = &daemon_set.spec else {
+            return;
+        };
+        let status = daemon_set.status.clone().unwrap_or_default();
+        let updated = status.updated_number_scheduled.unwrap_or(0);
+        let rollout = Rollout {
+            desired: status.desired_number_scheduled,
+            updated,
+            ready: surely_new(status.number_ready, status.current_number_scheduled, updated),
+            observed: status.observed_generation >= daemon_set.metadata.generation,
+        };
+        let workload = name(daemon_set, WorkloadKind::DaemonSet);
+        let labels = spec
+            .template
+            .metadata
+            .as_ref()
+            .and_then(|metadata| metadata.labels.as_ref());
+        let labelled = |key: &str, value: &str| labels.and_then(|labels| labels.get(key)).is_some_and(|v| v == value);
+        let component = if labelled("k8s-app", "istio-cni-node") {
+            container(&spec.template, "install-cni").map(|found| (Component::Cni, found))
+        } else if labelled("app", "ztunnel") {
+            container(&spec.template, "istio-proxy").map(|found| (Component::Ztunnel, found))
+        } else {
+            None
+        };
+        match component {
+            Some((component, container)) => {
+                let image = container.image.clone().unwrap_or_default();
+                self.node_components.push(NodeComponent {
+                    component,
+                    workload,
+                    version: version::choose(&[], &image, version_label(daemon_set)),
+                    image,
+                    rollout,
+                    helm_release: helm_release(daemon_set.annotations()),
+                });
+            }
+            None if is_gateway(daemon_set, &spec.template) => {
+                self.gateways
+                    .push(gateway(daemon_set, &spec.template, workload, rollout));
+            }
+            None => {}
+        }
+    }
+}
+
+/// The revision in an object's labels; `default` when it has no name.
+pub(super) fn revision(labels: &BTreeMap<String, String>) -> String {
+    labels
+        .get(REVISION)
+        .filter(|revision| !revision.is_empty())
+        .map_or_else(|| "default".to_owned(), Clone::clone)
+}
+
+/// Helm release that an object's annotations name, as namespace and name.
+pub(super) fn helm_release(annotations: &BTreeMap<String, String>) -> Option<(String, String)> {
+    let namespace = annotations.get("meta.helm.sh/release-namespace")?;
+    Some((namespace.clone(), annotations.get("meta.helm.sh/release-name")?.clone()))
+}
+
+/// Ready pods that cannot be old ones: a status counts all ready pods, so as many are taken off as are still old.
+fn surely_new(ready: i32, all: i32, updated: i32) -> i32 {
+    ready.saturating_sub(all.saturating_sub(updated).max(0)).max(0)
+}
+
+fn istiod(
+    deployment: &Deployment,
+    template: &PodTemplateSpec,
+    discovery: &Container,
+    workload: WorkloadName,
+    rollout: Rollout,
+) -> Istiod {
+    let image = discovery.image.clone().unwrap_or_default();
+    let account = template
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.service_account_name.clone());
+    let account = account
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "default".to_owned());
+    let environment = discovery.env.as_deref().unwrap_or_default();
+    let shared_config_map = environment
+        .iter()
+        .find(|variable| variable.name == "SHARED_MESH_CONFIG");
+    let label = version_label(deployment);
+    Istiod {
+        control_plane: ControlPlane {
+            user: format!("system:serviceaccount:{}:{account}", workload.namespace),
+            revision: revision(deployment.labels()),
+            version: version::choose(&[], &image, label),
+            running: Vec::new(),
+            image,
+            rollout,
+            config_maps: Vec::new(),
+            mesh_id: None,
+            helm_release: helm_release(deployment.annotations()),
+            workload,
+        },
+        label: label.map(str::to_owned),
+        shared_config_map: shared_config_map.and_then(|variable| variable.value.clone()),
+    }
+}
+
+fn gateway(object: &impl Resource, template: &PodTemplateSpec, workload: WorkloadName, rollout: Rollout) -> Gateway {
+    let image = container(template, "istio-proxy").and_then(|container| container.image.clone());
+    Gateway {
+        workload,
+        image: image.unwrap_or_default(),
+        rollout,
+        helm_release: helm_release(object.annotations()),
+    }
+}
+
+/// Whether a workload is a gateway of its own: injected with the gateway template, or nothing but a proxy.
+fn is_gateway(object: &impl Resource, template: &PodTemplateSpec) -> bool {
+    let Some(proxy) = container(template, "istio-proxy") else {
+        return false;
+    };
+    if object.labels().contains_key(MANAGED) {
+        return false;
+    }
+    let annotations = template
+        .metadata
+        .as_ref()
+        .and_then(|metadata| metadata.annotations.as_ref());
+    let templates = annotations
+        .and_then(|annotations| annotations.get(TEMPLATES))
+        .map(String::as_str);
+    let by_template = templates.is_some_and(|templates| templates.split(',').any(|one| one.trim() == "gateway"));
+    let alone = template.spec.as_ref().is_some_and(|spec| spec.containers.len() == 1);
+    by_template || alone || proxy.image.as_deref() == Some("auto")
+}
+
+fn container<'a>(template: &'a PodTemplateSpec, name: &str) -> Option<&'a Container> {
+    template
+        .spec
+        .as_ref()?
+        .containers
+        .iter()
+        .find(|container| container.name == name)
+}
+
+fn version_label(object: &impl Resource) -> Option<&str> {
+    object.labels().get("app.kubernetes.io/version").map(String::as_str)
+}
+
+fn name<K: Resource>(object: &K, kind: WorkloadKind) -> WorkloadName {
+    WorkloadName {
+        kind,
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+    }
+}
+
+fn key(workload: &WorkloadName) -> (&str, &str) {
+    (&workload.namespace, &workload.name)
+}
