@@ -1,2 +1,4 @@
-//! End-to-end tests: the harness that runs a real control plane.
+//! End-to-end tests and the demo: real control planes, and this project's own programs run in them.
+
 pub mod harness;
+pub mod product;

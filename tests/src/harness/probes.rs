@@ -72,8 +72,10 @@ pub(super) fn version_through_port_forward(cluster: &Cluster, namespace: &str) -
         .spawn()
         .context("start kubectl port-forward")?;
     let mut child = Ended(child);
+    // Kept open to the end: kubectl prints more, and would die of a closed pipe.
+    let mut said = BufReader::new(child.0.stdout.take().context("kubectl's standard output")?);
     let mut line = String::new();
-    BufReader::new(child.0.stdout.take().context("kubectl's standard output")?).read_line(&mut line)?;
+    said.read_line(&mut line)?;
     // Forwarding from 127.0.0.1:PORT -> 15014
     let port = line
         .split_once("127.0.0.1:")

@@ -1,0 +1,88 @@
+//! Builds the plugin and the webhook as cargo builds the workspace, and runs the plugin as `kubectl mesh-upgrade`.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::harness::{Cluster, Run, Toolbox};
+
+/// Where the two programs are.
+#[derive(Debug)]
+pub struct Binaries {
+    folder: PathBuf,
+}
+
+impl Binaries {
+    /// Builds them once in a process; cargo does nothing when they are fresh.
+    ///
+    /// # Errors
+    /// When they do not compile.
+    pub fn get() -> Result<&'static Self> {
+        static BINARIES: OnceLock<Result<Binaries, String>> = OnceLock::new();
+        BINARIES
+            .get_or_init(|| Self::build().map_err(|error| format!("{error:#}")))
+            .as_ref()
+            .map_err(|error| anyhow::anyhow!(error.clone()))
+    }
+
+    fn build() -> Result<Self> {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .context("the workspace's folder")?;
+        // The whole workspace, so that features are unified as in every other build and nothing is built twice.
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--workspace", "--bins"])
+            .current_dir(workspace)
+            .stdin(Stdio::null())
+            .status()
+            .context("run cargo")?;
+        ensure!(status.success(), "cargo build failed");
+        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
+        Ok(Self {
+            folder: target.join("debug"),
+        })
+    }
+
+    /// Folder that holds `kubectl-mesh_upgrade`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The webhook.
+    #[must_use]
+    pub fn webhook(&self) -> PathBuf {
+        self.folder.join("mesh-upgrade-webhook")
+    }
+}
+
+/// `kubectl mesh-upgrade …`, ready to be started, as somebody in a cluster.
+///
+/// # Errors
+/// When the programs cannot be built.
+pub fn mesh_upgrade_command<S: AsRef<OsStr>>(cluster: &Cluster, user: &str, arguments: &[S]) -> Result<Command> {
+    let mut command = cluster.command("kubectl")?;
+    let mut path = vec![
+        Binaries::get()?.folder().to_owned(),
+        Toolbox::get()?.bin_dir().to_owned(),
+    ];
+    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    command
+        .env("PATH", std::env::join_paths(path)?)
+        .env("KUBECONFIG", cluster.kubeconfig_for(user)?);
+    command.arg("mesh-upgrade").args(arguments);
+    Ok(command)
+}
+
+/// Runs `kubectl mesh-upgrade …` to its end as alice, who is an administrator.
+///
+/// # Errors
+/// When it cannot be started; its own failure is in the result.
+pub fn mesh_upgrade<S: AsRef<OsStr>>(cluster: &Cluster, arguments: &[S]) -> Result<Run> {
+    Run::of(mesh_upgrade_command(cluster, "alice", arguments)?, None)
+}

@@ -1,0 +1,57 @@
+//! The journal as a test reads it: from the API server, with kubectl.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::harness::{Cluster, wait_until};
+
+/// The newest journal of the only mesh, if there is one.
+///
+/// # Errors
+/// When kubectl cannot be started.
+pub fn newest(cluster: &Cluster) -> Result<Option<Value>> {
+    let list = cluster.kubectl(&[
+        "get",
+        "meshupgrades.meshupgrade.io",
+        "--sort-by=.metadata.creationTimestamp",
+        "-o",
+        "json",
+    ])?;
+    if !list.success() {
+        return Ok(None);
+    }
+    Ok(list
+        .json()?
+        .get("items")
+        .and_then(Value::as_array)
+        .and_then(|items| items.last().cloned()))
+}
+
+/// Phase of the newest journal.
+///
+/// # Errors
+/// When kubectl cannot be started.
+pub fn journal_phase(cluster: &Cluster) -> Result<Option<String>> {
+    let journal = newest(cluster)?;
+    Ok(journal.and_then(|journal| {
+        journal
+            .pointer("/status/phase")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    }))
+}
+
+/// Waits until the newest journal satisfies a condition, and returns it.
+///
+/// # Errors
+/// When it does not within the deadline.
+pub fn wait_for_journal(
+    cluster: &Cluster,
+    what: &str,
+    deadline: Duration,
+    holds: impl Fn(&Value) -> bool,
+) -> Result<Value> {
+    wait_until(what, deadline, || Ok(newest(cluster)?.filter(&holds)))
+}

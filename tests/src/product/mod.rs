@@ -1,0 +1,11 @@
+//! This project's own programs in a test cluster: the plugin, run by kubectl, and the webhook, run by the API server.
+
+mod binaries;
+mod guard;
+mod held_helm;
+mod journal;
+
+pub use binaries::{Binaries, mesh_upgrade, mesh_upgrade_command};
+pub use guard::Guard;
+pub use held_helm::HeldHelm;
+pub use journal::{journal_phase, wait_for_journal};

@@ -1,0 +1,129 @@
+//! What must not happen does not: skipped minors, downgrades, mixed flavors, Kubernetes out of range; by check and by
+//! guard, each on the real API server.
+
+use anyhow::{Result, ensure};
+use mesh_upgrade_tests::{
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run},
+    product::{Guard, mesh_upgrade},
+};
+use serde_json::Value;
+
+/// A catalog that knows one minor more than the built-in one, for a skip between known versions.
+const LATER_CATALOG: &str = include_str!("../fixtures/catalog-with-1.32.yaml");
+
+#[test]
+fn versions_that_must_not_follow_are_refused_by_check_and_by_guard() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::named("east"))?;
+    Istio::install(&cluster, IstioOptions::version("1.30.3"))?;
+    let _guard = Guard::install(&cluster)?;
+    let status = mesh_upgrade(&cluster, &["guard", "status"])?;
+    ensure!(status.code == 0, "{status}");
+
+    let catalog = cluster.dir().join("catalog.yaml");
+    std::fs::write(&catalog, LATER_CATALOG)?;
+    let catalog = catalog.display().to_string();
+    let free = check(&cluster, &["--to", "1.31.0"])?;
+    ensure!(free.code == 0, "{free}");
+    for (what, arguments, code) in [
+        (
+            "a skip",
+            &["--to", "1.32.0", "--catalog", catalog.as_str()][..],
+            "MU101",
+        ),
+        ("an unknown minor", &["--to", "1.39.0"][..], "MU1"),
+        ("a downgrade", &["--to", "1.30.2"][..], "MU1"),
+        ("another flavor", &["--to", "1.31.0-mspider"][..], "MU1"),
+    ] {
+        let report = check(&cluster, arguments)?;
+        ensure!(report.code == 3, "{what} is not blocked: {report}");
+        let codes = blockers(&report)?;
+        ensure!(codes.iter().any(|found| found.starts_with(code)), "{what}: {codes:?}");
+    }
+    for (what, tag, code) in [
+        ("a skip", "1.32.0", "MG002"),
+        ("a downgrade", "1.29.8", "MG003"),
+        ("another flavor", "1.30.3-mspider", "MG004"),
+        ("an unreadable version", "latest", "MG005"),
+    ] {
+        let image = format!("discovery=docker.io/istio/pilot:{tag}");
+        let run = cluster.kubectl(&["-n", "istio-system", "set", "image", "deployment/istiod", &image])?;
+        ensure!(run.refused()?.contains(code), "{what}: {run}");
+    }
+    let patch = cluster.kubectl(&[
+        "-n",
+        "istio-system",
+        "set",
+        "image",
+        "deployment/istiod",
+        "discovery=x/pilot:1.30.4",
+    ])?;
+    patch.ok()?;
+    Ok(())
+}
+
+#[test]
+fn an_old_mesh_must_not_skip_a_minor() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::reporting("old", "1.34.4"))?;
+    Istio::install(&cluster, IstioOptions::version("1.29.8"))?;
+    let _guard = Guard::install(&cluster)?;
+    let report = check(&cluster, &["--to", "1.31.0"])?;
+    ensure!(
+        report.code == 3 && blockers(&report)?.contains(&"MU101".to_owned()),
+        "{report}"
+    );
+    ensure!(report.stdout.contains("1.30"), "the next hop is not named: {report}");
+    let apply = mesh_upgrade(&cluster, &["apply", "--to", "1.31.0", "--yes"])?;
+    ensure!(apply.code == 3, "{apply}");
+    let journals = cluster.kubectl(&["get", "meshupgrades", "-o", "name"])?;
+    ensure!(journals.ok()?.is_empty(), "{journals}");
+    let image = "discovery=docker.io/istio/pilot:1.31.0";
+    let run = cluster.kubectl(&["-n", "istio-system", "set", "image", "deployment/istiod", image])?;
+    ensure!(run.refused()?.contains("MG002"), "{run}");
+    Ok(())
+}
+
+/// The versions come from a proxy that rewrites `/version`; the API server itself is 1.36.
+#[test]
+fn kubernetes_too_low_and_too_high_are_told_apart_by_version_rewriting_proxies() -> Result<()> {
+    let clusters = Cluster::start_many([
+        ClusterOptions::reporting("low", "1.31.5"),
+        ClusterOptions::reporting("high", "1.37.2"),
+    ])?;
+    for cluster in &clusters {
+        Istio::install(cluster, IstioOptions::version("1.30.3"))?;
+        let report = check(cluster, &["--to", "1.31.0"])?;
+        ensure!(report.code == 3, "{report}");
+        let text = mesh_upgrade(cluster, &["check", "--to", "1.31.0"])?.stdout;
+        let codes = blockers(&report)?;
+        ensure!(codes.iter().any(|code| code.starts_with("MU2")), "{codes:?}");
+        match cluster.name() {
+            "low" => ensure!(
+                text.contains("1.32"),
+                "the Kubernetes to upgrade to is not named: {text}"
+            ),
+            _ => ensure!(text.contains("1.37"), "{text}"),
+        }
+    }
+    Ok(())
+}
+
+fn check(cluster: &Cluster, arguments: &[&str]) -> Result<Run> {
+    let mut all = vec!["check", "-o", "json"];
+    all.extend(arguments);
+    mesh_upgrade(cluster, &all)
+}
+
+/// Codes of the blockers in a report.
+fn blockers(run: &Run) -> Result<Vec<String>> {
+    let report: Value = serde_json::from_str(&run.stdout)?;
+    let findings = report
+        .get("findings")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
+    let blocker = |finding: &&Value| finding.get("severity").and_then(Value::as_str) == Some("blocker");
+    let code = |finding: &Value| finding.get("code").and_then(Value::as_str).map(str::to_owned);
+    let codes: Vec<String> = findings.iter().filter(blocker).filter_map(code).collect();
+    ensure!(!codes.is_empty(), "no blocker in {report}");
+    Ok(codes)
+}

@@ -1,0 +1,133 @@
+//! The API server restarted ten times idle and ten times frozen: idle, the guard never refuses a write; frozen, no
+//! foreign write ever passes. The upgrade that holds the freeze survives all of it and arrives.
+
+use std::{
+    process::Stdio,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use mesh_upgrade_tests::{
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox},
+    product::{Guard, HeldHelm, journal_phase, mesh_upgrade_command},
+};
+
+const RESTARTS: usize = 10;
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// What a foreign writer got.
+#[derive(Debug, Default)]
+struct Tally {
+    passed: usize,
+    refused_by_the_guard: usize,
+    refused_otherwise: Vec<String>,
+    unreachable: usize,
+}
+
+impl Tally {
+    fn count(&mut self, run: &Run) {
+        let text = run.stderr.as_str();
+        if run.success() {
+            self.passed += 1;
+        } else if text.contains("MG0") {
+            self.refused_by_the_guard += 1;
+        } else if is_unreachable(text) {
+            self.unreachable += 1;
+        } else {
+            self.refused_otherwise.push(text.trim().to_owned());
+        }
+    }
+}
+
+/// A server that is down or has just come up says this; it is not the guard's doing.
+fn is_unreachable(text: &str) -> bool {
+    [
+        "refused - did you",
+        "connection refused",
+        "EOF",
+        "connection reset",
+        "ServiceUnavailable",
+        "shutdown",
+        "not yet ready",
+        "the server is currently unable",
+        "Unauthorized",
+        "the server could not find",
+        "unable to recognize",
+        "no matches for kind",
+        "couldn't get",
+    ]
+    .iter()
+    .any(|sign| text.contains(sign))
+}
+
+#[test]
+fn ten_restarts_idle_and_ten_frozen() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::named("east"))?;
+    let istio = Istio::install(&cluster, IstioOptions::version("1.30.3"))?;
+    let _guard = Guard::install(&cluster)?;
+
+    let idle = write_through_restarts(&cluster)?;
+    ensure!(
+        idle.refused_by_the_guard == 0 && idle.refused_otherwise.is_empty(),
+        "idle: {idle:?}"
+    );
+    ensure!(idle.passed >= RESTARTS, "too few writes to say anything: {idle:?}");
+
+    let helm = HeldHelm::before("istiod")?;
+    let charts = Toolbox::get()?.charts("1.31.0")?.display().to_string();
+    let program = helm.program().display().to_string();
+    let arguments = [
+        "apply", "--to", "1.31.0", "--charts", &charts, "--yes", "--helm", &program,
+    ];
+    let mut apply = mesh_upgrade_command(&cluster, "alice", &arguments)?;
+    let apply = apply
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    helm.wait_until_reached(DEADLINE)?;
+    let frozen = write_through_restarts(&cluster)?;
+    ensure!(frozen.passed == 0, "frozen: {frozen:?}");
+    ensure!(
+        frozen.refused_by_the_guard >= RESTARTS,
+        "too few writes to say anything: {frozen:?}"
+    );
+    println!("idle {idle:?}\nfrozen {frozen:?}");
+
+    helm.release()?;
+    let output = apply.wait_with_output().context("wait for apply")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(journal_phase(&cluster)?.as_deref() == Some("Succeeded"));
+    istio.wait_serving(&cluster, "1.31.0")
+}
+
+/// Restarts the API server while somebody writes without a pause.
+fn write_through_restarts(cluster: &Cluster) -> Result<Tally> {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut tally = Tally::default();
+            let mut count = 0;
+            while !done.load(Ordering::SeqCst) {
+                count += 1;
+                tally.count(&write(cluster, count)?);
+            }
+            Ok::<_, anyhow::Error>(tally)
+        });
+        let restarted = (0..RESTARTS).try_for_each(|_| cluster.restart_api_server());
+        done.store(true, Ordering::SeqCst);
+        let tally = writer.join().map_err(|_| anyhow::anyhow!("the writer panicked"))?;
+        restarted?;
+        tally
+    })
+}
+
+/// One real write of mesh configuration, without kubectl's own checks before it.
+fn write(cluster: &Cluster, count: usize) -> Result<Run> {
+    let manifest = format!(
+        "{{apiVersion: networking.istio.io/v1, kind: DestinationRule, \
+          metadata: {{name: written-{count}, namespace: default}}, spec: {{host: written-{count}}}}}"
+    );
+    cluster.kubectl_with("admin", &["create", "--validate=false", "-f", "-"], Some(&manifest))
+}

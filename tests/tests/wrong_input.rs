@@ -1,0 +1,135 @@
+//! Wrong input ends with one clear message, a hint, the documented exit code, and no change.
+
+use anyhow::{Result, ensure};
+use mesh_upgrade_tests::{
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox},
+    product::{Guard, mesh_upgrade, mesh_upgrade_command},
+};
+
+/// One message, a hint, and the exit code.
+fn ends_with(run: &Run, code: i32, message: &str) -> Result<()> {
+    ensure!(run.code == code, "expected exit code {code}: {run}");
+    ensure!(run.stderr.contains(message), "expected {message:?}: {run}");
+    ensure!(run.stderr.matches("error:").count() == 1, "not one message: {run}");
+    ensure!(!run.stderr.contains("panicked"), "{run}");
+    Ok(())
+}
+
+fn with_hint(run: &Run, code: i32, message: &str) -> Result<()> {
+    ends_with(run, code, message)?;
+    ensure!(run.stderr.contains("hint:"), "no hint: {run}");
+    Ok(())
+}
+
+#[test]
+fn an_empty_cluster() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::named("empty"))?;
+    let list = mesh_upgrade(&cluster, &["list"])?;
+    ensure!(list.code == 0 && list.stderr.contains("No mesh found"), "{list}");
+    with_hint(&mesh_upgrade(&cluster, &["check", "--to", "1.31.0"])?, 1, "no mesh")?;
+    with_hint(&mesh_upgrade(&cluster, &["guard", "status"])?, 3, "not installed")?;
+    with_hint(
+        &mesh_upgrade(&cluster, &["list", "--context", "nowhere"])?,
+        1,
+        "nowhere",
+    )?;
+
+    ends_with(
+        &mesh_upgrade(&cluster, &["check", "--to", "latest"])?,
+        64,
+        "not a version",
+    )?;
+    ends_with(&mesh_upgrade(&cluster, &["check"])?, 64, "--to")?;
+    ends_with(&mesh_upgrade(&cluster, &["frobnicate"])?, 64, "frobnicate")?;
+    with_hint(
+        &mesh_upgrade(&cluster, &["apply", "--to", "1.31.0", "--as", "bob"])?,
+        64,
+        "does not nest",
+    )?;
+    ends_with(
+        &mesh_upgrade(&cluster, &["apply", "--to", "1.31.0", "--unguarded"])?,
+        64,
+        "--reason",
+    )?;
+    with_hint(&mesh_upgrade(&cluster, &["explain", "MU000"])?, 64, "MU000")?;
+    let version = mesh_upgrade(&cluster, &["version"])?;
+    ensure!(
+        version.code == 0 && version.stdout.starts_with("kubectl mesh-upgrade 0."),
+        "{version}"
+    );
+
+    let broken = cluster.dir().join("broken");
+    for (contents, message) in [(None, "broken"), (Some("a: [b"), "broken")] {
+        if let Some(contents) = contents {
+            std::fs::write(&broken, contents)?;
+        }
+        let file = broken.display().to_string();
+        with_hint(&mesh_upgrade(&cluster, &["list", "--kubeconfig", &file])?, 1, message)?;
+        with_hint(&mesh_upgrade(&cluster, &["list", "--catalog", &file])?, 1, message)?;
+    }
+    cluster.stop_api_server()?;
+    with_hint(&mesh_upgrade(&cluster, &["list"])?, 1, "cannot be read")?;
+    Ok(())
+}
+
+#[test]
+fn an_upgrade_that_cannot_begin() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::named("east"))?;
+    Istio::install(&cluster, IstioOptions::version("1.30.3"))?;
+    let charts = Toolbox::get()?.charts("1.31.0")?.display().to_string();
+    let older = Toolbox::get()?.charts("1.30.3")?.display().to_string();
+    let apply = |more: &[&str]| {
+        let mut arguments = vec!["apply", "--to", "1.31.0", "--charts", charts.as_str()];
+        arguments.extend(more);
+        mesh_upgrade(&cluster, &arguments)
+    };
+    with_hint(&apply(&["--yes"])?, 3, "the guard is not installed")?;
+    let _guard = Guard::install(&cluster)?;
+    with_hint(&apply(&[])?, 64, "no terminal to ask on")?;
+    with_hint(&mesh_upgrade(&cluster, &["apply", "--yes"])?, 64, "--to")?;
+    with_hint(&apply(&["--yes", "--helm", "/nowhere/helm"])?, 1, "/nowhere/helm")?;
+    let wrong_charts = mesh_upgrade(&cluster, &["apply", "--to", "1.31.0", "--yes", "--charts", &older])?;
+    with_hint(&wrong_charts, 1, "the target is 1.31.0")?;
+    let no_charts = mesh_upgrade(&cluster, &["apply", "--to", "1.31.0", "--yes", "--charts", "/nowhere"])?;
+    with_hint(&no_charts, 1, "/nowhere")?;
+    with_hint(
+        &mesh_upgrade(&cluster, &["check", "another", "--to", "1.31.0"])?,
+        1,
+        "another",
+    )?;
+
+    let command = mesh_upgrade_command(&cluster, "bob", &["check", "--to", "1.31.0"])?;
+    with_hint(&Run::of(command, None)?, 1, "cannot be read")?;
+
+    let journals = cluster.kubectl(&["get", "meshupgrades,meshfreezes", "-o", "name"])?;
+    ensure!(journals.ok()?.is_empty(), "something was begun: {journals}");
+    Ok(())
+}
+
+#[test]
+fn two_meshes_must_be_told_apart() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::named("two"))?;
+    Istio::install(&cluster, IstioOptions::version("1.30.3"))?;
+    // A second control plane as discovery sees one; it need not run to be a mesh that must be named.
+    let second = "\
+apiVersion: v1
+kind: Namespace
+metadata: {name: other-istio}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: istiod-other, namespace: other-istio, labels: {app: istiod, istio.io/rev: other}}
+spec:
+  selector: {matchLabels: {app: istiod}}
+  template:
+    metadata: {labels: {app: istiod, sidecar.istio.io/inject: 'false'}}
+    spec: {containers: [{name: discovery, image: 'docker.io/istio/pilot:1.30.3'}]}
+";
+    cluster.apply_stdin(second)?.ok()?;
+    let check = mesh_upgrade(&cluster, &["check", "--to", "1.31.0"])?;
+    with_hint(&check, 1, "default")?;
+    ensure!(check.stderr.contains("other-istio"), "{check}");
+    let named = mesh_upgrade(&cluster, &["check", "default", "--to", "1.31.0"])?;
+    ensure!(named.code == 0, "{named}");
+    Ok(())
+}
