@@ -3,16 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"sync"
 	"syscall"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
 )
 
 // istiodRole is one thing istiod listens for: the port its pods have, and the
@@ -109,7 +108,7 @@ func (f *istiodFollower) run(ctx context.Context) {
 		f.failure = err
 		f.mu.Unlock()
 		if err != nil && ctx.Err() == nil {
-			fmt.Fprintln(os.Stderr, "istiod:", err)
+			klog.Errorf("istiod: %v", err)
 			// The API server may just be restarting, and then no event comes.
 			time.AfterFunc(200*time.Millisecond, f.look)
 		}

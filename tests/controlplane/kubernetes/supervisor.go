@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"k8s.io/klog/v2"
 )
 
 // supervise runs one cluster for as long as its standard input stays open. The
@@ -24,8 +26,7 @@ func supervise() {
 		fmt.Fprintln(os.Stderr, "controlplane cluster:", err)
 		os.Exit(64)
 	}
-	// Its own log goes beside the others: it must neither block on nor die of a
-	// reader that is gone.
+	// It must not die of a reader that is gone before it has cleaned up.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	lines := make(chan string)
@@ -51,6 +52,10 @@ func supervise() {
 
 func runCluster(ctx context.Context, options clusterOptions, lines <-chan string) int {
 	began := time.Now()
+	if err := logToFile(options.dir); err != nil {
+		answer(map[string]any{"ok": false, "error": err.Error()})
+		return 1
+	}
 	c, err := startCluster(ctx, options)
 	defer c.stop()
 	if err != nil {
@@ -75,6 +80,21 @@ func runCluster(ctx context.Context, options clusterOptions, lines <-chan string
 			answer(result)
 		}
 	}
+}
+
+// logToFile keeps what the client libraries say out of the tests' output: a watch
+// that ends because a test stopped the API server is no news.
+func logToFile(dir string) error {
+	if err := os.MkdirAll(filepath.Join(dir, "logs"), 0o700); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(filepath.Join(dir, "logs", "supervisor.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	klog.LogToStderr(false)
+	klog.SetOutput(log)
+	return nil
 }
 
 // description is the line that says the cluster is ready.
