@@ -194,7 +194,7 @@ fn broken_catalogs_are_refused_with_line_and_reason() {
         ),
         (twice, 9, "second time"),
         ("flavors: []\nretiredRegistries: 3\n".to_owned(), 2, ""),
-        ("flavors: [\n".to_owned(), 2, ""),
+        ("flavors: [\n".to_owned(), 1, "unclosed bracket"),
         (
             "flavors:\n  - sources: {images: i, charts: c}\n    releases: []\n".to_owned(),
             3,

@@ -5,8 +5,8 @@ mod group;
 pub use group::meshes;
 
 use crate::{
-    api::Management,
-    inventory::{ClusterInventory, ClusterState, ControlPlane, Inventory, Observed},
+    api::{Component, Management},
+    inventory::{ClusterInventory, ClusterState, ControlPlane, HelmRelease, Inventory, Observed},
     version::{Flavor, IstioVersion},
 };
 
@@ -72,6 +72,37 @@ impl<'a> ObservedMember<'a> {
             .control_planes
             .iter()
             .filter(move |plane| !member.istio_namespaces.contains(&plane.workload.namespace))
+    }
+}
+
+impl<'a> ObservedMember<'a> {
+    /// Helm releases that belong to the mesh in this cluster, in the order in which they are upgraded.
+    ///
+    /// Base, CNI and ztunnel exist once in a cluster. Where another mesh shares the cluster, a gateway counts only in
+    /// a namespace of this one's control planes: nothing else says whose it is.
+    #[must_use]
+    pub fn releases(&self) -> Vec<&'a HelmRelease> {
+        let is_shared = self.foreign_control_planes().next().is_some();
+        let is_named = |release: &HelmRelease| {
+            self.control_planes()
+                .filter_map(|plane| plane.helm_release.as_ref())
+                .any(|(namespace, name)| *namespace == release.namespace && *name == release.name)
+        };
+        let mut releases: Vec<&HelmRelease> = self
+            .observed
+            .helm_releases
+            .iter()
+            .filter(|release| {
+                let is_at_home = self.member.istio_namespaces.contains(&release.namespace);
+                match release.component {
+                    Component::Base | Component::Cni | Component::Ztunnel => true,
+                    Component::Istiod => is_at_home || is_named(release),
+                    Component::Gateway => is_at_home || !is_shared,
+                }
+            })
+            .collect();
+        releases.sort_by_key(|release| (release.component, &release.namespace, &release.name));
+        releases
     }
 }
 

@@ -1,0 +1,139 @@
+//! Whether every member cluster answered, stands for itself, and may be written to.
+
+use super::{Purpose, Subject};
+use crate::{
+    api::Management,
+    finding::{Finding, Report, Severity, codes},
+    inventory::Inventory,
+};
+use std::collections::BTreeMap;
+
+pub(super) fn check(subject: &Subject<'_>, inventory: &Inventory, report: &mut Report) {
+    for (cluster, reason) in subject.mesh.unknown(inventory) {
+        report.find(
+            Finding::new(
+                codes::CLUSTER_UNKNOWN,
+                format!("the cluster could not be observed: {reason}"),
+                format!(
+                    "make sure that kubectl --context {cluster} version answers, or take the cluster out of the mesh, \
+                     then check again"
+                ),
+            )
+            .in_cluster(cluster),
+        );
+    }
+    for member in &subject.members {
+        report.pass(codes::CLUSTER_UNKNOWN, Some(member.name()), "the cluster answered");
+    }
+    same_cluster_twice(subject, report);
+    external(subject, report);
+}
+
+fn same_cluster_twice(subject: &Subject<'_>, report: &mut Report) {
+    let mut by_uid: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for member in &subject.members {
+        by_uid
+            .entry(member.observed.uid.as_str())
+            .or_default()
+            .push(member.name());
+    }
+    for (uid, names) in by_uid {
+        if names.len() > 1 {
+            report.find(Finding::new(
+                codes::SAME_CLUSTER_TWICE,
+                format!(
+                    "{} are one cluster: their kube-system has the UID {uid}",
+                    names.join(" and ")
+                ),
+                "name the cluster once, in the kubeconfig's contexts or in the Mesh object's clusters",
+            ));
+        }
+    }
+}
+
+fn external(subject: &Subject<'_>, report: &mut Report) {
+    if subject.mesh.management != Management::External {
+        return;
+    }
+    let severity = match subject.target.purpose {
+        Purpose::Check => Severity::Warning,
+        Purpose::Apply | Purpose::ApplyUnguarded => Severity::Blocker,
+    };
+    report.find(
+        Finding::new(
+            codes::EXTERNAL_MESH,
+            format!(
+                "the mesh {} is operated by its owner: only guidance is possible",
+                subject.mesh.name
+            ),
+            format!(
+                "hand the owner the steps that kubectl mesh-upgrade plan {} --to {} shows",
+                subject.mesh.name, subject.target.version
+            ),
+        )
+        .weighing(severity),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        api::Management,
+        finding::Severity,
+        inventory::sample,
+        preflight::{
+            Purpose,
+            tests::{check, check_for, found, ids},
+        },
+    };
+
+    #[test]
+    fn a_cluster_that_did_not_answer_blocks() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        inventory.clusters.push(sample::unknown("west"));
+        let report = check(&inventory, "1.31.0");
+        let finding = found(&report, "MU901");
+        assert_eq!(
+            (finding.severity, finding.cluster.as_deref()),
+            (Severity::Blocker, Some("west"))
+        );
+        assert!(finding.cause.contains("connection refused") && !finding.code.is_waivable());
+    }
+
+    #[test]
+    fn one_cluster_under_two_names_blocks() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        inventory
+            .clusters
+            .push(sample::cluster("east-again", "1.30.3", "v1.36.3"));
+        for index in 0..2 {
+            inventory.seen(index).control_planes[0].mesh_id = Some("shop".to_owned());
+        }
+        assert!(ids(&check(&inventory, "1.31.0")).is_empty());
+        inventory.seen(1).uid = "uid-of-east".to_owned();
+        let report = check(&inventory, "1.31.0");
+        assert!(found(&report, "MU903").cause.contains("east and east-again"));
+    }
+
+    #[test]
+    fn an_external_mesh_gets_guidance_only() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let mut record = sample::record("theirs");
+        record.management = Management::External;
+        inventory.seen(0).meshes = vec![record];
+        inventory.seen(0).guard.policies = false;
+        for (purpose, severity) in [
+            (Purpose::Check, Severity::Warning),
+            (Purpose::Apply, Severity::Blocker),
+            (Purpose::ApplyUnguarded, Severity::Blocker),
+        ] {
+            let report = check_for(&inventory, "1.31.0", purpose);
+            assert_eq!(found(&report, "MU902").severity, severity, "{purpose:?}");
+            assert_eq!(
+                ids(&report),
+                ["MU902"],
+                "no guard is asked for where nothing is written"
+            );
+        }
+    }
+}

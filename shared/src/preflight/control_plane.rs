@@ -1,0 +1,259 @@
+//! Whether everything that would be upgraded is at rest: rolled out, of one version, of one revision.
+
+use super::{Subject, named};
+use crate::{
+    api::{WorkloadKind, WorkloadName},
+    finding::{Finding, Report, codes},
+    inventory::{ControlPlane, Rollout},
+    mesh::ObservedMember,
+    version::IstioVersion,
+};
+use std::collections::BTreeSet;
+
+pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
+    for member in &subject.members {
+        for part in super::parts_of(member) {
+            rollout(member.name(), part.workload, part.rollout, report);
+        }
+        for gateway in &member.observed.gateways {
+            rollout(member.name(), &gateway.workload, gateway.rollout, report);
+        }
+        for plane in member.control_planes() {
+            replicas(member.name(), plane, report);
+            running(member.name(), plane, report);
+        }
+        revisions(member, report);
+    }
+}
+
+fn rollout(cluster: &str, workload: &WorkloadName, rollout: Rollout, report: &mut Report) {
+    let Rollout {
+        desired,
+        updated,
+        ready,
+        observed,
+    } = rollout;
+    // No node may be fit for a DaemonSet; a Deployment without pods was scaled down.
+    let is_scaled_down = desired == 0 && workload.kind == WorkloadKind::Deployment;
+    if rollout.is_complete() && !is_scaled_down {
+        let summary = format!("{} is rolled out, {ready} of {desired} ready", named(workload));
+        return report.pass(codes::ROLLOUT_INCOMPLETE, Some(cluster), summary);
+    }
+    let cause = if is_scaled_down {
+        "it is scaled to no replica".to_owned()
+    } else if observed {
+        format!("{desired} pods are wanted, {updated} are of the newest specification, {ready} are ready")
+    } else {
+        "its newest specification was not rolled out yet".to_owned()
+    };
+    let kind = workload.kind.as_str().to_lowercase();
+    report.find(
+        Finding::new(
+            codes::ROLLOUT_INCOMPLETE,
+            cause,
+            format!(
+                "see kubectl rollout status {kind}/{} -n {}",
+                workload.name, workload.namespace
+            ),
+        )
+        .in_cluster(cluster)
+        .about(named(workload)),
+    );
+}
+
+fn replicas(cluster: &str, plane: &ControlPlane, report: &mut Report) {
+    if plane.rollout.desired == 1 {
+        report.find(
+            Finding::new(
+                codes::SINGLE_REPLICA,
+                "it has one replica: while that is replaced, nothing is injected or validated",
+                "set autoscaleMin (or replicaCount, without autoscaling) to 2 in the istiod chart's values",
+            )
+            .in_cluster(cluster)
+            .about(named(&plane.workload)),
+        );
+    }
+}
+
+fn running(cluster: &str, plane: &ControlPlane, report: &mut Report) {
+    let reported: BTreeSet<&str> = plane.running.iter().map(String::as_str).collect();
+    let core = |version: &IstioVersion| (version.minor(), version.patch);
+    let differs = |text: &&str| match (text.parse::<IstioVersion>(), &plane.version.version) {
+        (Ok(reported), Some(version)) => core(&reported) != core(version),
+        _ => false,
+    };
+    if reported.len() > 1 || reported.iter().any(differs) {
+        let reported: Vec<&str> = reported.into_iter().collect();
+        report.find(
+            Finding::new(
+                codes::RUNNING_VERSIONS_DIFFER,
+                format!(
+                    "its pods report {}; its image is {}",
+                    reported.join(" and "),
+                    plane.image
+                ),
+                format!(
+                    "see kubectl get pods -n {} -l app=istiod,istio.io/rev={}, and wait or delete those of the wrong \
+                     version",
+                    plane.workload.namespace, plane.revision
+                ),
+            )
+            .in_cluster(cluster)
+            .about(named(&plane.workload)),
+        );
+    }
+}
+
+fn revisions(member: &ObservedMember<'_>, report: &mut Report) {
+    let planes: Vec<&ControlPlane> = member.control_planes().collect();
+    let versions: BTreeSet<&str> = planes.iter().map(|plane| plane.version.raw.as_str()).collect();
+    let readable: BTreeSet<String> = planes
+        .iter()
+        .filter_map(|plane| plane.version.version.as_ref().map(ToString::to_string))
+        .collect();
+    if let [_, _, ..] = planes.as_slice() {
+        let revisions: Vec<String> = planes
+            .iter()
+            .map(|plane| format!("{} ({})", plane.revision, plane.version.raw))
+            .collect();
+        let (code, fix) = if readable.len() == 1 && versions.len() == 1 {
+            (
+                codes::SEVERAL_REVISIONS,
+                "remove revisions that nobody uses: istioctl tag list shows which are in use",
+            )
+        } else {
+            (
+                codes::UNFINISHED_CANARY,
+                "move all namespaces and tags to one revision, remove the other, then check again",
+            )
+        };
+        report.find(
+            Finding::new(
+                code,
+                format!("istiod runs in the revisions {}", revisions.join(", ")),
+                fix,
+            )
+            .in_cluster(member.name()),
+        );
+    }
+    for plane in planes {
+        if plane.revision != "default" {
+            report.find(
+                Finding::new(
+                    codes::NAMED_REVISION,
+                    format!(
+                        "the revision {} keeps its name while its version changes",
+                        plane.revision
+                    ),
+                    "make sure that the name says no version; istioctl tag can give namespaces a stable one",
+                )
+                .in_cluster(member.name())
+                .about(named(&plane.workload)),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        finding::Severity,
+        inventory::{Rollout, sample},
+        preflight::tests::{check, found, ids},
+    };
+
+    #[test]
+    fn every_rollout_has_to_be_complete() {
+        let whole = sample::rollout(2);
+        for (rollout, expected) in [
+            (whole, None),
+            (
+                Rollout { ready: 1, ..whole },
+                Some("2 pods are wanted, 2 are of the newest specification, 1 are ready"),
+            ),
+            (
+                Rollout { updated: 1, ..whole },
+                Some("2 pods are wanted, 1 are of the newest"),
+            ),
+            (
+                Rollout {
+                    observed: false,
+                    ..whole
+                },
+                Some("not rolled out yet"),
+            ),
+            (sample::rollout(0), Some("scaled to no replica")),
+        ] {
+            for place in 0..3 {
+                let mut inventory = sample::one("1.30.3", "v1.36.3");
+                sample::add_ambient(&mut inventory.clusters[0], "1.30.3");
+                let observed = inventory.seen(0);
+                match place {
+                    0 => observed.control_planes[0].rollout = rollout,
+                    1 => observed.gateways[0].rollout = rollout,
+                    // A DaemonSet without a fitting node is complete.
+                    _ if rollout.desired == 0 => continue,
+                    _ => observed.node_components[1].rollout = rollout,
+                }
+                let report = check(&inventory, "1.31.0");
+                match expected {
+                    None => assert!(ids(&report).is_empty()),
+                    Some(part) => {
+                        let finding = found(&report, "MU301");
+                        assert!(finding.cause.contains(part), "{}", finding.cause);
+                        assert!(finding.fix.contains("kubectl rollout status") && finding.object.is_some());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_single_replica_is_a_warning() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        inventory.seen(0).control_planes[0].rollout = sample::rollout(1);
+        let report = check(&inventory, "1.31.0");
+        assert_eq!(ids(&report), ["MU302"]);
+        assert_eq!(found(&report, "MU302").severity, Severity::Warning);
+    }
+
+    #[test]
+    fn pods_of_one_istiod_agree() {
+        for (running, differs) in [
+            (&["1.30.3", "1.30.3"][..], false),
+            (&[], false),
+            (&["1.30.3", "1.30.2"], true),
+            (&["1.30.2", "1.30.2"], true),
+            (&["1.30.3-0123abcd-Clean"], false),
+        ] {
+            let mut inventory = sample::one("1.30.3", "v1.36.3");
+            inventory.seen(0).control_planes[0].running = running.iter().map(|text| (*text).to_owned()).collect();
+            assert_eq!(
+                ids(&check(&inventory, "1.31.0")).contains(&"MU303"),
+                differs,
+                "{running:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn several_revisions_warn_and_a_half_finished_canary_blocks() {
+        for (version, expected, severity) in [
+            ("1.30.3", "MU304", Severity::Warning),
+            ("1.31.0", "MU305", Severity::Blocker),
+            ("sha256-00", "MU305", Severity::Blocker),
+        ] {
+            let mut inventory = sample::one("1.30.3", "v1.36.3");
+            let mut canary = sample::istiod("istio-system", version);
+            canary.revision = "canary".to_owned();
+            canary.workload.name = "istiod-canary".to_owned();
+            inventory.seen(0).control_planes.push(canary);
+            let report = check(&inventory, "1.31.0");
+            assert_eq!(found(&report, expected).severity, severity, "{version}");
+            assert_eq!(
+                found(&report, "MU306").object.as_deref(),
+                Some("Deployment istio-system/istiod-canary")
+            );
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Whether the API server can freeze the mesh in every cluster that would be written to.
+
+use super::{Purpose, Subject};
+use crate::finding::{Finding, Report, Severity, codes};
+
+pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
+    // To apply without a guard needs the operator's own word for it; to check, a warning is enough.
+    let severity = match subject.target.purpose {
+        Purpose::Apply => Severity::Blocker,
+        Purpose::Check | Purpose::ApplyUnguarded => Severity::Warning,
+    };
+    for member in &subject.members {
+        let guard = member.observed.guard;
+        let missing: Vec<&str> = [
+            (guard.crds, "the CRDs"),
+            (guard.policies, "the policy for our own objects"),
+            (guard.driver, "the driver's ServiceAccount"),
+        ]
+        .into_iter()
+        .filter_map(|(present, name)| (!present).then_some(name))
+        .collect();
+        let finding = if !guard.policy_api {
+            Finding::new(
+                codes::NO_ADMISSION_POLICY,
+                format!(
+                    "Kubernetes {} serves no ValidatingAdmissionPolicy: it comes with 1.30",
+                    member.observed.kubernetes
+                ),
+                "upgrade Kubernetes to at least 1.30; until then apply needs --unguarded with --reason",
+            )
+            .weighing(severity)
+        } else if missing.len() == 3 {
+            Finding::new(
+                codes::GUARD_NOT_INSTALLED,
+                "the guard is not installed: nothing can freeze the mesh",
+                "kubectl mesh-upgrade guard install; without it apply needs --unguarded with --reason",
+            )
+            .weighing(severity)
+        } else if !missing.is_empty() {
+            Finding::new(
+                codes::GUARD_NOT_INSTALLED,
+                format!("the guard lacks {}", missing.join(" and ")),
+                "kubectl mesh-upgrade guard install brings it up to date",
+            )
+            .weighing(severity)
+        } else if !guard.webhook {
+            Finding::new(
+                codes::POLICY_ONLY,
+                "the policy is there without the webhook: skipped minors and mixed flavors are not refused between \
+                 upgrades",
+                "kubectl mesh-upgrade guard install with --image, when that is wanted",
+            )
+        } else {
+            report.pass(
+                codes::GUARD_NOT_INSTALLED,
+                Some(member.name()),
+                "the guard is installed",
+            );
+            continue;
+        };
+        report.find(finding.in_cluster(member.name()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        finding::Severity,
+        inventory::{GuardPresence, sample},
+        preflight::{
+            Purpose,
+            tests::{check_for, found, ids},
+        },
+    };
+
+    #[test]
+    fn each_state_of_the_guard_has_its_verdict() {
+        let whole = GuardPresence {
+            crds: true,
+            policies: true,
+            driver: true,
+            webhook: true,
+            policy_api: true,
+        };
+        let none = GuardPresence {
+            policy_api: true,
+            ..GuardPresence::default()
+        };
+        for (guard, expected, part) in [
+            (none, "MU601", "not installed"),
+            (
+                GuardPresence { driver: false, ..whole },
+                "MU601",
+                "lacks the driver's ServiceAccount",
+            ),
+            (
+                GuardPresence {
+                    policies: false,
+                    ..whole
+                },
+                "MU601",
+                "lacks the policy",
+            ),
+            (
+                GuardPresence::default(),
+                "MU602",
+                "Kubernetes 1.36.3 serves no ValidatingAdmissionPolicy",
+            ),
+            (
+                GuardPresence {
+                    webhook: false,
+                    ..whole
+                },
+                "MU603",
+                "without the webhook",
+            ),
+        ] {
+            for (purpose, severity) in [
+                (Purpose::Check, Severity::Warning),
+                (Purpose::Apply, Severity::Blocker),
+                (Purpose::ApplyUnguarded, Severity::Warning),
+            ] {
+                let mut inventory = sample::one("1.30.3", "v1.36.3");
+                inventory.seen(0).guard = guard;
+                let report = check_for(&inventory, "1.31.0", purpose);
+                assert_eq!(ids(&report), [expected]);
+                let finding = found(&report, expected);
+                let severity = if expected == "MU603" { Severity::Info } else { severity };
+                assert_eq!(finding.severity, severity, "{expected} {purpose:?}");
+                assert!(finding.cause.contains(part), "{}", finding.cause);
+            }
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! Whether everything that would be upgraded is a healthy helm release, with images from a registry that lasts.
+
+use super::{Part, Subject, named, parts_of};
+use crate::{
+    api::Component,
+    catalog::RetiredRegistry,
+    finding::{Finding, Report, codes},
+    inventory::HelmRelease,
+    mesh::ObservedMember,
+    version::IstioVersion,
+};
+use std::collections::BTreeMap;
+
+pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
+    for member in &subject.members {
+        for part in parts_of(member) {
+            owner(member, &part, report);
+        }
+        for release in member.releases() {
+            state(member.name(), release, report);
+        }
+        base(member, report);
+        gateways(member, report);
+        registries(subject, member, report);
+        sharing(member, report);
+    }
+}
+
+fn find<'a>(member: &ObservedMember<'a>, owner: &(String, String)) -> Option<&'a HelmRelease> {
+    member
+        .observed
+        .helm_releases
+        .iter()
+        .find(|release| release.namespace == owner.0 && release.name == owner.1)
+}
+
+fn owner(member: &ObservedMember<'_>, part: &Part<'_>, report: &mut Report) {
+    let component = part.component;
+    let cause = match part.helm_release {
+        None => format!("{component} was not installed by helm: it has no annotation meta.helm.sh/release-name"),
+        Some(owner) => match find(member, owner) {
+            Some(release) => return agreement(member.name(), part, release, report),
+            None => format!(
+                "{component} names the helm release {}/{}, of which no record is left",
+                owner.0, owner.1
+            ),
+        },
+    };
+    report.find(
+        Finding::new(
+            codes::NO_HELM_RELEASE,
+            cause,
+            format!(
+                "upgrade it with the tool that installed it, or take it over: helm upgrade --install with \
+                 --take-ownership and the chart {component} of the version that runs"
+            ),
+        )
+        .in_cluster(part.cluster)
+        .about(named(part.workload)),
+    );
+}
+
+fn agreement(cluster: &str, part: &Part<'_>, release: &HelmRelease, report: &mut Report) {
+    let object = format!("helm release {}/{}", release.namespace, release.name);
+    let core = |version: &IstioVersion| (version.minor(), version.patch);
+    match (release.chart_version.parse::<IstioVersion>(), &part.version.version) {
+        (Ok(chart), Some(running)) if core(&chart) != core(running) => report.find(
+            Finding::new(
+                codes::CHART_AND_IMAGE_DISAGREE,
+                format!("its chart {} is at {chart}, but {running} runs", release.chart),
+                format!(
+                    "look for a tag in helm get values {} -n {}, and remove it, or the upgrade keeps it",
+                    release.name, release.namespace
+                ),
+            )
+            .in_cluster(cluster)
+            .about(object),
+        ),
+        _ => {
+            let summary = format!("{object} installs {}", part.component);
+            report.pass(codes::NO_HELM_RELEASE, Some(cluster), summary);
+        }
+    }
+}
+
+fn state(cluster: &str, release: &HelmRelease, report: &mut Report) {
+    let HelmRelease {
+        namespace,
+        name,
+        status,
+        revision,
+        ..
+    } = release;
+    let object = format!("helm release {namespace}/{name}");
+    if status == "deployed" {
+        return report.pass(
+            codes::RELEASE_NOT_DEPLOYED,
+            Some(cluster),
+            format!("{object} is deployed"),
+        );
+    }
+    let look = format!("helm history {name} -n {namespace}");
+    let fix = match status.as_str() {
+        "pending-upgrade" | "pending-rollback" => format!(
+            "wait if a helm still works on it; if it was killed, roll back to the last revision that {look} shows as \
+             deployed: helm rollback {name} REVISION -n {namespace}"
+        ),
+        "pending-install" => format!(
+            "wait if a helm still works on it; if it was killed, helm uninstall {name} -n {namespace} --keep-history \
+             and install it again"
+        ),
+        "failed" => format!(
+            "see the reason with {look}, then repeat the operation, or go back: helm rollback {name} REVISION -n \
+             {namespace}"
+        ),
+        _ => format!("see {look}, and bring the release back to deployed"),
+    };
+    report.find(
+        Finding::new(
+            codes::RELEASE_NOT_DEPLOYED,
+            format!("its revision {revision} is {status}"),
+            fix,
+        )
+        .in_cluster(cluster)
+        .about(object),
+    );
+}
+
+fn base(member: &ObservedMember<'_>, report: &mut Report) {
+    let has_base = member
+        .releases()
+        .iter()
+        .any(|release| release.component == Component::Base);
+    if !has_base {
+        report.find(
+            Finding::new(
+                codes::NO_BASE_RELEASE,
+                "no release of the chart base was found: this upgrade does not update Istio's CRDs",
+                "apply the target's CRDs before the upgrade, or take them over: helm upgrade --install istio-base with \
+                 --take-ownership",
+            )
+            .in_cluster(member.name()),
+        );
+    }
+}
+
+fn gateways(member: &ObservedMember<'_>, report: &mut Report) {
+    for gateway in member
+        .observed
+        .gateways
+        .iter()
+        .filter(|gateway| gateway.helm_release.is_none())
+    {
+        report.find(
+            Finding::new(
+                codes::GATEWAY_WITHOUT_RELEASE,
+                "it was not installed by helm: this upgrade leaves it as it is",
+                format!(
+                    "upgrade it afterwards with the tool that installed it; an injected one by kubectl rollout restart \
+                     {}/{} -n {}",
+                    gateway.workload.kind.as_str().to_lowercase(),
+                    gateway.workload.name,
+                    gateway.workload.namespace
+                ),
+            )
+            .in_cluster(member.name())
+            .about(named(&gateway.workload)),
+        );
+    }
+}
+
+fn registries(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Report) {
+    let parts = parts_of(member);
+    let images = parts.iter().map(|part| (part.workload, part.image));
+    let gateways = member
+        .observed
+        .gateways
+        .iter()
+        .map(|gateway| (&gateway.workload, gateway.image.as_str()));
+    let mut retired: BTreeMap<&str, (&RetiredRegistry, Vec<String>)> = BTreeMap::new();
+    for (workload, image) in images.chain(gateways) {
+        if let Some(registry) = subject.catalog.retired_registry(image) {
+            let entry = retired.entry(&registry.prefix).or_insert((registry, Vec::new()));
+            entry.1.push(named(workload));
+        }
+    }
+    for (prefix, (registry, workloads)) in retired {
+        let RetiredRegistry { gone, replacement, .. } = registry;
+        let when = if *gone <= subject.today { "since" } else { "from" };
+        report.find(
+            Finding::new(
+                codes::RETIRED_REGISTRY,
+                format!(
+                    "images of {} come from {prefix}, which is shut down and may not answer {when} {gone}",
+                    workloads.join(", ")
+                ),
+                format!("set global.hub to {replacement} in the values of the charts"),
+            )
+            .in_cluster(member.name()),
+        );
+    }
+}
+
+fn sharing(member: &ObservedMember<'_>, report: &mut Report) {
+    let others: Vec<String> = member
+        .foreign_control_planes()
+        .map(|plane| format!("{} ({})", named(&plane.workload), plane.version.raw))
+        .collect();
+    if !others.is_empty() {
+        report.find(
+            Finding::new(
+                codes::SHARED_CLUSTER,
+                format!(
+                    "{} belong to another mesh; CRDs, CNI and ztunnel exist once",
+                    others.join(", ")
+                ),
+                "make sure that the other control plane is at most one minor behind the target, and upgrade it next",
+            )
+            .in_cluster(member.name()),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        finding::Severity,
+        inventory::{Inventory, sample},
+        preflight::tests::{check, found, ids},
+    };
+
+    fn ambient() -> Inventory {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        sample::add_ambient(&mut inventory.clusters[0], "1.30.3");
+        inventory
+    }
+
+    #[test]
+    fn what_helm_does_not_own_blocks() {
+        let mut inventory = ambient();
+        inventory.seen(0).control_planes[0].helm_release = None;
+        let finding = found(&check(&inventory, "1.31.0"), "MU401").clone();
+        assert_eq!(finding.severity, Severity::Blocker);
+        assert_eq!(finding.object.as_deref(), Some("Deployment istio-system/istiod"));
+
+        let mut inventory = ambient();
+        inventory
+            .seen(0)
+            .helm_releases
+            .retain(|release| release.chart != "ztunnel");
+        assert!(
+            found(&check(&inventory, "1.31.0"), "MU401")
+                .cause
+                .contains("no record is left")
+        );
+    }
+
+    #[test]
+    fn each_state_of_a_release_tells_what_to_do() {
+        for (status, part) in [
+            ("deployed", None),
+            (
+                "pending-upgrade",
+                Some("helm rollback ztunnel REVISION -n istio-system"),
+            ),
+            ("pending-rollback", Some("helm rollback")),
+            ("pending-install", Some("helm uninstall ztunnel")),
+            ("failed", Some("helm history ztunnel -n istio-system")),
+            ("uninstalling", Some("bring the release back")),
+        ] {
+            let mut inventory = ambient();
+            let releases = &mut inventory.seen(0).helm_releases;
+            releases
+                .iter_mut()
+                .find(|release| release.name == "ztunnel")
+                .unwrap()
+                .status = status.to_owned();
+            let report = check(&inventory, "1.31.0");
+            match part {
+                None => assert!(ids(&report).is_empty()),
+                Some(part) => {
+                    let finding = found(&report, "MU402");
+                    assert!(
+                        finding.cause.contains(status) && finding.fix.contains(part),
+                        "{finding:?}"
+                    );
+                    assert_eq!(finding.severity, Severity::Blocker);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_base_chart_is_a_warning() {
+        let mut inventory = ambient();
+        inventory
+            .seen(0)
+            .helm_releases
+            .retain(|release| release.chart != "base");
+        assert_eq!(ids(&check(&inventory, "1.31.0")), ["MU403"]);
+    }
+
+    #[test]
+    fn chart_and_image_have_to_agree() {
+        let mut inventory = ambient();
+        inventory.seen(0).control_planes[0].version = sample::version("1.30.2");
+        inventory.seen(0).control_planes[0].running.clear();
+        let report = check(&inventory, "1.31.0");
+        assert_eq!(ids(&report), ["MU404"]);
+        assert!(
+            found(&report, "MU404")
+                .fix
+                .contains("helm get values istiod -n istio-system")
+        );
+    }
+
+    #[test]
+    fn a_retired_registry_is_told_with_its_day() {
+        for (hub, replaced) in [
+            ("gcr.io/istio-release", true),
+            ("registry.istio.io/release", true),
+            ("quay.io/x", false),
+        ] {
+            let mut inventory = ambient();
+            inventory.seen(0).control_planes[0].image = format!("{hub}/pilot:1.30.3");
+            inventory.seen(0).node_components[0].image = format!("{hub}/install-cni:1.30.3");
+            let report = check(&inventory, "1.31.0");
+            assert_eq!(ids(&report), if replaced { &["MU405"][..] } else { &[] }, "{hub}");
+            if replaced {
+                let finding = found(&report, "MU405");
+                assert!(finding.cause.contains("from 2026-12-01") && finding.cause.contains("istio-cni-node"));
+                assert!(finding.fix.contains("docker.io/istio"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_gateway_outside_of_helm_is_left_alone() {
+        let mut inventory = ambient();
+        inventory.seen(0).gateways[0].helm_release = None;
+        let report = check(&inventory, "1.31.0");
+        assert_eq!(ids(&report), ["MU406"]);
+        assert!(
+            found(&report, "MU406")
+                .fix
+                .contains("kubectl rollout restart deployment/ingress -n istio-ingress")
+        );
+    }
+
+    #[test]
+    fn another_mesh_in_the_cluster_is_told() {
+        let mut inventory = ambient();
+        inventory.seen(0).control_planes.push(sample::istiod("other", "1.29.1"));
+        let report = check(&inventory, "1.31.0");
+        assert_eq!(ids(&report), ["MU407"]);
+        assert!(
+            found(&report, "MU407")
+                .cause
+                .contains("Deployment other/istiod (1.29.1)")
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! Whether the caller and the driver may do all that an upgrade does; what is missing is given as rules to grant.
+
+use super::Subject;
+use crate::{
+    finding::{Code, Finding, Report, codes},
+    inventory::Permission,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
+    for member in &subject.members {
+        for (by_driver, code) in [
+            (false, codes::CALLER_LACKS_PERMISSIONS),
+            (true, codes::DRIVER_LACKS_PERMISSIONS),
+        ] {
+            let needed: Vec<&Permission> = member
+                .observed
+                .permissions
+                .iter()
+                .filter(|permission| permission.needed_by_driver == by_driver)
+                .collect();
+            judge(member.name(), code, &needed, report);
+        }
+    }
+}
+
+fn judge(cluster: &str, code: Code, needed: &[&Permission], report: &mut Report) {
+    let missing: Vec<&Permission> = needed
+        .iter()
+        .copied()
+        .filter(|permission| !permission.allowed)
+        .collect();
+    if missing.is_empty() {
+        if !needed.is_empty() {
+            report.pass(
+                code,
+                Some(cluster),
+                format!("all {} permissions are granted", needed.len()),
+            );
+        }
+        return;
+    }
+    let (who, how) = if code == codes::DRIVER_LACKS_PERMISSIONS {
+        (
+            "the driver's ServiceAccount",
+            "run kubectl mesh-upgrade guard install again, or grant it",
+        )
+    } else {
+        ("you", "let an administrator of the cluster grant you")
+    };
+    report.find(
+        Finding::new(
+            code,
+            format!(
+                "{who} may not do {} of {} things that apply needs",
+                missing.len(),
+                needed.len()
+            ),
+            format!("{how}:\n{}", rules(&missing)),
+        )
+        .in_cluster(cluster),
+    );
+}
+
+/// One rule for each thing, its verbs together, under the role that can hold it.
+fn rules(missing: &[&Permission]) -> String {
+    type Thing<'a> = (&'a str, &'a str, Option<&'a str>);
+    let mut roles: BTreeMap<Option<&str>, BTreeMap<Thing<'_>, BTreeSet<&str>>> = BTreeMap::new();
+    for permission in missing {
+        roles
+            .entry(permission.namespace.as_deref())
+            .or_default()
+            .entry((&permission.group, &permission.resource, permission.name.as_deref()))
+            .or_default()
+            .insert(&permission.verb);
+    }
+    let mut text = String::new();
+    for (namespace, things) in roles {
+        let _ = match namespace {
+            Some(namespace) => writeln!(text, "# Role in the namespace {namespace}\nrules:"),
+            None => writeln!(text, "# ClusterRole\nrules:"),
+        };
+        for ((group, resource, name), verbs) in things {
+            let _ = writeln!(text, "- apiGroups: [{group:?}]\n  resources: [{resource:?}]");
+            if let Some(name) = name {
+                let _ = writeln!(text, "  resourceNames: [{name:?}]");
+            }
+            let verbs: Vec<String> = verbs.iter().map(|verb| format!("{verb:?}")).collect();
+            let _ = writeln!(text, "  verbs: [{}]", verbs.join(", "));
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        inventory::{Permission, sample},
+        preflight::tests::{check, found, ids},
+    };
+
+    #[test]
+    fn what_is_missing_is_given_as_rules() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let denied = |group: &str, resource: &str, verb: &str| Permission {
+            allowed: false,
+            ..sample::permission(group, resource, verb)
+        };
+        inventory.seen(0).permissions.extend([
+            denied("meshupgrade.io", "meshfreezes", "update"),
+            denied("meshupgrade.io", "meshfreezes", "create"),
+            Permission {
+                namespace: Some("istio-system".to_owned()),
+                name: Some("mesh-upgrade-default".to_owned()),
+                ..denied("coordination.k8s.io", "leases", "update")
+            },
+            Permission {
+                needed_by_driver: true,
+                ..denied("apps", "deployments", "patch")
+            },
+        ]);
+        let report = check(&inventory, "1.31.0");
+        assert_eq!(ids(&report), ["MU501", "MU502"]);
+        let finding = found(&report, "MU501");
+        assert_eq!(finding.cause, "you may not do 3 of 4 things that apply needs");
+        assert_eq!(
+            finding.fix,
+            "let an administrator of the cluster grant you:\n\
+             # ClusterRole\n\
+             rules:\n\
+             - apiGroups: [\"meshupgrade.io\"]\n  resources: [\"meshfreezes\"]\n  verbs: [\"create\", \"update\"]\n\
+             # Role in the namespace istio-system\n\
+             rules:\n\
+             - apiGroups: [\"coordination.k8s.io\"]\n  resources: [\"leases\"]\n  resourceNames: \
+             [\"mesh-upgrade-default\"]\n  verbs: [\"update\"]"
+        );
+        assert!(
+            found(&report, "MU502")
+                .fix
+                .contains("kubectl mesh-upgrade guard install")
+        );
+        assert!(!finding.code.is_waivable());
+    }
+
+    #[test]
+    fn nothing_is_said_when_nobody_asked() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        inventory.seen(0).permissions.clear();
+        let report = check(&inventory, "1.31.0");
+        assert!(ids(&report).is_empty());
+        assert!(!report.passed.iter().any(|passed| passed.code.id() == "MU501"));
+    }
+}
