@@ -4,7 +4,8 @@ use super::{
     connector::{self, Transport},
     error::ClusterError,
     failure,
-    kubeconfig::{Kubeconfigs, PrivateKubeconfig},
+    kubeconfig::Kubeconfigs,
+    private::PrivateKubeconfig,
 };
 use kube::{Client, Config, client::ConfigExt as _};
 use std::{collections::HashMap, fmt, path::PathBuf, time::Duration};

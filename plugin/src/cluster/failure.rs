@@ -121,8 +121,10 @@ fn transport(context: &str, server: String, what: String, error: &(dyn Error + '
                 _ => {}
             }
             // An io::Error hides what it wraps from source().
-            if let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                return tls(server, inner);
+            if let Some(inner) = error.get_ref() {
+                last = inner.to_string();
+                next = Some(inner);
+                continue;
             }
         }
         last = error.to_string();
@@ -148,7 +150,7 @@ fn tls(server: String, error: &rustls::Error) -> ClusterError {
         Tls::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
             return ClusterError::CertificateExpired { server };
         }
-        Tls::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        Tls::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "its certificate is signed by an authority that the kubeconfig does not trust".to_owned()
         }
         Tls::InvalidCertificate(

@@ -1,6 +1,6 @@
-//! Kubeconfig files: reading them as kubectl does, and writing a private one for helm.
+//! Kubeconfig files: reading them as kubectl does, and reducing them to one context for helm.
 
-use super::{connector::Proxies, error::ClusterError, failure};
+use super::{connector::Proxies, error::ClusterError, failure, private::PrivateKubeconfig};
 use kube::{
     Config,
     config::{
@@ -9,7 +9,6 @@ use kube::{
 };
 use std::{
     fmt, io,
-    io::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -190,44 +189,184 @@ fn read_file(path: &Path) -> Result<Option<Kubeconfig>, ClusterError> {
     }
 }
 
-/// A kubeconfig that only the caller can read and that is removed when this is dropped.
-pub struct PrivateKubeconfig {
-    // Removed with everything in it.
-    directory: tempfile::TempDir,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
 
-impl PrivateKubeconfig {
-    const FILE: &str = "config";
+    const TOKEN: &str = "s3cr3t-t0k3n";
 
-    fn write(text: &[u8]) -> Result<Self, ClusterError> {
-        let failed = |source| ClusterError::PrivateFile {
-            path: std::env::temp_dir(),
-            source,
-        };
-        // Both are created with owner-only permissions, so that there is no moment at which others can read.
-        let directory = tempfile::Builder::new()
-            .prefix("mesh-upgrade-")
-            .tempdir()
-            .map_err(failed)?;
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
+    fn kubeconfig(context: &str, server: &str) -> String {
+        json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": context,
+            "clusters": [{"name": "c", "cluster": {"server": server, "proxy-url": "http://proxy:3128"}}],
+            "users": [{"name": "u", "user": {"token": TOKEN}}],
+            "contexts": [{"name": context, "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],
+        })
+        .to_string()
+    }
+
+    fn file(directory: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn failure(result: Result<Kubeconfigs, ClusterError>) -> ClusterError {
+        result.err().expect("it must be refused")
+    }
+
+    #[test]
+    fn the_first_of_several_files_wins_and_some_may_be_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("missing");
+        let east = file(&directory, "east", &kubeconfig("east", "https://east:6443"));
+        let west = file(&directory, "west", &kubeconfig("west", "https://west:6443"));
+        let merged = Kubeconfigs::read_files(&[missing.clone(), east, west]).unwrap();
+        assert_eq!(merged.context_name(None).unwrap(), "east");
+        assert_eq!(merged.context_name(Some("west")).unwrap(), "west");
+        let server = merged
+            .cluster("c")
+            .and_then(|named| named.cluster.as_ref()?.server.as_deref());
+        assert_eq!(server, Some("https://east:6443"));
+        let error = failure(Kubeconfigs::read_files(std::slice::from_ref(&missing)));
+        assert!(
+            matches!(&error, ClusterError::KubeconfigMissing { path } if *path == missing),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("--kubeconfig"));
+    }
+
+    #[test]
+    fn a_context_must_be_named_and_exist() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = file(&directory, "config", &kubeconfig("east", "https://east:6443"));
+        let config = Kubeconfigs::read(Some(&path)).unwrap();
+        let error = config.context_name(Some("wst")).unwrap_err();
+        assert_eq!(error.to_string(), r#"the kubeconfig has no context "wst""#);
+        assert_eq!(error.hint().unwrap(), "choose one with --context: east");
+        let none = Kubeconfigs::read(Some(&file(&directory, "none", &kubeconfig("", "https://east:6443")))).unwrap();
+        assert!(matches!(
+            none.context_name(None).unwrap_err(),
+            ClusterError::NoCurrentContext { .. }
+        ));
+        let empty = Kubeconfigs::read(Some(&file(&directory, "empty", ""))).unwrap();
+        let error = empty.context_name(None).unwrap_err();
+        assert_eq!(error.hint().unwrap(), "the kubeconfig has no contexts at all");
+    }
+
+    #[test]
+    fn a_broken_file_is_located_and_never_quoted() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("mapping", format!("users:\n- name: u\n  user:\n    token: [{TOKEN}\n")),
+            (
+                "type",
+                format!("users:\n- name: u\n  user:\n    token:\n      {TOKEN}: {TOKEN}\n"),
+            ),
+            ("list", format!("- {TOKEN}\n")),
+        ] {
+            let path = file(&directory, name, &text);
+            let error = failure(Kubeconfigs::read(Some(&path)));
+            assert!(
+                matches!(error, ClusterError::KubeconfigInvalid { .. }),
+                "{name}: {error}"
+            );
+            let printed = format!("{error} {error:?} {}", error.hint().unwrap());
+            assert!(
+                printed.contains(&path.display().to_string()) && printed.contains(" line "),
+                "{printed}"
+            );
+            assert!(!printed.contains(TOKEN), "{printed}");
+        }
+        let error = failure(Kubeconfigs::read(Some(directory.path())));
+        assert!(matches!(error, ClusterError::KubeconfigUnreadable { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_context_that_leads_nowhere_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut document: Value = serde_json::from_str(&kubeconfig("east", "https://east:6443")).unwrap();
+        document["users"][0]["user"] = json!({"client-certificate-data": "%%%", "client-key": "gone.key"});
+        for (pointer, value, expected) in [
+            ("/clusters", json!([]), r#"its cluster "c" is not in the kubeconfig"#),
+            ("/clusters/0/cluster", json!({}), "its cluster has no server"),
+            (
+                "/clusters/0/cluster/server",
+                json!("not a url"),
+                "its cluster's server is not a URL",
+            ),
+            (
+                "/clusters/0/cluster/proxy-url",
+                json!("no proxy url"),
+                "its proxy-url, or HTTPS_PROXY, is not a URL",
+            ),
+            (
+                "/clusters/0/cluster/certificate-authority",
+                json!("gone.crt"),
+                "its certificate-authority ",
+            ),
+        ] {
+            let mut document = document.clone();
+            let place = if pointer.ends_with("authority") {
+                document["clusters"][0]["cluster"]["certificate-authority"] = Value::Null;
+                document.pointer_mut(pointer)
+            } else {
+                document.pointer_mut(pointer)
+            };
+            *place.unwrap() = value;
+            let config = Kubeconfigs::read(Some(&file(&directory, "config", &document.to_string()))).unwrap();
+            let error = config.config("east").await.unwrap_err().to_string();
+            assert!(error.contains(expected), "{pointer}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_private_kubeconfig_holds_one_context_and_nobody_else_reads_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut document: Value = serde_json::from_str(&kubeconfig("east", "https://east:6443")).unwrap();
+        document["clusters"][0]["cluster"]["certificate-authority"] = json!("pki/ca.crt");
+        let other = json!({"name": "other", "user": {"token": "another-secret"}});
+        document["users"].as_array_mut().unwrap().push(other);
+        let config = Kubeconfigs::read(Some(&file(&directory, "config", &document.to_string()))).unwrap();
+        let mut auth = config.merged.auth_infos[0].auth_info.clone().unwrap();
+        auth.impersonate = Some(shared::names::driver_user());
+        auth.impersonate_user_extra = Some(
+            [(shared::names::EXTRA_EPOCH.to_owned(), vec!["7".to_owned()])]
+                .into_iter()
+                .collect(),
+        );
+        let private = config.private("east", auth).unwrap();
+        let path = private.path();
+        let written: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(written["current-context"], "east");
+        assert_eq!(written["contexts"].as_array().unwrap().len(), 1);
+        assert_eq!(written["contexts"][0]["context"]["namespace"], "shop");
+        let cluster = &written["clusters"][0]["cluster"];
+        assert_eq!(
+            cluster["certificate-authority"],
+            directory.path().join("pki/ca.crt").display().to_string()
+        );
+        assert_eq!(
+            (&cluster["server"], &cluster["proxy-url"]),
+            (&json!("https://east:6443"), &json!("http://proxy:3128"))
+        );
+        assert_eq!(written["users"].as_array().unwrap().len(), 1);
+        let user = &written["users"][0]["user"];
+        assert_eq!(user["token"], TOKEN);
+        assert_eq!(
+            user["as"],
+            "system:serviceaccount:mesh-upgrade-system:mesh-upgrade-driver"
+        );
+        assert_eq!(user["as-user-extra"], json!({"meshupgrade.io/epoch": ["7"]}));
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(directory.path().join(Self::FILE)).map_err(failed)?;
-        file.write_all(text).map_err(failed)?;
-        Ok(Self { directory })
-    }
-
-    /// Path of the file, for `KUBECONFIG` or `--kubeconfig` of a child process.
-    #[must_use]
-    pub fn path(&self) -> PathBuf {
-        self.directory.path().join(Self::FILE)
-    }
-}
-
-/// The path only: the file holds credentials.
-impl fmt::Debug for PrivateKubeconfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PrivateKubeconfig").field(&self.path()).finish()
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        }
+        assert!(!format!("{private:?}").contains(TOKEN));
+        drop(private);
+        assert!(!path.exists() && !path.parent().unwrap().exists());
     }
 }

@@ -6,11 +6,15 @@ mod error;
 mod failure;
 mod kubeconfig;
 mod observe;
+mod private;
 
 pub use client::{Cluster, ClusterFlags, connect};
 pub use error::ClusterError;
-pub use kubeconfig::PrivateKubeconfig;
 pub use observe::{
     ObserveOptions, PermissionQuery, impersonation_arrives, observe, observe_all, permissions_for_apply,
     permissions_for_unguarded_apply, whoami,
 };
+pub use private::PrivateKubeconfig;
+
+#[cfg(test)]
+mod tests;

@@ -137,8 +137,9 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     /// A pod that answers and then keeps the stream open, as a port-forward that never sees the end does.
-    async fn answer(response: &'static str) -> Result<String, String> {
-        let (near, mut far) = tokio::io::duplex(4 << 10);
+    async fn answer(response: impl Into<String>) -> Result<String, String> {
+        let (near, mut far) = tokio::io::duplex(64 << 10);
+        let response = response.into();
         let pod = tokio::spawn(async move {
             let mut request = [0; 1024];
             let read = far.read(&mut request).await.unwrap();
@@ -163,11 +164,11 @@ mod tests {
             .await
             .unwrap_err();
         assert!(error.contains("503"), "{error}");
-        assert!(
-            answer("HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\nx")
-                .await
-                .is_err()
+        let flood = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n{}",
+            "x".repeat(MAX_ANSWER + 1)
         );
+        assert!(answer(flood).await.is_err());
         assert!(answer("nonsense\r\n\r\n").await.is_err());
     }
 }

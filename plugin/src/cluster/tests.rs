@@ -1,0 +1,296 @@
+//! What connecting makes of servers that do not listen, do not answer, are not trusted or refuse.
+
+use super::{Cluster, ClusterError, ClusterFlags, ObserveOptions, connect, connector::Proxies, observe, whoami};
+use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
+use serde_json::{Value, json};
+use shared::inventory::ClusterState;
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+const TOKEN: &str = "s3cr3t-t0k3n";
+
+/// A cluster behind a kubeconfig whose cluster entry is `entry`.
+async fn cluster(entry: Value, user: Value, flags: ClusterFlags) -> Result<Cluster, ClusterError> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config");
+    let document = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "east",
+        "clusters": [{"name": "c", "cluster": entry}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "east", "context": {"cluster": "c", "user": "u"}}],
+    });
+    std::fs::write(&path, document.to_string()).unwrap();
+    connect(&ClusterFlags {
+        kubeconfig: Some(path),
+        request_timeout: Some(Duration::from_millis(300)),
+        ..flags
+    })
+    .await
+}
+
+async fn at(server: &str) -> Cluster {
+    let entry = json!({"server": server});
+    cluster(entry, json!({"token": TOKEN}), ClusterFlags::default())
+        .await
+        .unwrap()
+}
+
+/// A server that handles one connection at a time with `handle`.
+fn serve(mut handle: impl FnMut(TcpStream) + Send + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || listener.incoming().flatten().for_each(&mut handle));
+    port
+}
+
+fn answering(status: &'static str, body: &'static str) -> u16 {
+    serve(move |mut stream| {
+        stream.read(&mut [0; 4096]).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
+    })
+}
+
+/// A TLS server whose certificate ends in `until`; returns its port and its authority, as the kubeconfig has it.
+fn tls_server(name: &str, until: i32) -> (u16, String) {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let mut parameters = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
+    parameters.not_after = rcgen::date_time_ymd(until, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = parameters.self_signed(&key).unwrap();
+    let authority = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, certificate.pem());
+    let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private)
+        .unwrap();
+    let config = Arc::new(config);
+    let port = serve(move |stream| {
+        let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+        StreamOwned::new(connection, stream).read(&mut [0; 4096]).ok();
+    });
+    (port, authority)
+}
+
+async fn failure(cluster: &Cluster) -> ClusterError {
+    let error = whoami(cluster).await.unwrap_err();
+    let printed = format!("{error} {error:?} {:?} {cluster:?}", error.hint());
+    assert!(!printed.contains(TOKEN), "{printed}");
+    error
+}
+
+#[tokio::test]
+async fn tells_the_ways_of_not_answering_apart() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let error = failure(&at(&format!("https://127.0.0.1:{closed}")).await).await;
+    assert!(
+        matches!(&error, ClusterError::Refused { server } if *server == format!("127.0.0.1:{closed}")),
+        "{error}"
+    );
+
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let error = failure(&at(&format!("http://127.0.0.1:{port}")).await).await;
+    assert!(matches!(error, ClusterError::Timeout { .. }), "{error}");
+
+    let error = failure(&at("https://no-such-host.invalid:6443").await).await;
+    assert!(matches!(error, ClusterError::Unreachable { .. }), "{error}");
+
+    let port = serve(|mut stream| {
+        stream.write_all(b"SSH-2.0-OpenSSH_9.9\r\n").unwrap();
+    });
+    let error = failure(&at(&format!("http://127.0.0.1:{port}")).await).await;
+    assert!(matches!(error, ClusterError::Protocol { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn tells_the_ways_of_not_being_trusted_apart() {
+    let over = |port: u16, authority: &str| {
+        let entry = json!({"server": format!("https://127.0.0.1:{port}"), "certificate-authority-data": authority});
+        cluster(entry, json!({"token": TOKEN}), ClusterFlags::default())
+    };
+    let (expired, authority) = tls_server("127.0.0.1", 2020);
+    let error = failure(&over(expired, &authority).await.unwrap()).await;
+    assert!(matches!(error, ClusterError::CertificateExpired { .. }), "{error}");
+
+    let (untrusted, _) = tls_server("127.0.0.1", 2999);
+    let error = failure(&over(untrusted, &authority).await.unwrap()).await;
+    assert!(
+        matches!(&error, ClusterError::Tls { reason, .. } if reason.contains("authority")),
+        "{error}"
+    );
+
+    let (misnamed, authority) = tls_server("elsewhere.example", 2999);
+    let error = failure(&over(misnamed, &authority).await.unwrap()).await;
+    assert!(
+        matches!(&error, ClusterError::Tls { reason, .. } if reason.contains("name")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn tells_the_ways_of_being_refused_apart() {
+    let status =
+        r#"{"kind":"Status","status":"Failure","message":"nodes is forbidden","reason":"Forbidden","code":403}"#;
+    let cluster = at(&format!("http://127.0.0.1:{}", answering("403 Forbidden", status))).await;
+    let error = failure(&cluster).await;
+    assert_eq!(error.to_string(), "not allowed to ask who you are: nodes is forbidden");
+    assert!(error.hint().unwrap().contains("manifests/"));
+
+    let status = r#"{"kind":"Status","status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401}"#;
+    let error = failure(&at(&format!("http://127.0.0.1:{}", answering("401 Unauthorized", status))).await).await;
+    assert!(
+        matches!(&error, ClusterError::Unauthorized { context, .. } if context == "east"),
+        "{error}"
+    );
+
+    let port = answering("200 OK", r#"{"kind":"SelfSubjectReview","status":"s3cr3t-t0k3n"}"#);
+    let error = failure(&at(&format!("http://127.0.0.1:{port}")).await).await;
+    assert!(matches!(error, ClusterError::Protocol { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_cluster_that_cannot_be_read_is_unknown() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let cluster = at(&format!("https://127.0.0.1:{closed}")).await;
+    let seen = observe(&cluster, &ObserveOptions::default()).await;
+    assert_eq!(seen.name, "east");
+    let ClusterState::Unknown { reason } = seen.state else {
+        panic!("it was observed")
+    };
+    assert_eq!(
+        reason,
+        format!("nothing listens at 127.0.0.1:{closed}: connection refused")
+    );
+}
+
+#[tokio::test]
+async fn a_failing_credential_plugin_is_named_without_its_output() {
+    for (command, expected) in [
+        (
+            json!({"command": "sh", "args": ["-c", format!("echo {TOKEN}; exit 3")]}),
+            "exit status: 3",
+        ),
+        (
+            json!({"command": "sh", "args": ["-c", format!("echo {TOKEN}")]}),
+            "printed no credential",
+        ),
+        (json!({"command": "/no/such/plugin"}), "cannot be started"),
+    ] {
+        let mut exec = command;
+        exec["apiVersion"] = json!("client.authentication.k8s.io/v1");
+        exec["interactiveMode"] = json!("Never");
+        let entry = json!({"server": "https://127.0.0.1:1"});
+        let error = cluster(entry, json!({"exec": exec}), ClusterFlags::default())
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ClusterError::Credentials { .. }), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(!format!("{error} {error:?}").contains(TOKEN), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn impersonation_does_not_nest() {
+    let entry = json!({"server": "https://127.0.0.1:1"});
+    let flags = ClusterFlags {
+        as_user: Some("jane".to_owned()),
+        ..ClusterFlags::default()
+    };
+    let jane = cluster(entry.clone(), json!({"token": TOKEN}), flags).await.unwrap();
+    let by_file = cluster(entry, json!({"token": TOKEN, "as": "jane"}), ClusterFlags::default())
+        .await
+        .unwrap();
+    for cluster in [jane, by_file] {
+        let error = cluster.impersonating(&[]).unwrap_err();
+        assert!(
+            matches!(&error, ClusterError::ImpersonationNests { user, .. } if user == "jane"),
+            "{error}"
+        );
+        assert!(cluster.private_kubeconfig(Some(("driver", &[]))).is_err());
+    }
+}
+
+#[tokio::test]
+async fn the_driver_and_its_epoch_go_out_as_headers() {
+    let (sender, requests) = mpsc::channel();
+    let port = serve(move |mut stream| {
+        let mut request = [0; 4096];
+        let read = stream.read(&mut request).unwrap();
+        sender
+            .send(String::from_utf8_lossy(&request[..read]).to_ascii_lowercase())
+            .unwrap();
+    });
+    let driver = at(&format!("http://127.0.0.1:{port}"))
+        .await
+        .impersonating(&[("meshupgrade.io/epoch", "7")])
+        .unwrap();
+    failure(&driver).await;
+    let request = requests.recv().unwrap();
+    for header in [
+        "impersonate-user: system:serviceaccount:mesh-upgrade-system:mesh-upgrade-driver\r\n",
+        "impersonate-extra-meshupgrade.io%2fepoch: 7\r\n",
+        "authorization: bearer s3cr3t-t0k3n\r\n",
+    ] {
+        assert!(request.contains(header), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_kubeconfig_is_used() {
+    let (sender, requests) = mpsc::channel();
+    let port = serve(move |mut stream| {
+        let mut request = [0; 4096];
+        let read = stream.read(&mut request).unwrap();
+        sender
+            .send(String::from_utf8_lossy(&request[..read]).into_owned())
+            .unwrap();
+    });
+    let entry = json!({"server": "https://east.example:6443", "proxy-url": format!("http://me:pw@127.0.0.1:{port}")});
+    let east = cluster(entry, json!({"token": TOKEN}), ClusterFlags::default())
+        .await
+        .unwrap();
+    failure(&east).await;
+    let request = requests.recv().unwrap();
+    assert!(
+        request.starts_with("CONNECT east.example:6443 HTTP/1.1\r\n"),
+        "{request}"
+    );
+    assert!(
+        request
+            .to_ascii_lowercase()
+            .contains("proxy-authorization: basic bwu6chc="),
+        "{request}"
+    );
+    assert!(!request.contains(TOKEN), "the proxy must not see the token: {request}");
+}
+
+#[test]
+fn proxies_of_the_environment_spare_this_machine_and_no_proxy() {
+    let proxies = Proxies {
+        http: String::new(),
+        https: "me:pw@proxy.example:3128".to_owned(),
+        no: "10.0.0.0/8,.internal".to_owned(),
+    };
+    for (server, proxied) in [
+        ("https://east.example:6443", true),
+        ("http://east.example:6443", false),
+        ("https://localhost:6443", false),
+        ("https://127.0.0.1:6443", false),
+        ("https://[::1]:6443", false),
+        ("https://10.1.2.3:6443", false),
+        ("https://api.internal", false),
+    ] {
+        let found = proxies.for_server(&server.parse().unwrap());
+        let expected = proxied.then(|| "http://me:pw@proxy.example:3128/".parse().unwrap());
+        assert_eq!(found, expected, "{server}");
+    }
+}
