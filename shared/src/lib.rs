@@ -6,6 +6,7 @@
 pub mod api;
 pub mod arrival;
 pub mod catalog;
+pub mod conditions;
 pub mod finding;
 pub mod guard;
 pub mod helm;
@@ -14,5 +15,6 @@ pub mod machine;
 pub mod mesh;
 pub mod names;
 pub mod phase;
+pub mod plan;
 pub mod preflight;
 pub mod version;

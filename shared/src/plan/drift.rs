@@ -1,0 +1,95 @@
+//! Drift: what has changed since a plan was made, so that it may not be performed as it stands.
+
+use crate::{
+    api::{Plan, PlanStep},
+    inventory::{ClusterState, HelmRelease, Inventory, Observed},
+    version::IstioVersion,
+};
+
+/// What no longer is as the plan found it, a sentence each; empty when the plan still holds.
+#[must_use]
+pub fn drift(plan: &Plan, inventory: &Inventory) -> Vec<String> {
+    let mut changes = Vec::new();
+    for planned in &plan.clusters {
+        let name = &planned.name;
+        let found = inventory.clusters.iter().find(|cluster| cluster.name == *name);
+        let observed = match found.map(|cluster| &cluster.state) {
+            None => {
+                changes.push(format!("cluster {name} is not among those that were asked"));
+                continue;
+            }
+            Some(ClusterState::Unknown { reason }) => {
+                changes.push(format!("cluster {name} could not be observed: {reason}"));
+                continue;
+            }
+            Some(ClusterState::Observed(observed)) => observed,
+        };
+        if observed.uid != planned.uid {
+            changes.push(format!(
+                "cluster {name} is another one: its kube-system had the UID {}, now {}",
+                planned.uid, observed.uid
+            ));
+            continue;
+        }
+        for step in plan.steps.iter().filter(|step| step.cluster == *name) {
+            changes.extend(step_drift(step, observed));
+        }
+    }
+    changes
+}
+
+fn step_drift(step: &PlanStep, observed: &Observed) -> Vec<String> {
+    let PlanStep {
+        cluster,
+        namespace,
+        release,
+        release_revision,
+        from,
+        ..
+    } = step;
+    let place = format!("helm release {namespace}/{release} of {cluster}");
+    let is_it = |found: &&HelmRelease| found.namespace == *namespace && found.name == *release;
+    let Some(found) = observed.helm_releases.iter().find(is_it) else {
+        return vec![format!("{place} is gone")];
+    };
+    let mut changes = Vec::new();
+    if found.revision != *release_revision {
+        changes.push(format!(
+            "{place} was at revision {release_revision}, now {}",
+            found.revision
+        ));
+    }
+    let versions = versions(step, observed);
+    if versions.is_empty() {
+        if found.chart_version != *from && step.workloads.is_empty() {
+            changes.push(format!("{place} was at {from}, now {}", found.chart_version));
+        }
+    } else if !versions.contains(from) {
+        changes.push(format!(
+            "{} of {cluster} ran {from}, now {}",
+            step.component,
+            versions.join(", ")
+        ));
+    }
+    changes
+}
+
+/// Versions of the workloads that a step rolls out.
+fn versions(step: &PlanStep, observed: &Observed) -> Vec<String> {
+    let shown = |version: &Option<IstioVersion>, raw: &str| {
+        version.as_ref().map_or_else(|| raw.to_owned(), ToString::to_string)
+    };
+    let planes = observed
+        .control_planes
+        .iter()
+        .map(|plane| (&plane.workload, &plane.version));
+    let nodes = observed
+        .node_components
+        .iter()
+        .map(|node| (&node.workload, &node.version));
+    planes
+        .chain(nodes)
+        .filter(|(workload, _)| step.workloads.contains(workload))
+        .map(|(_, version)| shown(&version.version, &version.raw))
+        .collect()
+}

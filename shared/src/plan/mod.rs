@@ -1,0 +1,299 @@
+//! Plan: the ordered steps that take a mesh one hop further, bound to what was observed.
+
+mod drift;
+mod images;
+mod scope;
+
+pub use drift::drift;
+
+use crate::{
+    api::{ChartSource, Component, InstallerKind, Plan, PlanCluster, PlanStep, WorkloadName},
+    catalog::Catalog,
+    inventory::{HelmRelease, Inventory, ObservedVersion},
+    mesh::{MeshView, ObservedMember},
+    preflight::Target,
+    version::{Flavor, IstioVersion, Move},
+};
+use sha2::{Digest as _, Sha256};
+use std::{collections::BTreeSet, fmt::Write as _};
+
+/// Why there is no plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// Everything is at the target.
+    #[error("mesh {mesh} has nothing to upgrade: every component is at {target}")]
+    NothingToDo {
+        /// Name of the mesh.
+        mesh: String,
+        /// The target.
+        target: IstioVersion,
+    },
+    /// The target is more than one minor ahead.
+    #[error(
+        "{place} is at {from}, and {target} is more than one minor ahead: go to {hop} first, with kubectl mesh-upgrade \
+         plan {mesh} --to {hop}"
+    )]
+    Skip {
+        /// Name of the mesh.
+        mesh: String,
+        /// What is too far away.
+        place: String,
+        /// Its version.
+        from: IstioVersion,
+        /// The target.
+        target: IstioVersion,
+        /// Where to go first: a version, or a minor with its `.0`.
+        hop: String,
+    },
+    /// Something is newer than the target.
+    #[error("{place} is at {from}, which is newer than {target}: choose a version from {from} on")]
+    Downgrade {
+        /// What is newer.
+        place: String,
+        /// Its version.
+        from: IstioVersion,
+        /// The target.
+        target: IstioVersion,
+    },
+    /// The target is built by somebody else.
+    #[error("{place} is at {from}, and {target} has another flavor: choose a version of the flavor {}", from.flavor)]
+    OtherFlavor {
+        /// What is of another flavor.
+        place: String,
+        /// Its version.
+        from: IstioVersion,
+        /// The target.
+        target: IstioVersion,
+    },
+    /// A version cannot be read.
+    #[error("the version of {place} cannot be read from {raw:?}: kubectl mesh-upgrade check {mesh} says what to do")]
+    Unreadable {
+        /// Name of the mesh.
+        mesh: String,
+        /// What does not tell its version.
+        place: String,
+        /// What was read.
+        raw: String,
+    },
+    /// A member cluster could not be observed.
+    #[error("cluster {cluster} could not be observed: {reason}; a plan is made only when all clusters answer")]
+    Unknown {
+        /// Name of the cluster.
+        cluster: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Makes the plan that takes a mesh to a version: base in all clusters, then cluster by cluster istiod, CNI and ztunnel,
+/// clusters with a control plane first, and gateways last. What is at the target already is left out.
+///
+/// # Errors
+/// When the way is longer than one hop, leads back or to another flavor, when something cannot be seen, or when there
+/// is nothing to do.
+pub fn plan(
+    mesh: &MeshView,
+    inventory: &Inventory,
+    target: &Target,
+    charts: &str,
+    catalog: &Catalog,
+) -> Result<Plan, PlanError> {
+    if let Some((cluster, reason)) = mesh.unknown(inventory).next() {
+        return Err(PlanError::Unknown {
+            cluster: cluster.to_owned(),
+            reason,
+        });
+    }
+    let version = &target.version;
+    let mut steps: Vec<(usize, PlanStep)> = Vec::new();
+    let mut clusters = Vec::new();
+    let mut pulled = BTreeSet::new();
+    for (order, member) in mesh.observed(inventory).enumerate() {
+        let due = due(mesh, &member, version, catalog)?;
+        if due.is_empty() {
+            continue;
+        }
+        let components: BTreeSet<Component> = due.iter().map(|step| step.component).collect();
+        pulled.extend(images::of(&member, &components, version));
+        clusters.push(PlanCluster {
+            name: member.name().to_owned(),
+            uid: member.observed.uid.clone(),
+            scope: scope::of(&member),
+        });
+        steps.extend(due.into_iter().map(|step| (order, step)));
+    }
+    if steps.is_empty() {
+        return Err(PlanError::NothingToDo {
+            mesh: mesh.name.clone(),
+            target: version.clone(),
+        });
+    }
+    steps.sort_by_key(|(order, step)| match step.component {
+        Component::Base => (0, *order, step.component),
+        Component::Istiod | Component::Cni | Component::Ztunnel => (1, *order, step.component),
+        Component::Gateway => (2, *order, step.component),
+    });
+    Ok(Plan {
+        clusters,
+        steps: steps.into_iter().map(|(_, step)| step).collect(),
+        images: pulled.into_iter().collect(),
+        charts: ChartSource {
+            location: charts.to_owned(),
+        },
+    })
+}
+
+/// What a helm release installs, as far as it runs.
+struct Running<'a> {
+    versions: Vec<&'a ObservedVersion>,
+    workloads: Vec<WorkloadName>,
+}
+
+fn running<'a>(member: &ObservedMember<'a>, release: &HelmRelease) -> Running<'a> {
+    let owns = |owner: &Option<(String, String)>| {
+        owner
+            .as_ref()
+            .is_some_and(|(namespace, name)| *namespace == release.namespace && *name == release.name)
+    };
+    let mut running = Running {
+        versions: Vec::new(),
+        workloads: Vec::new(),
+    };
+    for plane in member.control_planes().filter(|plane| owns(&plane.helm_release)) {
+        running.versions.push(&plane.version);
+        running.workloads.push(plane.workload.clone());
+    }
+    for node in member
+        .observed
+        .node_components
+        .iter()
+        .filter(|node| owns(&node.helm_release))
+    {
+        running.versions.push(&node.version);
+        running.workloads.push(node.workload.clone());
+    }
+    for gateway in member
+        .observed
+        .gateways
+        .iter()
+        .filter(|gateway| owns(&gateway.helm_release))
+    {
+        running.workloads.push(gateway.workload.clone());
+    }
+    running
+}
+
+/// Steps of a member, in the order of their components.
+fn due(
+    mesh: &MeshView,
+    member: &ObservedMember<'_>,
+    target: &IstioVersion,
+    catalog: &Catalog,
+) -> Result<Vec<PlanStep>, PlanError> {
+    let mut steps = Vec::new();
+    for release in member.releases() {
+        let running = running(member, release);
+        let place = format!(
+            "{} of {}, helm release {}/{}",
+            release.component,
+            member.name(),
+            release.namespace,
+            release.name
+        );
+        let mut oldest: Option<&IstioVersion> = None;
+        for observed in &running.versions {
+            let Some(version) = &observed.version else {
+                return Err(PlanError::Unreadable {
+                    mesh: mesh.name.clone(),
+                    place,
+                    raw: observed.raw.clone(),
+                });
+            };
+            judge(mesh, &place, version, target, catalog)?;
+            oldest = match oldest {
+                Some(known) if known.cmp_release(version).is_le() => Some(known),
+                _ => Some(version),
+            };
+        }
+        let chart = chart_version(release, &target.flavor);
+        if let Some(chart) = &chart
+            && Move::between(chart, target) == Move::Downgrade
+        {
+            judge(mesh, &place, chart, target, catalog)?;
+        }
+        let is_there = chart.as_ref() == Some(target) && oldest.is_none_or(|version| version == target);
+        if is_there {
+            continue;
+        }
+        steps.push(PlanStep {
+            id: format!(
+                "{}/{}/{}/{}",
+                member.name(),
+                release.component,
+                release.namespace,
+                release.name
+            ),
+            cluster: member.name().to_owned(),
+            component: release.component,
+            installer: InstallerKind::Helm,
+            namespace: release.namespace.clone(),
+            release: release.name.clone(),
+            from: oldest.map_or_else(|| release.chart_version.clone(), ToString::to_string),
+            to: target.to_string(),
+            release_revision: release.revision,
+            workloads: running.workloads,
+        });
+    }
+    Ok(steps)
+}
+
+/// A chart's version in the target's flavor: vendors do not all write theirs into the chart's version.
+fn chart_version(release: &HelmRelease, flavor: &Flavor) -> Option<IstioVersion> {
+    let mut version: IstioVersion = release.chart_version.parse().ok()?;
+    if version.flavor == Flavor::Native {
+        version.flavor = flavor.clone();
+    }
+    Some(version)
+}
+
+fn judge(
+    mesh: &MeshView,
+    place: &str,
+    from: &IstioVersion,
+    target: &IstioVersion,
+    catalog: &Catalog,
+) -> Result<(), PlanError> {
+    let (place, from, target) = (place.to_owned(), from.clone(), target.clone());
+    match Move::between(&from, &target) {
+        Move::None | Move::Patch | Move::OneMinor => Ok(()),
+        Move::Skip => Err(PlanError::Skip {
+            mesh: mesh.name.clone(),
+            place,
+            hop: catalog.release(&from.flavor, from.minor().next()).map_or_else(
+                || format!("{}.0", from.minor().next()),
+                |release| release.newest_patch.to_string(),
+            ),
+            from,
+            target,
+        }),
+        Move::Downgrade => Err(PlanError::Downgrade { place, from, target }),
+        Move::OtherFlavor => Err(PlanError::OtherFlavor { place, from, target }),
+    }
+}
+
+/// SHA-256 of a plan's JSON with sorted keys, in hexadecimal.
+#[must_use]
+pub fn hash(plan: &Plan) -> String {
+    // A plan has only texts, numbers and lists, so that it always has a JSON form.
+    let mut json = serde_json::to_value(plan).unwrap_or_default();
+    json.sort_all_objects();
+    Sha256::digest(json.to_string())
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests;
