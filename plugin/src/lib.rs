@@ -1,1 +1,85 @@
-//! x
+//! The plugin as a library: parse, connect, run one command, turn its outcome into an exit code.
+
+pub mod cli;
+pub mod clock;
+pub mod cluster;
+pub mod commands;
+pub mod error;
+pub mod executor;
+pub mod guard;
+pub mod installer;
+pub mod ui;
+
+use cli::{Cli, Command};
+use error::{CommandError, Exit};
+use std::{ffi::OsString, process::ExitCode};
+use ui::{Output, Ui};
+
+/// Runs the plugin with a command line and returns its exit code; prints whatever there is to say.
+pub fn run<I: IntoIterator<Item = OsString>>(args: I) -> ExitCode {
+    let cli = match Cli::read(args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let ui = Ui::new(cli.global.output);
+    let outcome = match cli.command {
+        // Answered before a runtime is started: `version` is asked often, and by scripts.
+        Command::Version => commands::version::run(ui),
+        Command::Explain(args) => commands::explain::run(&args, ui),
+        command => in_runtime(command, &cli.global, ui),
+    };
+    match outcome {
+        Ok(exit) => exit.code().into(),
+        Err(error) => {
+            print_error(ui, &error);
+            error.exit.code().into()
+        }
+    }
+}
+
+fn in_runtime(command: Command, global: &cli::Global, ui: Ui) -> Result<Exit, CommandError> {
+    start_log();
+    // Fails only when a provider is already installed, which is as good.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| CommandError::error(format!("cannot start: {error}")))?;
+    runtime.block_on(commands::run(command, global, ui))
+}
+
+/// Logs are for finding faults of the tool: off, unless `MESH_UPGRADE_LOG` asks for them.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MESH_UPGRADE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init()
+        .ok();
+}
+
+fn print_error(ui: Ui, error: &CommandError) {
+    if ui.output == Output::Text {
+        ui.note(&format!("{} {error}", ui::strong("error:")));
+        for hint in error.hints() {
+            ui.note(&format!("  {} {hint}", ui::strong("hint:")));
+        }
+        return;
+    }
+    let document = serde_json::json!({
+        "error": { "message": error.to_string(), "hints": error.hints(), "exitCode": error.exit.code() },
+    });
+    ui.document("Error", document).ok();
+}
+
+/// clap's own text; help and version go to stdout and are no error.
+fn usage(error: &clap::Error) -> ExitCode {
+    error.print().ok();
+    if error.use_stderr() {
+        Exit::Usage.code().into()
+    } else {
+        Exit::Done.code().into()
+    }
+}

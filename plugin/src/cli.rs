@@ -1,0 +1,267 @@
+//! The command line: verbs and flags, as kubectl's users expect them.
+
+use crate::{cluster::ClusterFlags, ui::Output};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use shared::version::IstioVersion;
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+/// Upgrade Istio meshes one minor at a time, checked first and frozen while it runs.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-mesh_upgrade",
+    bin_name = "kubectl mesh-upgrade",
+    disable_version_flag = true,
+    arg_required_else_help = true,
+    after_help = "Start with:  kubectl mesh-upgrade list"
+)]
+pub struct Cli {
+    /// Flags that every verb takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Cli {
+    /// Reads a command line.
+    ///
+    /// # Errors
+    /// clap's own, which carries its text and knows whether it is help or a mistake.
+    pub fn read<I: IntoIterator<Item = OsString>>(args: I) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(args)?;
+        Self::from_arg_matches(&matches)
+    }
+}
+
+/// Flags that every verb takes, named as kubectl names them.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Path to the kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig to use
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// How long one request may take, as 10s or 2m
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    pub request_timeout: Option<Duration>,
+    /// User to impersonate (reading only)
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub as_user: Option<String>,
+    /// Group to impersonate; may be repeated
+    #[arg(long = "as-group", global = true, value_name = "GROUP")]
+    pub as_groups: Vec<String>,
+    /// Output format
+    #[arg(short, long, global = true, value_enum, default_value_t = Output::Text, hide_default_value = true)]
+    pub output: Output,
+    /// Catalog of Istio versions that replaces the built-in one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub catalog: Option<PathBuf>,
+}
+
+impl Global {
+    /// The flags that say which cluster and as whom.
+    #[must_use]
+    pub fn cluster(&self) -> ClusterFlags {
+        ClusterFlags {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            request_timeout: self.request_timeout,
+            as_user: self.as_user.clone(),
+            as_groups: self.as_groups.clone(),
+        }
+    }
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List meshes, their versions, and where a newer Istio is available
+    List,
+    /// Check whether a mesh can go to a version; changes nothing
+    Check(CheckArgs),
+    /// Show the ordered steps of an upgrade; changes nothing
+    Plan(PlanArgs),
+    /// Upgrade a mesh, frozen while it runs; there is no way back once it has begun
+    Apply(ApplyArgs),
+    /// Show the journal of the upgrade that runs, or ran last
+    Status(MeshArgs),
+    /// Install, prove or remove the guard in the cluster
+    #[command(subcommand)]
+    Guard(GuardCommand),
+    /// Explain a finding by its code, as MU101
+    Explain(ExplainArgs),
+    /// Show the plugin's version
+    Version,
+}
+
+/// Which mesh.
+#[derive(Clone, Debug, Default, Args)]
+pub struct MeshArgs {
+    /// Name of the mesh, as `list` shows it; may be left out when there is only one
+    #[arg(value_name = "MESH")]
+    pub mesh: Option<String>,
+}
+
+/// Flags of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Which mesh.
+    #[command(flatten)]
+    pub mesh: MeshArgs,
+    /// Version to go to, as 1.31.0 or 1.31.0-mspider
+    #[arg(long, value_name = "VERSION", value_parser = version)]
+    pub to: IstioVersion,
+    /// List the checks that passed, too
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// Exit with 4 when there are warnings
+    #[arg(long, value_name = "SEVERITY", value_enum)]
+    pub fail_on: Option<FailOn>,
+}
+
+/// Severity from which `check` fails beside blockers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum FailOn {
+    /// Warnings fail, too.
+    Warning,
+}
+
+/// Flags of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Which mesh.
+    #[command(flatten)]
+    pub mesh: MeshArgs,
+    /// Version to go to, as 1.31.0 or 1.31.0-mspider
+    #[arg(long, value_name = "VERSION", value_parser = version)]
+    pub to: IstioVersion,
+    /// Where the charts are: a directory, oci://… or https://… [default: the catalog's source]
+    #[arg(long, value_name = "DIR|URL")]
+    pub charts: Option<String>,
+    /// Exit with 2 when the plan has steps
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// Flags of `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// Which mesh.
+    #[command(flatten)]
+    pub mesh: MeshArgs,
+    /// Version to go to; may be left out to resume the upgrade that has begun
+    #[arg(long, value_name = "VERSION", value_parser = version)]
+    pub to: Option<IstioVersion>,
+    /// Where the charts are: a directory, oci://… or https://… [default: the catalog's source]
+    #[arg(long, value_name = "DIR|URL")]
+    pub charts: Option<String>,
+    /// Do not ask: yes, there is no way back
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// Go on without the guard: nothing stops others from changing the mesh meanwhile
+    #[arg(long, requires = "reason")]
+    pub unguarded: bool,
+    /// Why; recorded in the journal
+    #[arg(long, value_name = "TEXT", requires = "unguarded")]
+    pub reason: Option<String>,
+    /// Do not pull the images first: a missing image is then found in mid-upgrade, with the mesh frozen
+    #[arg(long)]
+    pub skip_image_pull: bool,
+    /// How long one component may take to become ready, as 10m
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m")]
+    pub step_timeout: Duration,
+    /// The helm binary [default: helm on the PATH]
+    #[arg(long, value_name = "FILE")]
+    pub helm: Option<PathBuf>,
+}
+
+/// Verbs of the guard.
+#[derive(Debug, Subcommand)]
+pub enum GuardCommand {
+    /// Install or update the guard
+    Install(GuardInstallArgs),
+    /// Prove the guard by dry runs, and say what is protected and what is not
+    Status,
+    /// Remove the guard; refused while an upgrade runs
+    Uninstall,
+}
+
+/// Flags of `guard install`.
+#[derive(Debug, Args)]
+pub struct GuardInstallArgs {
+    /// Only the policies: no pod and no image in the cluster
+    #[arg(long, conflicts_with_all = ["image", "webhook_url"])]
+    pub policy_only: bool,
+    /// Image of the webhook
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+    /// Where the API server reaches a webhook that runs outside of the cluster, as https://HOST:PORT
+    #[arg(long, value_name = "URL")]
+    pub webhook_url: Option<String>,
+    /// Replicas of the webhook
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub replicas: i32,
+}
+
+/// Flags of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Code of the finding, as MU101
+    #[arg(value_name = "CODE")]
+    pub code: String,
+}
+
+fn version(text: &str) -> Result<IstioVersion, String> {
+    text.parse()
+        .map_err(|error: shared::version::VersionError| error.to_string())
+}
+
+/// Reads `90s`, `10m`, `1h`, or `0` for none, as kubectl does.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "ms" | "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err("expected a duration, as 30s, 10m or 1h".to_owned()),
+    };
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "expected a duration, as 30s, 10m or 1h".to_owned())?;
+    if unit == "ms" {
+        return Ok(Duration::from_millis(number));
+    }
+    number
+        .checked_mul(seconds)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "the duration is too long".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn reads_durations() {
+        for (text, seconds) in [("30s", 30), ("10m", 600), ("1h", 3600), ("5", 5)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for text in ["", "s", "1d", "-1s", "99999999999999999h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_version_that_is_none_is_wrong_usage() {
+        let error = Cli::read(["kubectl-mesh_upgrade", "check", "--to", "latest"].map(OsString::from)).unwrap_err();
+        assert!(error.use_stderr());
+        assert!(error.to_string().contains("1.31.0-mspider"), "{error}");
+    }
+}

@@ -1,0 +1,342 @@
+//! `apply`: begins an upgrade, or goes on with the one that has begun.
+
+use super::{Scene, check::observe_options, plan, refuse_impersonation};
+use crate::{
+    cli::{ApplyArgs, Global},
+    clock::today,
+    cluster,
+    error::{CommandError, Exit},
+    executor::{
+        Drive, End,
+        effects::{Effects, observed},
+        journal,
+        lease::DriverLease,
+        writing_client,
+    },
+    guard,
+    installer::{Installer as _, Writer, helm::Helm},
+    ui::{Mark, Ui, confirm, print_report, strong},
+};
+use kube::ResourceExt as _;
+use shared::{
+    api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
+    machine::{Driver, Stop},
+    plan::hash,
+    preflight::{self, Purpose, Target},
+    version::IstioVersion,
+};
+
+/// Runs `apply`.
+///
+/// # Errors
+/// When the upgrade cannot begin, is held by somebody else, or the journal cannot be written.
+pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    refuse_impersonation(global, "apply")?;
+    let reason = args.reason.as_deref().map(str::trim);
+    if reason == Some("") {
+        return Err(CommandError::usage(
+            "--reason is empty: say why the upgrade goes on without the guard",
+        ));
+    }
+    let scene = Scene::observe(global, observe_options()).await?;
+    let person = cluster::whoami(&scene.cluster).await?;
+    let mut begun = journal::unfinished(&scene.cluster.client, args.mesh.mesh.as_deref()).await?;
+    if begun.len() > 1 {
+        let meshes = begun
+            .iter()
+            .map(|journal| journal.spec.mesh.clone())
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Err(
+            CommandError::usage(format!("several upgrades have begun, of the meshes {meshes}"))
+                .hint("name the one to go on with: kubectl mesh-upgrade apply MESH"),
+        );
+    }
+    let helm = Helm::find(args.helm.as_deref()).await?;
+    match begun.pop() {
+        Some(journal) => resume(args, &scene, ui, &helm, &person, journal).await,
+        None => begin(args, &scene, ui, &helm, &person).await,
+    }
+}
+
+async fn resume(
+    args: &ApplyArgs,
+    scene: &Scene,
+    ui: Ui,
+    helm: &Helm,
+    person: &str,
+    journal: MeshUpgrade,
+) -> Result<Exit, CommandError> {
+    let spec = &journal.spec;
+    if let Some(to) = args.to.as_ref().filter(|to| to.to_string() != spec.to) {
+        return Err(CommandError::blocked(format!(
+            "the upgrade of mesh {} to {} has begun: there is no new target {to} before it has arrived",
+            spec.mesh, spec.to
+        ))
+        .hint(format!("go on with it: kubectl mesh-upgrade apply {}", spec.mesh)));
+    }
+    if args
+        .charts
+        .as_ref()
+        .is_some_and(|charts| *charts != spec.plan.charts.location)
+    {
+        return Err(CommandError::usage(format!(
+            "the upgrade has begun with charts from {}: they stay the same to its end",
+            spec.plan.charts.location
+        ))
+        .hint("leave --charts out"));
+    }
+    let phase = journal::phase(&journal);
+    ui.progress(
+        Mark::Info,
+        &format!("mesh {}: going on to {} from phase {phase}", spec.mesh, spec.to),
+    );
+    let guarded = spec.unguarded.is_none();
+    let lease = take_lease(scene, ui, &spec.mesh, person, guarded, epoch_floor(&journal)).await?;
+    drive(args, scene, ui, helm, person, journal, lease).await
+}
+
+async fn begin(args: &ApplyArgs, scene: &Scene, ui: Ui, helm: &Helm, person: &str) -> Result<Exit, CommandError> {
+    let Some(to) = &args.to else {
+        return Err(
+            CommandError::usage("no upgrade has begun, and no target is given: --to VERSION is missing")
+                .hint("see the versions with: kubectl mesh-upgrade list"),
+        );
+    };
+    let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
+    let purpose = if args.unguarded {
+        Purpose::ApplyUnguarded
+    } else {
+        Purpose::Apply
+    };
+    let target = Target::new(to.clone()).for_purpose(purpose);
+    let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today());
+    if !report.is_free() {
+        print_report(ui, &report, false);
+        return Err(
+            CommandError::blocked(format!("mesh {} cannot go to {to}: nothing was changed", mesh.name)).hint(format!(
+                "mend what is marked, then: kubectl mesh-upgrade check {} --to {to}",
+                mesh.name
+            )),
+        );
+    }
+    let guarded = guard_or_consent(args, scene)?;
+    let charts = plan::chart_source(args.charts.as_deref(), &scene.catalog, to)?;
+    let plan = plan::build(scene, mesh, to, &absolute(&charts)?)?;
+    if plan.steps.is_empty() {
+        ui.result(&format!("Mesh {} runs {to} already: nothing to do.", mesh.name));
+        ui.next("kubectl mesh-upgrade list");
+        return Ok(Exit::Done);
+    }
+    for step in &plan.steps {
+        let found = helm.prepare(step, &plan.charts.location).await;
+        found.map_err(|why| {
+            CommandError::error(why).hint("nothing was changed; say where the charts are with --charts")
+        })?;
+    }
+    print_report(ui, &report, false);
+    plan::print(ui, &plan);
+    ask(args, ui, &mesh.name, to, guarded)?;
+
+    let from = mesh.version.as_ref().map(ToString::to_string).unwrap_or_default();
+    let spec = spec_of(args, &mesh.name, &from, to, plan, person);
+    if !guarded {
+        guard::ensure_journal(&scene.cluster).await?;
+    }
+    let lease = take_lease(scene, ui, &mesh.name, person, guarded, 0).await?;
+    // Looked at again under the lease: a rival may have begun while the question stood.
+    if let Some(rival) = journal::unfinished(&scene.cluster.client, Some(&mesh.name))
+        .await?
+        .pop()
+    {
+        lease.release().await;
+        return Err(
+            CommandError::new(Exit::Held, format!("{} has begun meanwhile", rival.name_any()))
+                .hint("see it with: kubectl mesh-upgrade status"),
+        );
+    }
+    let writer = writing_client(&scene.cluster, &writer(guarded, lease.epoch)).map_err(CommandError::error)?;
+    let journal = journal::create(&writer, spec).await?;
+    drive(args, scene, ui, helm, person, journal, lease).await
+}
+
+/// Whether the upgrade will be guarded. Going on without the guard takes the operator's word.
+fn guard_or_consent(args: &ApplyArgs, scene: &Scene) -> Result<bool, CommandError> {
+    if args.unguarded {
+        return Ok(false);
+    }
+    let presence = observed(&scene.inventory, &scene.cluster.name)
+        .map(|observed| observed.guard)
+        .unwrap_or_default();
+    if presence.can_freeze() {
+        return Ok(true);
+    }
+    let missing = if presence.policy_api {
+        CommandError::blocked(format!(
+            "the guard is not installed in cluster {}: nothing was changed",
+            scene.cluster.name
+        ))
+        .hint("install it with: kubectl mesh-upgrade guard install")
+    } else {
+        CommandError::blocked(format!(
+            "cluster {} serves no ValidatingAdmissionPolicy (Kubernetes 1.30): the mesh cannot be frozen there",
+            scene.cluster.name
+        ))
+    };
+    Err(missing.hint("or go on without it, on the record: --unguarded --reason TEXT"))
+}
+
+fn ask(args: &ApplyArgs, ui: Ui, mesh: &str, to: &IstioVersion, guarded: bool) -> Result<(), CommandError> {
+    ui.note("");
+    ui.note(&strong("There is no way back, and no stopping half-way."));
+    ui.note("From the first changed component on, the upgrade can only go on to its end; if it stalls, it is resumed.");
+    ui.note(if guarded {
+        "Meanwhile nobody else can change this mesh's configuration."
+    } else {
+        "It is UNGUARDED: nothing stops others from changing this mesh meanwhile."
+    });
+    if args.yes {
+        return Ok(());
+    }
+    match confirm(&format!("Type the mesh's name ({mesh}) to upgrade it to {to}:"), mesh) {
+        Some(true) => Ok(()),
+        Some(false) => Err(CommandError::error("not confirmed: nothing was changed")),
+        None => Err(
+            CommandError::usage("there is no terminal to ask on: nothing was changed")
+                .hint("say yes beforehand with --yes"),
+        ),
+    }
+}
+
+fn spec_of(args: &ApplyArgs, mesh: &str, from: &str, to: &IstioVersion, plan: Plan, person: &str) -> MeshUpgradeSpec {
+    MeshUpgradeSpec {
+        journal_version: JOURNAL_VERSION,
+        mesh: mesh.to_owned(),
+        from: from.to_owned(),
+        to: to.to_string(),
+        plan_hash: hash(&plan),
+        plan,
+        requested_by: person.to_owned(),
+        unguarded: args
+            .reason
+            .clone()
+            .filter(|_| args.unguarded)
+            .map(|reason| Unguarded { reason }),
+        skip_image_pull: args.skip_image_pull,
+    }
+}
+
+fn writer(guarded: bool, epoch: i64) -> Writer {
+    if guarded {
+        Writer::Driver { epoch }
+    } else {
+        Writer::Caller
+    }
+}
+
+fn epoch_floor(journal: &MeshUpgrade) -> i64 {
+    journal.status.as_ref().map_or(0, |status| status.epoch)
+}
+
+async fn take_lease(
+    scene: &Scene,
+    ui: Ui,
+    mesh: &str,
+    person: &str,
+    guarded: bool,
+    floor: i64,
+) -> Result<DriverLease, CommandError> {
+    let client = writing_client(&scene.cluster, &writer(guarded, 0)).map_err(CommandError::error)?;
+    DriverLease::acquire(client, mesh, person, floor, |what| ui.progress(Mark::Info, what)).await
+}
+
+async fn drive(
+    args: &ApplyArgs,
+    scene: &Scene,
+    ui: Ui,
+    helm: &Helm,
+    person: &str,
+    journal: MeshUpgrade,
+    lease: DriverLease,
+) -> Result<Exit, CommandError> {
+    let guarded = journal.spec.unguarded.is_none();
+    let writer = writer(guarded, lease.epoch);
+    if guarded
+        && !cluster::impersonation_arrives(&scene.cluster, u64::try_from(lease.epoch).unwrap_or_default()).await?
+    {
+        return Err(
+            CommandError::error("the epoch does not arrive at the API server: impersonation loses the extra")
+                .hint("is there a proxy before the API server that drops Impersonate-Extra headers?"),
+        );
+    }
+    let drive = Drive {
+        ui,
+        home: writing_client(&scene.cluster, &writer).map_err(CommandError::error)?,
+        lease: &lease,
+        driver: Driver {
+            name: person.to_owned(),
+            epoch: lease.epoch,
+        },
+        effects: Effects {
+            ui,
+            clusters: std::slice::from_ref(&scene.cluster),
+            writer,
+            journal: journal.name_any(),
+            holder: person.to_owned(),
+            epoch: lease.epoch,
+            catalog: &scene.catalog,
+            helm,
+            step_timeout: args.step_timeout,
+            frozen_since: journal.status.as_ref().and_then(|status| status.frozen_since.clone()),
+        },
+    };
+    let driven = drive.run(journal).await;
+    lease.release().await;
+    let (journal, end) = driven?;
+    conclude(ui, &journal, end)
+}
+
+fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandError> {
+    let spec = &journal.spec;
+    match end {
+        End::Stopped(Stop::Succeeded) => {
+            ui.result(&format!("{} Mesh {} runs {}.", ui.mark(Mark::Pass), spec.mesh, spec.to));
+            ui.note(&format!(
+                "Sidecars and gateways that istiod injects run {} until their pods are restarted, as in:\n  \
+                 kubectl rollout restart deployment -n NAMESPACE",
+                spec.from
+            ));
+            ui.next("kubectl mesh-upgrade list");
+            Ok(Exit::Done)
+        }
+        End::Stopped(Stop::Withdrawn(reasons)) => {
+            let mut error = CommandError::blocked(format!("withdrawn, nothing was changed: {}", reasons.join("; ")));
+            error = error.hint(format!(
+                "mend it, then: kubectl mesh-upgrade check {} --to {}",
+                spec.mesh, spec.to
+            ));
+            Err(error)
+        }
+        End::Stopped(Stop::Stalled { reason, message }) => {
+            Err(CommandError::error(format!("stalled ({reason}): {message}"))
+                .hint("the mesh stays frozen, and the upgrade keeps its target; mend the cause, then go on")
+                .hint(format!("go on with: kubectl mesh-upgrade apply {}", spec.mesh)))
+        }
+        End::Interrupted => Err(
+            CommandError::error(format!("stopped in phase {}", journal::phase(journal)))
+                .hint(format!("go on with: kubectl mesh-upgrade apply {}", spec.mesh)),
+        ),
+    }
+}
+
+/// A folder of charts is remembered by its full path: whoever resumes may stand elsewhere.
+fn absolute(charts: &str) -> Result<String, CommandError> {
+    if charts.contains("://") {
+        return Ok(charts.to_owned());
+    }
+    let path = std::fs::canonicalize(charts).map_err(|error| {
+        CommandError::error(format!("no charts at {charts}: {error}"))
+            .hint("nothing was changed; give a folder that holds base, istiod, … or a URL")
+    })?;
+    Ok(path.display().to_string())
+}

@@ -1,0 +1,193 @@
+//! `guard install|status|uninstall`: the admission side, put up, proved and taken away.
+
+use super::{Scene, refuse_impersonation};
+use crate::{
+    cli::{Global, GuardCommand, GuardInstallArgs},
+    cluster::{self, ObserveOptions},
+    error::{CommandError, Exit},
+    executor::{effects::observed, journal},
+    guard::{apply, certificate, prove},
+    ui::{Mark, Output, Ui, table},
+};
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use serde_json::json;
+use shared::{
+    guard::install::{InstallOptions, WebhookClient, objects},
+    names,
+};
+
+/// Runs `guard`.
+///
+/// # Errors
+/// When the cluster cannot be read or refuses; for `uninstall` also while an upgrade runs.
+pub async fn run(command: GuardCommand, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    match command {
+        GuardCommand::Install(args) => install(&args, global, ui).await,
+        GuardCommand::Status => status(global, ui).await,
+        GuardCommand::Uninstall => uninstall(global, ui).await,
+    }
+}
+
+async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    refuse_impersonation(global, "guard install")?;
+    let host = match &args.webhook_url {
+        Some(url) => host_of(url)?,
+        None => format!("{}.{}.svc", names::WEBHOOK, names::NAMESPACE),
+    };
+    let cluster = cluster::connect(&global.cluster()).await?;
+    // The CRDs and the namespace, which an unguarded upgrade needs, too.
+    apply::ensure_journal(&cluster).await?;
+    ui.progress(Mark::Pass, "custom resources served");
+    let mut options = options(args);
+    if !args.policy_only {
+        options.ca_bundle = certificate::ensure(&cluster.client, &host, Timestamp::now()).await?;
+    }
+    for object in objects(&options) {
+        apply::apply(&cluster.client, &object).await?;
+        ui.progress(Mark::Pass, &apply::show(&object));
+    }
+    ui.result(&format!(
+        "{} The guard is installed in cluster {}.",
+        ui.mark(Mark::Pass),
+        cluster.name
+    ));
+    if args.policy_only {
+        ui.note("Only its policies: skip-version, downgrade and mixed-flavor changes are not refused while no upgrade runs.");
+    }
+    ui.next("kubectl mesh-upgrade guard status");
+    Ok(Exit::Done)
+}
+
+fn options(args: &GuardInstallArgs) -> InstallOptions {
+    let defaults = InstallOptions::default();
+    InstallOptions {
+        policy_only: args.policy_only,
+        image: args.image.clone().unwrap_or(defaults.image),
+        client: args
+            .webhook_url
+            .clone()
+            .map_or(WebhookClient::Service, WebhookClient::Url),
+        replicas: args.replicas,
+        ..InstallOptions::default()
+    }
+}
+
+/// Host of a webhook's URL; the API server speaks only https to webhooks.
+fn host_of(url: &str) -> Result<String, CommandError> {
+    let wrong = || {
+        CommandError::usage(format!("--webhook-url {url:?} is no URL of a webhook"))
+            .hint("as in https://webhook.example:8443")
+    };
+    let uri: http::Uri = url.parse().map_err(|_| wrong())?;
+    if uri.scheme_str() != Some("https") {
+        return Err(wrong());
+    }
+    uri.host().map(str::to_owned).ok_or_else(wrong)
+}
+
+async fn status(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    let scene = Scene::observe(global, ObserveOptions::default()).await?;
+    let Some(observed) = observed(&scene.inventory, &scene.cluster.name) else {
+        return Err(CommandError::error(format!(
+            "cluster {} cannot be read",
+            scene.cluster.name
+        )));
+    };
+    let guard = observed.guard;
+    if !guard.crds && !guard.policies {
+        return Err(
+            CommandError::blocked(format!("the guard is not installed in cluster {}", scene.cluster.name))
+                .hint("install it with: kubectl mesh-upgrade guard install"),
+        );
+    }
+    let proofs = prove::all(&scene.cluster, observed).await?;
+    let frozen: Vec<String> = prove::freezes(&scene.cluster)
+        .await?
+        .iter()
+        .map(ResourceExt::name_any)
+        .collect();
+    let exit = if proofs.iter().all(|proof| proof.proved) {
+        Exit::Done
+    } else {
+        Exit::Blocked
+    };
+    if ui.output != Output::Text {
+        ui.document(
+            "GuardStatus",
+            json!({
+                "cluster": scene.cluster.name, "webhook": guard.webhook, "frozen": frozen, "proofs": proofs,
+                "unprotected": prove::unprotected(),
+            }),
+        )?;
+        return Ok(exit);
+    }
+    let rows = proofs.iter().map(|proof| {
+        let word = if proof.proved { "proved" } else { "NOT PROVED" };
+        vec![
+            proof.barrier.to_owned(),
+            proof.tried.clone(),
+            word.to_owned(),
+            proof.result.clone(),
+        ]
+    });
+    ui.result(&table(&["BARRIER", "TRIED", "", "RESULT"], rows));
+    ui.result(&match frozen.as_slice() {
+        [] => "\nFrozen: nothing. No freeze policy exists while no upgrade runs.".to_owned(),
+        meshes => format!("\nFrozen: {}", meshes.join(", ")),
+    });
+    if !guard.webhook {
+        ui.result("Not installed: the webhook. Skip-version and mixed-flavor changes are not refused.");
+    }
+    ui.result("Not protected:");
+    for what in prove::unprotected() {
+        ui.result(&format!("  - {what}"));
+    }
+    ui.next("kubectl mesh-upgrade list");
+    Ok(exit)
+}
+
+async fn uninstall(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    refuse_impersonation(global, "guard uninstall")?;
+    let cluster = cluster::connect(&global.cluster()).await?;
+    if let Some(running) = journal::unfinished(&cluster.client, None).await?.first() {
+        return Err(CommandError::blocked(format!(
+            "the upgrade {} has begun: the guard stays until it has ended",
+            running.name_any()
+        ))
+        .hint(format!(
+            "go on with it: kubectl mesh-upgrade apply {}",
+            running.spec.mesh
+        )));
+    }
+    if let Some(record) = prove::freezes(&cluster).await?.first() {
+        return Err(CommandError::blocked(format!(
+            "mesh {} is frozen: the guard stays until it is thawed",
+            record.name_any()
+        ))
+        .hint("see who holds it: kubectl mesh-upgrade guard status"));
+    }
+    for object in objects(&InstallOptions::default()).iter().rev() {
+        apply::delete(&cluster.client, object).await?;
+        ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
+    }
+    ui.result("The guard is removed. Its CRDs stay, with the journals of past upgrades.");
+    ui.next(&format!(
+        "kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}   (deletes the journals)",
+        g = names::GROUP
+    ));
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_is_reached_by_https_only() {
+        assert_eq!(host_of("https://localhost:8443").unwrap(), "localhost");
+        for url in ["http://localhost", "localhost:8443", "https://", ""] {
+            assert_eq!(host_of(url).unwrap_err().exit, Exit::Usage, "{url}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! `list`: meshes, their versions, and where a newer Istio is available.
+
+use super::Scene;
+use crate::{
+    cli::Global,
+    cluster::ObserveOptions,
+    error::{CommandError, Exit},
+    executor::journal,
+    ui::{Output, Ui, faint, table},
+};
+use kube::ResourceExt;
+use serde_json::json;
+
+/// Runs `list`.
+///
+/// # Errors
+/// When the cluster cannot be read.
+pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    let scene = Scene::observe(
+        global,
+        ObserveOptions {
+            ask_running_versions: true,
+            ..ObserveOptions::default()
+        },
+    )
+    .await?;
+    let unfinished = journal::unfinished(&scene.cluster.client, None).await?;
+    let mut rows = Vec::new();
+    let mut documents = Vec::new();
+    let mut next = None;
+    for mesh in &scene.meshes {
+        let version = mesh
+            .version
+            .as_ref()
+            .map_or_else(|| "unknown".to_owned(), ToString::to_string);
+        let available = mesh
+            .version
+            .as_ref()
+            .and_then(|version| scene.catalog.newest_reachable(version));
+        let available = available.map(|version| version.to_string()).unwrap_or_default();
+        let running = unfinished.iter().find(|journal| journal.spec.mesh == mesh.name);
+        let upgrade = running.map(|journal| {
+            let phase = journal::phase(journal);
+            format!("to {} ({phase})", journal.spec.to)
+        });
+        if running.is_some() {
+            next.get_or_insert_with(|| format!("kubectl mesh-upgrade status {}", mesh.name));
+        } else if !available.is_empty() {
+            next.get_or_insert_with(|| format!("kubectl mesh-upgrade check {} --to {available}", mesh.name));
+        }
+        let clusters: Vec<&str> = mesh.members.iter().map(|member| member.cluster.as_str()).collect();
+        let flavor = mesh
+            .flavor
+            .as_ref()
+            .map_or_else(|| "unknown".to_owned(), ToString::to_string);
+        documents.push(json!({
+            "name": mesh.name, "management": mesh.management.as_str(), "version": version, "flavor": flavor,
+            "istioNamespace": mesh.istio_namespace, "clusters": clusters, "availableVersion": available,
+            "upgrade": running.map(ResourceExt::name_any),
+        }));
+        let newer = if available.is_empty() {
+            "-".to_owned()
+        } else {
+            format!("↑ {available}")
+        };
+        rows.push(vec![
+            mesh.name.clone(),
+            mesh.management.as_str().to_owned(),
+            version,
+            flavor,
+            clusters.join(","),
+            newer,
+            upgrade.unwrap_or_else(|| "-".to_owned()),
+        ]);
+    }
+    if ui.output != Output::Text {
+        ui.document("MeshList", json!({ "meshes": documents }))?;
+        return Ok(Exit::Done);
+    }
+    if rows.is_empty() {
+        ui.note(&format!(
+            "No mesh found in cluster {}: no Deployment of istiod in any namespace.",
+            scene.cluster.name
+        ));
+        ui.next("kubectl mesh-upgrade list --context CONTEXT");
+        return Ok(Exit::Done);
+    }
+    ui.result(&table(
+        &[
+            "MESH",
+            "MANAGEMENT",
+            "VERSION",
+            "FLAVOR",
+            "CLUSTERS",
+            "AVAILABLE",
+            "UPGRADE",
+        ],
+        rows,
+    ));
+    match next {
+        Some(command) => ui.next(&command),
+        None => ui.note(&faint(
+            "Every mesh runs the newest version that this catalog knows a way to.",
+        )),
+    }
+    Ok(Exit::Done)
+}

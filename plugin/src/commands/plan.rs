@@ -1,0 +1,106 @@
+//! `plan`: the ordered steps of an upgrade; changes nothing.
+
+use super::{Scene, check::observe_options};
+use crate::{
+    cli::{Global, PlanArgs},
+    error::{CommandError, Exit},
+    ui::{Output, Ui, strong, table},
+};
+use serde_json::json;
+use shared::{api::Plan, catalog::Catalog, mesh::MeshView, plan, preflight::Target, version::IstioVersion};
+
+/// Where the charts of a target are: the operator's word, or the catalog's.
+///
+/// # Errors
+/// When neither knows.
+pub fn chart_source(given: Option<&str>, catalog: &Catalog, target: &IstioVersion) -> Result<String, CommandError> {
+    if let Some(given) = given {
+        return Ok(given.to_owned());
+    }
+    catalog.chart_source(&target.flavor).map(str::to_owned).ok_or_else(|| {
+        CommandError::usage(format!("the catalog names no charts for {target}"))
+            .hint("say where they are: --charts DIR|oci://…|https://…")
+    })
+}
+
+/// Builds the plan of one hop.
+///
+/// # Errors
+/// When there is no such plan; the reason names the hop to take instead.
+pub fn build(scene: &Scene, mesh: &MeshView, to: &IstioVersion, charts: &str) -> Result<Plan, CommandError> {
+    plan::plan(mesh, &scene.inventory, &Target::new(to.clone()), charts, &scene.catalog).map_err(|error| {
+        CommandError::blocked(error.to_string()).hint(format!(
+            "see what stands in the way: kubectl mesh-upgrade check {} --to {to}",
+            mesh.name
+        ))
+    })
+}
+
+/// Prints the steps for people.
+pub fn print(ui: Ui, plan: &Plan) {
+    let rows = plan.steps.iter().enumerate().map(|(index, step)| {
+        vec![
+            (index + 1).to_string(),
+            step.cluster.clone(),
+            step.component.to_string(),
+            format!("{}/{}", step.namespace, step.release),
+            step.from.clone(),
+            step.to.clone(),
+        ]
+    });
+    ui.result(&table(
+        &["STEP", "CLUSTER", "COMPONENT", "HELM RELEASE", "CURRENT", "TARGET"],
+        rows,
+    ));
+    ui.result(&format!(
+        "\nImages, pulled before the freeze:\n  {}",
+        plan.images.join("\n  ")
+    ));
+    ui.result(&format!("Charts: {}", plan.charts.location));
+}
+
+/// Runs `plan`.
+///
+/// # Errors
+/// When the cluster cannot be read, no mesh can be chosen, or there is no plan.
+pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    let scene = Scene::observe(global, observe_options()).await?;
+    let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
+    let charts = chart_source(args.charts.as_deref(), &scene.catalog, &args.to)?;
+    let plan = build(&scene, mesh, &args.to, &charts)?;
+    let exit = if args.detailed_exitcode && !plan.steps.is_empty() {
+        Exit::PlanHasChanges
+    } else {
+        Exit::Done
+    };
+    if ui.output != Output::Text {
+        ui.document(
+            "Plan",
+            json!({ "mesh": mesh.name, "to": args.to.to_string(), "hash": plan::hash(&plan), "plan": plan }),
+        )?;
+        return Ok(exit);
+    }
+    if plan.steps.is_empty() {
+        ui.result(&format!("Mesh {} runs {} already: nothing to do.", mesh.name, args.to));
+        ui.next("kubectl mesh-upgrade list");
+        return Ok(exit);
+    }
+    ui.result(&strong(&format!(
+        "Mesh {}: {} steps to {}",
+        mesh.name,
+        plan.steps.len(),
+        args.to
+    )));
+    print(ui, &plan);
+    ui.result("Nothing was changed.");
+    let charts = args
+        .charts
+        .as_deref()
+        .map(|charts| format!(" --charts {charts}"))
+        .unwrap_or_default();
+    ui.next(&format!(
+        "kubectl mesh-upgrade apply {} --to {}{charts}",
+        mesh.name, args.to
+    ));
+    Ok(exit)
+}

@@ -1,0 +1,153 @@
+//! Errors of commands: a kind that decides the exit code, one message, and hints for what to do next.
+
+use std::fmt;
+
+/// What a finished command tells the shell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done,
+    /// Something failed.
+    Error,
+    /// The plan has changes; only with `--detailed-exitcode`.
+    PlanHasChanges,
+    /// Blocked by a finding.
+    Blocked,
+    /// Warnings, with `--fail-on warning`.
+    Warnings,
+    /// Somebody else holds the upgrade.
+    Held,
+    /// Wrong usage.
+    Usage,
+    /// A deadline passed.
+    Deadline,
+}
+
+impl Exit {
+    /// All of them, for the reference.
+    pub const ALL: [Self; 8] = [
+        Self::Done,
+        Self::Error,
+        Self::PlanHasChanges,
+        Self::Blocked,
+        Self::Warnings,
+        Self::Held,
+        Self::Usage,
+        Self::Deadline,
+    ];
+
+    /// The exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Error => 1,
+            Self::PlanHasChanges => 2,
+            Self::Blocked => 3,
+            Self::Warnings => 4,
+            Self::Held => 5,
+            Self::Usage => 64,
+            Self::Deadline => 124,
+        }
+    }
+
+    /// What it means, for the reference.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done, or nothing to do",
+            Self::Error => "error",
+            Self::PlanHasChanges => "the plan has changes (only with --detailed-exitcode)",
+            Self::Blocked => "blocked by a finding",
+            Self::Warnings => "warnings, with --fail-on warning",
+            Self::Held => "somebody else holds the upgrade",
+            Self::Usage => "wrong usage",
+            Self::Deadline => "deadline passed",
+        }
+    }
+}
+
+/// Why a command ended without doing what it was asked.
+#[derive(Debug)]
+pub struct CommandError {
+    /// Decides the exit code.
+    pub exit: Exit,
+    message: String,
+    hints: Vec<String>,
+}
+
+impl CommandError {
+    /// An error of a kind.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// Something failed.
+    pub fn error(message: impl Into<String>) -> Self {
+        Self::new(Exit::Error, message)
+    }
+
+    /// The command was called wrongly.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// A finding stands in the way.
+    pub fn blocked(message: impl Into<String>) -> Self {
+        Self::new(Exit::Blocked, message)
+    }
+
+    /// Adds what the person can do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// What the person can do about it.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for CommandError {}
+
+impl From<crate::cluster::ClusterError> for CommandError {
+    fn from(error: crate::cluster::ClusterError) -> Self {
+        let hint = error.hint();
+        let converted = Self::error(error.to_string());
+        match hint {
+            Some(hint) => converted.hint(hint),
+            None => converted,
+        }
+    }
+}
+
+/// One line for an error of the API: the server's own message, without the client's wrapping.
+#[must_use]
+pub fn api_message(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// HTTP status of an error of the API, 0 when it never got that far.
+#[must_use]
+pub fn api_code(error: &kube::Error) -> u16 {
+    match error {
+        kube::Error::Api(status) => status.code,
+        _ => 0,
+    }
+}

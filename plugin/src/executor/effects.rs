@@ -1,0 +1,275 @@
+//! Performs the machine's effects in the clusters of a mesh; each may run twice.
+
+use super::{freeze, health, images, writing_client};
+use crate::{
+    clock::today,
+    cluster::{self, Cluster, ObserveOptions},
+    installer::{Change, Installer as _, Writer, helm::Helm},
+    ui::{Mark, Ui},
+};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use shared::{
+    api::{MeshFreezeSpec, MeshUpgradeSpec, PlanCluster, PlanStep},
+    arrival::{self, Arrival},
+    catalog::Catalog,
+    inventory::{ClusterState, Inventory, Observed},
+    machine::{CheckResult, Effect, FreezeState, Observation, StepObservation},
+    mesh, plan,
+    preflight::{self, Purpose, Target},
+};
+use std::time::{Duration, Instant};
+
+/// How often a component that rolls out is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// What effects need.
+pub struct Effects<'a> {
+    /// Prints.
+    pub ui: Ui,
+    /// Clusters that are written to, as the caller.
+    pub clusters: &'a [Cluster],
+    /// Whose rights changes are made with.
+    pub writer: Writer,
+    /// Name of the journal.
+    pub journal: String,
+    /// Who drives, for the freeze's record.
+    pub holder: String,
+    /// Epoch of the driver.
+    pub epoch: i64,
+    /// Versions that are known.
+    pub catalog: &'a Catalog,
+    /// The user's helm.
+    pub helm: &'a Helm,
+    /// How long one component may take.
+    pub step_timeout: Duration,
+    /// When the mesh was frozen, if it was before this driver came.
+    pub frozen_since: Option<Time>,
+}
+
+impl Effects<'_> {
+    /// Performs one effect and notes what came of it.
+    pub async fn perform(&self, effect: &Effect, spec: &MeshUpgradeSpec, seen: &mut Observation) {
+        match effect {
+            Effect::Check => seen.check = Some(self.check(spec).await),
+            Effect::Recheck => seen.recheck = Some(self.check(spec).await),
+            Effect::PullImages => seen.images = Some(self.pull(spec).await),
+            Effect::Freeze => seen.freeze = self.freeze(spec).await,
+            Effect::Observe { step } => {
+                if let Some(step) = find(spec, step) {
+                    seen.steps.insert(step.id.clone(), self.observe_step(step).await);
+                }
+            }
+            Effect::Apply { step } => {
+                if let Some(step) = find(spec, step) {
+                    seen.steps.insert(step.id.clone(), self.apply(spec, step).await);
+                    // A freeze that was taken away meanwhile is put up again before anything else is changed.
+                    if let Err(what) = self.freeze_stands(spec).await {
+                        self.ui
+                            .progress(Mark::Warn, &format!("the freeze has to be proved again: {what}"));
+                        seen.freeze = FreezeState::Unproved;
+                    }
+                }
+            }
+            Effect::Verify => seen.health = Some(self.verify(spec).await),
+            Effect::Thaw => seen.thaw = Some(self.thaw(spec).await),
+        }
+    }
+
+    async fn observe(&self, ask_running_versions: bool) -> Inventory {
+        let options = ObserveOptions {
+            ask_running_versions,
+            ..ObserveOptions::default()
+        };
+        cluster::observe_all(self.clusters, &options).await
+    }
+
+    async fn check(&self, spec: &MeshUpgradeSpec) -> CheckResult {
+        let inventory = self.observe(true).await;
+        let meshes = mesh::meshes(&inventory);
+        let mesh = match mesh::select(&meshes, Some(&spec.mesh)) {
+            Ok(mesh) => mesh,
+            Err(error) => return CheckResult::Blocked(vec![error.to_string()]),
+        };
+        let Ok(version) = spec.to.parse() else {
+            return CheckResult::Blocked(vec![format!("the journal's target {:?} is no version", spec.to)]);
+        };
+        let purpose = if spec.unguarded.is_some() {
+            Purpose::ApplyUnguarded
+        } else {
+            Purpose::Apply
+        };
+        let target = Target::new(version).for_purpose(purpose);
+        let report = preflight::check(mesh, &inventory, &target, self.catalog, today());
+        let mut blockers: Vec<String> = report
+            .blockers()
+            .map(|finding| format!("{} {}", finding.code.id(), finding.cause))
+            .collect();
+        blockers.extend(plan::drift(&spec.plan, &inventory));
+        if blockers.is_empty() {
+            CheckResult::Free
+        } else {
+            CheckResult::Blocked(blockers)
+        }
+    }
+
+    async fn pull(&self, spec: &MeshUpgradeSpec) -> Result<String, String> {
+        let mut evidence = Vec::new();
+        for planned in &spec.plan.clusters {
+            let cluster = self.cluster(&planned.name)?;
+            let client = writing_client(cluster, &self.writer)?;
+            let namespace = planned
+                .scope
+                .istio_namespaces
+                .first()
+                .map_or("istio-system", String::as_str);
+            evidence.push(images::pull(cluster, &client, namespace, &spec.plan.images).await?);
+        }
+        Ok(evidence.join("; "))
+    }
+
+    async fn freeze(&self, spec: &MeshUpgradeSpec) -> FreezeState {
+        if spec.unguarded.is_some() {
+            return FreezeState::Closed;
+        }
+        for planned in &spec.plan.clusters {
+            let closed = match self.cluster(&planned.name) {
+                Ok(cluster) => freeze::close(cluster, &self.freeze_of(spec, planned)).await,
+                Err(why) => Err(why),
+            };
+            match closed {
+                Ok(evidence) => self
+                    .ui
+                    .progress(Mark::Pass, &format!("frozen {}: {evidence}", planned.name)),
+                Err(why) => return FreezeState::Failed(format!("{}: {why}", planned.name)),
+            }
+        }
+        FreezeState::Closed
+    }
+
+    async fn freeze_stands(&self, spec: &MeshUpgradeSpec) -> Result<(), String> {
+        if spec.unguarded.is_some() {
+            return Ok(());
+        }
+        for planned in &spec.plan.clusters {
+            freeze::stands(self.cluster(&planned.name)?, &self.freeze_of(spec, planned)).await?;
+        }
+        Ok(())
+    }
+
+    async fn thaw(&self, spec: &MeshUpgradeSpec) -> Result<String, String> {
+        if spec.unguarded.is_some() {
+            return Ok("done; the mesh was never frozen".to_owned());
+        }
+        let mut evidence = String::new();
+        for planned in &spec.plan.clusters {
+            evidence = freeze::open(self.cluster(&planned.name)?, &self.freeze_of(spec, planned)).await?;
+        }
+        Ok(evidence)
+    }
+
+    fn freeze_of(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> MeshFreezeSpec {
+        MeshFreezeSpec {
+            mesh: spec.mesh.clone(),
+            upgrade: self.journal.clone(),
+            from: spec.from.clone(),
+            to: spec.to.clone(),
+            holder: self.holder.clone(),
+            epoch: self.epoch,
+            since: self.frozen_since.clone().unwrap_or(Time(Timestamp::now())),
+            scope: planned.scope.clone(),
+            unlock: None,
+        }
+    }
+
+    async fn look(&self, step: &PlanStep) -> Result<Arrival, String> {
+        let cluster = self.cluster(&step.cluster)?;
+        let seen = cluster::observe(cluster, &ObserveOptions::default()).await;
+        match seen.state {
+            ClusterState::Observed(observed) => Ok(arrival::of_step(step, &observed)),
+            ClusterState::Unknown { reason } => Err(format!("cluster {} is unknown: {reason}", step.cluster)),
+        }
+    }
+
+    async fn observe_step(&self, step: &PlanStep) -> StepObservation {
+        match self.look(step).await {
+            Ok(Arrival::Arrived(evidence)) => StepObservation::AtTarget(evidence),
+            Ok(Arrival::Waiting(_)) => StepObservation::Due,
+            Err(why) => StepObservation::Failed(why),
+        }
+    }
+
+    async fn apply(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> StepObservation {
+        let change = match self.cluster(&step.cluster) {
+            Ok(cluster) => Change {
+                cluster,
+                step,
+                charts: &spec.plan.charts.location,
+                writer: &self.writer,
+                timeout: self.step_timeout,
+            },
+            Err(why) => return StepObservation::Failed(why),
+        };
+        let what = format!(
+            "helm upgrade {} ({}): {} to {}",
+            step.release, step.cluster, step.from, step.to
+        );
+        self.ui.progress(Mark::Step, &what);
+        if let Err(why) = self.helm.upgrade(&change).await {
+            return StepObservation::Failed(why);
+        }
+        self.wait_for(step).await
+    }
+
+    /// Helm's word is not enough: the component is looked at until it is at the target, or the deadline passes.
+    async fn wait_for(&self, step: &PlanStep) -> StepObservation {
+        let started = Instant::now();
+        let mut said = String::new();
+        loop {
+            let what = match self.look(step).await {
+                Ok(Arrival::Arrived(evidence)) => return StepObservation::AtTarget(evidence),
+                Ok(Arrival::Waiting(what)) | Err(what) => what,
+            };
+            if started.elapsed() > self.step_timeout {
+                let seconds = self.step_timeout.as_secs();
+                return StepObservation::Failed(format!("waited {seconds} s in vain for {what}"));
+            }
+            if what != said {
+                self.ui.progress(Mark::Info, &format!("waiting for {what}"));
+                said = what;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn verify(&self, spec: &MeshUpgradeSpec) -> Result<String, String> {
+        let mut evidence = Vec::new();
+        for planned in &spec.plan.clusters {
+            let cluster = self.cluster(&planned.name)?;
+            let writer = writing_client(cluster, &self.writer)?;
+            evidence.push(health::prove(self.ui, cluster, &writer, planned, &spec.to).await?);
+        }
+        Ok(evidence.join("; "))
+    }
+
+    fn cluster(&self, name: &str) -> Result<&Cluster, String> {
+        let found = self.clusters.iter().find(|cluster| cluster.name == name);
+        found.ok_or_else(|| format!("cluster {name} of the plan is not reachable through this kubeconfig"))
+    }
+}
+
+fn find<'a>(spec: &'a MeshUpgradeSpec, id: &str) -> Option<&'a PlanStep> {
+    spec.plan.steps.iter().find(|step| step.id == id)
+}
+
+/// The cluster's contents, when it could be observed.
+#[must_use]
+pub fn observed<'a>(inventory: &'a Inventory, name: &str) -> Option<&'a Observed> {
+    inventory
+        .clusters
+        .iter()
+        .find(|cluster| cluster.name == name)
+        .and_then(|cluster| match &cluster.state {
+            ClusterState::Observed(observed) => Some(observed.as_ref()),
+            ClusterState::Unknown { .. } => None,
+        })
+}

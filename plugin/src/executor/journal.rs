@@ -1,0 +1,130 @@
+//! The journal in the mesh's home cluster: finding, creating and writing MeshUpgrades.
+
+use crate::error::{CommandError, Exit, api_code, api_message};
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{ListParams, PostParams},
+};
+use shared::api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus};
+
+/// All journals, oldest first.
+///
+/// # Errors
+/// When the API server refuses. A cluster without our CRDs has no journals: that is no error.
+pub async fn all(client: &Client) -> Result<Vec<MeshUpgrade>, CommandError> {
+    let api: Api<MeshUpgrade> = Api::all(client.clone());
+    let mut journals = match api.list(&ListParams::default()).await {
+        Ok(list) => list.items,
+        Err(error) if api_code(&error) == 404 => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(CommandError::error(format!("cannot read the journals of upgrades: {}", api_message(&error)))
+                .hint("the ClusterRole mesh-upgrade-operator allows it; it comes with: kubectl mesh-upgrade guard install"));
+        }
+    };
+    journals.sort_by_key(|journal| (journal.creation_timestamp(), sequence(&journal.name_any())));
+    Ok(journals)
+}
+
+/// Journals of upgrades that are not over yet: of all meshes, or of the one that is named.
+///
+/// # Errors
+/// As [`all`]; and when a journal was written by a newer plugin.
+pub async fn unfinished(client: &Client, mesh: Option<&str>) -> Result<Vec<MeshUpgrade>, CommandError> {
+    let mut journals = all(client).await?;
+    journals.retain(|journal| !phase(journal).is_final() && mesh.is_none_or(|mesh| mesh == journal.spec.mesh));
+    for journal in &journals {
+        if journal.spec.journal_version > JOURNAL_VERSION {
+            return Err(CommandError::error(format!(
+                "the journal {} was written by a newer plugin (journal version {}, this one knows {JOURNAL_VERSION})",
+                journal.name_any(),
+                journal.spec.journal_version
+            ))
+            .hint("update this plugin: kubectl krew upgrade mesh-upgrade"));
+        }
+    }
+    Ok(journals)
+}
+
+/// Phase of a journal; one without a status has just been created.
+#[must_use]
+pub fn phase(journal: &MeshUpgrade) -> shared::phase::Phase {
+    journal.status.as_ref().map(|status| status.phase).unwrap_or_default()
+}
+
+/// Creates the journal of a new upgrade.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn create(client: &Client, spec: MeshUpgradeSpec) -> Result<MeshUpgrade, CommandError> {
+    let api: Api<MeshUpgrade> = Api::all(client.clone());
+    let before = all(client).await?;
+    let of_mesh = before.iter().filter(|journal| journal.spec.mesh == spec.mesh);
+    let number = of_mesh
+        .map(|journal| sequence(&journal.name_any()))
+        .max()
+        .unwrap_or(0)
+        .saturating_add(1);
+    let name = format!("{}-{}-{number}", spec.mesh, spec.to);
+    api.create(&PostParams::default(), &MeshUpgrade::new(&name, spec))
+        .await
+        .map_err(|error| {
+            CommandError::error(format!("cannot create the journal {name}: {}", api_message(&error)))
+                .hint("nothing was changed")
+        })
+}
+
+/// The number at the end of a journal's name.
+fn sequence(name: &str) -> u32 {
+    name.rsplit('-')
+        .next()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0)
+}
+
+/// Writes a status over the one that was read. The resource version refuses it when another driver wrote meanwhile.
+///
+/// # Errors
+/// [`Exit::Held`] when another driver wrote; otherwise when the API server cannot be reached or refuses.
+pub async fn persist(
+    client: &Client,
+    journal: &MeshUpgrade,
+    status: MeshUpgradeStatus,
+) -> Result<MeshUpgrade, CommandError> {
+    let api: Api<MeshUpgrade> = Api::all(client.clone());
+    let name = journal.name_any();
+    let mut changed = journal.clone();
+    changed.status = Some(status);
+    let mut last = String::new();
+    // The answer to a write may be lost after the server has done it: the next try then meets its own trace.
+    for _ in 0..RETRIES {
+        match api.replace_status(&name, &PostParams::default(), &changed).await {
+            Ok(journal) => return Ok(journal),
+            Err(error) if api_code(&error) == 409 => {
+                let current = api
+                    .get(&name)
+                    .await
+                    .map_err(|error| write_error(&name, &api_message(&error)))?;
+                if current.status == changed.status {
+                    return Ok(current);
+                }
+                return Err(
+                    CommandError::new(Exit::Held, format!("another driver wrote to the journal {name}"))
+                        .hint("watch it with: kubectl mesh-upgrade status"),
+                );
+            }
+            Err(error) if crate::executor::is_transient(&error) => last = api_message(&error),
+            Err(error) => return Err(write_error(&name, &api_message(&error))),
+        }
+        tokio::time::sleep(RETRY_AFTER).await;
+    }
+    Err(write_error(&name, &last))
+}
+
+/// Together longer than an API server takes to restart.
+const RETRIES: u32 = 60;
+const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(2);
+
+fn write_error(name: &str, why: &str) -> CommandError {
+    CommandError::error(format!("cannot write to the journal {name}: {why}"))
+        .hint("nothing further was done; resume with: kubectl mesh-upgrade apply")
+}

@@ -1,0 +1,240 @@
+//! One driver at a time: a Lease whose transitions are the epoch.
+//!
+//! Whether another driver lives is judged by whether its Lease changes while we watch, never by comparing clocks.
+//! What a paused driver still writes is refused by the API server, which knows only the newest epoch.
+
+use crate::error::{CommandError, Exit, api_code, api_message};
+use k8s_openapi::{
+    api::coordination::v1::{Lease, LeaseSpec},
+    apimachinery::pkg::apis::meta::v1::MicroTime,
+    jiff::Timestamp,
+};
+use kube::{
+    Api, Client,
+    api::{ObjectMeta, PostParams},
+};
+use shared::names;
+use std::time::{Duration, Instant};
+
+/// How long a Lease must stand still, watched by us, before its holder counts as gone.
+const TTL: Duration = Duration::from_secs(15);
+/// How often a driver renews.
+const RENEW_EVERY: Duration = Duration::from_secs(4);
+/// How often a rival looks.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The right to drive one mesh's upgrade.
+#[derive(Debug)]
+pub struct DriverLease {
+    leases: Api<Lease>,
+    name: String,
+    identity: String,
+    /// Grows with each driver.
+    pub epoch: i64,
+    renewal: tokio::task::JoinHandle<()>,
+}
+
+/// What is compared to see whether a holder lives.
+type Token = (Option<String>, Option<MicroTime>, Option<i32>);
+
+fn token(lease: &Lease) -> Token {
+    let spec = lease.spec.clone().unwrap_or_default();
+    (spec.holder_identity, spec.renew_time, spec.lease_transitions)
+}
+
+impl DriverLease {
+    /// Takes the Lease of a mesh. `floor` is the highest epoch that the journal or a freeze has seen.
+    ///
+    /// `waiting` is told once when the Lease is held and watched.
+    ///
+    /// # Errors
+    /// [`Exit::Held`] when its holder is alive; otherwise when the API server refuses.
+    pub async fn acquire(
+        client: Client,
+        mesh: &str,
+        person: &str,
+        floor: i64,
+        waiting: impl Fn(&str),
+    ) -> Result<Self, CommandError> {
+        let leases: Api<Lease> = Api::namespaced(client, names::NAMESPACE);
+        let name = names::lease(mesh);
+        let identity = format!("{person} on {} ({})", host(), std::process::id());
+        let failed = |error: &kube::Error| {
+            CommandError::error(format!(
+                "cannot take the lease {name} of the upgrade: {}",
+                api_message(error)
+            ))
+        };
+        let mut watched: Option<(Token, Instant)> = None;
+        loop {
+            let found = leases.get_opt(&name).await.map_err(|error| failed(&error))?;
+            let Some(mut lease) = found else {
+                let fresh = lease_of(&name, &identity, floor.saturating_add(1));
+                match leases.create(&PostParams::default(), &fresh).await {
+                    Ok(_) => return Ok(Self::hold(leases, name, identity, floor.saturating_add(1))),
+                    Err(error) if api_code(&error) == 409 => continue,
+                    Err(error) => return Err(failed(&error)),
+                }
+            };
+            let spec = lease.spec.get_or_insert_default();
+            let holder = spec.holder_identity.clone().filter(|holder| !holder.is_empty());
+            if let Some(holder) = holder {
+                let seen = token(&lease);
+                match &watched {
+                    None => {
+                        waiting(&format!(
+                            "the lease is held by {holder}: watching it for {} s, to see whether that driver is alive",
+                            TTL.as_secs()
+                        ));
+                        watched = Some((seen, Instant::now()));
+                    }
+                    Some((before, _)) if *before != seen => {
+                        return Err(
+                            CommandError::new(Exit::Held, format!("{holder} is driving this upgrade"))
+                                .hint("watch it with: kubectl mesh-upgrade status"),
+                        );
+                    }
+                    Some((_, since)) if since.elapsed() < TTL => {}
+                    Some(_) => match take(&leases, &name, lease.clone(), &identity, floor).await {
+                        Ok(epoch) => return Ok(Self::hold(leases, name, identity, epoch)),
+                        Err(error) if api_code(&error) == 409 => watched = None,
+                        Err(error) => return Err(failed(&error)),
+                    },
+                }
+                tokio::time::sleep(LOOK_EVERY).await;
+                continue;
+            }
+            match take(&leases, &name, lease, &identity, floor).await {
+                Ok(epoch) => return Ok(Self::hold(leases, name, identity, epoch)),
+                Err(error) if api_code(&error) == 409 => {}
+                Err(error) => return Err(failed(&error)),
+            }
+        }
+    }
+
+    fn hold(leases: Api<Lease>, name: String, identity: String, epoch: i64) -> Self {
+        let renewal = tokio::spawn(renew_forever(leases.clone(), name.clone(), identity.clone()));
+        Self {
+            leases,
+            name,
+            identity,
+            epoch,
+            renewal,
+        }
+    }
+
+    /// Whether the Lease is still ours, asked of the API server: a suspended driver's own clock may have stood still.
+    ///
+    /// # Errors
+    /// [`Exit::Held`] when somebody else took it; otherwise when the API server cannot say.
+    pub async fn still_held(&self) -> Result<(), CommandError> {
+        let lease = self.leases.get(&self.name).await.map_err(|error| {
+            CommandError::error(format!(
+                "cannot read the lease {} of the upgrade: {}",
+                self.name,
+                api_message(&error)
+            ))
+        })?;
+        let spec = lease.spec.unwrap_or_default();
+        if spec.holder_identity.as_deref() == Some(&self.identity) {
+            return Ok(());
+        }
+        let rival = spec.holder_identity.unwrap_or_else(|| "somebody else".to_owned());
+        Err(
+            CommandError::new(Exit::Held, format!("{rival} has taken this upgrade over"))
+                .hint("watch it with: kubectl mesh-upgrade status"),
+        )
+    }
+
+    /// Gives the Lease up, so that the next driver need not wait. The epoch stays in it.
+    pub async fn release(self) {
+        self.renewal.abort();
+        let Ok(mut lease) = self.leases.get(&self.name).await else {
+            return;
+        };
+        let spec = lease.spec.get_or_insert_default();
+        if spec.holder_identity.as_deref() != Some(&self.identity) {
+            return;
+        }
+        spec.holder_identity = None;
+        // When this fails the next driver waits for the Lease to stand still: slower, and as safe.
+        self.leases
+            .replace(&self.name, &PostParams::default(), &lease)
+            .await
+            .ok();
+    }
+}
+
+impl Drop for DriverLease {
+    fn drop(&mut self) {
+        self.renewal.abort();
+    }
+}
+
+/// Compare-and-set: the resource version in `lease` makes exactly one rival win.
+async fn take(
+    leases: &Api<Lease>,
+    name: &str,
+    mut lease: Lease,
+    identity: &str,
+    floor: i64,
+) -> Result<i64, kube::Error> {
+    let spec = lease.spec.get_or_insert_default();
+    let epoch = i64::from(spec.lease_transitions.unwrap_or(0))
+        .max(floor)
+        .saturating_add(1);
+    let fresh = lease_of(name, identity, epoch);
+    lease.spec = fresh.spec;
+    leases.replace(name, &PostParams::default(), &lease).await?;
+    Ok(epoch)
+}
+
+async fn renew_forever(leases: Api<Lease>, name: String, identity: String) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        let renewed = async {
+            let mut lease = leases.get(&name).await?;
+            let spec = lease.spec.get_or_insert_default();
+            if spec.holder_identity.as_deref() != Some(&identity) {
+                return Ok(false);
+            }
+            spec.renew_time = Some(MicroTime(Timestamp::now()));
+            leases.replace(&name, &PostParams::default(), &lease).await?;
+            Ok::<_, kube::Error>(true)
+        };
+        match renewed.await {
+            Ok(true) => {}
+            // Somebody else holds it; the next effect asks and stops.
+            Ok(false) => return,
+            Err(error) => tracing::warn!(error = %api_message(&error), "could not renew the lease"),
+        }
+    }
+}
+
+fn lease_of(name: &str, identity: &str, epoch: i64) -> Lease {
+    let now = MicroTime(Timestamp::now());
+    Lease {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: Some(names::NAMESPACE.to_owned()),
+            labels: Some([(names::LABEL_PART_OF.to_owned(), names::PART_OF.to_owned())].into()),
+            ..ObjectMeta::default()
+        },
+        spec: Some(LeaseSpec {
+            holder_identity: Some(identity.to_owned()),
+            acquire_time: Some(now.clone()),
+            renew_time: Some(now),
+            lease_duration_seconds: i32::try_from(TTL.as_secs()).ok(),
+            lease_transitions: i32::try_from(epoch).ok(),
+            ..LeaseSpec::default()
+        }),
+    }
+}
+
+/// The machine's name, for people who read who drives.
+fn host() -> String {
+    std::env::var("HOSTNAME")
+        .ok()
+        .or_else(|| std::fs::read_to_string("/etc/hostname").ok())
+        .map_or_else(|| "unknown host".to_owned(), |name| name.trim().to_owned())
+}

@@ -1,0 +1,168 @@
+//! The executor: observes, asks the machine, persists, then performs one effect. It decides nothing itself.
+
+pub mod canary;
+pub mod effects;
+pub mod freeze;
+mod health;
+mod images;
+pub mod journal;
+pub mod lease;
+
+use crate::{
+    cluster::Cluster,
+    error::{CommandError, Exit, api_code, api_message},
+    ui::{Mark, Ui},
+};
+use effects::Effects;
+use k8s_openapi::jiff::Timestamp;
+use kube::{Client, ResourceExt as _};
+use lease::DriverLease;
+use shared::{
+    api::MeshUpgrade,
+    machine::{self, Driver, Observation, Stop},
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+/// Everything that driving one upgrade needs.
+pub struct Drive<'a> {
+    /// Prints.
+    pub ui: Ui,
+    /// The home cluster, as the writer: where the journal is.
+    pub home: Client,
+    /// The right to drive.
+    pub lease: &'a DriverLease,
+    /// Who drives.
+    pub driver: Driver,
+    /// What performs effects.
+    pub effects: Effects<'a>,
+}
+
+/// How a drive ended.
+#[derive(Debug)]
+pub enum End {
+    /// The machine stopped.
+    Stopped(Stop),
+    /// Ctrl-C was pressed; the step at hand was finished.
+    Interrupted,
+}
+
+impl Drive<'_> {
+    /// Drives an upgrade from its journal until the machine stops. Returns the journal as it was last written.
+    ///
+    /// # Errors
+    /// When the journal cannot be written or somebody else has taken over. Effects that fail are no errors here: the
+    /// machine decides what they mean.
+    pub async fn run(&self, mut journal: MeshUpgrade) -> Result<(MeshUpgrade, End), CommandError> {
+        let interrupts = Interrupts::listen(self.ui);
+        let mut seen = Observation::default();
+        loop {
+            let status = journal.status.clone().unwrap_or_default();
+            let next = machine::step(&journal.spec, &status, &seen, &self.driver, Timestamp::now());
+            if next.status != status {
+                self.narrate(&status, &next.status);
+                journal = journal::persist(&self.home, &journal, next.status).await?;
+            }
+            if let Some(stop) = next.stop {
+                return Ok((journal, End::Stopped(stop)));
+            }
+            let Some(effect) = next.effect else { continue };
+            if interrupts.asked() {
+                return Ok((journal, End::Interrupted));
+            }
+            self.lease.still_held().await?;
+            tracing::info!(journal = journal.name_any(), ?effect, "performing");
+            self.effects.perform(&effect, &journal.spec, &mut seen).await;
+        }
+    }
+
+    /// Says what the journal gained.
+    fn narrate(&self, before: &shared::api::MeshUpgradeStatus, after: &shared::api::MeshUpgradeStatus) {
+        // History is bounded, so its new part is found by its end.
+        let known = before.history.last();
+        let start = after
+            .history
+            .iter()
+            .rposition(|event| Some(event) == known)
+            .map_or(0, |at| at.saturating_add(1));
+        for event in after.history.iter().skip(start) {
+            self.ui.progress(Mark::Step, &event.what);
+        }
+    }
+}
+
+/// Counts Ctrl-C: the first stops after the step at hand, the second at once.
+struct Interrupts(Arc<AtomicU32>);
+
+impl Interrupts {
+    fn listen(ui: Ui) -> Self {
+        let count = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&count);
+        tokio::spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if counter.fetch_add(1, Ordering::SeqCst) == 0 {
+                    ui.progress(
+                        Mark::Warn,
+                        "stopping after this step; press Ctrl-C again to leave at once",
+                    );
+                } else {
+                    ui.progress(Mark::Warn, "left; resume with: kubectl mesh-upgrade apply");
+                    // The journal is ahead of every effect, so leaving here is as safe as a kill.
+                    leave(Exit::Error);
+                }
+            }
+        });
+        Self(count)
+    }
+
+    fn asked(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+}
+
+#[expect(
+    clippy::exit,
+    reason = "the second Ctrl-C leaves in the middle of an effect, which has no other way out"
+)]
+fn leave(exit: Exit) -> ! {
+    std::process::exit(i32::from(exit.code()))
+}
+
+/// Whether trying again may help: the server is restarting, overloaded, or the connection broke.
+#[must_use]
+pub fn is_transient(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => matches!(status.code, 429 | 500 | 502 | 503 | 504),
+        kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) => true,
+        _ => false,
+    }
+}
+
+/// A deletion that found nothing is done.
+fn settle<T>(result: Result<T, kube::Error>) -> Result<(), String> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(error) if api_code(&error) == 404 => Ok(()),
+        Err(error) => Err(api_message(&error)),
+    }
+}
+
+/// The client that writes: the driver's, or the caller's own where there is no guard.
+///
+/// # Errors
+/// When the impersonating client cannot be built.
+pub fn writing_client(cluster: &Cluster, writer: &crate::installer::Writer) -> Result<Client, String> {
+    match writer {
+        crate::installer::Writer::Caller => Ok(cluster.client.clone()),
+        crate::installer::Writer::Driver { epoch } => {
+            let epoch = epoch.to_string();
+            let extra = [(shared::names::EXTRA_EPOCH, epoch.as_str())];
+            cluster
+                .impersonating(&extra)
+                .map(|cluster| cluster.client)
+                .map_err(|error| error.to_string())
+        }
+    }
+}

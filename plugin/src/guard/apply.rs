@@ -1,0 +1,148 @@
+//! Applies the guard's objects by server-side apply, in order, whatever their kind.
+
+use crate::{
+    cluster::Cluster,
+    error::{CommandError, api_code, api_message},
+};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client,
+    api::{DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams},
+    core::{GroupVersionKind, TypeMeta},
+    discovery::{ApiResource, Scope, pinned_kind},
+};
+use serde_json::Value;
+use shared::names;
+use std::time::{Duration, Instant};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Applies one object; what others own of it is taken over, since all of it is ours.
+///
+/// # Errors
+/// What the API server refused.
+pub async fn apply(client: &Client, object: &Value) -> Result<(), CommandError> {
+    let shown = show(object);
+    let failed = |why: String| CommandError::error(format!("cannot apply {shown}: {why}"));
+    let name = object
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let (api, _) = api_of(client, object).await.map_err(&failed)?;
+    let params = PatchParams::apply(names::FIELD_MANAGER).force();
+    api.patch(name, &params, &Patch::Apply(object))
+        .await
+        .map(|_| ())
+        .map_err(|error| failed(api_message(&error)))
+}
+
+/// Deletes one object; one that is not there, or whose kind is not, is gone already.
+///
+/// # Errors
+/// What the API server refused.
+pub async fn delete(client: &Client, object: &Value) -> Result<(), CommandError> {
+    let name = object
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let Ok((api, _)) = api_of(client, object).await else {
+        return Ok(());
+    };
+    match api.delete(name, &DeleteParams::background()).await {
+        Ok(_) => Ok(()),
+        Err(error) if api_code(&error) == 404 => Ok(()),
+        Err(error) => Err(CommandError::error(format!(
+            "cannot delete {}: {}",
+            show(object),
+            api_message(&error)
+        ))),
+    }
+}
+
+/// Kind and name, for people.
+#[must_use]
+pub fn show(object: &Value) -> String {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    match text("/metadata/namespace") {
+        "" => format!("{} {}", text("/kind"), text("/metadata/name")),
+        namespace => format!("{} {namespace}/{}", text("/kind"), text("/metadata/name")),
+    }
+}
+
+async fn api_of(client: &Client, object: &Value) -> Result<(Api<DynamicObject>, ApiResource), String> {
+    let types: TypeMeta = serde_json::from_value(object.clone()).map_err(|error| error.to_string())?;
+    let gvk = GroupVersionKind::try_from(types).map_err(|error| error.to_string())?;
+    let (resource, capabilities) = pinned_kind(client, &gvk).await.map_err(|error| api_message(&error))?;
+    let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
+    let api = match (capabilities.scope, namespace) {
+        (Scope::Namespaced, Some(namespace)) => Api::namespaced_with(client.clone(), namespace, &resource),
+        _ => Api::all_with(client.clone(), &resource),
+    };
+    Ok((api, resource))
+}
+
+/// Waits until the API server serves our custom resources.
+///
+/// # Errors
+/// When it does not within a minute.
+pub async fn wait_for_crds(client: &Client) -> Result<(), CommandError> {
+    let started = Instant::now();
+    let kinds = ["Mesh", "MeshUpgrade", "MeshFreeze"];
+    loop {
+        let mut missing = None;
+        for kind in kinds {
+            let gvk = GroupVersionKind::gvk(names::GROUP, names::API_VERSION, kind);
+            if pinned_kind(client, &gvk).await.is_err() {
+                missing = Some(kind);
+            }
+        }
+        let Some(kind) = missing else { return Ok(()) };
+        if started.elapsed() > DEADLINE {
+            let seconds = DEADLINE.as_secs();
+            return Err(CommandError::new(
+                crate::error::Exit::Deadline,
+                format!(
+                    "the API server does not serve {kind}.{} after {seconds} s",
+                    names::GROUP
+                ),
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// What an unguarded upgrade needs all the same: somewhere to keep its journal and its Lease.
+///
+/// # Errors
+/// What the API server refused.
+pub async fn ensure_journal(cluster: &Cluster) -> Result<(), CommandError> {
+    create_namespace(&cluster.client).await?;
+    for crd in shared::api::crds() {
+        let crd = serde_json::to_value(crd).map_err(|error| CommandError::error(error.to_string()))?;
+        apply(&cluster.client, &crd).await?;
+    }
+    wait_for_crds(&cluster.client).await
+}
+
+/// Only created, never applied: where the guard is installed, the namespace bears more than its name.
+async fn create_namespace(client: &Client) -> Result<(), CommandError> {
+    let namespace = Namespace {
+        metadata: ObjectMeta {
+            name: Some(names::NAMESPACE.to_owned()),
+            ..ObjectMeta::default()
+        },
+        ..Namespace::default()
+    };
+    match Api::<Namespace>::all(client.clone())
+        .create(&PostParams::default(), &namespace)
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(error) if api_code(&error) == 409 => Ok(()),
+        Err(error) => Err(CommandError::error(format!(
+            "cannot create namespace {}: {}",
+            names::NAMESPACE,
+            api_message(&error)
+        ))),
+    }
+}

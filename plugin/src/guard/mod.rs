@@ -1,0 +1,7 @@
+//! Installing the guard and proving it: the plugin's side of the admission barriers.
+
+pub mod apply;
+pub mod certificate;
+pub mod prove;
+
+pub use apply::ensure_journal;

@@ -1,0 +1,220 @@
+//! Proves the guard by dry runs, instead of saying that its objects exist.
+
+use crate::{
+    cluster::{self, Cluster},
+    error::{CommandError, api_message},
+    executor::canary::{Answer, Asker, Prover},
+};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use kube::{
+    Api,
+    api::{ApiResource, DynamicObject, PostParams},
+};
+use serde_json::json;
+use shared::{
+    api::{FreezeScope, MeshFreeze, MeshFreezeSpec},
+    guard::{self, codes::Code},
+    inventory::Observed,
+    names,
+    version::{IstioVersion, Minor},
+};
+
+/// One thing that was tried.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Proof {
+    /// Barrier that was tried.
+    pub barrier: &'static str,
+    /// What was tried.
+    pub tried: String,
+    /// What came of it.
+    pub result: String,
+    /// Whether that is as it should be.
+    pub proved: bool,
+}
+
+impl Proof {
+    fn new(barrier: &'static str, tried: impl Into<String>, result: Result<String, String>) -> Self {
+        let proved = result.is_ok();
+        Self {
+            barrier,
+            tried: tried.into(),
+            result: result.unwrap_or_else(|why| why),
+            proved,
+        }
+    }
+}
+
+/// Tries everything that can be tried in this cluster.
+///
+/// # Errors
+/// When the cluster cannot be asked at all.
+pub async fn all(caller: &Cluster, observed: &Observed) -> Result<Vec<Proof>, CommandError> {
+    let mut proofs = vec![impersonation(caller).await, own_objects(caller).await];
+    if observed.guard.webhook {
+        proofs.push(versions(caller, observed).await);
+    }
+    for record in freezes(caller).await? {
+        proofs.extend(frozen(caller, &record.spec, observed.guard.webhook).await);
+    }
+    Ok(proofs)
+}
+
+/// Freezes that stand in the cluster.
+///
+/// # Errors
+/// When they cannot be read.
+pub async fn freezes(caller: &Cluster) -> Result<Vec<MeshFreeze>, CommandError> {
+    let records: Api<MeshFreeze> = Api::all(caller.client.clone());
+    match records.list(&kube::api::ListParams::default()).await {
+        Ok(list) => Ok(list.items),
+        Err(error) if crate::error::api_code(&error) == 404 => Ok(Vec::new()),
+        Err(error) => Err(CommandError::error(format!(
+            "cannot read MeshFreezes: {}",
+            api_message(&error)
+        ))),
+    }
+}
+
+async fn impersonation(caller: &Cluster) -> Proof {
+    let arrived = match cluster::impersonation_arrives(caller, 1).await {
+        Ok(true) => Ok("the epoch arrives at the API server".to_owned()),
+        Ok(false) => Err("the epoch is lost on the way to the API server".to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    Proof::new(
+        "impersonation",
+        format!("a review of ourselves as {}", names::driver_user()),
+        arrived,
+    )
+}
+
+/// Nobody but the driver writes a freeze: tried with one that would bear no scope.
+async fn own_objects(caller: &Cluster) -> Proof {
+    let spec = MeshFreezeSpec {
+        mesh: names::CANARY.to_owned(),
+        upgrade: names::CANARY.to_owned(),
+        from: "1.0.0".to_owned(),
+        to: "1.0.0".to_owned(),
+        holder: names::CANARY.to_owned(),
+        epoch: 1,
+        since: Time(Timestamp::now()),
+        scope: FreezeScope::default(),
+        unlock: None,
+    };
+    let records: Api<MeshFreeze> = Api::all(caller.client.clone());
+    let dry_run = PostParams {
+        dry_run: true,
+        field_manager: Some(names::FIELD_MANAGER.to_owned()),
+    };
+    let answer = match records.create(&dry_run, &MeshFreeze::new(names::CANARY, spec)).await {
+        Ok(_) => Err("a foreign MeshFreeze was admitted".to_owned()),
+        Err(error) => {
+            let message = api_message(&error);
+            let head = format!("ValidatingAdmissionPolicy '{}'", names::OWN_OBJECTS_POLICY);
+            if message.contains(&head) && message.contains(Code::OwnObjects.as_str()) {
+                Ok(format!("refused with {}", Code::OwnObjects.as_str()))
+            } else {
+                Err(format!("no proof: {message}"))
+            }
+        }
+    };
+    Proof::new(
+        "policy for own objects",
+        "a MeshFreeze written by somebody else",
+        answer,
+    )
+}
+
+/// The webhook refuses an istiod two minors ahead of the one that runs.
+async fn versions(caller: &Cluster, observed: &Observed) -> Proof {
+    let tried = "an istiod two minors ahead";
+    let newest = observed
+        .control_planes
+        .iter()
+        .filter_map(|plane| Some((plane.version.version.clone()?, plane.workload.namespace.clone())))
+        .max_by(|(a, _), (b, _)| a.cmp_release(b));
+    let Some((version, namespace)) = newest else {
+        return Proof::new(
+            "webhook, versions",
+            tried,
+            Err("no istiod of a known version to try it on".to_owned()),
+        );
+    };
+    let ahead = two_minors_ahead(&version);
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": { "name": names::CANARY, "namespace": namespace, "labels": { "app": "istiod" } },
+        "spec": {
+            "replicas": 0, "selector": { "matchLabels": { "app": "istiod", "canary": names::CANARY } },
+            "template": {
+                "metadata": { "labels": { "app": "istiod", "canary": names::CANARY } },
+                "spec": { "containers": [{ "name": "discovery", "image": format!("canary.invalid/pilot:{ahead}") }] },
+            },
+        },
+    });
+    let resource = ApiResource::erase::<k8s_openapi::api::apps::v1::Deployment>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(caller.client.clone(), &namespace, &resource);
+    let dry_run = PostParams {
+        dry_run: true,
+        field_manager: Some(names::FIELD_MANAGER.to_owned()),
+    };
+    let object = match serde_json::from_value(deployment) {
+        Ok(object) => object,
+        Err(error) => return Proof::new("webhook, versions", tried, Err(format!("{error}"))),
+    };
+    let answer = match api.create(&dry_run, &object).await {
+        Ok(_) => Err(format!(
+            "an istiod {ahead} beside {version} was admitted: is the webhook running?"
+        )),
+        Err(error) => {
+            let message = api_message(&error);
+            match guard::webhook_refusal(&message) {
+                Some(Code::SkipVersion) => Ok(format!("refused with {}", Code::SkipVersion.as_str())),
+                _ => Err(format!("no proof: {message}")),
+            }
+        }
+    };
+    Proof::new("webhook, versions", tried, answer)
+}
+
+fn two_minors_ahead(version: &IstioVersion) -> String {
+    let Minor { major, minor } = version.minor().next().next();
+    let suffix = version
+        .flavor
+        .suffix()
+        .map(|suffix| format!("-{suffix}"))
+        .unwrap_or_default();
+    format!("{major}.{minor}.0{suffix}")
+}
+
+async fn frozen(caller: &Cluster, freeze: &MeshFreezeSpec, webhook: bool) -> Vec<Proof> {
+    let prover = Prover::new(caller.clone(), freeze);
+    let mut proofs = Vec::new();
+    let closed = |answer: Result<usize, String>| answer.map(|count| format!("refused, {count} of {count}"));
+    let policy = prover.all_answer(Asker::Stranger, &Answer::RefusedByPolicy).await;
+    proofs.push(Proof::new(
+        "policy, freeze",
+        format!("foreign changes of mesh {}", freeze.mesh),
+        closed(policy),
+    ));
+    if webhook {
+        let refused = prover.all_answer(Asker::PastThePolicy, &Answer::RefusedByWebhook).await;
+        proofs.push(Proof::new(
+            "webhook, freeze",
+            format!("foreign changes of mesh {}", freeze.mesh),
+            closed(refused),
+        ));
+    }
+    proofs
+}
+
+/// What no barrier of ours can see, for the report.
+#[must_use]
+pub fn unprotected() -> Vec<&'static str> {
+    vec![
+        "webhook configurations and admission policies: the API server asks no guard about them (Istio's injector and \
+         revision tags among them)",
+        "what is written to etcd directly, or by HELM_DRIVER=sql",
+        "Istio installed in another cluster: each cluster needs a guard of its own",
+    ]
+}

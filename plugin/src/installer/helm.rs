@@ -1,0 +1,246 @@
+//! Helm: the user's own binary, version 3 or 4, with the release's own values and a private kubeconfig.
+
+mod recover;
+mod redact;
+
+use super::{Change, Installer, Writer};
+use crate::error::CommandError;
+use redact::Redactor;
+use serde::Deserialize;
+use shared::{api::PlanStep, names};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+use tokio::process::Command;
+
+/// A helm binary that was found and asked for its version.
+#[derive(Clone, Debug)]
+pub struct Helm {
+    binary: PathBuf,
+    /// Major version, 3 or 4.
+    major: u64,
+}
+
+/// Time that helm gets beyond its own `--timeout` before it is stopped.
+const GRACE: Duration = Duration::from_secs(60);
+
+impl Helm {
+    /// Finds helm, on the PATH unless given.
+    ///
+    /// # Errors
+    /// When there is none, it does not run, or it is neither version 3 nor 4.
+    pub async fn find(given: Option<&Path>) -> Result<Self, CommandError> {
+        let binary = given.map_or_else(|| PathBuf::from("helm"), Path::to_path_buf);
+        let shown = binary.display();
+        let output = command(&binary)
+            .args(["version", "--template", "{{.Version}}"])
+            .output()
+            .await
+            .map_err(|error| {
+                CommandError::error(format!("cannot run {shown}: {error}"))
+                    .hint("this mesh was installed by helm: install helm 3 or 4, or name it with --helm FILE")
+            })?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let version = semver::Version::parse(text.trim().trim_start_matches('v')).ok();
+        match version.map(|version| version.major) {
+            Some(major @ (3 | 4)) if output.status.success() => Ok(Self { binary, major }),
+            _ => Err(
+                CommandError::error(format!("{shown} is not helm 3 or 4: it answered {:?}", text.trim()))
+                    .hint("name another one with --helm FILE"),
+            ),
+        }
+    }
+
+    async fn show_chart(&self, step: &PlanStep, charts: &str) -> Result<ChartFacts, String> {
+        let mut command = command(&self.binary);
+        command.args(["show", "chart"]).args(chart_args(step, charts));
+        let output = command
+            .output()
+            .await
+            .map_err(|error| format!("cannot run helm: {error}"))?;
+        if !output.status.success() {
+            let why = Redactor::default().last_lines(&String::from_utf8_lossy(&output.stderr));
+            return Err(format!(
+                "chart {} {} is not to be had from {charts}: {why}",
+                step.component, step.to
+            ));
+        }
+        serde_saphyr::from_str(&String::from_utf8_lossy(&output.stdout)).map_err(|error| {
+            format!(
+                "chart {} from {charts} has no readable Chart.yaml: {error}",
+                step.component
+            )
+        })
+    }
+}
+
+/// What we read of a chart.
+#[derive(Debug, Deserialize)]
+struct ChartFacts {
+    name: String,
+    version: String,
+}
+
+impl Installer for Helm {
+    async fn prepare(&self, step: &PlanStep, charts: &str) -> Result<String, String> {
+        let chart = self.show_chart(step, charts).await?;
+        if chart.name != step.component.as_str() {
+            return Err(format!(
+                "{charts} holds chart {} where {} was expected",
+                chart.name, step.component
+            ));
+        }
+        if chart.version.trim_start_matches('v') != step.to {
+            return Err(format!(
+                "{charts} holds chart {} {} and the target is {}: give a folder or repository that holds the target",
+                chart.name, chart.version, step.to
+            ));
+        }
+        Ok(format!("{} {}", chart.name, chart.version))
+    }
+
+    async fn upgrade(&self, change: &Change<'_>) -> Result<(), String> {
+        let step = change.step;
+        let epoch = match change.writer {
+            Writer::Driver { epoch } => Some(epoch.to_string()),
+            Writer::Caller => None,
+        };
+        let extra: Vec<(&str, &str)> = epoch.iter().map(|epoch| (names::EXTRA_EPOCH, epoch.as_str())).collect();
+        let client = match change.writer {
+            Writer::Driver { .. } => {
+                change
+                    .cluster
+                    .impersonating(&extra)
+                    .map_err(|error| error.to_string())?
+                    .client
+            }
+            Writer::Caller => change.cluster.client.clone(),
+        };
+        let release = recover::settle(&client, step).await?;
+        let redactor = Redactor::of_values(&release.values);
+        let driver = names::driver_user();
+        let impersonate = epoch.is_some().then_some((driver.as_str(), extra.as_slice()));
+        let kubeconfig = change
+            .cluster
+            .private_kubeconfig(impersonate)
+            .map_err(|error| error.to_string())?;
+
+        let mut command = command(&self.binary);
+        command
+            .arg("upgrade")
+            .arg(&step.release)
+            .args(chart_args(step, change.charts));
+        command.args(["--namespace", &step.namespace, "--reset-then-reuse-values", "--wait"]);
+        command.arg("--timeout").arg(format!("{}s", change.timeout.as_secs()));
+        command.args([
+            "--description",
+            &format!("kubectl mesh-upgrade {} to {}", step.from, step.to),
+        ]);
+        if self.major >= 4 {
+            // istiod writes failurePolicy and caBundle of the chart's webhooks; helm 4 would call that a conflict.
+            command.arg("--force-conflicts");
+        }
+        for pin in recover::version_pins(&release.values, step) {
+            command.arg("--set-string").arg(pin);
+        }
+        command.arg("--kubeconfig").arg(kubeconfig.path());
+        command.env("HELM_DRIVER", release.driver);
+        let run = tokio::time::timeout(change.timeout + GRACE, command.output());
+        let output = match run.await {
+            Ok(Ok(output)) => output,
+            Ok(Err(error)) => return Err(format!("cannot run helm: {error}")),
+            Err(_) => {
+                return Err(format!(
+                    "helm did not end within {} s",
+                    (change.timeout + GRACE).as_secs()
+                ));
+            }
+        };
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(format!(
+            "helm upgrade {}: {}",
+            step.release,
+            redactor.last_lines(&String::from_utf8_lossy(&output.stderr))
+        ))
+    }
+}
+
+/// A helm that sees the user's repositories and plugins and none of the settings that would lead it elsewhere.
+fn command(binary: &Path) -> Command {
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("HELM_KUBE") || name == "HELM_NAMESPACE" || name == "HELM_DEBUG" {
+            command.env_remove(name);
+        }
+    }
+    // A group of its own: Ctrl-C on the terminal asks us, not helm, and we let it finish its step.
+    command
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// The chart's place in helm's own words: a folder, an OCI reference, or a name in a repository.
+fn chart_args(step: &PlanStep, charts: &str) -> Vec<String> {
+    let chart = step.component.as_str();
+    let charts = charts.trim_end_matches('/');
+    if charts.starts_with("oci://") {
+        vec![format!("{charts}/{chart}"), "--version".to_owned(), step.to.clone()]
+    } else if charts.starts_with("https://") || charts.starts_with("http://") {
+        vec![
+            chart.to_owned(),
+            "--repo".to_owned(),
+            charts.to_owned(),
+            "--version".to_owned(),
+            step.to.clone(),
+        ]
+    } else {
+        let packaged = Path::new(charts).join(format!("{chart}-{}.tgz", step.to));
+        let path = if packaged.is_file() {
+            packaged
+        } else {
+            Path::new(charts).join(chart)
+        };
+        vec![path.display().to_string()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::api::{Component, InstallerKind};
+
+    fn step() -> PlanStep {
+        PlanStep {
+            id: "east/istiod".to_owned(),
+            cluster: "east".to_owned(),
+            component: Component::Istiod,
+            installer: InstallerKind::Helm,
+            namespace: "istio-system".to_owned(),
+            release: "istiod".to_owned(),
+            from: "1.30.3".to_owned(),
+            to: "1.31.0".to_owned(),
+            release_revision: 1,
+            workloads: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn finds_charts_where_helm_does() {
+        assert_eq!(
+            chart_args(&step(), "oci://x/charts/"),
+            ["oci://x/charts/istiod", "--version", "1.31.0"]
+        );
+        assert_eq!(
+            chart_args(&step(), "https://x/c"),
+            ["istiod", "--repo", "https://x/c", "--version", "1.31.0"]
+        );
+        assert_eq!(chart_args(&step(), "charts"), ["charts/istiod"]);
+    }
+}

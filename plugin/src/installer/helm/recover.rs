@@ -1,0 +1,123 @@
+//! A release as helm left it: the newest revision, freed of a `pending-*` that a killed helm left behind.
+//!
+//! Helm refuses to work on a release whose newest revision is pending. The pending one carries nothing that is not in
+//! the cluster: the release's objects name their release, so helm adopts them again. It is deleted, and the upgrade
+//! done again from the last deployed revision.
+
+use crate::error::api_message;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::{
+    Api, Client, Resource, ResourceExt as _,
+    api::{DeleteParams, ListParams},
+};
+use serde_json::Value;
+use shared::{api::PlanStep, helm};
+
+/// What an upgrade needs of a release.
+pub struct Settled {
+    /// Values that the user set.
+    pub values: Value,
+    /// Helm's storage driver.
+    pub driver: &'static str,
+}
+
+/// Reads the release of a step and frees it if a killed helm left it pending.
+///
+/// # Errors
+/// When it cannot be read, or no revision of it was ever deployed.
+pub async fn settle(client: &Client, step: &PlanStep) -> Result<Settled, String> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), &step.namespace);
+    if let Some(newest) = settled(&secrets, step).await? {
+        let secret = secrets
+            .get(&newest)
+            .await
+            .map_err(|error| unreadable(step, &api_message(&error)))?;
+        let payload = secret.data.unwrap_or_default().remove("release").unwrap_or_default().0;
+        return decoded(step, &payload, "secret");
+    }
+    let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), &step.namespace);
+    if let Some(newest) = settled(&config_maps, step).await? {
+        let config_map = config_maps
+            .get(&newest)
+            .await
+            .map_err(|error| unreadable(step, &api_message(&error)))?;
+        let payload = config_map
+            .data
+            .unwrap_or_default()
+            .remove("release")
+            .unwrap_or_default();
+        return decoded(step, payload.as_bytes(), "configmap");
+    }
+    Err(unreadable(step, "no revision of it is stored in the cluster"))
+}
+
+fn decoded(step: &PlanStep, payload: &[u8], driver: &'static str) -> Result<Settled, String> {
+    let release = helm::decode(payload).map_err(|error| unreadable(step, &error.to_string()))?;
+    Ok(Settled {
+        values: release.values.into_value(),
+        driver,
+    })
+}
+
+fn unreadable(step: &PlanStep, why: &str) -> String {
+    format!("helm release {}/{} cannot be read: {why}", step.namespace, step.release)
+}
+
+/// Name of the newest revision that is not pending; pending ones above it are deleted. `None` without any revision.
+async fn settled<K>(api: &Api<K>, step: &PlanStep) -> Result<Option<String>, String>
+where
+    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    let selector = ListParams::default().labels(&format!("owner=helm,name={}", step.release));
+    let found = api
+        .list_metadata(&selector)
+        .await
+        .map_err(|error| unreadable(step, &api_message(&error)))?;
+    let label = |object: &kube::core::PartialObjectMeta<K>, key: &str| object.labels().get(key).cloned();
+    let mut revisions: Vec<(i64, String, String)> = found
+        .items
+        .iter()
+        .filter_map(|object| {
+            let revision = label(object, "version")?.parse().ok()?;
+            Some((revision, label(object, "status").unwrap_or_default(), object.name_any()))
+        })
+        .collect();
+    revisions.sort();
+    while let Some((_, status, name)) = revisions.pop() {
+        if !status.starts_with("pending-") {
+            return Ok(Some(name));
+        }
+        if revisions.is_empty() {
+            return Err(unreadable(step, "its only revision was never deployed"));
+        }
+        let deleted = api.delete(&name, &DeleteParams::default()).await;
+        deleted.map_err(|error| format!("cannot free {name} of its {status}: {}", api_message(&error)))?;
+    }
+    Ok(None)
+}
+
+/// Keys of Istio's charts that pin an image tag.
+const TAG_KEYS: [&[&str]; 8] = [
+    &["global", "tag"],
+    &["tag"],
+    &["pilot", "tag"],
+    &["pilot", "cni", "tag"],
+    &["cni", "tag"],
+    &["ztunnel", "tag"],
+    &["global", "proxy", "tag"],
+    &["global", "proxy_init", "tag"],
+];
+
+/// `key=value` settings that move tags which the user's values pin to the old version; variants stay.
+#[must_use]
+pub fn version_pins(values: &Value, step: &PlanStep) -> Vec<String> {
+    TAG_KEYS
+        .iter()
+        .filter_map(|path| {
+            let pinned = path.iter().try_fold(values, |value, key| value.get(key))?.as_str()?;
+            let rest = pinned.strip_prefix(step.from.as_str())?;
+            (rest.is_empty() || rest == "-distroless" || rest == "-debug")
+                .then(|| format!("{}={}{rest}", path.join("."), step.to))
+        })
+        .collect()
+}

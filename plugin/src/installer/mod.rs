@@ -1,0 +1,43 @@
+//! Installers: existing engines that change a component, never our own.
+
+pub mod helm;
+
+use crate::cluster::Cluster;
+use shared::api::PlanStep;
+use std::{future::Future, time::Duration};
+
+/// Whose rights a change is made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// The driver's ServiceAccount with its epoch, by impersonation.
+    Driver {
+        /// The epoch that the API server checks.
+        epoch: i64,
+    },
+    /// The caller's own, where there is no guard.
+    Caller,
+}
+
+/// What an installer needs to know beside the step.
+#[derive(Clone, Debug)]
+pub struct Change<'a> {
+    /// The cluster that is changed.
+    pub cluster: &'a Cluster,
+    /// Component, release and target.
+    pub step: &'a PlanStep,
+    /// Where the charts are.
+    pub charts: &'a str,
+    /// Whose rights it is made with.
+    pub writer: &'a Writer,
+    /// How long the component may take to become ready.
+    pub timeout: Duration,
+}
+
+/// A way in which Istio is installed. Implementations call the engine that installed the component.
+pub trait Installer {
+    /// Says, before anything is changed, whether everything the change needs is at hand; returns what will be used.
+    fn prepare(&self, step: &PlanStep, charts: &str) -> impl Future<Output = Result<String, String>> + Send;
+
+    /// Makes the change and waits for the engine's own word that it is done. May be called again after a kill.
+    fn upgrade(&self, change: &Change<'_>) -> impl Future<Output = Result<(), String>> + Send;
+}

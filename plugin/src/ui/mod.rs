@@ -1,0 +1,146 @@
+//! The only place that prints: results on stdout, everything else on stderr.
+
+mod prompt;
+mod report;
+mod table;
+
+pub use prompt::confirm;
+pub use report::print_report;
+pub use table::table;
+
+use anstyle::{AnsiColor, Style};
+use std::io::{IsTerminal as _, Write as _};
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs; the schema is versioned.
+    Json,
+    /// The same as YAML.
+    Yaml,
+}
+
+/// Version of the schema of `-o json|yaml`, in every document as `apiVersion`.
+pub const OUTPUT_VERSION: &str = "output.meshupgrade.io/v1alpha1";
+
+/// A terminal, or whatever stands in for it. Colour follows the terminal, `NO_COLOR` and `CLICOLOR_FORCE`.
+#[derive(Clone, Copy, Debug)]
+pub struct Ui {
+    /// How results are printed.
+    pub output: Output,
+    ascii: bool,
+}
+
+/// A mark before a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Fine.
+    Pass,
+    /// Stands in the way.
+    Block,
+    /// Worth knowing before going on.
+    Warn,
+    /// Only said.
+    Info,
+    /// At work.
+    Step,
+}
+
+impl Ui {
+    /// A terminal of the process; marks are ASCII where the locale cannot show others.
+    #[must_use]
+    pub fn new(output: Output) -> Self {
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        Self {
+            output,
+            ascii: !(locale.contains("utf-8") || locale.contains("utf8")),
+        }
+    }
+
+    /// The mark, coloured.
+    #[must_use]
+    pub fn mark(self, mark: Mark) -> String {
+        let (unicode, ascii, color) = match mark {
+            Mark::Pass => ("✔", "ok", AnsiColor::Green),
+            Mark::Block => ("✘", "x", AnsiColor::Red),
+            Mark::Warn => ("!", "!", AnsiColor::Yellow),
+            Mark::Info => ("·", "-", AnsiColor::Cyan),
+            Mark::Step => ("►", ">", AnsiColor::Cyan),
+        };
+        paint(
+            if self.ascii { ascii } else { unicode },
+            Style::new().fg_color(Some(color.into())),
+        )
+    }
+
+    /// A line of the result.
+    pub fn result(self, line: &str) {
+        // A reader that went away (`| head`) is no error of ours.
+        writeln!(anstream::stdout(), "{line}").ok();
+    }
+
+    /// A line beside the result: progress, notes, questions.
+    pub fn note(self, line: &str) {
+        writeln!(anstream::stderr(), "{line}").ok();
+    }
+
+    /// A step of work: marked on a terminal, with the time elsewhere, so that logs can be read later.
+    pub fn progress(self, mark: Mark, line: &str) {
+        if std::io::stderr().is_terminal() {
+            self.note(&format!("{} {line}", self.mark(mark)));
+        } else {
+            let now = k8s_openapi::jiff::Timestamp::now();
+            self.note(&format!("{} {line}", now.strftime("%Y-%m-%dT%H:%M:%SZ")));
+        }
+    }
+
+    /// What the person does next; every command ends with it.
+    pub fn next(self, command: &str) {
+        if self.output == Output::Text {
+            self.note(&format!("\n{} {command}", strong("Next:")));
+        }
+    }
+
+    /// A document for programs.
+    ///
+    /// # Errors
+    /// When the value cannot be written as YAML or JSON, which no document of ours makes happen.
+    pub fn document(self, kind: &str, value: serde_json::Value) -> Result<(), crate::error::CommandError> {
+        let mut document = serde_json::json!({ "apiVersion": OUTPUT_VERSION, "kind": kind });
+        if let (Some(target), serde_json::Value::Object(fields)) = (document.as_object_mut(), value) {
+            target.extend(fields);
+        }
+        let failed = |error: &dyn std::fmt::Display| {
+            crate::error::CommandError::error(format!("cannot write the result: {error}"))
+        };
+        let text = match self.output {
+            Output::Yaml => serde_saphyr::to_string(&document).map_err(|error| failed(&error))?,
+            Output::Text | Output::Json => serde_json::to_string_pretty(&document).map_err(|error| failed(&error))?,
+        };
+        self.result(text.trim_end());
+        Ok(())
+    }
+}
+
+/// Text that stands out.
+#[must_use]
+pub fn strong(text: &str) -> String {
+    paint(text, Style::new().bold())
+}
+
+/// Text that stays in the background.
+#[must_use]
+pub fn faint(text: &str) -> String {
+    paint(text, Style::new().dimmed())
+}
+
+fn paint(text: &str, style: Style) -> String {
+    format!("{style}{text}{style:#}")
+}
