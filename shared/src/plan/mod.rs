@@ -26,7 +26,7 @@ pub enum PlanError {
         /// Name of the mesh.
         mesh: String,
         /// The target.
-        target: IstioVersion,
+        target: String,
     },
     /// The target is more than one minor ahead.
     #[error(
@@ -39,9 +39,9 @@ pub enum PlanError {
         /// What is too far away.
         place: String,
         /// Its version.
-        from: IstioVersion,
+        from: String,
         /// The target.
-        target: IstioVersion,
+        target: String,
         /// Where to go first: a version, or a minor with its `.0`.
         hop: String,
     },
@@ -51,19 +51,21 @@ pub enum PlanError {
         /// What is newer.
         place: String,
         /// Its version.
-        from: IstioVersion,
+        from: String,
         /// The target.
-        target: IstioVersion,
+        target: String,
     },
     /// The target is built by somebody else.
-    #[error("{place} is at {from}, and {target} has another flavor: choose a version of the flavor {}", from.flavor)]
+    #[error("{place} is at {from}, and {target} has another flavor: choose a version of the flavor {flavor}")]
     OtherFlavor {
         /// What is of another flavor.
         place: String,
+        /// Its flavor.
+        flavor: String,
         /// Its version.
-        from: IstioVersion,
+        from: String,
         /// The target.
-        target: IstioVersion,
+        target: String,
     },
     /// A version cannot be read.
     #[error("the version of {place} cannot be read from {raw:?}: kubectl mesh-upgrade check {mesh} says what to do")]
@@ -125,7 +127,7 @@ pub fn plan(
     if steps.is_empty() {
         return Err(PlanError::NothingToDo {
             mesh: mesh.name.clone(),
-            target: version.clone(),
+            target: version.to_string(),
         });
     }
     steps.sort_by_key(|(order, step)| match step.component {
@@ -260,24 +262,33 @@ fn judge(
     mesh: &MeshView,
     place: &str,
     from: &IstioVersion,
-    target: &IstioVersion,
+    to: &IstioVersion,
     catalog: &Catalog,
 ) -> Result<(), PlanError> {
-    let (place, from, target) = (place.to_owned(), from.clone(), target.clone());
-    match Move::between(&from, &target) {
+    let (place, running, target) = (place.to_owned(), from.to_string(), to.to_string());
+    match Move::between(from, to) {
         Move::None | Move::Patch | Move::OneMinor => Ok(()),
         Move::Skip => Err(PlanError::Skip {
             mesh: mesh.name.clone(),
             place,
+            from: running,
+            target,
             hop: catalog.release(&from.flavor, from.minor().next()).map_or_else(
                 || format!("{}.0", from.minor().next()),
                 |release| release.newest_patch.to_string(),
             ),
-            from,
+        }),
+        Move::Downgrade => Err(PlanError::Downgrade {
+            place,
+            from: running,
             target,
         }),
-        Move::Downgrade => Err(PlanError::Downgrade { place, from, target }),
-        Move::OtherFlavor => Err(PlanError::OtherFlavor { place, from, target }),
+        Move::OtherFlavor => Err(PlanError::OtherFlavor {
+            place,
+            flavor: from.flavor.to_string(),
+            from: running,
+            target,
+        }),
     }
 }
 
