@@ -126,7 +126,7 @@ pub fn row(row: &Row, scope: &FreezeScope) -> String {
 }
 
 fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
-    let path = "(variables.namespace + '/' + variables.name)";
+    let path = "(variables.inNamespace + '/' + variables.name)";
     let paths = |pairs: Vec<(&str, &str)>| list(pairs.iter().map(|(namespace, name)| format!("{namespace}/{name}")));
     match picks {
         Picks::All => None,
@@ -155,7 +155,7 @@ fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
         )),
         Picks::HelmStorage => Some(any(scope.helm_releases.iter().map(|release| {
             format!(
-                "variables.namespace == {} && variables.name.startsWith({})",
+                "variables.inNamespace == {} && variables.name.startsWith({})",
                 literal(&release.namespace),
                 literal(&format!("{HELM_STORAGE_PREFIX}{}.v", release.name))
             )
@@ -210,7 +210,7 @@ pub fn writer(writer: &Writer, scope: &FreezeScope) -> String {
             )
         }
         May::DeleteNamespaced => format!(
-            "request.operation == {} && variables.namespace != '' && !({})",
+            "request.operation == {} && variables.inNamespace != '' && !({})",
             literal(Operation::Delete.as_str()),
             resource("", "namespaces")
         ),

@@ -27,7 +27,7 @@ pub fn freeze_policy(freeze: &MeshFreezeSpec) -> (ValidatingAdmissionPolicy, Val
     let scope = &freeze.scope;
     let variables = vec![
         variable("name", cel::NAME),
-        variable("namespace", cel::NAMESPACE),
+        variable("inNamespace", cel::NAMESPACE),
         variable("epochs", &cel::epochs()),
         variable("probes", &cel::probes()),
         // A canary is never the holder, so that the holder can prove with it that the webhook refuses.
