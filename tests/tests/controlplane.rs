@@ -57,14 +57,14 @@ fn every_component_and_flavor_installs() -> Result<()> {
         ..IstioOptions::version("1.30.3-mspider")
     };
     let istio = timed("install 1.30.3-mspider, ambient", || Istio::install(&cluster, options))?;
-    ensure!(istio.version_on_port(&cluster)?.starts_with("1.30.3-mspider-"));
+    ensure!(istio.version_on_port(&cluster)?.starts_with("1.30.3-mspider-9739"));
     timed("upgrade to 1.31.0-mspider", || {
         istio.upgrade(&cluster, "1.31.0-mspider")
     })?;
     let images = cluster.kubectl(&["get", "pods", "-A", "-o=jsonpath={.items[*].spec.containers[*].image}"])?;
     for image in ["pilot", "install-cni", "ztunnel", "proxyv2"] {
         ensure!(
-            images.ok()?.contains(&format!("/{image}:1.31.0-mspider")),
+            images.ok()?.contains(&format!("/{image}:1.31.0-mspider-distroless")),
             "{image} is not among {images}"
         );
     }

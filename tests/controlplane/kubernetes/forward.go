@@ -120,7 +120,12 @@ func (f *monitoringForward) rewriteVersion(response *http.Response) error {
 	}
 	_ = response.Body.Close()
 	if _, rest, found := strings.Cut(string(body), "-"); found {
-		body = []byte(f.to.Load().tag + "-" + rest)
+		version := f.to.Load().tag
+		// A variant of the image is not part of the version.
+		for _, variant := range []string{"-distroless", "-debug"} {
+			version = strings.TrimSuffix(version, variant)
+		}
+		body = []byte(version + "-" + rest)
 	}
 	response.Body = io.NopCloser(bytes.NewReader(body))
 	response.ContentLength = int64(len(body))

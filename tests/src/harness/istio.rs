@@ -135,7 +135,8 @@ impl Istio {
                 bail!("validation's failure policies are {policies:?}");
             }
             let image = probes::injected_image(cluster)?;
-            if !image.ends_with(&format!(":{version}")) {
+            // The ambient profile takes the image's variant without a shell.
+            if !image.trim_end_matches("-distroless").ends_with(&format!(":{version}")) {
                 bail!("injection gives {image}");
             }
             let refused = probes::write_bad_virtual_service(cluster)?;
