@@ -58,10 +58,14 @@ func startCluster(ctx context.Context, options clusterOptions) (*cluster, error)
 	if err := c.prepare(); err != nil {
 		return c, err
 	}
-	for _, name := range []string{"etcd", apiServer} {
-		if err := c.processes[name].start(); err != nil {
-			return c, err
-		}
+	if err := c.processes["etcd"].start(); err != nil {
+		return c, err
+	}
+	if err := c.awaitEtcd(ctx); err != nil {
+		return c, err
+	}
+	if err := c.processes[apiServer].start(); err != nil {
+		return c, err
 	}
 	if err := c.awaitAPIServer(ctx); err != nil {
 		return c, err
@@ -152,6 +156,25 @@ func (c *cluster) connect() error {
 	}
 	c.http, err = rest.HTTPClientFor(config)
 	return err
+}
+
+// awaitEtcd returns once etcd listens: an API server that comes first waits a
+// second before it tries again.
+func (c *cluster) awaitEtcd(ctx context.Context) error {
+	for {
+		connection, err := net.Dial("tcp", address(c.etcdPort))
+		if err == nil {
+			return connection.Close()
+		}
+		if err := c.anyDead(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waited %s for etcd; its log ends: %s", startDeadline, c.processes["etcd"].logTail())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // awaitAPIServer returns once /readyz answers ok.

@@ -127,6 +127,9 @@ func (c *cluster) describeProcesses() {
 		"--service-cluster-ip-range=10.96.0.0/16",
 		"--leader-elect=false",
 		"--secure-port=0",
+		// By default the controllers' own first requests take four seconds.
+		"--kube-api-qps=1000",
+		"--kube-api-burst=2000",
 		// A busy machine or a stopped API server must not evict pods.
 		"--node-monitor-grace-period=30m",
 		"--profiling=false",
@@ -135,6 +138,8 @@ func (c *cluster) describeProcesses() {
 		"--kubeconfig="+c.kubeconfig("system:kube-scheduler"),
 		"--leader-elect=false",
 		"--secure-port=0",
+		"--kube-api-qps=1000",
+		"--kube-api-burst=2000",
 		"--profiling=false",
 	)
 	c.describe("kwok", "kwok",
