@@ -251,7 +251,9 @@ impl fmt::Display for IstioVersion {
         write!(f, "-{suffix}")?;
         match &self.vendor_revision {
             // Huawei counts in the flavor's own word, as `r4`; others after a dot or a dash.
-            Some(revision) if revision.starts_with('.') || suffix == "r" => write!(f, "{revision}"),
+            Some(revision) if revision.starts_with('.') || (suffix == "r" && starts_with_number(revision)) => {
+                write!(f, "{revision}")
+            }
             Some(revision) => write!(f, "-{revision}"),
             None => Ok(()),
         }
@@ -363,6 +365,11 @@ fn starts_with_digit(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_digit())
 }
 
+/// Whether a vendor's count begins with a plain number, as Huawei's does.
+fn starts_with_number(revision: &str) -> bool {
+    revision.split('-').next().and_then(number).is_some()
+}
+
 /// Splits the vendor's count off its word: `asm` + `.9` for `asm.9`, `r` + `4` for Huawei's `r4`.
 fn split_revision<'a>(name: &'a str, rest: Option<&str>) -> (&'a str, Option<String>) {
     match (rest, name.strip_prefix('r')) {
@@ -423,6 +430,7 @@ mod tests {
             ),
             ("1.29.0-solo", Some("solo"), None, "1.29.0-solo"),
             ("1.18.7-r4", Some("r"), Some("4"), "1.18.7-r4"),
+            ("1.18.7-r-a", Some("r"), Some("a"), "1.18.7-r-a"),
         ] {
             let version = v(tag);
             assert_eq!(version.flavor.suffix(), flavor, "{tag}");

@@ -1,14 +1,14 @@
 //! The catalog's file: its fields, and the rules that one line alone cannot break.
 
 use super::{Catalog, CatalogError, EndOfLife, FlavorCatalog, Release, RetiredRegistry, Sources};
-use crate::version::{Flavor, IstioVersion, Minor};
+use crate::{
+    document,
+    version::{Flavor, IstioVersion, Minor},
+};
 use k8s_openapi::jiff::civil::Date;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
-
-/// More than any catalog needs; keeps a wrong file from being read for long.
-const MAX_SIZE: usize = 1024 * 1024;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -45,11 +45,7 @@ struct ReleaseEntry {
 
 /// Reads a catalog's text and checks it.
 pub(super) fn read(text: &str, origin: &str) -> Result<Catalog, CatalogError> {
-    if text.len() > MAX_SIZE {
-        return Err(CatalogError::at(origin, None, "a catalog has at most 1 MiB"));
-    }
-    let file: File =
-        serde_saphyr::from_str(text).map_err(|error| CatalogError::at(origin, error.location(), reason(&error)))?;
+    let file: File = document::read(text, origin)?;
     let mut catalog = Catalog {
         flavors: Vec::new(),
         retired_registries: file.retired_registries,
@@ -71,13 +67,6 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Catalog, CatalogError> {
         });
     }
     Ok(catalog)
-}
-
-/// The reader's message without the excerpt of the file: the location is given apart.
-fn reason(error: &serde_saphyr::Error) -> String {
-    let message = error.without_snippet().to_string();
-    let first = message.lines().next().unwrap_or_default();
-    first.split(" at line ").next().unwrap_or(first).to_owned()
 }
 
 fn flavor(suffix: Option<&Spanned<String>>, origin: &str) -> Result<Flavor, CatalogError> {

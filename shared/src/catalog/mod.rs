@@ -2,10 +2,10 @@
 //!
 //! One is embedded; a user's own replaces it, or extends it where a vendor's ranges differ.
 
-mod error;
 mod file;
 
-pub use error::CatalogError;
+/// A catalog that cannot be read, or that contradicts itself.
+pub use crate::document::DocumentError as CatalogError;
 pub use k8s_openapi::jiff::civil::Date;
 
 use crate::version::{Flavor, IstioVersion, Minor};

@@ -43,9 +43,21 @@ pub const WAIVER_WITHOUT_EFFECT: Code = Code(&Rule {
     fix: "Renew the waiver with a new expiry, or remove it.",
 });
 
+/// A part of a cluster could not be read.
+pub const PARTLY_OBSERVED: Code = Code(&Rule {
+    id: "MU905",
+    title: "A part of a cluster could not be read",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "The cluster answered, but not to everything: what was not seen may be what stands in the way.",
+    evidence: "The errors with which single requests were answered, such as a list that is forbidden.",
+    fix: "Get the permission to read that the finding names, or repair what is broken, then check again.",
+});
+
 pub(super) const ALL: &[Code] = &[
     CLUSTER_UNKNOWN,
     EXTERNAL_MESH,
     SAME_CLUSTER_TWICE,
     WAIVER_WITHOUT_EFFECT,
+    PARTLY_OBSERVED,
 ];

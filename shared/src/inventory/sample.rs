@@ -141,6 +141,7 @@ pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
                 policy_api: true,
             },
             permissions: vec![permission("", "secrets", "get")],
+            unreadable: Vec::new(),
         })),
     }
 }

@@ -25,8 +25,24 @@ pub(super) fn check(subject: &Subject<'_>, inventory: &Inventory, report: &mut R
     for member in &subject.members {
         report.pass(codes::CLUSTER_UNKNOWN, Some(member.name()), "the cluster answered");
     }
+    partly_observed(subject, report);
     same_cluster_twice(subject, report);
     external(subject, report);
+}
+
+fn partly_observed(subject: &Subject<'_>, report: &mut Report) {
+    for member in &subject.members {
+        for what in &member.observed.unreadable {
+            report.find(
+                Finding::new(
+                    codes::PARTLY_OBSERVED,
+                    format!("not everything could be read: {what}"),
+                    "get the permission to read it, or repair what is broken, then check again",
+                )
+                .in_cluster(member.name()),
+            );
+        }
+    }
 }
 
 fn same_cluster_twice(subject: &Subject<'_>, report: &mut Report) {
@@ -98,6 +114,15 @@ mod tests {
             (Severity::Blocker, Some("west"))
         );
         assert!(finding.cause.contains("connection refused") && !finding.code.is_waivable());
+    }
+
+    #[test]
+    fn what_could_not_be_read_blocks() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        inventory.seen(0).unreadable = vec!["daemonsets: forbidden".to_owned(), "secrets: forbidden".to_owned()];
+        let report = check(&inventory, "1.31.0");
+        assert_eq!(ids(&report), ["MU905", "MU905"]);
+        assert!(report.findings[0].cause.ends_with("daemonsets: forbidden") && !report.is_free());
     }
 
     #[test]
