@@ -259,3 +259,6 @@ fn name<K: Resource>(object: &K, kind: WorkloadKind) -> WorkloadName {
 fn key(workload: &WorkloadName) -> (&str, &str) {
     (&workload.namespace, &workload.name)
 }
+
+#[cfg(test)]
+mod tests;
