@@ -5,7 +5,10 @@ use shared::{
     catalog::Catalog,
     version::{Flavor, IstioVersion, Minor, Move},
 };
-use std::cmp::Ordering;
+use std::{cmp::Ordering, sync::LazyLock};
+
+#[expect(clippy::unwrap_used, reason = "the embedded catalog is read by a test of its own")]
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::embedded().unwrap());
 
 /// Versions as vendors tag them, close enough to each other that all moves occur.
 fn version() -> impl Strategy<Value = IstioVersion> {
@@ -91,12 +94,11 @@ proptest! {
 
     #[test]
     fn the_newest_reachable_is_always_an_allowed_move(patch in 0_u64..20, minor in 8_u64..34, vendor in any::<bool>()) {
-        let catalog = Catalog::embedded().unwrap();
         let suffix = if vendor { "-mspider" } else { "" };
         let from: IstioVersion = format!("1.{minor}.{patch}{suffix}").parse().unwrap();
-        if let Some(to) = catalog.newest_reachable(&from) {
+        if let Some(to) = CATALOG.newest_reachable(&from) {
             prop_assert!(matches!(Move::between(&from, &to), Move::Patch | Move::OneMinor), "{} -> {}", from, to);
-            prop_assert!(catalog.knows(&to));
+            prop_assert!(CATALOG.knows(&to));
         }
     }
 

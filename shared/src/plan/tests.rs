@@ -6,13 +6,15 @@ use crate::{
     inventory::sample,
     mesh::meshes,
 };
+use std::sync::LazyLock;
 
+static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::embedded().unwrap());
 const CHARTS: &str = "oci://ghcr.io/istio/release/charts";
 
 fn plan_to(inventory: &Inventory, to: &str) -> Result<Plan, PlanError> {
     let meshes = meshes(inventory);
     let target = Target::new(to.parse().unwrap());
-    plan(&meshes[0], inventory, &target, CHARTS, &Catalog::embedded().unwrap())
+    plan(&meshes[0], inventory, &target, CHARTS, &CATALOG)
 }
 
 fn ambient(istio: &str) -> Inventory {

@@ -7,6 +7,10 @@ use crate::{
     inventory::{Inventory, sample},
     mesh::meshes,
 };
+use std::sync::LazyLock;
+
+/// The embedded catalog, read once.
+pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::embedded().unwrap());
 
 /// A day after the end of 1.29 and before that of 1.30.
 pub const TODAY: Date = Date::constant(2026, 11, 24);
@@ -14,7 +18,7 @@ pub const TODAY: Date = Date::constant(2026, 11, 24);
 pub fn check_for(inventory: &Inventory, to: &str, purpose: Purpose) -> Report {
     let meshes = meshes(inventory);
     let target = Target::new(to.parse().unwrap()).for_purpose(purpose);
-    check_mesh(&meshes[0], inventory, &target, &Catalog::embedded().unwrap(), TODAY)
+    check_mesh(&meshes[0], inventory, &target, &CATALOG, TODAY)
 }
 
 pub fn check(inventory: &Inventory, to: &str) -> Report {

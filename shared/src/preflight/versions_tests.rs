@@ -2,13 +2,12 @@
 
 use crate::{
     api::Component,
-    catalog::Catalog,
     finding::Severity,
     inventory::sample,
     mesh::meshes,
     preflight::{
         Target,
-        tests::{TODAY, check, found, ids},
+        tests::{CATALOG, TODAY, check, found, ids},
     },
 };
 
@@ -57,7 +56,7 @@ fn a_pre_release_is_accepted_only_when_a_person_named_it() {
         (Target::new("1.31.0-rc.1".parse().unwrap()), Severity::Warning),
         (Target::proposed(version), Severity::Blocker),
     ] {
-        let report = super::super::check(mesh, &inventory, &target, &Catalog::embedded().unwrap(), TODAY);
+        let report = super::super::check(mesh, &inventory, &target, &CATALOG, TODAY);
         assert_eq!(found(&report, "MU108").severity, severity);
     }
 }
