@@ -101,6 +101,13 @@ fn the_api_server_can_be_stopped_and_people_have_their_rights() -> Result<()> {
         cluster
             .kubectl(&["rollout", "status", "deployment/app", "--timeout=60s"])?
             .ok()?;
+        cluster
+            .kubectl(&["create", "deployment", "bad", "--image=example/unpullable:1"])?
+            .ok()?;
+        wait_until("an image that cannot be pulled", Duration::from_secs(60), || {
+            let pods = cluster.kubectl(&["get", "pods", "--selector=app=bad", "--no-headers"])?;
+            Ok(pods.ok()?.contains("0/1   ImagePullBackOff").then_some(()))
+        })?;
         ensure!(cluster.kubectl(&["config", "current-context"])?.ok()? == cluster.name());
     }
     for (cluster, version) in clusters.iter().zip(["v1.36.3", "v1.31.5"]) {

@@ -4,15 +4,18 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use super::recipe::{CHART_MODULES, CHARTS, KWOK_MODULE, KWOK_STAGES, MULTI_CALL, PARTS, Part};
+use super::recipe::{CHART_MODULES, CHARTS, KWOK_MODULE, KWOK_STAGES, MULTI_CALL, OWN_STAGE, PARTS, Part};
 
 /// How often a long build shows that it is alive.
 const PROGRESS_EVERY: Duration = Duration::from_secs(30);
+
+/// A build takes 350 MB, so those of sources that nobody has any more go after two weeks.
+const UNUSED: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// Where the Go modules are.
 fn sources() -> PathBuf {
@@ -25,6 +28,7 @@ pub(super) fn cached() -> Result<PathBuf> {
     fs::create_dir_all(&root).with_context(|| format!("create {}", root.display()))?;
     let done = root.join(format!("controlplane-{}", key()?));
     if done.is_dir() {
+        mark_used(&done);
         return Ok(done);
     }
     let lock = File::create(root.join("controlplane.lock")).context("create the build's lock")?;
@@ -36,10 +40,31 @@ pub(super) fn cached() -> Result<PathBuf> {
     if done.is_dir() {
         return Ok(done);
     }
+    remove_unused(&root)?;
     let unfinished = tempfile::Builder::new().prefix("unfinished-").tempdir_in(&root)?;
     build(unfinished.path())?;
     fs::rename(unfinished.path(), &done).context("move the build to its place")?;
     Ok(done)
+}
+
+/// Lets [`remove_unused`] see that somebody needs this one.
+fn mark_used(built: &Path) {
+    // Only a hint: a cache that may not be touched still serves.
+    let _ = File::open(built).and_then(|folder| folder.set_modified(SystemTime::now()));
+}
+
+/// Removes what killed builds left, and builds that no test has used for long. To be called with the lock held.
+fn remove_unused(root: &Path) -> Result<()> {
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+        let old = name.starts_with("controlplane-") && entry.file_type()?.is_dir() && age > UNUSED;
+        if name.starts_with("unfinished-") || old {
+            fs::remove_dir_all(entry.path()).with_context(|| format!("remove {}", entry.path().display()))?;
+        }
+    }
+    Ok(())
 }
 
 fn cache_root() -> Result<PathBuf> {
@@ -68,8 +93,7 @@ fn key() -> Result<String> {
         files.sort();
         for file in files {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let counts = name.ends_with(".go") && !name.ends_with("_test.go") || name == "go.mod" || name == "go.sum";
-            if counts {
+            if [".go", ".yaml", ".mod", ".sum"].iter().any(|kind| name.ends_with(kind)) {
                 digest.update(part.module);
                 digest.update(&name);
                 digest.update(fs::read(&file)?);
@@ -181,11 +205,12 @@ fn module_folder(ours: &str, theirs: &str) -> Result<PathBuf> {
 
 fn copy_stages(to: &Path) -> Result<()> {
     let stages = module_folder(KWOK_MODULE.0, KWOK_MODULE.1)?.join("kustomize/stage");
+    let mut files: Vec<PathBuf> = KWOK_STAGES.iter().map(|name| stages.join(name)).collect();
+    files.push(sources().join(OWN_STAGE));
     let mut all = String::new();
-    for name in KWOK_STAGES {
-        let stage = fs::read_to_string(stages.join(name)).with_context(|| format!("read kwok's {name}"))?;
+    for file in files {
         all.push_str("---\n");
-        all.push_str(&stage);
+        all.push_str(&fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?);
         all.push('\n');
     }
     fs::write(to, all).context("write kwok's stages")

@@ -81,8 +81,12 @@ impl Cluster {
         if let Some(version) = &options.report_version {
             arguments.push(format!("--report-version={version}"));
         }
-        let (supervisor, description) = Supervisor::start(&toolbox.program("controlplane"), &arguments)
-            .with_context(|| format!("cluster {}", options.name))?;
+        let started = Supervisor::start(&toolbox.program("controlplane"), &arguments);
+        if started.is_err() {
+            // The supervisor removes it, unless it could not even start.
+            let _ = std::fs::remove_dir_all(&dir);
+        }
+        let (supervisor, description) = started.with_context(|| format!("cluster {}", options.name))?;
         let home = dir.join("people");
         std::fs::create_dir_all(&home)?;
         let kubeconfig = person_file(&description, "admin")?;

@@ -79,6 +79,8 @@ pub(super) const KWOK_STAGES: [&str; 5] = [
     "pod/fast/pod-complete.yaml",
     "pod/fast/pod-delete.yaml",
 ];
+/// A stage of ours, for pods whose image cannot be pulled.
+pub(super) const OWN_STAGE: &str = "kwok/unpullable.yaml";
 
 /// Istio's minors whose charts are there, and the modules they come from.
 pub(super) const CHART_MODULES: [(&str, &str); 2] = [("1.30", "istio-1.30"), ("1.31", "istio-1.31")];
