@@ -1,1 +1,21 @@
-//! x
+//! Validating admission webhook: reads a review, gathers what it knows of the cluster, asks `shared::guard`, answers.
+
+mod answer;
+mod args;
+mod connections;
+mod facts;
+mod follow;
+mod handler;
+mod health;
+mod metrics;
+mod run;
+mod server;
+pub mod telemetry;
+pub mod tls;
+
+pub use args::Args;
+pub use facts::build as build_facts;
+pub use handler::Reviews;
+pub use metrics::Metrics;
+pub use run::run;
+pub use server::router;

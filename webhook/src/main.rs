@@ -1,2 +1,13 @@
-//! x
-fn main() {}
+//! The admission webhook of `kubectl mesh-upgrade`.
+
+use clap::Parser as _;
+
+fn main() -> anyhow::Result<()> {
+    webhook::telemetry::install();
+    webhook::tls::install_crypto();
+    let args = webhook::Args::parse();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(webhook::run(args))
+}

@@ -1,0 +1,118 @@
+//! Follows what the rules look at, and makes new facts at every change. What cannot be watched yet, as a kind whose
+//! CRD is not installed, is tried again with growing pauses.
+
+use crate::facts;
+use futures::{Stream, StreamExt as _, stream};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{
+    Api, Client, Resource, ResourceExt as _,
+    runtime::{
+        WatchStreamExt as _,
+        reflector::{self, Store},
+        watcher::{self, Event, watcher},
+    },
+};
+use serde::de::DeserializeOwned;
+use shared::{
+    api::{Mesh, MeshFreeze, MeshUpgrade},
+    guard::Facts,
+};
+use std::{
+    fmt::Debug,
+    hash::Hash,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::watch;
+
+/// Label of istiod's Deployments, with and without a revision.
+const ISTIOD: &str = "app=istiod";
+
+type Changes = Pin<Box<dyn Stream<Item = ()> + Send>>;
+
+/// Keeps the facts current for ever, and says when all caches have been filled once.
+pub(crate) async fn follow(client: Client, facts: watch::Sender<Arc<Facts>>, synced: Arc<AtomicBool>) {
+    let (freezes, freeze_changes) = cache(Api::<MeshFreeze>::all(client.clone()), watcher::Config::default());
+    let (upgrades, upgrade_changes) = cache(Api::<MeshUpgrade>::all(client.clone()), watcher::Config::default());
+    let (meshes, mesh_changes) = cache(Api::<Mesh>::all(client.clone()), watcher::Config::default());
+    let (istiods, istiod_changes) = cache(
+        Api::<Deployment>::all(client),
+        watcher::Config::default().labels(ISTIOD),
+    );
+    let rebuild = || {
+        facts.send_replace(Arc::new(facts::build(
+            &freezes.state(),
+            &upgrades.state(),
+            &meshes.state(),
+            &istiods.state(),
+        )));
+    };
+    let mut changes = stream::select_all([freeze_changes, upgrade_changes, mesh_changes, istiod_changes]);
+    let all_filled = async {
+        let filled = tokio::try_join!(
+            freezes.wait_until_ready(),
+            upgrades.wait_until_ready(),
+            meshes.wait_until_ready(),
+            istiods.wait_until_ready(),
+        );
+        if filled.is_ok() {
+            rebuild();
+            synced.store(true, Ordering::Relaxed);
+            tracing::info!("caches filled");
+        }
+    };
+    let follow = async {
+        while changes.next().await.is_some() {
+            rebuild();
+        }
+    };
+    tokio::join!(all_filled, follow);
+}
+
+fn cache<K>(api: Api<K>, config: watcher::Config) -> (Store<K>, Changes)
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    <K as Resource>::DynamicType: Eq + Hash + Clone,
+{
+    let (store, writer) = reflector::store();
+    let changes = watcher(api, config)
+        .default_backoff()
+        .modify(|object| object.managed_fields_mut().clear())
+        .reflect(writer)
+        .filter_map(|event| async {
+            match event {
+                Ok(Event::Apply(_) | Event::Delete(_) | Event::InitDone) => Some(()),
+                Ok(Event::Init | Event::InitApply(_)) => None,
+                Err(error) => {
+                    complain::<K>(&error);
+                    None
+                }
+            }
+        });
+    (store, Box::pin(changes))
+}
+
+/// Says what to do about the two causes that somebody has to remove.
+fn complain<K: Resource<DynamicType = ()>>(error: &watcher::Error) {
+    let kind = K::kind(&());
+    let status = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => Some(status.code),
+        _ => None,
+    };
+    match status {
+        Some(403 | 401) => tracing::error!(
+            %kind,
+            %error,
+            "not allowed to list and watch: apply manifests/guard/rbac.yaml, or give a kubeconfig that may"
+        ),
+        Some(404) => {
+            tracing::warn!(%kind, "the API server does not serve this kind yet: apply manifests/crds; waiting")
+        }
+        _ => tracing::warn!(%kind, %error, "watch failed; trying again"),
+    }
+}

@@ -1,0 +1,70 @@
+//! One review: read, decide, answer, and say in the log what was refused and to whom, never what was in it.
+
+use crate::{answer, metrics::Metrics};
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use shared::guard::{
+    Facts, Verdict, decide, message,
+    review::{self, Request},
+};
+use std::{error::Error as _, sync::Arc};
+use tokio::sync::watch;
+
+/// What answering reviews needs.
+#[derive(Clone, Debug)]
+pub struct Reviews {
+    /// The newest facts.
+    pub facts: watch::Receiver<Arc<Facts>>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Answers a review; what is none gets a 400 and is never allowed.
+pub(crate) async fn validate(State(reviews): State<Reviews>, body: Bytes) -> Response {
+    let request = match review::parse(&body) {
+        Ok(request) => request,
+        Err(error) => {
+            reviews.metrics.count_unreadable();
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(%error, cause = message::one_line(&cause), bytes = body.len(), "unreadable review");
+            return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response();
+        }
+    };
+    let facts = Arc::clone(&reviews.facts.borrow());
+    let verdict = decide(&request, &facts);
+    reviews.metrics.count(&verdict);
+    log(&request, &verdict);
+    match answer::render(&request.uid, &verdict) {
+        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "answer cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+fn log(request: &Request<'_>, verdict: &Verdict) {
+    let (decision, ruling) = match verdict {
+        Verdict::Allow => return,
+        Verdict::Warn(ruling) => ("warn", ruling),
+        Verdict::Deny(ruling) => ("deny", ruling),
+    };
+    tracing::info!(
+        decision,
+        code = ruling.code.as_str(),
+        uid = message::one_line(&request.uid),
+        operation = request.operation.as_str(),
+        group = message::one_line(&request.group),
+        resource = message::one_line(&request.resource),
+        subresource = message::one_line(&request.subresource),
+        namespace = message::one_line(&request.namespace),
+        name = message::one_line(request.object_name()),
+        user = message::one_line(&request.username),
+        dry_run = request.dry_run,
+        "review"
+    );
+}

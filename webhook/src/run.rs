@@ -1,0 +1,113 @@
+//! Wires it all: client, caches, certificate, both servers, and the drain at the end.
+
+use crate::{Args, follow, handler::Reviews, health::Health, metrics::Metrics, server, tls::Certificate};
+use anyhow::Context as _;
+use axum_server::Handle;
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use shared::guard::Facts;
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+/// Reviews under way get this long to end.
+const DRAIN: Duration = Duration::from_secs(20);
+/// A watch that is silent for longer is dead: API servers end theirs after 290 s.
+const READ_TIMEOUT: Duration = Duration::from_secs(295);
+
+/// Runs the webhook until it is told to end.
+///
+/// # Errors
+/// When the cluster's configuration cannot be read, a port cannot be bound, or a server fails.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let Args {
+        bind,
+        port,
+        health_port,
+        tls_dir,
+        kubeconfig,
+    } = args;
+    let mut terminated = signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?;
+    let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?;
+    let client = client(kubeconfig.as_deref()).await?;
+    let review_listener = listen(SocketAddr::new(bind, port))?;
+    let health_listener = listen(SocketAddr::new(bind, health_port))?;
+
+    let metrics = Arc::new(Metrics::default());
+    let (facts, known) = watch::channel(Arc::new(Facts::default()));
+    let (validity, certificate) = watch::channel(None);
+    let health = Health {
+        synced: Arc::default(),
+        draining: Arc::default(),
+        certificate,
+        metrics: Arc::clone(&metrics),
+    };
+    let reviews = Reviews {
+        facts: known,
+        metrics: Arc::clone(&metrics),
+    };
+    let draining: Arc<AtomicBool> = Arc::clone(&health.draining);
+    let (review_handle, health_handle) = (Handle::new(), Handle::new());
+
+    let follow = follow::follow(client, facts, Arc::clone(&health.synced));
+    let serve_health = server::serve_health(health_listener, health, health_handle.clone());
+    let serve_reviews = async {
+        let certificate = Certificate::first(tls_dir, validity, metrics).await;
+        let served = certificate.served();
+        tracing::info!(%bind, port, "serving reviews");
+        tokio::select! {
+            ended = server::serve_reviews(review_listener, served, reviews, review_handle.clone()) => ended,
+            () = certificate.follow() => Ok(()),
+        }
+    };
+    let drain = async {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+        tracing::info!("draining");
+        draining.store(true, Ordering::Relaxed);
+        review_handle.graceful_shutdown(Some(DRAIN));
+        // The server for reviews ends the process; without a certificate there is none yet.
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = serve_reviews => ended.context("the server for reviews failed")?,
+        ended = serve_health => ended.context("the server for health failed")?,
+        () = follow => anyhow::bail!("the caches ended"),
+        () = drain => {}
+    }
+    health_handle.shutdown();
+    tracing::info!("ended");
+    Ok(())
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))
+}
+
+async fn client(kubeconfig: Option<&Path>) -> anyhow::Result<Client> {
+    let mut config = match kubeconfig {
+        Some(path) => {
+            let read = Kubeconfig::read_from(path).with_context(|| format!("cannot read {}", path.display()))?;
+            Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
+                .await
+                .with_context(|| format!("{} leads to no cluster", path.display()))?
+        }
+        None => Config::incluster().context("not running in a cluster; give --kubeconfig FILE to run elsewhere")?,
+    };
+    config.read_timeout = Some(READ_TIMEOUT);
+    Client::try_from(config).context("cannot make a client of the cluster's configuration")
+}

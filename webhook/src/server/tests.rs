@@ -1,0 +1,164 @@
+//! The router as the API server meets it.
+
+use super::*;
+use crate::metrics::Metrics;
+use axum::{
+    body::{Body, Bytes},
+    http::{Request, Response},
+};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use shared::{
+    api::{FreezeScope, MeshFreezeSpec},
+    guard::{Facts, decide::Freeze},
+};
+use std::sync::Arc;
+use tokio::sync::watch;
+use tower::ServiceExt as _;
+
+fn reviews(frozen: bool) -> Reviews {
+    let freeze = Freeze {
+        spec: MeshFreezeSpec {
+            mesh: "default".to_owned(),
+            upgrade: "default-1".to_owned(),
+            from: "1.30.3".to_owned(),
+            to: "1.31.0".to_owned(),
+            holder: "alice".to_owned(),
+            epoch: 3,
+            since: serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap(),
+            scope: FreezeScope::default(),
+            unlock: None,
+        },
+        phase: None,
+    };
+    let facts = Facts {
+        freezes: if frozen { vec![freeze] } else { Vec::new() },
+        ..Facts::default()
+    };
+    let (sender, facts) = watch::channel(Arc::new(facts));
+    // The receiver keeps the last value without its sender.
+    drop(sender);
+    Reviews {
+        facts,
+        metrics: Arc::new(Metrics::default()),
+    }
+}
+
+fn review() -> Value {
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "705ab4f5-6393-11e8-b7cc-42010a800002", "operation": "CREATE",
+        "resource": {"group": "networking.istio.io", "version": "v1", "resource": "virtualservices"},
+        "namespace": "shop", "name": "cart", "userInfo": {"username": "bob"},
+        "object": {"metadata": {"name": "cart"}, "spec": {"password": "geheim"}}}})
+}
+
+async fn send(reviews: &Reviews, body: impl Into<Body>) -> (StatusCode, Bytes) {
+    let request = Request::post(rules::PATH).body(body.into()).unwrap();
+    let response: Response<Body> = router(reviews.clone()).oneshot(request).await.unwrap();
+    let status = response.status();
+    (status, response.into_body().collect().await.unwrap().to_bytes())
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_valid_review_with_code_reason_and_message() {
+    let reviews = reviews(true);
+    let (status, body) = send(&reviews, review().to_string()).await;
+    assert_eq!(status, StatusCode::OK);
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(answer["apiVersion"], "admission.k8s.io/v1");
+    assert_eq!(answer["kind"], "AdmissionReview");
+    let response = &answer["response"];
+    assert_eq!(response["uid"], "705ab4f5-6393-11e8-b7cc-42010a800002");
+    assert_eq!(response["allowed"], false);
+    assert_eq!(response["status"]["code"], 403);
+    assert_eq!(response["status"]["reason"], "Forbidden");
+    assert!(
+        response["status"]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("MG001 mesh-frozen: mesh \"default\"")
+    );
+    assert_eq!(response["auditAnnotations"]["code"], "MG001");
+    assert!(!body.windows(6).any(|window| window == b"geheim"));
+    assert!(
+        reviews
+            .metrics
+            .text()
+            .contains("reviews_total{decision=\"deny\",code=\"MG001\"} 1")
+    );
+}
+
+#[tokio::test]
+async fn an_open_mesh_is_allowed() {
+    let (status, body) = send(&reviews(false), review().to_string()).await;
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, &answer["response"]["allowed"]), (StatusCode::OK, &json!(true)));
+    assert_eq!(answer["response"].get("status"), None);
+}
+
+#[tokio::test]
+async fn an_unreadable_version_is_a_warning() {
+    let mut review = review();
+    review["request"]["resource"] = json!({"group": "apps", "version": "v1", "resource": "deployments"});
+    review["request"]["object"]["spec"] = json!({"template": {"metadata": {"labels": {"app": "istiod"}},
+        "spec": {"containers": [{"name": "discovery", "image": "istio/pilot:latest"}]}}});
+    let (_, body) = send(&reviews(false), review.to_string()).await;
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(answer["response"]["allowed"], true);
+    assert!(answer["response"]["warnings"][0].as_str().unwrap().starts_with("MG005"));
+}
+
+#[tokio::test]
+async fn what_is_no_review_is_never_allowed() {
+    let reviews = reviews(false);
+    let mut other = review();
+    other["kind"] = json!("Status");
+    for body in [String::new(), "{".to_owned(), "null".to_owned(), other.to_string()] {
+        let (status, answer) = send(&reviews, body.clone()).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+        assert!(!answer.windows(7).any(|window| window == b"allowed"), "{body}");
+    }
+    assert!(reviews.metrics.text().contains("decision=\"unreadable\",code=\"\"} 4"));
+}
+
+#[tokio::test]
+async fn seven_mebibytes_pass_and_one_byte_more_does_not() {
+    let mut padded = review().to_string();
+    padded.extend(std::iter::repeat_n(' ', MAX_REVIEW - padded.len()));
+    assert_eq!(send(&reviews(false), padded.clone()).await.0, StatusCode::OK);
+    padded.push(' ');
+    assert_eq!(send(&reviews(false), padded).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn only_posts_to_the_one_path_are_answered() {
+    for (method, path, expected) in [
+        ("GET", rules::PATH, StatusCode::METHOD_NOT_ALLOWED),
+        ("POST", "/", StatusCode::NOT_FOUND),
+    ] {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let response = router(reviews(false)).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_ends_is_given_up_and_too_many_at_once_are_refused_fast() {
+    let router = router(reviews(false));
+    let silent = || {
+        let body = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        router.clone().oneshot(Request::post(rules::PATH).body(body).unwrap())
+    };
+    let held: Vec<_> = (0..MAX_CONCURRENT).map(|_| tokio::spawn(silent())).collect();
+    tokio::task::yield_now().await;
+    let request = Request::post(rules::PATH)
+        .body(Body::from(review().to_string()))
+        .unwrap();
+    let before = tokio::time::Instant::now();
+    let refused = router.clone().oneshot(request).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    for one in held {
+        assert_eq!(one.await.unwrap().unwrap().status(), StatusCode::REQUEST_TIMEOUT);
+    }
+}
