@@ -15,6 +15,7 @@ pub mod inventory;
 pub mod machine;
 pub mod mesh;
 pub mod names;
+pub mod path;
 pub mod phase;
 pub mod plan;
 pub mod preflight;
