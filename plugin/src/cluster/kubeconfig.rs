@@ -8,7 +8,7 @@ use kube::{
     },
 };
 use std::{
-    fmt, io,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };

@@ -2,11 +2,14 @@
 
 use super::ask::Asker;
 use crate::cluster::error::ClusterError;
-use k8s_openapi::api::{
-    admissionregistration::v1::{
-        ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration,
+use k8s_openapi::{
+    api::{
+        admissionregistration::v1::{
+            ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration,
+        },
+        core::v1::ServiceAccount,
     },
-    core::v1::ServiceAccount,
+    apimachinery::pkg::apis::meta::v1::APIResourceList,
 };
 use kube::{Api, ResourceExt as _, api::ListParams};
 use shared::{
@@ -25,13 +28,9 @@ pub(super) async fn presence(asker: Asker<'_>) -> (GuardPresence, Vec<String>) {
     let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(client.clone());
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), names::NAMESPACE);
     let webhooks: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
-    let own_group = format!("{}/{}", names::GROUP, names::API_VERSION);
     let policy = names::OWN_OBJECTS_POLICY;
     let (own, admission, policy, binding, driver, webhook) = futures::join!(
-        asker.ask_optional(
-            "discover the guard's kinds",
-            client.list_api_group_resources(&own_group)
-        ),
+        own_kinds(asker),
         asker.ask_optional(
             "discover policies",
             client.list_api_group_resources("admissionregistration.k8s.io/v1")
@@ -68,6 +67,13 @@ pub(super) async fn presence(asker: Asker<'_>) -> (GuardPresence, Vec<String>) {
     (presence, unreadable)
 }
 
+/// Our own kinds as the API server serves them; nothing where there are none. Everybody may ask for this.
+async fn own_kinds(asker: Asker<'_>) -> Result<Option<APIResourceList>, ClusterError> {
+    let group = format!("{}/{}", names::GROUP, names::API_VERSION);
+    let kinds = asker.cluster.client.list_api_group_resources(&group);
+    asker.ask_optional("discover the guard's kinds", kinds).await
+}
+
 fn seen<T>(answer: Result<Option<T>, ClusterError>, unreadable: &mut Vec<String>) -> Option<T> {
     answer.unwrap_or_else(|error| {
         unreadable.push(format!("the guard: {error}"));
@@ -75,12 +81,20 @@ fn seen<T>(answer: Result<Option<T>, ClusterError>, unreadable: &mut Vec<String>
     })
 }
 
-/// The Mesh objects; none where the guard was never installed.
+/// The Mesh objects; none where the guard was never installed. Who may not list them where they may exist cannot know
+/// whose a mesh is, so that is an error.
 pub(super) async fn meshes(asker: Asker<'_>) -> Result<Vec<MeshRecord>, ClusterError> {
     let api: Api<Mesh> = Api::all(asker.cluster.client.clone());
     let all = ListParams::default();
-    let Some(found) = asker.ask_optional("list Meshes", api.list(&all)).await? else {
-        return Ok(Vec::new());
+    let found = match asker.ask_optional("list Meshes", api.list(&all)).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(Vec::new()),
+        // The API server asks for the right before it looks whether there is such a kind.
+        Err(forbidden @ ClusterError::Forbidden { .. }) => match own_kinds(asker).await {
+            Ok(None) => return Ok(Vec::new()),
+            _ => return Err(forbidden),
+        },
+        Err(error) => return Err(error),
     };
     let mut records: Vec<MeshRecord> = found
         .items
