@@ -175,7 +175,7 @@ fn foreign_changes_are_refused(cluster: &Cluster) -> Result<()> {
         ),
         (
             "helm rollback",
-            cluster.helm(&["rollback", "base", "1", "-n", "istio-system"])?,
+            cluster.helm(&["rollback", "istio-base", "1", "-n", "istio-system"])?,
         ),
         (
             "helm uninstall",

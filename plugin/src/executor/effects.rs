@@ -175,7 +175,7 @@ impl Effects<'_> {
             to: spec.to.clone(),
             holder: self.holder.clone(),
             epoch: self.epoch,
-            since: self.frozen_since.clone().unwrap_or(Time(Timestamp::now())),
+            since: self.frozen_since.clone().unwrap_or_else(now),
             scope: planned.scope.clone(),
             unlock: None,
         }
@@ -255,6 +255,12 @@ impl Effects<'_> {
         let found = self.clusters.iter().find(|cluster| cluster.name == name);
         found.ok_or_else(|| format!("cluster {name} of the plan is not reachable through this kubeconfig"))
     }
+}
+
+/// To the second, as Kubernetes writes times.
+fn now() -> Time {
+    let now = Timestamp::now();
+    Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }
 
 fn find<'a>(spec: &'a MeshUpgradeSpec, id: &str) -> Option<&'a PlanStep> {

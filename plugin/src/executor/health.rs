@@ -115,8 +115,8 @@ async fn validates(writer: &Client, namespace: &str) -> Result<(), String> {
     let gvk = GroupVersionKind::gvk("networking.istio.io", "v1", "VirtualService");
     let resource = ApiResource::from_gvk_with_plural(&gvk, "virtualservices");
     let api: Api<DynamicObject> = Api::namespaced_with(writer.clone(), namespace, &resource);
-    // No hosts: every Istio since 1.5 refuses that in validation, and no schema does.
-    match create_dry(&api, &virtual_service(namespace, &json!([]))).await? {
+    // A negative weight: every Istio refuses that in validation, and no schema does.
+    match create_dry(&api, &virtual_service(namespace, -1)).await? {
         Err((_, message)) if message.contains("denied the request") => {}
         Err((code, message)) => {
             return Err(format!(
@@ -127,7 +127,7 @@ async fn validates(writer: &Client, namespace: &str) -> Result<(), String> {
     }
     match create_dry(
         &api,
-        &virtual_service(namespace, &json!(["mesh-upgrade-canary.invalid"])),
+        &virtual_service(namespace, 100),
     )
     .await?
     {
@@ -138,13 +138,13 @@ async fn validates(writer: &Client, namespace: &str) -> Result<(), String> {
     }
 }
 
-fn virtual_service(namespace: &str, hosts: &Value) -> Value {
+fn virtual_service(namespace: &str, weight: i32) -> Value {
     json!({
         "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
         "metadata": { "name": names::CANARY, "namespace": namespace },
         "spec": {
-            "hosts": hosts,
-            "http": [{ "route": [{ "destination": { "host": "mesh-upgrade-canary.invalid" } }] }],
+            "hosts": ["mesh-upgrade-canary.invalid"],
+            "http": [{ "route": [{ "destination": { "host": "mesh-upgrade-canary.invalid" }, "weight": weight }] }],
         },
     })
 }
