@@ -225,6 +225,7 @@ mod tests {
             (&["1.30.3", "1.30.2"], true),
             (&["1.30.2", "1.30.2"], true),
             (&["1.30.3-0123abcd-Clean"], false),
+            (&["1.30.3-0123abcd-Clean", "1.30.3-fedc9876-Clean"], true),
         ] {
             let mut inventory = sample::one("1.30.3", "v1.36.3");
             inventory.seen(0).control_planes[0].running = running.iter().map(|text| (*text).to_owned()).collect();
