@@ -111,7 +111,7 @@ fn complain<K: Resource<DynamicType = ()>>(error: &watcher::Error) {
             "not allowed to list and watch: apply manifests/guard/rbac.yaml, or give a kubeconfig that may"
         ),
         Some(404) => {
-            tracing::warn!(%kind, "the API server does not serve this kind yet: apply manifests/crds; waiting")
+            tracing::warn!(%kind, "the API server does not serve this kind yet: apply manifests/crds; waiting");
         }
         _ => tracing::warn!(%kind, %error, "watch failed; trying again"),
     }

@@ -8,10 +8,10 @@ use crate::version::Flavor;
 
 /// A pod template of istiod with this image.
 fn istiod(image: &str) -> Value {
-    template(json!({"app": "istiod", "istio": "pilot"}), "discovery", image)
+    template(&json!({"app": "istiod", "istio": "pilot"}), "discovery", image)
 }
 
-fn template(labels: Value, container: &str, image: &str) -> Value {
+fn template(labels: &Value, container: &str, image: &str) -> Value {
     json!({"template": {"metadata": {"labels": labels}, "spec": {"containers": [
         {"name": "first", "image": "other:9.9.9"}, {"name": container, "image": image}]}}})
 }
@@ -57,8 +57,8 @@ fn recorded(version: Option<&str>, flavor: Option<&str>) -> Facts {
 #[test]
 fn versions_are_guarded_at_all_times() {
     use Code::{Downgrade, MixedFlavor, SkipVersion, UnreadableVersion};
-    let ztunnel = |image: &str| template(json!({"app": "ztunnel"}), "istio-proxy", image);
-    let cni = |image: &str| template(json!({"k8s-app": "istio-cni-node"}), "install-cni", image);
+    let ztunnel = |image: &str| template(&json!({"app": "ztunnel"}), "istio-proxy", image);
+    let cni = |image: &str| template(&json!({"k8s-app": "istio-cni-node"}), "install-cni", image);
     let pilot = |tag: &str| istiod(&format!("docker.io/istio/pilot:{tag}"));
     let none = Facts::default();
     for (what, expected, facts, ask) in [
@@ -130,14 +130,14 @@ fn versions_are_guarded_at_all_times() {
             &none,
             update(
                 pilot("1.30.3"),
-                template(json!({"app": "istiod"}), "pilot", "istio/pilot:1.31.0"),
+                template(&json!({"app": "istiod"}), "pilot", "istio/pilot:1.31.0"),
             ),
         ),
         (
             "the template's labels off",
             Some(UnreadableVersion),
             &none,
-            update(pilot("1.30.3"), template(json!({}), "discovery", "istio/pilot:1.31.0")),
+            update(pilot("1.30.3"), template(&json!({}), "discovery", "istio/pilot:1.31.0")),
         ),
         (
             "the container without an image",
@@ -236,8 +236,8 @@ fn versions_are_guarded_at_all_times() {
             None,
             &none,
             update(
-                template(json!({"app": "shop"}), "discovery", "shop:1.0.0"),
-                template(json!({"app": "shop"}), "discovery", "shop:9.0.0"),
+                template(&json!({"app": "shop"}), "discovery", "shop:1.0.0"),
+                template(&json!({"app": "shop"}), "discovery", "shop:9.0.0"),
             ),
         ),
         (
@@ -245,8 +245,8 @@ fn versions_are_guarded_at_all_times() {
             None,
             &none,
             update(
-                template(json!({"app": "istiod"}), "web", "shop:1.0.0"),
-                template(json!({"app": "istiod"}), "web", "shop:9.0.0"),
+                template(&json!({"app": "istiod"}), "web", "shop:1.0.0"),
+                template(&json!({"app": "istiod"}), "web", "shop:9.0.0"),
             ),
         ),
         (
@@ -254,8 +254,8 @@ fn versions_are_guarded_at_all_times() {
             Some(SkipVersion),
             &none,
             update(
-                template(json!({"app": "istiod"}), "discovery", "p:1.28.0"),
-                template(json!({"app": "istiod"}), "discovery", "p:1.31.0"),
+                template(&json!({"app": "istiod"}), "discovery", "p:1.28.0"),
+                template(&json!({"app": "istiod"}), "discovery", "p:1.31.0"),
             ),
         ),
         (
@@ -304,9 +304,9 @@ fn versions_are_guarded_at_all_times() {
             "a DaemonSet that is none of these",
             None,
             &none,
-            daemon_set("UPDATE", template(json!({"app": "logs"}), "istio-proxy", "l:9.0.0")).set(
+            daemon_set("UPDATE", template(&json!({"app": "logs"}), "istio-proxy", "l:9.0.0")).set(
                 "oldObject.spec",
-                template(json!({"app": "logs"}), "istio-proxy", "l:1.0.0"),
+                template(&json!({"app": "logs"}), "istio-proxy", "l:1.0.0"),
             ),
         ),
         (
