@@ -1,5 +1,11 @@
 //! The manifests in the repository are what the code makes; `UPDATE_MANIFESTS=1` writes them anew.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "functions of a test outside of its #[test]: a failed expectation there is the point"
+)]
+
 use serde_json::{Value, json};
 use shared::{
     api,

@@ -40,25 +40,25 @@ fn a_frozen_mesh_refuses_foreigners() {
             (
                 "only an annotation",
                 config("UPDATE")
-                    .set("object.spec", Value::Null)
+                    .same()
                     .set("object.metadata.annotations", json!({"istio.io/dry-run": "true"})),
             ),
             (
                 "only a label",
                 config("UPDATE")
-                    .set("object.spec", Value::Null)
+                    .same()
                     .set("object.metadata.labels", json!({"istio.io/rev": "canary"})),
             ),
             (
                 "a dangling owner",
                 config("UPDATE")
-                    .set("object.spec", Value::Null)
+                    .same()
                     .set("object.metadata.ownerReferences", json!([{"uid": "gone"}])),
             ),
             (
                 "a finalizer that is added",
                 config("UPDATE")
-                    .set("object.spec", Value::Null)
+                    .same()
                     .set("object.metadata.finalizers", json!(["hold/me"])),
             ),
             (

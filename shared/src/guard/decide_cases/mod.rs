@@ -106,6 +106,12 @@ impl Ask {
         self
     }
 
+    /// An update that so far changes nothing.
+    fn same(self) -> Self {
+        let old = self.0["request"]["oldObject"].clone();
+        self.set("object", old)
+    }
+
     fn by(self, user: &str) -> Self {
         self.set("userInfo.username", json!(user))
     }
