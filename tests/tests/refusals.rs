@@ -121,7 +121,7 @@ fn blockers(run: &Run) -> Result<Vec<String>> {
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    let blocker = |finding: &&Value| finding.get("severity").and_then(Value::as_str) == Some("blocker");
+    let blocker = |finding: &&Value| finding.get("severity").and_then(Value::as_str) == Some("Blocker");
     let code = |finding: &Value| finding.get("code").and_then(Value::as_str).map(str::to_owned);
     let codes: Vec<String> = findings.iter().filter(blocker).filter_map(code).collect();
     ensure!(!codes.is_empty(), "no blocker in {report}");

@@ -8,7 +8,7 @@ use crate::{
     error::{CommandError, Exit},
     executor::{
         Drive, End,
-        effects::{Effects, observed},
+        effects::Effects,
         journal,
         lease::DriverLease,
         writing_client,
@@ -20,6 +20,7 @@ use crate::{
 use kube::ResourceExt as _;
 use shared::{
     api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
+    finding::{Finding, Report},
     machine::{Driver, Stop},
     plan::hash,
     preflight::{self, Purpose, Target},
@@ -38,7 +39,7 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
             "--reason is empty: say why the upgrade goes on without the guard",
         ));
     }
-    let scene = Scene::observe(global, observe_options()).await?;
+    let scene = Scene::observe(global, observe_options(!args.unguarded)).await?;
     let person = cluster::whoami(&scene.cluster).await?;
     let mut begun = journal::unfinished(&scene.cluster.client, args.mesh.mesh.as_deref()).await?;
     if begun.len() > 1 {
@@ -113,14 +114,9 @@ async fn begin(args: &ApplyArgs, scene: &Scene, ui: Ui, helm: &Helm, person: &st
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today());
     if !report.is_free() {
         print_report(ui, &report, false);
-        return Err(
-            CommandError::blocked(format!("mesh {} cannot go to {to}: nothing was changed", mesh.name)).hint(format!(
-                "mend what is marked, then: kubectl mesh-upgrade check {} --to {to}",
-                mesh.name
-            )),
-        );
+        return Err(cannot_go(&report, &mesh.name, to));
     }
-    let guarded = guard_or_consent(args, scene)?;
+    let guarded = !args.unguarded;
     let charts = plan::chart_source(args.charts.as_deref(), &scene.catalog, to)?;
     let plan = plan::build(scene, mesh, to, &absolute(&charts)?)?;
     if plan.steps.is_empty() {
@@ -160,30 +156,16 @@ async fn begin(args: &ApplyArgs, scene: &Scene, ui: Ui, helm: &Helm, person: &st
     drive(args, scene, ui, helm, person, journal, lease).await
 }
 
-/// Whether the upgrade will be guarded. Going on without the guard takes the operator's word.
-fn guard_or_consent(args: &ApplyArgs, scene: &Scene) -> Result<bool, CommandError> {
-    if args.unguarded {
-        return Ok(false);
-    }
-    let presence = observed(&scene.inventory, &scene.cluster.name)
-        .map(|observed| observed.guard)
-        .unwrap_or_default();
-    if presence.can_freeze() {
-        return Ok(true);
-    }
-    let missing = if presence.policy_api {
-        CommandError::blocked(format!(
-            "the guard is not installed in cluster {}: nothing was changed",
-            scene.cluster.name
-        ))
-        .hint("install it with: kubectl mesh-upgrade guard install")
-    } else {
-        CommandError::blocked(format!(
-            "cluster {} serves no ValidatingAdmissionPolicy (Kubernetes 1.30): the mesh cannot be frozen there",
-            scene.cluster.name
-        ))
+/// The first blocker in the error itself, for who reads only the last line.
+fn cannot_go(report: &Report, mesh: &str, to: &IstioVersion) -> CommandError {
+    let mut blockers = report.blockers();
+    let first = blockers.next().map(Finding::one_line).unwrap_or_default();
+    let more = match blockers.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
     };
-    Err(missing.hint("or go on without it, on the record: --unguarded --reason TEXT"))
+    CommandError::blocked(format!("mesh {mesh} cannot go to {to}, nothing was changed: {first}{more}"))
+        .hint(format!("mend what is marked, then: kubectl mesh-upgrade check {mesh} --to {to}"))
 }
 
 fn ask(args: &ApplyArgs, ui: Ui, mesh: &str, to: &IstioVersion, guarded: bool) -> Result<(), CommandError> {

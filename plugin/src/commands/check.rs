@@ -4,7 +4,7 @@ use super::Scene;
 use crate::{
     cli::{CheckArgs, FailOn, Global},
     clock::today,
-    cluster::{ObserveOptions, permissions_for_apply},
+    cluster::{ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
     error::{CommandError, Exit},
     ui::{Output, Ui, print_report, strong},
 };
@@ -16,10 +16,11 @@ use shared::{
 
 /// What `check` and `apply` look at before anything is changed.
 #[must_use]
-pub fn observe_options() -> ObserveOptions {
+pub fn observe_options(guarded: bool) -> ObserveOptions {
+    let permissions = if guarded { permissions_for_apply() } else { permissions_for_unguarded_apply() };
     ObserveOptions {
         ask_running_versions: true,
-        permissions: permissions_for_apply(),
+        permissions,
         ..ObserveOptions::default()
     }
 }
@@ -29,7 +30,7 @@ pub fn observe_options() -> ObserveOptions {
 /// # Errors
 /// When the cluster cannot be read or no mesh can be chosen.
 pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    let scene = Scene::observe(global, observe_options()).await?;
+    let scene = Scene::observe(global, observe_options(true)).await?;
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
     let target = Target::new(args.to.clone());
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today());

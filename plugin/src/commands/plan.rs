@@ -64,7 +64,7 @@ pub fn print(ui: Ui, plan: &Plan) {
 /// # Errors
 /// When the cluster cannot be read, no mesh can be chosen, or there is no plan.
 pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    let scene = Scene::observe(global, observe_options()).await?;
+    let scene = Scene::observe(global, observe_options(true)).await?;
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
     let charts = chart_source(args.charts.as_deref(), &scene.catalog, &args.to)?;
     let plan = build(&scene, mesh, &args.to, &charts)?;

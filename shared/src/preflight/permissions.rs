@@ -16,6 +16,10 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
             (false, codes::CALLER_LACKS_PERMISSIONS),
             (true, codes::DRIVER_LACKS_PERMISSIONS),
         ] {
+            // A driver that is not installed has no rights to judge; the guard's own finding says what to do.
+            if by_driver && !member.observed.guard.driver {
+                continue;
+            }
             let needed: Vec<&Permission> = member
                 .observed
                 .permissions
