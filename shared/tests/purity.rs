@@ -5,7 +5,16 @@ use std::{path::Path, process::Command};
 #[test]
 fn the_core_depends_on_no_runtime_and_no_transport() {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .args([
+            "tree",
+            "--offline",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
         .args(["--package", env!("CARGO_PKG_NAME")])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
@@ -14,21 +23,45 @@ fn the_core_depends_on_no_runtime_and_no_transport() {
     let tree = String::from_utf8(output.stdout).unwrap();
     let crates: Vec<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(crates.contains(&"serde_json"), "the tree was not read:\n{tree}");
-    for banned in ["tokio", "hyper", "reqwest", "rustls", "kube-client", "axum", "mio", "socket2"] {
-        assert!(!crates.contains(&banned), "shared must stay pure, and depends on {banned}");
+    for banned in [
+        "tokio",
+        "hyper",
+        "reqwest",
+        "rustls",
+        "kube-client",
+        "axum",
+        "mio",
+        "socket2",
+    ] {
+        assert!(
+            !crates.contains(&banned),
+            "shared must stay pure, and depends on {banned}"
+        );
     }
 }
 
 #[test]
 fn the_core_reads_no_clock_file_or_environment() {
-    let banned = ["Timestamp::now", "SystemTime::now", "Instant::now", "std::fs", "std::env", "std::net", "std::process"];
+    let banned = [
+        "Timestamp::now",
+        "SystemTime::now",
+        "Instant::now",
+        "std::fs",
+        "std::env",
+        "std::net",
+        "std::process",
+    ];
     let mut files = Vec::new();
     collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
     assert!(files.len() > 5, "the sources were not found");
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         for word in banned {
-            assert!(!text.contains(word), "{} uses {word}: give it as a parameter", file.display());
+            assert!(
+                !text.contains(word),
+                "{} uses {word}: give it as a parameter",
+                file.display()
+            );
         }
     }
 }

@@ -194,8 +194,14 @@ fn foreign_changes_are_refused(cluster: &Cluster) -> Result<()> {
         );
     }
     let after = state(cluster)?;
-    let changed: Vec<&str> = after.lines().filter(|line| !before.lines().any(|known| known == *line)).collect();
-    ensure!(before == after, "everything was refused, and this changed: {changed:#?}\n{before}");
+    let changed: Vec<&str> = after
+        .lines()
+        .filter(|line| !before.lines().any(|known| known == *line))
+        .collect();
+    ensure!(
+        before == after,
+        "everything was refused, and this changed: {changed:#?}\n{before}"
+    );
     Ok(())
 }
 

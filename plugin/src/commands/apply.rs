@@ -6,13 +6,7 @@ use crate::{
     clock::today,
     cluster,
     error::{CommandError, Exit},
-    executor::{
-        Drive, End,
-        effects::Effects,
-        journal,
-        lease::DriverLease,
-        writing_client,
-    },
+    executor::{Drive, End, effects::Effects, journal, lease::DriverLease, writing_client},
     guard,
     installer::{Installer as _, Writer, helm::Helm},
     ui::{Mark, Ui, confirm, print_report, strong},
@@ -164,8 +158,12 @@ fn cannot_go(report: &Report, mesh: &str, to: &IstioVersion) -> CommandError {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
-    CommandError::blocked(format!("mesh {mesh} cannot go to {to}, nothing was changed: {first}{more}"))
-        .hint(format!("mend what is marked, then: kubectl mesh-upgrade check {mesh} --to {to}"))
+    CommandError::blocked(format!(
+        "mesh {mesh} cannot go to {to}, nothing was changed: {first}{more}"
+    ))
+    .hint(format!(
+        "mend what is marked, then: kubectl mesh-upgrade check {mesh} --to {to}"
+    ))
 }
 
 fn ask(args: &ApplyArgs, ui: Ui, mesh: &str, to: &IstioVersion, guarded: bool) -> Result<(), CommandError> {

@@ -17,7 +17,11 @@ use shared::{
 /// What `check` and `apply` look at before anything is changed.
 #[must_use]
 pub fn observe_options(guarded: bool) -> ObserveOptions {
-    let permissions = if guarded { permissions_for_apply() } else { permissions_for_unguarded_apply() };
+    let permissions = if guarded {
+        permissions_for_apply()
+    } else {
+        permissions_for_unguarded_apply()
+    };
     ObserveOptions {
         ask_running_versions: true,
         permissions,

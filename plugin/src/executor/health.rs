@@ -125,12 +125,7 @@ async fn validates(writer: &Client, namespace: &str) -> Result<(), String> {
         }
         Ok(_) => return Err("Istio's validation to refuse a bad VirtualService (it was accepted)".to_owned()),
     }
-    match create_dry(
-        &api,
-        &virtual_service(namespace, 100),
-    )
-    .await?
-    {
+    match create_dry(&api, &virtual_service(namespace, 100)).await? {
         Ok(_) => Ok(()),
         Err((code, message)) => Err(format!(
             "Istio's validation to accept a good VirtualService (the answer was {code}: {message})"
