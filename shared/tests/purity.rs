@@ -1,4 +1,5 @@
 //! Keeps the core pure: its dependencies hold no runtime, no client and no transport, its source no clock and no I/O.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{path::Path, process::Command};
 

@@ -1,4 +1,5 @@
 //! Mesh: what the operator says about a mesh, and what was last observed of it.
+#![expect(clippy::duplicated_attributes, reason = "printer columns may well be of one type")]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};

@@ -1,4 +1,5 @@
 //! MeshFreeze: the readable record of a freeze in one cluster, and the scope that policy and webhook enforce.
+#![expect(clippy::duplicated_attributes, reason = "printer columns may well be of one type")]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
