@@ -8,7 +8,7 @@ use crate::{
     error::{CommandError, Exit},
     executor::{Drive, End, effects::Effects, journal, lease::DriverLease, writing_client},
     guard,
-    installer::{Installer as _, Writer, helm::Helm},
+    installer::{Writer, helm::Helm},
     ui::{Mark, Ui, confirm, print_report, strong},
 };
 use kube::ResourceExt as _;
@@ -112,18 +112,15 @@ async fn begin(args: &ApplyArgs, scene: &Scene, ui: Ui, helm: &Helm, person: &st
     }
     let guarded = !args.unguarded;
     let charts = plan::chart_source(args.charts.as_deref(), &scene.catalog, to)?;
-    let plan = plan::build(scene, mesh, to, &absolute(&charts)?)?;
+    let mut plan = plan::build(scene, mesh, to, &absolute(&charts)?)?;
     if plan.steps.is_empty() {
         ui.result(&format!("Mesh {} runs {to} already: nothing to do.", mesh.name));
         ui.next("kubectl mesh-upgrade list");
         return Ok(Exit::Done);
     }
-    for step in &plan.steps {
-        let found = helm.prepare(step, &plan.charts.location).await;
-        found.map_err(|why| {
-            CommandError::error(why).hint("nothing was changed; say where the charts are with --charts")
-        })?;
-    }
+    let looked = plan::look_at_charts(helm, &scene.cluster, &mut plan).await;
+    looked
+        .map_err(|why| CommandError::error(why).hint("nothing was changed; say where the charts are with --charts"))?;
     print_report(ui, &report, false);
     plan::print(ui, &plan);
     ask(args, ui, &mesh.name, to, guarded)?;

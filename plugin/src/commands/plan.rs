@@ -3,11 +3,14 @@
 use super::{Scene, check::observe_options};
 use crate::{
     cli::{Global, PlanArgs},
+    cluster::Cluster,
     error::{CommandError, Exit},
-    ui::{Output, Ui, strong, table},
+    installer::{Change, Installer as _, Writer, helm::Helm},
+    ui::{Mark, Output, Ui, strong, table},
 };
 use serde_json::json;
 use shared::{api::Plan, catalog::Catalog, mesh::MeshView, plan, preflight::Target, version::IstioVersion};
+use std::{collections::BTreeSet, time::Duration};
 
 /// Where the charts of a target are: the operator's word, or the catalog's.
 ///
@@ -34,6 +37,29 @@ pub fn build(scene: &Scene, mesh: &MeshView, to: &IstioVersion, charts: &str) ->
             mesh.name
         ))
     })
+}
+
+/// Looks at the target's charts: each must be there and hold the target, and they tell which images will run.
+///
+/// # Errors
+/// When a chart is not to be had, or does not render with its release's values.
+pub async fn look_at_charts(helm: &Helm, cluster: &Cluster, plan: &mut Plan) -> Result<(), String> {
+    let mut images = BTreeSet::new();
+    for step in &plan.steps {
+        helm.prepare(step, &plan.charts.location).await?;
+        let change = Change {
+            cluster,
+            step,
+            charts: &plan.charts.location,
+            writer: &Writer::Caller,
+            timeout: Duration::ZERO,
+        };
+        images.extend(helm.images(&change).await?);
+    }
+    if !images.is_empty() {
+        plan.images = images.into_iter().collect();
+    }
+    Ok(())
 }
 
 /// Prints the steps for people.
@@ -67,7 +93,18 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     let scene = Scene::observe(global, observe_options(true)).await?;
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
     let charts = chart_source(args.charts.as_deref(), &scene.catalog, &args.to)?;
-    let plan = build(&scene, mesh, &args.to, &charts)?;
+    let mut plan = build(&scene, mesh, &args.to, &charts)?;
+    // A plan can be read without helm and charts; only its images are then guessed from those that run now.
+    let looked = match Helm::find(None).await {
+        Ok(helm) => look_at_charts(&helm, &scene.cluster, &mut plan).await,
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(why) = looked {
+        ui.progress(
+            Mark::Warn,
+            &format!("images are those of today with the target's tag: {why}"),
+        );
+    }
     let exit = if args.detailed_exitcode && !plan.steps.is_empty() {
         Exit::PlanHasChanges
     } else {

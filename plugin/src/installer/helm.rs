@@ -1,10 +1,12 @@
 //! Helm: the user's own binary, version 3 or 4, with the release's own values and a private kubeconfig.
 
+mod images;
 mod recover;
 mod redact;
 
 use super::{Change, Installer, Writer};
 use crate::error::CommandError;
+use recover::Pending;
 use redact::Redactor;
 use serde::Deserialize;
 use shared::{api::PlanStep, names};
@@ -13,7 +15,7 @@ use std::{
     process::Stdio,
     time::Duration,
 };
-use tokio::process::Command;
+use tokio::{io::AsyncWriteExt as _, process::Command};
 
 /// A helm binary that was found and asked for its version.
 #[derive(Clone, Debug)]
@@ -101,6 +103,34 @@ impl Installer for Helm {
         Ok(format!("{} {}", chart.name, chart.version))
     }
 
+    async fn images(&self, change: &Change<'_>) -> Result<Vec<String>, String> {
+        let step = change.step;
+        let release = recover::settle(&change.cluster.client, step, Pending::Keep).await?;
+        let values = serde_json::to_vec(&release.values).map_err(|error| error.to_string())?;
+        let mut command = command(&self.binary);
+        command
+            .arg("template")
+            .arg(&step.release)
+            .args(chart_args(step, change.charts));
+        // On standard input: the values may hold secrets, which belong neither into a file nor among the arguments.
+        command.args(["--namespace", &step.namespace, "--values", "-"]);
+        for pin in recover::version_pins(&release.values, step) {
+            command.arg("--set-string").arg(pin);
+        }
+        let output = with_input(command, &values).await?;
+        if output.status.success() {
+            return images::of_manifest(&String::from_utf8_lossy(&output.stdout));
+        }
+        let redactor = Redactor::of_values(&release.values);
+        Err(format!(
+            "chart {} {} cannot be rendered with the values of release {}: {}",
+            step.component,
+            step.to,
+            step.release,
+            redactor.last_lines(&String::from_utf8_lossy(&output.stderr))
+        ))
+    }
+
     async fn upgrade(&self, change: &Change<'_>) -> Result<(), String> {
         let step = change.step;
         let epoch = match change.writer {
@@ -118,7 +148,7 @@ impl Installer for Helm {
             }
             Writer::Caller => change.cluster.client.clone(),
         };
-        let release = recover::settle(&client, step).await?;
+        let release = recover::settle(&client, step, Pending::Delete).await?;
         let redactor = Redactor::of_values(&release.values);
         let driver = names::driver_user();
         let impersonate = epoch.is_some().then_some((driver.as_str(), extra.as_slice()));
@@ -138,7 +168,8 @@ impl Installer for Helm {
             "--description",
             &format!("kubectl mesh-upgrade {} to {}", step.from, step.to),
         ]);
-        if self.major >= 4 {
+        // A release that helm applied on the client refuses the flag.
+        if self.major >= 4 && release.server_side {
             // istiod writes failurePolicy and caBundle of the chart's webhooks; helm 4 would call that a conflict.
             command.arg("--force-conflicts");
         }
@@ -177,6 +208,8 @@ fn command(binary: &Path) -> Command {
             command.env_remove(name);
         }
     }
+    // Past its deadline it is ended, not left to write on.
+    command.kill_on_drop(true);
     // A group of its own: Ctrl-C on the terminal asks us, not helm, and we let it finish its step.
     command
         .process_group(0)
@@ -184,6 +217,19 @@ fn command(binary: &Path) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
+}
+
+async fn with_input(mut command: Command, input: &[u8]) -> Result<std::process::Output, String> {
+    let failed = |error: std::io::Error| format!("cannot run helm: {error}");
+    let mut child = command.stdin(Stdio::piped()).spawn().map_err(failed)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A helm that ends without reading says why on its standard error.
+        stdin.write_all(input).await.ok();
+    }
+    let ended = tokio::time::timeout(GRACE, child.wait_with_output()).await;
+    ended
+        .map_err(|_| format!("helm did not end within {} s", GRACE.as_secs()))?
+        .map_err(failed)
 }
 
 /// The chart's place in helm's own words: a folder, an OCI reference, or a name in a repository.

@@ -38,6 +38,10 @@ pub trait Installer {
     /// Says, before anything is changed, whether everything the change needs is at hand; returns what will be used.
     fn prepare(&self, step: &PlanStep, charts: &str) -> impl Future<Output = Result<String, String>> + Send;
 
+    /// The images that the change will bring, with the release's own values: its hub may differ from today's. Changes
+    /// nothing.
+    fn images(&self, change: &Change<'_>) -> impl Future<Output = Result<Vec<String>, String>> + Send;
+
     /// Makes the change and waits for the engine's own word that it is done. May be called again after a kill.
     fn upgrade(&self, change: &Change<'_>) -> impl Future<Output = Result<(), String>> + Send;
 }

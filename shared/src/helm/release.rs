@@ -37,6 +37,8 @@ pub struct Release {
     pub chart_version: String,
     /// Version of what the chart installs.
     pub app_version: Option<String>,
+    /// Whether helm 4 applied it on the server; a release without this was made by helm 3 or on the client.
+    pub server_side: bool,
     /// Values that the user set, without the chart's defaults.
     pub values: Values,
 }
@@ -151,6 +153,8 @@ struct Stored {
     chart: Chart,
     #[serde(default)]
     config: Option<Box<RawValue>>,
+    #[serde(default)]
+    apply_method: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -198,6 +202,8 @@ impl Stored {
             chart_name: self.chart.metadata.name,
             chart_version: self.chart.metadata.version,
             app_version: self.chart.metadata.app_version,
+            // `ssa` or `csa`: ApplyMethod in pkg/release/v1/release.go of helm 4.
+            server_side: self.apply_method.as_deref() == Some("ssa"),
             values: Values(values),
         })
     }

@@ -19,15 +19,26 @@ pub struct Settled {
     pub values: Value,
     /// Helm's storage driver.
     pub driver: &'static str,
+    /// Whether its objects are applied on the server.
+    pub server_side: bool,
 }
 
-/// Reads the release of a step and frees it if a killed helm left it pending.
+/// What to do with revisions that a killed helm left pending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pending {
+    /// Look past them.
+    Keep,
+    /// Delete them, so that helm works on the release again.
+    Delete,
+}
+
+/// Reads the newest revision of a step's release that is not pending.
 ///
 /// # Errors
 /// When it cannot be read, or no revision of it was ever deployed.
-pub async fn settle(client: &Client, step: &PlanStep) -> Result<Settled, String> {
+pub async fn settle(client: &Client, step: &PlanStep, pending: Pending) -> Result<Settled, String> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &step.namespace);
-    if let Some(newest) = settled(&secrets, step).await? {
+    if let Some(newest) = settled(&secrets, step, pending).await? {
         let secret = secrets
             .get(&newest)
             .await
@@ -36,7 +47,7 @@ pub async fn settle(client: &Client, step: &PlanStep) -> Result<Settled, String>
         return decoded(step, &payload, "secret");
     }
     let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), &step.namespace);
-    if let Some(newest) = settled(&config_maps, step).await? {
+    if let Some(newest) = settled(&config_maps, step, pending).await? {
         let config_map = config_maps
             .get(&newest)
             .await
@@ -54,6 +65,7 @@ pub async fn settle(client: &Client, step: &PlanStep) -> Result<Settled, String>
 fn decoded(step: &PlanStep, payload: &[u8], driver: &'static str) -> Result<Settled, String> {
     let release = helm::decode(payload).map_err(|error| unreadable(step, &error.to_string()))?;
     Ok(Settled {
+        server_side: release.server_side,
         values: release.values.into_value(),
         driver,
     })
@@ -63,8 +75,9 @@ fn unreadable(step: &PlanStep, why: &str) -> String {
     format!("helm release {}/{} cannot be read: {why}", step.namespace, step.release)
 }
 
-/// Name of the newest revision that is not pending; pending ones above it are deleted. `None` without any revision.
-async fn settled<K>(api: &Api<K>, step: &PlanStep) -> Result<Option<String>, String>
+/// Name of the newest revision that is not pending; what becomes of those above it is said by `pending`.
+/// `None` without any revision.
+async fn settled<K>(api: &Api<K>, step: &PlanStep, pending: Pending) -> Result<Option<String>, String>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
@@ -89,6 +102,9 @@ where
         }
         if revisions.is_empty() {
             return Err(unreadable(step, "its only revision was never deployed"));
+        }
+        if pending == Pending::Keep {
+            continue;
         }
         let deleted = api.delete(&name, &DeleteParams::default()).await;
         deleted.map_err(|error| format!("cannot free {name} of its {status}: {}", api_message(&error)))?;
