@@ -1,8 +1,9 @@
 //! CEL out of plain values and out of the table. Names, users and reasons are data: they enter only as literals.
 
 use super::table::{
-    self, FREE_METADATA, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, HELM_STORAGE_PREFIX, ISTIOD_PROBE_ANNOTATION,
-    ISTIOD_PROBE_NAME, MANAGED_GATEWAY_LABEL, May, Operation, Picks, Row, Who, Writer,
+    self, FREE_METADATA, HELM_NAME_LABEL, HELM_OWNER, HELM_OWNER_LABEL, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE,
+    HELM_STORAGE_PREFIX, ISTIOD_PROBE_ANNOTATION, ISTIOD_PROBE_NAME, MANAGED_GATEWAY_LABEL, May, Operation, Picks, Row,
+    Who, Writer,
 };
 use crate::{
     api::{FreezeScope, WorkloadKind},
@@ -59,6 +60,10 @@ pub const NAME: &str = "object != null ? (has(object.metadata.name) ? object.met
 /// The namespace of the request; empty for cluster-scoped objects.
 pub const NAMESPACE: &str = "has(request.namespace) ? request.namespace : ''";
 
+/// The resource of the request, with its subresource after a slash, as in the table.
+pub const RESOURCE: &str = "request.resource.resource + \
+     (has(request.subResource) && request.subResource != '' ? '/' + request.subResource : '')";
+
 /// The values of the extra that carries the epoch; empty when there is none.
 #[must_use]
 pub fn epochs() -> String {
@@ -103,17 +108,12 @@ pub fn unchanged(except: &[&str]) -> String {
     )
 }
 
-/// True when a request falls under this row of the table. Expects the variables `name` and `namespace`.
+/// True when a request falls under this row of the table. Expects the variables `resource`, `name` and `inNamespace`.
 #[must_use]
 pub fn row(row: &Row, scope: &FreezeScope) -> String {
     let mut parts = vec![format!("request.resource.group in {}", list(row.groups))];
     if !row.resources.contains(&"*") {
-        let plain = row
-            .resources
-            .iter()
-            .map(|resource| resource.split('/').next().unwrap_or_default());
-        let unique: std::collections::BTreeSet<&str> = plain.collect();
-        parts.push(format!("request.resource.resource in {}", list(unique)));
+        parts.push(format!("variables.resource in {}", list(row.resources)));
     }
     if row.operations.len() < table::CHANGES.len() {
         let operations = row.operations.iter().map(|operation| operation.as_str());
@@ -125,27 +125,62 @@ pub fn row(row: &Row, scope: &FreezeScope) -> String {
     parts.join(" && ")
 }
 
+/// The object as namespace and name.
+const PATH: &str = "(variables.inNamespace + '/' + variables.name)";
+
+/// True for an update that changes the owners or one of helm's annotations.
+fn owners_change() -> String {
+    let annotation = |o: &str| {
+        format!("(has({o}.metadata.annotations) && k in {o}.metadata.annotations ? {o}.metadata.annotations[k] : '')")
+    };
+    let owners = |o: &str| format!("(has({o}.metadata.ownerReferences) ? {o}.metadata.ownerReferences : [])");
+    format!(
+        "{} != {} || {}.exists(k, {} != {})",
+        owners("object"),
+        owners("oldObject"),
+        list([HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE]),
+        annotation("object"),
+        annotation("oldObject"),
+    )
+}
+
+fn paths(pairs: &[(&str, &str)]) -> String {
+    list(pairs.iter().map(|(namespace, name)| format!("{namespace}/{name}")))
+}
+
+fn workloads(scope: &FreezeScope) -> String {
+    let of = |kind: WorkloadKind| {
+        let named = scope.workloads.iter().filter(|workload| workload.kind == kind);
+        let pairs: Vec<(&str, &str)> = named
+            .map(|workload| (workload.namespace.as_str(), workload.name.as_str()))
+            .collect();
+        format!(
+            "request.resource.resource == {} && {PATH} in {}",
+            literal(kind.resource()),
+            paths(&pairs)
+        )
+    };
+    any([of(WorkloadKind::Deployment), of(WorkloadKind::DaemonSet)])
+}
+
+/// True for an object `o` that carries the label of helm's storage.
+#[must_use]
+pub fn helm_labelled() -> String {
+    let owner = literal(HELM_OWNER_LABEL);
+    format!(
+        "o != null && has(o.metadata.labels) && {owner} in o.metadata.labels && o.metadata.labels[{owner}] == {}",
+        literal(HELM_OWNER)
+    )
+}
+
 fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
-    let path = "(variables.inNamespace + '/' + variables.name)";
-    let paths = |pairs: Vec<(&str, &str)>| list(pairs.iter().map(|(namespace, name)| format!("{namespace}/{name}")));
     match picks {
         Picks::All => None,
         Picks::ScopeConfigMaps => Some(format!(
-            "{path} in {}",
-            paths(table::guarded_config_maps(scope).collect())
+            "{PATH} in {}",
+            paths(&table::guarded_config_maps(scope).collect::<Vec<_>>())
         )),
-        Picks::ScopeWorkloads => {
-            let of = |kind: WorkloadKind| {
-                let named = scope.workloads.iter().filter(|workload| workload.kind == kind);
-                let pairs = named.map(|workload| (workload.namespace.as_str(), workload.name.as_str()));
-                format!(
-                    "request.resource.resource == {} && {path} in {}",
-                    literal(kind.resource()),
-                    paths(pairs.collect())
-                )
-            };
-            Some(any([of(WorkloadKind::Deployment), of(WorkloadKind::DaemonSet)]))
-        }
+        Picks::ScopeWorkloads => Some(workloads(scope)),
         Picks::MeshCrds => Some(any(table::CRD_SUFFIXES
             .iter()
             .map(|suffix| format!("variables.name.endsWith({})", literal(suffix))))),
@@ -155,21 +190,27 @@ fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
         )),
         Picks::HelmStorage => Some(any(scope.helm_releases.iter().map(|release| {
             format!(
-                "variables.inNamespace == {} && variables.name.startsWith({})",
+                "variables.inNamespace == {} && (variables.name.startsWith({}) || \
+                 [object, oldObject].exists(o, {} && {name} in o.metadata.labels && o.metadata.labels[{name}] == {}))",
                 literal(&release.namespace),
-                literal(&format!("{HELM_STORAGE_PREFIX}{}.v", release.name))
+                literal(&format!("{HELM_STORAGE_PREFIX}{}.v", release.name)),
+                helm_labelled(),
+                literal(&release.name),
+                name = literal(HELM_NAME_LABEL),
             )
         }))),
-        Picks::HelmOwned => Some(helm_owned(&list(
-            scope
-                .helm_releases
-                .iter()
-                .map(|release| format!("{}/{}", release.namespace, release.name)),
-        ))),
+        Picks::HelmOwned => Some(helm_owned(scope)),
+        Picks::StatusMetadata => Some(format!(
+            "({}) && ({})",
+            any([workloads(scope), helm_owned(scope)]),
+            owners_change()
+        )),
     }
 }
 
-fn helm_owned(releases: &str) -> String {
+fn helm_owned(scope: &FreezeScope) -> String {
+    let releases = scope.helm_releases.iter();
+    let releases = list(releases.map(|release| format!("{}/{}", release.namespace, release.name)));
     let (name, namespace) = (literal(HELM_RELEASE_NAME), literal(HELM_RELEASE_NAMESPACE));
     format!(
         "[object, oldObject].exists(o, o != null && has(o.metadata.annotations) && \

@@ -3,8 +3,8 @@
 use super::{
     review::{Object, Request},
     table::{
-        self, CRD_SUFFIXES, FREE_METADATA, HELM_STORAGE_PREFIX, ISTIOD_PROBE_NAME, May, Operation, Picks, Row, Who,
-        Writer,
+        self, CRD_SUFFIXES, FREE_METADATA, HELM_OWNER, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, HELM_STORAGE_PREFIX,
+        ISTIOD_PROBE_NAME, May, Operation, Picks, Row, Who, Writer,
     },
 };
 use crate::{
@@ -90,21 +90,57 @@ fn is_picked(request: &Request<'_>, picks: Picks, scope: &FreezeScope) -> bool {
     match picks {
         Picks::All => true,
         Picks::ScopeConfigMaps => table::guarded_config_maps(scope).any(|guarded| guarded == (namespace, name)),
-        Picks::ScopeWorkloads => scope.workloads.iter().any(|workload| {
-            let kind: WorkloadKind = workload.kind;
-            kind.resource() == &*request.resource && workload.namespace == namespace && workload.name == name
-        }),
+        Picks::ScopeWorkloads => is_workload(request, scope),
         Picks::MeshCrds => CRD_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)),
         Picks::ScopeNamespaces => table::protected_namespaces(scope).contains(name),
         Picks::HelmStorage => scope.helm_releases.iter().any(|release| {
-            release.namespace == namespace
-                && name
-                    .strip_prefix(HELM_STORAGE_PREFIX)
-                    .and_then(|rest| rest.strip_prefix(release.name.as_str()))
-                    .is_some_and(|rest| rest.starts_with(".v"))
+            let named = name
+                .strip_prefix(HELM_STORAGE_PREFIX)
+                .and_then(|rest| rest.strip_prefix(release.name.as_str()))
+                .is_some_and(|rest| rest.starts_with(".v"));
+            let labelled = |object: &Object<'_>| {
+                let labels = object.metadata.labels.as_ref();
+                labels.is_some_and(|labels| {
+                    labels.owner.as_deref() == Some(HELM_OWNER) && labels.name.as_deref() == Some(release.name.as_str())
+                })
+            };
+            release.namespace == namespace && (named || request.objects().any(labelled))
         }),
         Picks::HelmOwned => request.objects().any(|object| is_helm_owned(object, scope)),
+        Picks::StatusMetadata => {
+            let guarded = is_workload(request, scope) || request.objects().any(|object| is_helm_owned(object, scope));
+            guarded && changes_owners(request)
+        }
     }
+}
+
+fn is_workload(request: &Request<'_>, scope: &FreezeScope) -> bool {
+    scope.workloads.iter().any(|workload| {
+        let kind: WorkloadKind = workload.kind;
+        kind.resource() == &*request.resource
+            && workload.namespace == *request.namespace
+            && workload.name == request.object_name()
+    })
+}
+
+/// Whether an update changes the owners or one of helm's annotations. What cannot be read counts as changed.
+fn changes_owners(request: &Request<'_>) -> bool {
+    let read = |raw: &serde_json::value::RawValue| serde_json::from_str::<Value>(raw.get()).ok();
+    let Some((Some(old), Some(new))) = request.whole_objects().map(|(old, new)| (read(old), read(new))) else {
+        return true;
+    };
+    let owners = |object: &Value| {
+        let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        owners.cloned().unwrap_or_default()
+    };
+    let annotation = |object: &Value, key: &str| {
+        let annotations = object.pointer("/metadata/annotations")?;
+        annotations.get(key).and_then(Value::as_str).map(str::to_owned)
+    };
+    owners(&old) != owners(&new)
+        || [HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE]
+            .into_iter()
+            .any(|key| annotation(&old, key).unwrap_or_default() != annotation(&new, key).unwrap_or_default())
 }
 
 fn is_helm_owned(object: &Object<'_>, scope: &FreezeScope) -> bool {

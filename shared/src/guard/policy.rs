@@ -26,6 +26,7 @@ pub fn freeze_policy(freeze: &MeshFreezeSpec) -> (ValidatingAdmissionPolicy, Val
     ]);
     let scope = &freeze.scope;
     let variables = vec![
+        variable("resource", cel::RESOURCE),
         variable("name", cel::NAME),
         variable("inNamespace", cel::NAMESPACE),
         variable("epochs", &cel::epochs()),

@@ -128,6 +128,12 @@ pub struct Labels<'a> {
     /// Mark of what istiod makes for a gateway.
     #[serde(borrow, rename = "gateway.istio.io/managed", default)]
     pub managed_gateway: Option<Str<'a>>,
+    /// Mark of helm's storage.
+    #[serde(borrow, default)]
+    pub owner: Option<Str<'a>>,
+    /// Release that helm's storage belongs to.
+    #[serde(borrow, default)]
+    pub name: Option<Str<'a>>,
 }
 
 #[derive(Deserialize)]

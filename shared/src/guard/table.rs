@@ -52,6 +52,12 @@ pub const CRD_SUFFIXES: &[&str] = &[".istio.io", ".meshupgrade.io"];
 
 /// Beginning of the names of helm's release storage, before the release's name.
 pub const HELM_STORAGE_PREFIX: &str = "sh.helm.release.v1.";
+/// Label by which helm finds its storage, whatever the objects are called; its value is `helm`.
+pub const HELM_OWNER_LABEL: &str = "owner";
+/// Value of [`HELM_OWNER_LABEL`].
+pub const HELM_OWNER: &str = "helm";
+/// Label with the release's name on helm's storage.
+pub const HELM_NAME_LABEL: &str = "name";
 /// Annotation by which helm marks what a release owns.
 pub const HELM_RELEASE_NAME: &str = "meta.helm.sh/release-name";
 /// Annotation with the namespace of the owning release.
@@ -78,10 +84,13 @@ pub enum Picks {
     MeshCrds,
     /// Namespaces in which components of the mesh, or the guard, live.
     ScopeNamespaces,
-    /// Storage objects of helm releases in the scope, by name.
+    /// Storage objects of helm releases in the scope, by name, or by the labels by which helm finds them.
     HelmStorage,
     /// Objects that name a release in the scope as their owner, before or after the change.
     HelmOwned,
+    /// Status writes that change the owners or helm's annotations of a workload in the scope or of what a release in
+    /// the scope owns. Only the policy is asked: status is written all day, and by this it must cost no call.
+    StatusMetadata,
 }
 
 /// One row: what is refused to foreigners while the mesh is frozen.
@@ -163,6 +172,20 @@ pub const FROZEN: &[Row] = &[
         operations: CHANGES,
         picks: Picks::HelmOwned,
         why: "a second release with --take-ownership replaces components",
+    },
+    Row {
+        groups: &["", "apps", "autoscaling", "policy"],
+        resources: &[
+            "services/status",
+            "resourcequotas/status",
+            "deployments/status",
+            "daemonsets/status",
+            "horizontalpodautoscalers/status",
+            "poddisruptionbudgets/status",
+        ],
+        operations: &[Operation::Update],
+        picks: Picks::StatusMetadata,
+        why: "the status of built-in kinds takes metadata along: a dangling owner deletes, a missing annotation opens",
     },
     Row {
         groups: &["autoscaling"],

@@ -133,6 +133,32 @@ fn a_frozen_mesh_refuses_foreigners() {
                 "a storage that is deleted with all others",
                 collection(secret("DELETE", storage)),
             ),
+            (
+                "a Secret that helm would find by its labels",
+                secret("CREATE", "istio-system/innocent").set("object.metadata.labels", helm_labels("istiod")),
+            ),
+            (
+                "a Secret that helm would find no longer",
+                secret("UPDATE", "istio-system/innocent").set("oldObject.metadata.labels", helm_labels("istiod")),
+            ),
+            (
+                "a dangling owner by way of the status",
+                Ask::new("UPDATE", "apps", "deployments", "istio-system/istiod")
+                    .sub("status")
+                    .same()
+                    .set("object.metadata.ownerReferences", json!([{"uid": "gone"}])),
+            ),
+            (
+                "helm's annotations taken off by way of the status",
+                service().old_release("istio-system", "istiod").sub("status"),
+            ),
+            (
+                "another release by way of the status",
+                service()
+                    .old_release("istio-system", "istiod")
+                    .new_release("istio-system", "second")
+                    .sub("status"),
+            ),
             ("helm's ConfigMap driver", Ask::new("CREATE", "", "configmaps", storage)),
             (
                 "what a release owns",

@@ -119,6 +119,44 @@ fn a_frozen_mesh_lets_through_who_must_pass_and_what_is_not_its_own() {
                 secret("CREATE", "istio-system/sh.helm.release.v1.kiali.v1"),
             ),
             (
+                "another release's labels",
+                secret("CREATE", "istio-system/x").set("object.metadata.labels", helm_labels("kiali")),
+            ),
+            (
+                "the release's labels elsewhere",
+                secret("CREATE", "shop/x").set("object.metadata.labels", helm_labels("istiod")),
+            ),
+            (
+                "an application's labels",
+                secret("CREATE", "istio-system/x").set("object.metadata.labels", json!({"name": "istiod"})),
+            ),
+            (
+                "the Deployment controller's status, with its annotation",
+                Ask::new("UPDATE", "apps", "deployments", "istio-system/istiod")
+                    .sub("status")
+                    .set(
+                        "object.metadata.annotations",
+                        json!({"deployment.kubernetes.io/revision": "2"}),
+                    ),
+            ),
+            (
+                "a load balancer's finalizer by way of the status",
+                Ask::new("UPDATE", "", "services", "istio-system/istiod")
+                    .old_release("istio-system", "istiod")
+                    .new_release("istio-system", "istiod")
+                    .sub("status")
+                    .set(
+                        "object.metadata.finalizers",
+                        json!(["service.kubernetes.io/load-balancer-cleanup"]),
+                    ),
+            ),
+            (
+                "owners by way of the status of an application",
+                Ask::new("UPDATE", "apps", "deployments", "shop/shop")
+                    .sub("status")
+                    .set("object.metadata.ownerReferences", json!([{"uid": "gone"}])),
+            ),
+            (
                 "a release with a longer name",
                 secret("CREATE", "istio-system/sh.helm.release.v1.istiod-canary.v1"),
             ),

@@ -151,6 +151,10 @@ fn release(namespace: &str, name: &str) -> Value {
     json!({"meta.helm.sh/release-name": name, "meta.helm.sh/release-namespace": namespace})
 }
 
+fn helm_labels(release: &str) -> Value {
+    json!({"owner": "helm", "name": release, "status": "deployed"})
+}
+
 fn frozen() -> Facts {
     Facts {
         freezes: vec![Freeze {
