@@ -1,13 +1,16 @@
 //! Performs the machine's effects in the clusters of a mesh; each may run twice.
 
-use super::{freeze, health, images, writing_client};
+use super::{
+    fault::{Fault, patiently},
+    freeze, health, images, writing_client,
+};
 use crate::{
-    clock::today,
+    clock::{now, today},
     cluster::{self, Cluster, ObserveOptions},
     installer::{Change, Installer as _, Writer, helm::Helm},
     ui::{Mark, Ui},
 };
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use shared::{
     api::{MeshFreezeSpec, MeshUpgradeSpec, PlanCluster, PlanStep},
     arrival::{self, Arrival},
@@ -21,6 +24,9 @@ use std::time::{Duration, Instant};
 
 /// How often a component that rolls out is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How often the freeze is looked after while a component is changed.
+const WATCH_EVERY: Duration = Duration::from_secs(10);
 
 /// What effects need.
 pub struct Effects<'a> {
@@ -132,11 +138,7 @@ impl Effects<'_> {
             return FreezeState::Closed;
         }
         for planned in &spec.plan.clusters {
-            let closed = match self.cluster(&planned.name) {
-                Ok(cluster) => freeze::close(cluster, &self.freeze_of(spec, planned)).await,
-                Err(why) => Err(why),
-            };
-            match closed {
+            match self.close(spec, planned).await {
                 Ok(evidence) => self
                     .ui
                     .progress(Mark::Pass, &format!("frozen {}: {evidence}", planned.name)),
@@ -146,14 +148,41 @@ impl Effects<'_> {
         FreezeState::Closed
     }
 
-    async fn freeze_stands(&self, spec: &MeshUpgradeSpec) -> Result<(), String> {
+    async fn close(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> Result<String, Fault> {
+        let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
+        let freeze = self.freeze_of(spec, planned);
+        patiently(|| freeze::close(cluster, &freeze)).await
+    }
+
+    async fn freeze_stands(&self, spec: &MeshUpgradeSpec) -> Result<(), Fault> {
         if spec.unguarded.is_some() {
             return Ok(());
         }
         for planned in &spec.plan.clusters {
-            freeze::stands(self.cluster(&planned.name)?, &self.freeze_of(spec, planned)).await?;
+            let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
+            let freeze = self.freeze_of(spec, planned);
+            patiently(|| freeze::stands(cluster, &freeze)).await?;
         }
         Ok(())
+    }
+
+    /// Looks after the freeze while a component is changed, and puts up again what somebody took away.
+    async fn watch_freeze(&self, spec: &MeshUpgradeSpec) {
+        loop {
+            tokio::time::sleep(WATCH_EVERY).await;
+            let Err(what) = self.freeze_stands(spec).await else {
+                continue;
+            };
+            self.ui.progress(
+                Mark::Warn,
+                &format!("the freeze was disturbed, putting it up again: {what}"),
+            );
+            for planned in &spec.plan.clusters {
+                if let Err(why) = self.close(spec, planned).await {
+                    self.ui.progress(Mark::Block, &format!("{}: {why}", planned.name));
+                }
+            }
+        }
     }
 
     async fn thaw(&self, spec: &MeshUpgradeSpec) -> Result<String, String> {
@@ -162,7 +191,10 @@ impl Effects<'_> {
         }
         let mut evidence = String::new();
         for planned in &spec.plan.clusters {
-            evidence = freeze::open(self.cluster(&planned.name)?, &self.freeze_of(spec, planned)).await?;
+            let cluster = self.cluster(&planned.name)?;
+            let freeze = self.freeze_of(spec, planned);
+            let opened = patiently(|| freeze::open(cluster, &freeze)).await;
+            evidence = opened.map_err(|fault| fault.to_string())?;
         }
         Ok(evidence)
     }
@@ -175,26 +207,28 @@ impl Effects<'_> {
             to: spec.to.clone(),
             holder: self.holder.clone(),
             epoch: self.epoch,
-            since: self.frozen_since.clone().unwrap_or_else(now),
+            since: self.frozen_since.clone().unwrap_or_else(|| Time(now())),
             scope: planned.scope.clone(),
             unlock: None,
         }
     }
 
-    async fn look(&self, step: &PlanStep) -> Result<Arrival, String> {
-        let cluster = self.cluster(&step.cluster)?;
+    async fn look(&self, step: &PlanStep) -> Result<Arrival, Fault> {
+        let cluster = self.cluster(&step.cluster).map_err(Fault::lasting)?;
         let seen = cluster::observe(cluster, &ObserveOptions::default()).await;
         match seen.state {
             ClusterState::Observed(observed) => Ok(arrival::of_step(step, &observed)),
-            ClusterState::Unknown { reason } => Err(format!("cluster {} is unknown: {reason}", step.cluster)),
+            ClusterState::Unknown { reason } => {
+                Err(Fault::passing(format!("cluster {} is unknown: {reason}", step.cluster)))
+            }
         }
     }
 
     async fn observe_step(&self, step: &PlanStep) -> StepObservation {
-        match self.look(step).await {
+        match patiently(|| self.look(step)).await {
             Ok(Arrival::Arrived(evidence)) => StepObservation::AtTarget(evidence),
             Ok(Arrival::Waiting(_)) => StepObservation::Due,
-            Err(why) => StepObservation::Failed(why),
+            Err(why) => StepObservation::Failed(why.to_string()),
         }
     }
 
@@ -214,10 +248,16 @@ impl Effects<'_> {
             step.release, step.cluster, step.from, step.to
         );
         self.ui.progress(Mark::Step, &what);
-        if let Err(why) = self.helm.upgrade(&change).await {
-            return StepObservation::Failed(why);
+        let changed = async {
+            match self.helm.upgrade(&change).await {
+                Ok(()) => self.wait_for(step).await,
+                Err(why) => StepObservation::Failed(why),
+            }
+        };
+        tokio::select! {
+            outcome = changed => outcome,
+            () = self.watch_freeze(spec) => StepObservation::Failed("the watch over the freeze ended".to_owned()),
         }
-        self.wait_for(step).await
     }
 
     /// Helm's word is not enough: the component is looked at until it is at the target, or the deadline passes.
@@ -227,7 +267,8 @@ impl Effects<'_> {
         loop {
             let what = match self.look(step).await {
                 Ok(Arrival::Arrived(evidence)) => return StepObservation::AtTarget(evidence),
-                Ok(Arrival::Waiting(what)) | Err(what) => what,
+                Ok(Arrival::Waiting(what)) => what,
+                Err(fault) => fault.to_string(),
             };
             if started.elapsed() > self.step_timeout {
                 let seconds = self.step_timeout.as_secs();
@@ -255,12 +296,6 @@ impl Effects<'_> {
         let found = self.clusters.iter().find(|cluster| cluster.name == name);
         found.ok_or_else(|| format!("cluster {name} of the plan is not reachable through this kubeconfig"))
     }
-}
-
-/// To the second, as Kubernetes writes times.
-fn now() -> Time {
-    let now = Timestamp::now();
-    Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }
 
 fn find<'a>(spec: &'a MeshUpgradeSpec, id: &str) -> Option<&'a PlanStep> {

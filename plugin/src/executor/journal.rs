@@ -1,5 +1,6 @@
 //! The journal in the mesh's home cluster: finding, creating and writing MeshUpgrades.
 
+use super::fault::{Fault, patiently};
 use crate::error::{CommandError, Exit, api_code, api_message};
 use kube::{
     Api, Client, ResourceExt as _,
@@ -43,6 +44,17 @@ pub async fn unfinished(client: &Client, mesh: Option<&str>) -> Result<Vec<MeshU
         }
     }
     Ok(journals)
+}
+
+/// A journal as it stands now.
+///
+/// # Errors
+/// When it is gone or the API server refuses.
+pub async fn read(client: &Client, journal: &MeshUpgrade) -> Result<MeshUpgrade, CommandError> {
+    let api: Api<MeshUpgrade> = Api::all(client.clone());
+    let name = journal.name_any();
+    let found = api.get(&name).await;
+    found.map_err(|error| CommandError::error(format!("cannot read the journal {name}: {}", api_message(&error))))
 }
 
 /// Phase of a journal; one without a status has just been created.
@@ -94,37 +106,25 @@ pub async fn persist(
     let name = journal.name_any();
     let mut changed = journal.clone();
     changed.status = Some(status);
-    let mut last = String::new();
-    // The answer to a write may be lost after the server has done it: the next try then meets its own trace.
-    for _ in 0..RETRIES {
+    let what = format!("write to the journal {name}");
+    let written = patiently(|| async {
         match api.replace_status(&name, &PostParams::default(), &changed).await {
-            Ok(journal) => return Ok(journal),
+            Ok(journal) => Ok(Some(journal)),
+            // The answer to a write may be lost after the server has done it: the next try then meets its own trace.
             Err(error) if api_code(&error) == 409 => {
-                let current = api
-                    .get(&name)
-                    .await
-                    .map_err(|error| write_error(&name, &api_message(&error)))?;
-                if current.status == changed.status {
-                    return Ok(current);
-                }
-                return Err(
-                    CommandError::new(Exit::Held, format!("another driver wrote to the journal {name}"))
-                        .hint("watch it with: kubectl mesh-upgrade status"),
-                );
+                let current = api.get(&name).await.map_err(|error| Fault::of_api(&what, &error))?;
+                Ok(Some(current).filter(|current| current.status == changed.status))
             }
-            Err(error) if crate::executor::is_transient(&error) => last = api_message(&error),
-            Err(error) => return Err(write_error(&name, &api_message(&error))),
+            Err(error) => Err(Fault::of_api(&what, &error)),
         }
-        tokio::time::sleep(RETRY_AFTER).await;
+    });
+    match written.await {
+        Ok(Some(journal)) => Ok(journal),
+        Ok(None) => Err(
+            CommandError::new(Exit::Held, format!("another driver wrote to the journal {name}"))
+                .hint("watch it with: kubectl mesh-upgrade status"),
+        ),
+        Err(fault) => Err(CommandError::error(fault.to_string())
+            .hint("nothing further was done; resume with: kubectl mesh-upgrade apply")),
     }
-    Err(write_error(&name, &last))
-}
-
-/// Together longer than an API server takes to restart.
-const RETRIES: u32 = 60;
-const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(2);
-
-fn write_error(name: &str, why: &str) -> CommandError {
-    CommandError::error(format!("cannot write to the journal {name}: {why}"))
-        .hint("nothing further was done; resume with: kubectl mesh-upgrade apply")
 }

@@ -3,6 +3,7 @@
 //! Whether another driver lives is judged by whether its Lease changes while we watch, never by comparing clocks.
 //! What a paused driver still writes is refused by the API server, which knows only the newest epoch.
 
+use super::fault::{Fault, patiently};
 use crate::error::{CommandError, Exit, api_code, api_message};
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
@@ -128,12 +129,16 @@ impl DriverLease {
     /// # Errors
     /// [`Exit::Held`] when somebody else took it; otherwise when the API server cannot say.
     pub async fn still_held(&self) -> Result<(), CommandError> {
-        let lease = self.leases.get(&self.name).await.map_err(|error| {
-            CommandError::error(format!(
-                "cannot read the lease {} of the upgrade: {}",
-                self.name,
-                api_message(&error)
-            ))
+        let what = format!("read the lease {} of the upgrade", self.name);
+        let read = patiently(|| async {
+            self.leases
+                .get(&self.name)
+                .await
+                .map_err(|error| Fault::of_api(&what, &error))
+        });
+        let lease = read.await.map_err(|fault| {
+            CommandError::error(fault.to_string())
+                .hint("nothing further was done; resume with: kubectl mesh-upgrade apply")
         })?;
         let spec = lease.spec.unwrap_or_default();
         if spec.holder_identity.as_deref() == Some(&self.identity) {

@@ -2,6 +2,7 @@
 
 pub mod canary;
 pub mod effects;
+pub mod fault;
 pub mod freeze;
 mod health;
 mod images;
@@ -9,12 +10,12 @@ pub mod journal;
 pub mod lease;
 
 use crate::{
+    clock::now,
     cluster::Cluster,
     error::{CommandError, Exit, api_code, api_message},
     ui::{Mark, Ui},
 };
 use effects::Effects;
-use k8s_openapi::jiff::Timestamp;
 use kube::{Client, ResourceExt as _};
 use lease::DriverLease;
 use shared::{
@@ -60,7 +61,7 @@ impl Drive<'_> {
         let mut seen = Observation::default();
         loop {
             let status = journal.status.clone().unwrap_or_default();
-            let next = machine::step(&journal.spec, &status, &seen, &self.driver, Timestamp::now());
+            let next = machine::step(&journal.spec, &status, &seen, &self.driver, now());
             if next.status != status {
                 self.narrate(&status, &next.status);
                 journal = journal::persist(&self.home, &journal, next.status).await?;

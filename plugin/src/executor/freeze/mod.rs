@@ -1,0 +1,122 @@
+//! Putting a freeze up, taking it over and taking it down, in one cluster.
+//!
+//! A takeover is safe in this order, since several freeze policies must all admit: create the one with the next
+//! epoch, prove the old holder refused, delete the old one, prove the new holder admitted.
+
+mod policies;
+mod record;
+
+use super::{
+    canary::{Answer, Asker, Prover},
+    fault::Fault,
+};
+use crate::cluster::Cluster;
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use kube::Api;
+use shared::{api::MeshFreezeSpec, guard, names};
+use std::time::{Duration, Instant};
+
+/// A policy closes within a second and the webhook's cache within less; an API server may be restarting meanwhile.
+const PROOF_DEADLINE: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// A barrier counts as closed when it refuses this often in a row.
+const IN_A_ROW: u32 = 2;
+
+/// Freezes a cluster for the driver with `freeze.epoch`, and proves it. Returns the evidence in a sentence.
+///
+/// # Errors
+/// What could not be done or proved.
+pub async fn close(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, Fault> {
+    let holder = holder(caller, freeze)?;
+    policies::refuse_other_meshes(&holder, freeze).await?;
+    record::write(&holder, freeze).await?;
+    let (policy, binding) = guard::freeze_policy(freeze);
+    policies::write(&holder, policy).await?;
+    policies::write(&holder, binding).await?;
+
+    let prover = Prover::new(caller.clone(), freeze);
+    let old = policies::older(&holder, freeze).await?;
+    for (_, epoch) in &old {
+        proved(&prover, Asker::Holder(*epoch), &Answer::RefusedByPolicy).await?;
+    }
+    for (policy, _) in &old {
+        policies::delete(&holder, policy).await?;
+    }
+    // After the old ones are gone: of several that refuse, the API server names only one.
+    let strangers = proved(&prover, Asker::Stranger, &Answer::RefusedByPolicy).await?;
+    let webhook = if has_webhook(&holder).await? {
+        proved(&prover, Asker::PastThePolicy, &Answer::RefusedByWebhook).await?;
+        "policy and webhook"
+    } else {
+        "the policy (the webhook is not installed)"
+    };
+    proved(&prover, Asker::Holder(freeze.epoch), &Answer::Admitted).await?;
+    Ok(format!(
+        "{strangers} of {strangers} canaries refused by {webhook}, the holder let through"
+    ))
+}
+
+/// Whether this driver's freeze still stands, as it was written, and still refuses.
+///
+/// # Errors
+/// What is missing, open, or could not be read.
+pub async fn stands(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+    let holder = holder(caller, freeze)?;
+    record::is_ours(&holder, freeze).await?;
+    policies::is_alone(&holder, freeze).await?;
+    let prover = Prover::new(caller.clone(), freeze);
+    // Asked once and at once: that an object exists says nothing of what it does.
+    let refused = prover.all_answer(Asker::Stranger, &Answer::RefusedByPolicy).await;
+    refused.map(drop).map_err(Fault::lasting)
+}
+
+/// Takes the freeze down: first the record, then the policies, and proves the mesh open.
+///
+/// # Errors
+/// What could not be done or proved.
+pub async fn open(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, Fault> {
+    let holder = holder(caller, freeze)?;
+    record::delete(&holder, freeze).await?;
+    policies::delete_all(&holder, freeze).await?;
+    let prover = Prover::new(caller.clone(), freeze);
+    proved(&prover, Asker::Stranger, &Answer::Admitted).await?;
+    Ok("thawed: the mesh is open again".to_owned())
+}
+
+fn holder(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<Cluster, Fault> {
+    let epoch = freeze.epoch.to_string();
+    caller
+        .impersonating(&[(names::EXTRA_EPOCH, &epoch)])
+        .map_err(|error| Fault::lasting(error.to_string()))
+}
+
+async fn has_webhook(holder: &Cluster) -> Result<bool, Fault> {
+    let configurations: Api<ValidatingWebhookConfiguration> = Api::all(holder.client.clone());
+    let found = configurations.get_opt(names::WEBHOOK).await;
+    found
+        .map(|found| found.is_some())
+        .map_err(|error| Fault::of_api("see whether the webhook is installed", &error))
+}
+
+async fn proved(prover: &Prover, asker: Asker, expected: &Answer) -> Result<usize, Fault> {
+    let started = Instant::now();
+    let mut in_a_row = 0;
+    loop {
+        match prover.all_answer(asker, expected).await {
+            Ok(canaries) => {
+                in_a_row += 1;
+                if in_a_row >= IN_A_ROW {
+                    return Ok(canaries);
+                }
+            }
+            Err(_) if started.elapsed() < PROOF_DEADLINE => in_a_row = 0,
+            Err(what) => {
+                let seconds = PROOF_DEADLINE.as_secs();
+                return Err(Fault::lasting(format!(
+                    "the freeze could not be proved within {seconds} s: {what}"
+                )));
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

@@ -1,0 +1,151 @@
+//! The freeze policies of a cluster: one for each mesh and epoch, and only those of this driver or before it are ours
+//! to delete. No guard is asked about policies, so a driver that was paused must see for itself that it is late.
+
+use crate::{cluster::Cluster, error::api_code, executor::fault::Fault};
+use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use shared::{api::MeshFreezeSpec, names};
+use std::fmt::Debug;
+
+/// A freeze policy that stands: its name, its mesh, and its epoch if the name has one.
+struct Standing {
+    name: String,
+    mesh: String,
+    epoch: Option<i64>,
+}
+
+/// Creates a policy or its binding, or makes sure that the one of this name is the same.
+pub async fn write<K>(holder: &Cluster, object: K) -> Result<(), Fault>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
+        + Clone
+        + Debug
+        + Serialize
+        + DeserializeOwned,
+{
+    let api: Api<K> = Api::all(holder.client.clone());
+    let name = object.name_any();
+    let failed = |error: &kube::Error| Fault::of_api(&format!("create {} {name}", K::kind(&())), error);
+    match api.create(&PostParams::default(), &object).await {
+        Ok(_) => Ok(()),
+        Err(error) if api_code(&error) == 409 => {
+            let params = PatchParams::apply(names::FIELD_MANAGER).force();
+            let patched = api.patch(&name, &params, &Patch::Apply(&object)).await;
+            patched.map(drop).map_err(|error| failed(&error))
+        }
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// Refuses to freeze beside another mesh: each would refuse the other's holder.
+pub async fn refuse_other_meshes(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+    let standing = standing(holder).await?;
+    match standing.iter().find(|policy| policy.mesh != freeze.mesh) {
+        None => Ok(()),
+        Some(other) => Err(Fault::lasting(format!(
+            "mesh {} is frozen in this cluster by its own upgrade: finish that one first",
+            other.mesh
+        ))),
+    }
+}
+
+/// Policies of drivers before this one, with their epochs.
+pub async fn older(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<Vec<(String, i64)>, Fault> {
+    let mut older = Vec::new();
+    for policy in standing(holder).await? {
+        match policy.epoch {
+            Some(epoch) if epoch < freeze.epoch => older.push((policy.name, epoch)),
+            Some(epoch) if epoch > freeze.epoch => return Err(late(epoch)),
+            Some(_) | None => {}
+        }
+    }
+    Ok(older)
+}
+
+/// Whether this driver's policy and binding stand, and nobody else's.
+pub async fn is_alone(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+    let standing = standing(holder).await?;
+    if let Some(epoch) = standing.iter().filter_map(|policy| policy.epoch).max()
+        && epoch > freeze.epoch
+    {
+        return Err(late(epoch));
+    }
+    let name = names::freeze_policy(&freeze.mesh, u64::try_from(freeze.epoch).unwrap_or_default());
+    if !standing.iter().any(|policy| policy.name == name) {
+        return Err(Fault::lasting(format!("ValidatingAdmissionPolicy {name} is gone")));
+    }
+    Ok(())
+}
+
+/// Deletes the policies of this driver and of those before it.
+pub async fn delete_all(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+    for policy in standing(holder).await? {
+        if policy.mesh != freeze.mesh {
+            continue;
+        }
+        match policy.epoch {
+            Some(epoch) if epoch > freeze.epoch => return Err(late(epoch)),
+            Some(_) | None => delete(holder, &policy.name).await?,
+        }
+    }
+    Ok(())
+}
+
+/// The binding goes first: a binding without its policy refuses everything it matches.
+pub async fn delete(holder: &Cluster, name: &str) -> Result<(), Fault> {
+    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(holder.client.clone());
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(holder.client.clone());
+    let what = format!("delete the freeze policy {name}");
+    gone(&what, bindings.delete(name, &DeleteParams::default()).await.map(drop))?;
+    gone(&what, policies.delete(name, &DeleteParams::default()).await.map(drop))
+}
+
+fn gone(what: &str, result: Result<(), kube::Error>) -> Result<(), Fault> {
+    match result {
+        Ok(()) => Ok(()),
+        Err(error) if api_code(&error) == 404 => Ok(()),
+        Err(error) => Err(Fault::of_api(what, &error)),
+    }
+}
+
+fn late(epoch: i64) -> Fault {
+    Fault::lasting(format!("somebody else has taken the freeze over, with epoch {epoch}"))
+}
+
+async fn standing(holder: &Cluster) -> Result<Vec<Standing>, Fault> {
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(holder.client.clone());
+    // Every freeze policy names its mesh in this label.
+    let found = policies
+        .list_metadata(&ListParams::default().labels(names::LABEL_MESH))
+        .await
+        .map_err(|error| Fault::of_api("list the freeze policies", &error))?;
+    let standing = found.items.iter().map(|policy| {
+        let name = policy.name_any();
+        let mesh = policy.labels().get(names::LABEL_MESH).cloned().unwrap_or_default();
+        let epoch = epoch_of(&name, &mesh);
+        Standing { name, mesh, epoch }
+    });
+    Ok(standing.collect())
+}
+
+fn epoch_of(policy: &str, mesh: &str) -> Option<i64> {
+    policy
+        .strip_prefix("mesh-freeze-")?
+        .strip_prefix(mesh)?
+        .strip_prefix('-')?
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn reads_the_epoch_out_of_a_policy_name() {
+        assert_eq!(super::epoch_of("mesh-freeze-my-mesh-12", "my-mesh"), Some(12));
+        assert_eq!(super::epoch_of("mesh-freeze-my-mesh-12", "my"), None);
+    }
+}

@@ -1,0 +1,102 @@
+//! The MeshFreeze: the readable record of a freeze, and what the webhook enforces.
+
+use crate::{cluster::Cluster, error::api_code, executor::fault::Fault};
+use kube::{
+    Api, Resource as _,
+    api::{DeleteParams, PostParams},
+};
+use shared::{
+    api::{MeshFreeze, MeshFreezeSpec},
+    names,
+};
+use std::collections::BTreeMap;
+
+/// Writes the record with this driver's epoch, or takes over the one that stands.
+pub async fn write(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+    let records: Api<MeshFreeze> = Api::all(holder.client.clone());
+    let name = &freeze.mesh;
+    let Some(mut existing) = read(&records, name).await? else {
+        let mut record = MeshFreeze::new(name, freeze.clone());
+        record.meta_mut().labels = Some(labels(name));
+        return match records.create(&PostParams::default(), &record).await {
+            Ok(_) => Ok(()),
+            Err(error) if api_code(&error) == 409 => {
+                Err(Fault::passing(format!("MeshFreeze {name} was created meanwhile")))
+            }
+            Err(error) => Err(Fault::of_api(&format!("create MeshFreeze {name}"), &error)),
+        };
+    };
+    belongs_to(&existing, freeze)?;
+    if existing.spec.epoch == freeze.epoch {
+        return Ok(());
+    }
+    // A takeover keeps when the mesh was frozen: that is what people are told.
+    let since = existing.spec.since.clone();
+    existing.spec = MeshFreezeSpec {
+        since,
+        ..freeze.clone()
+    };
+    let replaced = records.replace(name, &PostParams::default(), &existing).await;
+    replaced
+        .map(drop)
+        .map_err(|error| Fault::of_api(&format!("take over MeshFreeze {name}"), &error))
+}
+
+/// Whether the record stands and bears this driver's epoch.
+pub async fn is_ours(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+    let records: Api<MeshFreeze> = Api::all(holder.client.clone());
+    match read(&records, &freeze.mesh).await? {
+        Some(record) if record.spec.epoch == freeze.epoch => Ok(()),
+        Some(record) => Err(Fault::lasting(format!(
+            "the freeze is held with epoch {}",
+            record.spec.epoch
+        ))),
+        None => Err(Fault::lasting(format!("MeshFreeze {} is gone", freeze.mesh))),
+    }
+}
+
+/// Deletes the record of this upgrade; one that is gone already is no fault.
+pub async fn delete(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+    let records: Api<MeshFreeze> = Api::all(holder.client.clone());
+    let name = &freeze.mesh;
+    if read(&records, name).await?.is_none() {
+        return Ok(());
+    }
+    // Taken over first, since the guard lets only the current holder delete it.
+    write(holder, freeze).await?;
+    match records.delete(name, &DeleteParams::default()).await {
+        Ok(_) => Ok(()),
+        Err(error) if api_code(&error) == 404 => Ok(()),
+        Err(error) => Err(Fault::of_api(&format!("delete MeshFreeze {name}"), &error)),
+    }
+}
+
+async fn read(records: &Api<MeshFreeze>, name: &str) -> Result<Option<MeshFreeze>, Fault> {
+    let found = records.get_opt(name).await;
+    found.map_err(|error| Fault::of_api(&format!("read MeshFreeze {name}"), &error))
+}
+
+/// A record of another upgrade, or of a driver that came after this one, is not to be touched.
+fn belongs_to(existing: &MeshFreeze, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+    if existing.spec.upgrade != freeze.upgrade {
+        return Err(Fault::lasting(format!(
+            "the mesh is frozen by another upgrade, {}: finish that one first",
+            existing.spec.upgrade
+        )));
+    }
+    if existing.spec.epoch > freeze.epoch {
+        return Err(Fault::lasting(format!(
+            "somebody else has taken the freeze over, with epoch {}",
+            existing.spec.epoch
+        )));
+    }
+    Ok(())
+}
+
+fn labels(mesh: &str) -> BTreeMap<String, String> {
+    [
+        (names::LABEL_PART_OF.to_owned(), names::PART_OF.to_owned()),
+        (names::LABEL_MESH.to_owned(), mesh.to_owned()),
+    ]
+    .into()
+}
