@@ -170,7 +170,7 @@ pub struct ApplyArgs {
     #[arg(long)]
     pub skip_image_pull: bool,
     /// How long one component may take to become ready, as 10m
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "10m")]
+    #[arg(long, value_name = "DURATION", value_parser = step_timeout, default_value = "10m")]
     pub step_timeout: Duration,
     /// The helm binary [default: helm on the PATH]
     #[arg(long, value_name = "FILE")]
@@ -218,6 +218,17 @@ fn version(text: &str) -> Result<IstioVersion, String> {
         .map_err(|error: shared::version::VersionError| error.to_string())
 }
 
+/// A component that gets no time, or a week, is a slip of the pen.
+fn step_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = duration(text)?;
+    let range = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
+    if range.contains(&timeout) {
+        Ok(timeout)
+    } else {
+        Err("expected between 1s and 24h".to_owned())
+    }
+}
+
 /// Reads `90s`, `10m`, `1h`, or `0` for none, as kubectl does.
 fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
@@ -256,6 +267,14 @@ mod tests {
         for text in ["", "s", "1d", "-1s", "99999999999999999h"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_component_gets_some_time_and_not_for_ever() {
+        for text in ["0", "0s", "25h", "18446744073709551615s"] {
+            assert!(step_timeout(text).is_err(), "{text}");
+        }
+        assert_eq!(step_timeout("24h"), Ok(Duration::from_secs(86400)));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use crate::{
     cli::ExplainArgs,
     error::{CommandError, Exit},
-    ui::Ui,
+    ui::{Output, Ui},
 };
+use serde_json::json;
 use shared::finding::Code;
 
 /// Runs `explain`.
@@ -17,6 +18,14 @@ pub fn run(args: &ExplainArgs, ui: Ui) -> Result<Exit, CommandError> {
         let known = Code::all().map(Code::id).collect::<Vec<_>>().join(", ");
         return Err(CommandError::usage(format!("there is no finding {:?}", args.code)).hint(format!("known: {known}")));
     };
+    if ui.output != Output::Text {
+        let explained = json!({
+            "code": code.id(), "title": code.title(), "severity": code.severity(), "waivable": code.is_waivable(),
+            "cause": code.cause(), "evidence": code.evidence(), "fix": code.fix(),
+        });
+        ui.document("Explanation", explained)?;
+        return Ok(Exit::Done);
+    }
     ui.result(&code.explain());
     Ok(Exit::Done)
 }

@@ -3,7 +3,7 @@
 use super::{Scene, refuse_impersonation};
 use crate::{
     cli::{Global, GuardCommand, GuardInstallArgs},
-    cluster::{self, ObserveOptions},
+    cluster::{self, Cluster, ObserveOptions},
     error::{CommandError, Exit},
     executor::{effects::observed, journal},
     guard::{apply, certificate, prove},
@@ -36,6 +36,7 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
         None => format!("{}.{}.svc", names::WEBHOOK, names::NAMESPACE),
     };
     let cluster = cluster::connect(&global.cluster()).await?;
+    refuse_during_unguarded_upgrade(&cluster).await?;
     // The CRDs and the namespace, which an unguarded upgrade needs, too.
     apply::ensure_journal(&cluster).await?;
     ui.progress(Mark::Pass, "custom resources served");
@@ -57,6 +58,22 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     }
     ui.next("kubectl mesh-upgrade guard status");
     Ok(Exit::Done)
+}
+
+/// The guard lets only the driver write journals: an upgrade that began without it could then never end.
+async fn refuse_during_unguarded_upgrade(cluster: &Cluster) -> Result<(), CommandError> {
+    let running = journal::unfinished(&cluster.client, None).await?;
+    match running.iter().find(|journal| journal.spec.unguarded.is_some()) {
+        None => Ok(()),
+        Some(journal) => Err(CommandError::blocked(format!(
+            "the upgrade {} has begun without the guard, and ends without it",
+            journal.name_any()
+        ))
+        .hint(format!(
+            "finish it first: kubectl mesh-upgrade apply {}",
+            journal.spec.mesh
+        ))),
+    }
 }
 
 fn options(args: &GuardInstallArgs) -> InstallOptions {

@@ -18,7 +18,13 @@ use std::{collections::BTreeSet, time::Duration};
 /// When neither knows.
 pub fn chart_source(given: Option<&str>, catalog: &Catalog, target: &IstioVersion) -> Result<String, CommandError> {
     if let Some(given) = given {
-        return Ok(given.to_owned());
+        return match given.split_once("://") {
+            Some((_, rest)) if rest.split('/').next().is_some_and(|host| host.contains('@')) => Err(
+                CommandError::usage("--charts carries a user or a password, which would stand in the journal")
+                    .hint("log in first, with helm registry login or helm repo add"),
+            ),
+            _ => Ok(given.to_owned()),
+        };
     }
     catalog.chart_source(&target.flavor).map(str::to_owned).ok_or_else(|| {
         CommandError::usage(format!("the catalog names no charts for {target}"))
@@ -31,12 +37,15 @@ pub fn chart_source(given: Option<&str>, catalog: &Catalog, target: &IstioVersio
 /// # Errors
 /// When there is no such plan; the reason names the hop to take instead.
 pub fn build(scene: &Scene, mesh: &MeshView, to: &IstioVersion, charts: &str) -> Result<Plan, CommandError> {
-    plan::plan(mesh, &scene.inventory, &Target::new(to.clone()), charts, &scene.catalog).map_err(|error| {
-        CommandError::blocked(error.to_string()).hint(format!(
+    match plan::plan(mesh, &scene.inventory, &Target::new(to.clone()), charts, &scene.catalog) {
+        Ok(plan) => Ok(plan),
+        // A plan without steps.
+        Err(plan::PlanError::NothingToDo { .. }) => Ok(Plan::default()),
+        Err(error) => Err(CommandError::blocked(error.to_string()).hint(format!(
             "see what stands in the way: kubectl mesh-upgrade check {} --to {to}",
             mesh.name
-        ))
-    })
+        ))),
+    }
 }
 
 /// Looks at the target's charts: each must be there and hold the target, and they tell which images will run.

@@ -80,10 +80,12 @@ impl Ui {
         )
     }
 
-    /// A line of the result.
+    /// A line of the result for people. Under `-o json|yaml` it goes beside the document, which alone is the result.
     pub fn result(self, line: &str) {
-        // A reader that went away (`| head`) is no error of ours.
-        writeln!(anstream::stdout(), "{line}").ok();
+        if self.output != Output::Text {
+            return self.note(line);
+        }
+        print_out(line);
     }
 
     /// A line beside the result: progress, notes, questions.
@@ -124,9 +126,14 @@ impl Ui {
             Output::Yaml => serde_saphyr::to_string(&document).map_err(|error| failed(&error))?,
             Output::Text | Output::Json => serde_json::to_string_pretty(&document).map_err(|error| failed(&error))?,
         };
-        self.result(text.trim_end());
+        print_out(text.trim_end());
         Ok(())
     }
+}
+
+fn print_out(text: &str) {
+    // A reader that went away (`| head`) is no error of ours.
+    writeln!(anstream::stdout(), "{text}").ok();
 }
 
 /// Text that stands out.

@@ -1,12 +1,14 @@
 //! `apply`: begins an upgrade, or goes on with the one that has begun.
 
+mod drive;
+
 use super::{Scene, check::observe_options, plan, refuse_impersonation};
 use crate::{
     cli::{ApplyArgs, Global},
     clock::today,
     cluster,
     error::{CommandError, Exit},
-    executor::{Drive, End, effects::Effects, journal, lease::DriverLease, writing_client},
+    executor::{effects::observed, journal, lease::DriverLease, writing_client},
     guard,
     installer::{Writer, helm::Helm},
     ui::{Mark, Ui, confirm, print_report, strong},
@@ -15,7 +17,7 @@ use kube::ResourceExt as _;
 use shared::{
     api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
     finding::{Finding, Report},
-    machine::{Driver, Stop},
+    inventory::GuardPresence,
     plan::hash,
     preflight::{self, Purpose, Target},
     version::IstioVersion,
@@ -70,10 +72,8 @@ async fn resume(
         ))
         .hint(format!("go on with it: kubectl mesh-upgrade apply {}", spec.mesh)));
     }
-    if args
-        .charts
-        .as_ref()
-        .is_some_and(|charts| *charts != spec.plan.charts.location)
+    if let Some(charts) = &args.charts
+        && absolute(charts)? != spec.plan.charts.location
     {
         return Err(CommandError::usage(format!(
             "the upgrade has begun with charts from {}: they stay the same to its end",
@@ -87,8 +87,16 @@ async fn resume(
         &format!("mesh {}: going on to {} from phase {phase}", spec.mesh, spec.to),
     );
     let guarded = spec.unguarded.is_none();
-    let lease = take_lease(scene, ui, &spec.mesh, person, guarded, epoch_floor(&journal)).await?;
-    drive(args, scene, ui, helm, person, journal, lease).await
+    let floor = epoch_floor(std::slice::from_ref(&journal));
+    let lease = take_lease(scene, ui, &spec.mesh, person, guarded, floor).await?;
+    let driven = async {
+        // Read again under the lease: whoever held it may have gone on, and even ended, while we waited.
+        let journal = journal::read(&scene.cluster.client, &journal).await?;
+        drive::to_the_end(args, scene, ui, helm, person, journal, &lease).await
+    };
+    let driven = driven.await;
+    lease.release().await;
+    driven
 }
 
 async fn begin(args: &ApplyArgs, scene: &Scene, ui: Ui, helm: &Helm, person: &str) -> Result<Exit, CommandError> {
@@ -111,6 +119,7 @@ async fn begin(args: &ApplyArgs, scene: &Scene, ui: Ui, helm: &Helm, person: &st
         return Err(cannot_go(&report, &mesh.name, to));
     }
     let guarded = !args.unguarded;
+    refuse_needless_consent(args, scene)?;
     let charts = plan::chart_source(args.charts.as_deref(), &scene.catalog, to)?;
     let mut plan = plan::build(scene, mesh, to, &absolute(&charts)?)?;
     if plan.steps.is_empty() {
@@ -130,21 +139,37 @@ async fn begin(args: &ApplyArgs, scene: &Scene, ui: Ui, helm: &Helm, person: &st
     if !guarded {
         guard::ensure_journal(&scene.cluster).await?;
     }
-    let lease = take_lease(scene, ui, &mesh.name, person, guarded, 0).await?;
-    // Looked at again under the lease: a rival may have begun while the question stood.
-    if let Some(rival) = journal::unfinished(&scene.cluster.client, Some(&mesh.name))
-        .await?
-        .pop()
-    {
-        lease.release().await;
-        return Err(
-            CommandError::new(Exit::Held, format!("{} has begun meanwhile", rival.name_any()))
-                .hint("see it with: kubectl mesh-upgrade status"),
-        );
+    let floor = epoch_floor(&journal::all(&scene.cluster.client).await?);
+    let lease = take_lease(scene, ui, &mesh.name, person, guarded, floor).await?;
+    let driven = async {
+        // Looked at again under the lease: a rival may have begun while the question stood.
+        let rivals = journal::unfinished(&scene.cluster.client, Some(&mesh.name)).await?;
+        if let Some(rival) = rivals.first() {
+            return Err(
+                CommandError::new(Exit::Held, format!("{} has begun meanwhile", rival.name_any()))
+                    .hint("see it with: kubectl mesh-upgrade status"),
+            );
+        }
+        let writer = writing_client(&scene.cluster, &writer(guarded, lease.epoch)).map_err(CommandError::error)?;
+        let journal = journal::create(&writer, spec).await?;
+        drive::to_the_end(args, scene, ui, helm, person, journal, &lease).await
+    };
+    let driven = driven.await;
+    lease.release().await;
+    driven
+}
+
+/// Where the guard stands, its policies let nobody but the driver write journals: going on without it cannot work.
+fn refuse_needless_consent(args: &ApplyArgs, scene: &Scene) -> Result<(), CommandError> {
+    let guard = observed(&scene.inventory, &scene.cluster.name).map(|observed| observed.guard);
+    if args.unguarded && guard.is_some_and(GuardPresence::can_freeze) {
+        return Err(CommandError::usage(format!(
+            "the guard is installed in cluster {}: --unguarded has no place there",
+            scene.cluster.name
+        ))
+        .hint("leave --unguarded and --reason out"));
     }
-    let writer = writing_client(&scene.cluster, &writer(guarded, lease.epoch)).map_err(CommandError::error)?;
-    let journal = journal::create(&writer, spec).await?;
-    drive(args, scene, ui, helm, person, journal, lease).await
+    Ok(())
 }
 
 /// The first blocker in the error itself, for who reads only the last line.
@@ -211,8 +236,12 @@ fn writer(guarded: bool, epoch: i64) -> Writer {
     }
 }
 
-fn epoch_floor(journal: &MeshUpgrade) -> i64 {
-    journal.status.as_ref().map_or(0, |status| status.epoch)
+/// No epoch is ever used twice, even when the lease was deleted.
+fn epoch_floor(journals: &[MeshUpgrade]) -> i64 {
+    let epochs = journals
+        .iter()
+        .filter_map(|journal| Some(journal.status.as_ref()?.epoch));
+    epochs.max().unwrap_or(0)
 }
 
 async fn take_lease(
@@ -225,85 +254,6 @@ async fn take_lease(
 ) -> Result<DriverLease, CommandError> {
     let client = writing_client(&scene.cluster, &writer(guarded, 0)).map_err(CommandError::error)?;
     DriverLease::acquire(client, mesh, person, floor, |what| ui.progress(Mark::Info, what)).await
-}
-
-async fn drive(
-    args: &ApplyArgs,
-    scene: &Scene,
-    ui: Ui,
-    helm: &Helm,
-    person: &str,
-    journal: MeshUpgrade,
-    lease: DriverLease,
-) -> Result<Exit, CommandError> {
-    let guarded = journal.spec.unguarded.is_none();
-    let writer = writer(guarded, lease.epoch);
-    if guarded
-        && !cluster::impersonation_arrives(&scene.cluster, u64::try_from(lease.epoch).unwrap_or_default()).await?
-    {
-        return Err(
-            CommandError::error("the epoch does not arrive at the API server: impersonation loses the extra")
-                .hint("is there a proxy before the API server that drops Impersonate-Extra headers?"),
-        );
-    }
-    let drive = Drive {
-        ui,
-        home: writing_client(&scene.cluster, &writer).map_err(CommandError::error)?,
-        lease: &lease,
-        driver: Driver {
-            name: person.to_owned(),
-            epoch: lease.epoch,
-        },
-        effects: Effects {
-            ui,
-            clusters: std::slice::from_ref(&scene.cluster),
-            writer,
-            journal: journal.name_any(),
-            holder: person.to_owned(),
-            epoch: lease.epoch,
-            catalog: &scene.catalog,
-            helm,
-            step_timeout: args.step_timeout,
-            frozen_since: journal.status.as_ref().and_then(|status| status.frozen_since.clone()),
-        },
-    };
-    let driven = drive.run(journal).await;
-    lease.release().await;
-    let (journal, end) = driven?;
-    conclude(ui, &journal, end)
-}
-
-fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandError> {
-    let spec = &journal.spec;
-    match end {
-        End::Stopped(Stop::Succeeded) => {
-            ui.result(&format!("{} Mesh {} runs {}.", ui.mark(Mark::Pass), spec.mesh, spec.to));
-            ui.note(&format!(
-                "Sidecars and gateways that istiod injects run {} until their pods are restarted, as in:\n  \
-                 kubectl rollout restart deployment -n NAMESPACE",
-                spec.from
-            ));
-            ui.next("kubectl mesh-upgrade list");
-            Ok(Exit::Done)
-        }
-        End::Stopped(Stop::Withdrawn(reasons)) => {
-            let mut error = CommandError::blocked(format!("withdrawn, nothing was changed: {}", reasons.join("; ")));
-            error = error.hint(format!(
-                "mend it, then: kubectl mesh-upgrade check {} --to {}",
-                spec.mesh, spec.to
-            ));
-            Err(error)
-        }
-        End::Stopped(Stop::Stalled { reason, message }) => {
-            Err(CommandError::error(format!("stalled ({reason}): {message}"))
-                .hint("the mesh stays frozen, and the upgrade keeps its target; mend the cause, then go on")
-                .hint(format!("go on with: kubectl mesh-upgrade apply {}", spec.mesh)))
-        }
-        End::Interrupted => Err(
-            CommandError::error(format!("stopped in phase {}", journal::phase(journal)))
-                .hint(format!("go on with: kubectl mesh-upgrade apply {}", spec.mesh)),
-        ),
-    }
 }
 
 /// A folder of charts is remembered by its full path: whoever resumes may stand elsewhere.

@@ -1,0 +1,137 @@
+//! Drives a journal to its end, and says how it ended.
+
+use crate::{
+    cli::ApplyArgs,
+    cluster::{self, Cluster},
+    commands::Scene,
+    error::{CommandError, Exit},
+    executor::{
+        Drive, End,
+        effects::{Effects, observed},
+        journal,
+        lease::DriverLease,
+        writing_client,
+    },
+    installer::helm::Helm,
+    ui::{Mark, Output, Ui},
+};
+use kube::ResourceExt as _;
+use serde_json::json;
+use shared::{
+    api::{MeshUpgrade, PlanCluster},
+    machine::{Driver, Stop},
+    phase::Phase,
+};
+
+/// Drives a journal under a lease, and says how it ended.
+pub async fn to_the_end(
+    args: &ApplyArgs,
+    scene: &Scene,
+    ui: Ui,
+    helm: &Helm,
+    person: &str,
+    journal: MeshUpgrade,
+    lease: &DriverLease,
+) -> Result<Exit, CommandError> {
+    let guarded = journal.spec.unguarded.is_none();
+    let writer = super::writer(guarded, lease.epoch);
+    let epoch = u64::try_from(lease.epoch).unwrap_or_default();
+    if guarded && !cluster::impersonation_arrives(&scene.cluster, epoch).await? {
+        return Err(
+            CommandError::error("the epoch does not arrive at the API server: impersonation loses the extra")
+                .hint("is there a proxy before the API server that drops Impersonate-Extra headers?"),
+        );
+    }
+    let clusters = clusters_of(scene, &journal.spec.plan.clusters)?;
+    let drive = Drive {
+        ui,
+        home: writing_client(&scene.cluster, &writer).map_err(CommandError::error)?,
+        lease,
+        driver: Driver {
+            name: person.to_owned(),
+            epoch: lease.epoch,
+        },
+        effects: Effects {
+            ui,
+            clusters: &clusters,
+            writer,
+            journal: journal.name_any(),
+            holder: person.to_owned(),
+            epoch: lease.epoch,
+            catalog: &scene.catalog,
+            helm,
+            step_timeout: args.step_timeout,
+            frozen_since: journal.status.as_ref().and_then(|status| status.frozen_since.clone()),
+        },
+    };
+    let (journal, end) = drive.run(journal).await?;
+    conclude(ui, &journal, end)
+}
+
+/// The plan's clusters, found by their identity: whoever resumes may have named their contexts otherwise.
+fn clusters_of(scene: &Scene, planned: &[PlanCluster]) -> Result<Vec<Cluster>, CommandError> {
+    let here = observed(&scene.inventory, &scene.cluster.name).map(|observed| observed.uid.as_str());
+    planned
+        .iter()
+        .map(|planned| {
+            if here != Some(planned.uid.as_str()) {
+                return Err(CommandError::error(format!(
+                    "the upgrade is of cluster {}, whose kube-system has the UID {}; context {} leads to another one",
+                    planned.name, planned.uid, scene.cluster.name
+                ))
+                .hint("nothing was changed; name the right one with --context"));
+            }
+            let mut cluster = scene.cluster.clone();
+            cluster.name.clone_from(&planned.name);
+            Ok(cluster)
+        })
+        .collect()
+}
+
+fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandError> {
+    let spec = &journal.spec;
+    match end {
+        End::Stopped(Stop::Succeeded) => {
+            if ui.output != Output::Text {
+                let status = json!({ "name": journal.name_any(), "spec": spec, "status": journal.status });
+                ui.document("UpgradeResult", status)?;
+                return Ok(Exit::Done);
+            }
+            ui.result(&format!("{} Mesh {} runs {}.", ui.mark(Mark::Pass), spec.mesh, spec.to));
+            ui.note(&format!(
+                "Sidecars and gateways that istiod injects run {} until their pods are restarted, as in:\n  \
+                 kubectl rollout restart deployment -n NAMESPACE",
+                spec.from
+            ));
+            ui.next("kubectl mesh-upgrade list");
+            Ok(Exit::Done)
+        }
+        End::Stopped(Stop::Withdrawn(reasons)) => {
+            Err(
+                CommandError::blocked(format!("withdrawn, nothing was changed: {}", reasons.join("; "))).hint(format!(
+                    "mend it, then: kubectl mesh-upgrade check {} --to {}",
+                    spec.mesh, spec.to
+                )),
+            )
+        }
+        End::Stopped(Stop::Stalled { reason, message }) => {
+            Err(CommandError::error(format!("stalled ({reason}): {message}"))
+                .hint(if is_frozen(journal) {
+                    "the mesh stays frozen, and the upgrade keeps its target; mend the cause, then go on"
+                } else {
+                    "the upgrade keeps its target; mend the cause, then go on"
+                })
+                .hint(format!("go on with: kubectl mesh-upgrade apply {}", spec.mesh)))
+        }
+        End::Interrupted => Err(
+            CommandError::error(format!("stopped in phase {}", journal::phase(journal)))
+                .hint(format!("go on with: kubectl mesh-upgrade apply {}", spec.mesh)),
+        ),
+    }
+}
+
+/// Whether the freeze is known to stand: while it is taken down, nobody can say.
+fn is_frozen(journal: &MeshUpgrade) -> bool {
+    let phase = journal::phase(journal);
+    journal.spec.unguarded.is_none() && matches!(phase, Phase::Upgrading | Phase::Verifying)
+}
