@@ -36,14 +36,12 @@ impl Helm {
     pub async fn find(given: Option<&Path>) -> Result<Self, CommandError> {
         let binary = given.map_or_else(|| PathBuf::from("helm"), Path::to_path_buf);
         let shown = binary.display();
-        let output = command(&binary)
-            .args(["version", "--template", "{{.Version}}"])
-            .output()
-            .await
-            .map_err(|error| {
-                CommandError::error(format!("cannot run {shown}: {error}"))
-                    .hint("this mesh was installed by helm: install helm 3 or 4, or name it with --helm FILE")
-            })?;
+        let mut asked = command(&binary);
+        asked.args(["version", "--template", "{{.Version}}"]);
+        let output = with_input(asked, &[]).await.map_err(|why| {
+            CommandError::error(format!("{shown}: {why}"))
+                .hint("this mesh was installed by helm: install helm 3 or 4, or name it with --helm FILE")
+        })?;
         let text = String::from_utf8_lossy(&output.stdout);
         let version = semver::Version::parse(text.trim().trim_start_matches('v')).ok();
         match version.map(|version| version.major) {
@@ -58,10 +56,7 @@ impl Helm {
     async fn show_chart(&self, step: &PlanStep, charts: &str) -> Result<ChartFacts, String> {
         let mut command = command(&self.binary);
         command.args(["show", "chart"]).args(chart_args(step, charts));
-        let output = command
-            .output()
-            .await
-            .map_err(|error| format!("cannot run helm: {error}"))?;
+        let output = with_input(command, &[]).await?;
         if !output.status.success() {
             let why = Redactor::default().last_lines(&String::from_utf8_lossy(&output.stderr));
             return Err(format!(

@@ -32,7 +32,7 @@ pub enum Pending {
     Delete,
 }
 
-/// Reads the newest revision of a step's release that is not pending.
+/// Reads the revision of a step's release that helm will upgrade from.
 ///
 /// # Errors
 /// When it cannot be read, or no revision of it was ever deployed.
@@ -75,7 +75,7 @@ fn unreadable(step: &PlanStep, why: &str) -> String {
     format!("helm release {}/{} cannot be read: {why}", step.namespace, step.release)
 }
 
-/// Name of the newest revision that is not pending; what becomes of those above it is said by `pending`.
+/// Name of the revision that helm will upgrade from; what becomes of pending ones above it is said by `pending`.
 /// `None` without any revision.
 async fn settled<K>(api: &Api<K>, step: &PlanStep, pending: Pending) -> Result<Option<String>, String>
 where
@@ -96,20 +96,28 @@ where
         })
         .collect();
     revisions.sort();
-    while let Some((_, status, name)) = revisions.pop() {
-        if !status.starts_with("pending-") {
-            return Ok(Some(name));
-        }
+    while revisions
+        .last()
+        .is_some_and(|(_, status, _)| status.starts_with("pending-"))
+    {
+        let Some((_, status, name)) = revisions.pop() else {
+            break;
+        };
         if revisions.is_empty() {
             return Err(unreadable(step, "its only revision was never deployed"));
         }
-        if pending == Pending::Keep {
-            continue;
+        if pending == Pending::Delete {
+            let deleted = api.delete(&name, &DeleteParams::default()).await;
+            deleted.map_err(|error| format!("cannot free {name} of its {status}: {}", api_message(&error)))?;
         }
-        let deleted = api.delete(&name, &DeleteParams::default()).await;
-        deleted.map_err(|error| format!("cannot free {name} of its {status}: {}", api_message(&error)))?;
     }
-    Ok(None)
+    Ok(current(&revisions).map(str::to_owned))
+}
+
+/// The revision whose values helm will reuse: the newest deployed one, as after a failed upgrade; else the newest.
+fn current(revisions: &[(i64, String, String)]) -> Option<&str> {
+    let deployed = revisions.iter().rev().find(|(_, status, _)| status == "deployed");
+    deployed.or(revisions.last()).map(|(_, _, name)| name.as_str())
 }
 
 /// Keys of Istio's charts that pin an image tag.
@@ -136,4 +144,52 @@ pub fn version_pins(values: &Value, step: &PlanStep) -> Vec<String> {
                 .then(|| format!("{}={}{rest}", path.join("."), step.to))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use shared::api::{Component, InstallerKind};
+
+    fn revisions(all: &[(i64, &str)]) -> Vec<(i64, String, String)> {
+        let made = all
+            .iter()
+            .map(|(revision, status)| (*revision, (*status).to_owned(), format!("v{revision}")));
+        made.collect()
+    }
+
+    #[test]
+    fn a_failed_upgrade_is_repeated_from_what_was_deployed() {
+        assert_eq!(
+            current(&revisions(&[(1, "superseded"), (2, "deployed"), (3, "failed")])),
+            Some("v2")
+        );
+        assert_eq!(current(&revisions(&[(1, "failed")])), Some("v1"));
+        assert_eq!(current(&[]), None);
+    }
+
+    #[test]
+    fn pinned_tags_move_to_the_target_and_keep_their_variant() {
+        let step = PlanStep {
+            id: String::new(),
+            cluster: String::new(),
+            component: Component::Istiod,
+            installer: InstallerKind::Helm,
+            namespace: String::new(),
+            release: String::new(),
+            from: "1.30.3".to_owned(),
+            to: "1.31.0".to_owned(),
+            release_revision: 1,
+            workloads: Vec::new(),
+        };
+        let values = json!({
+            "global": { "tag": "1.30.3-distroless" }, "pilot": { "tag": "1.30.3" }, "cni": { "tag": "somebody-elses" },
+        });
+        assert_eq!(
+            version_pins(&values, &step),
+            ["global.tag=1.31.0-distroless", "pilot.tag=1.31.0"]
+        );
+        assert_eq!(version_pins(&json!({}), &step), Vec::<String>::new());
+    }
 }
