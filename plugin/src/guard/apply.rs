@@ -9,7 +9,7 @@ use kube::{
     Api, Client,
     api::{DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams},
     core::{GroupVersionKind, TypeMeta},
-    discovery::{ApiResource, Scope, pinned_kind},
+    discovery::{Scope, pinned_kind},
 };
 use serde_json::Value;
 use shared::names;
@@ -28,7 +28,8 @@ pub async fn apply(client: &Client, object: &Value) -> Result<(), CommandError> 
         .pointer("/metadata/name")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let (api, _) = api_of(client, object).await.map_err(&failed)?;
+    let found = api_of(client, object).await.map_err(&failed)?;
+    let api = found.ok_or_else(|| failed("the API server does not serve its kind".to_owned()))?;
     let params = PatchParams::apply(names::FIELD_MANAGER).force();
     api.patch(name, &params, &Patch::Apply(object))
         .await
@@ -45,9 +46,9 @@ pub async fn delete(client: &Client, object: &Value) -> Result<(), CommandError>
         .pointer("/metadata/name")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let Ok((api, _)) = api_of(client, object).await else {
-        return Ok(());
-    };
+    let found = api_of(client, object).await;
+    let found = found.map_err(|why| CommandError::error(format!("cannot delete {}: {why}", show(object))))?;
+    let Some(api) = found else { return Ok(()) };
     match api.delete(name, &DeleteParams::background()).await {
         Ok(_) => Ok(()),
         Err(error) if api_code(&error) == 404 => Ok(()),
@@ -69,16 +70,21 @@ pub fn show(object: &Value) -> String {
     }
 }
 
-async fn api_of(client: &Client, object: &Value) -> Result<(Api<DynamicObject>, ApiResource), String> {
+/// `None` when the API server does not serve the kind.
+async fn api_of(client: &Client, object: &Value) -> Result<Option<Api<DynamicObject>>, String> {
     let types: TypeMeta = serde_json::from_value(object.clone()).map_err(|error| error.to_string())?;
     let gvk = GroupVersionKind::try_from(types).map_err(|error| error.to_string())?;
-    let (resource, capabilities) = pinned_kind(client, &gvk).await.map_err(|error| api_message(&error))?;
+    let (resource, capabilities) = match pinned_kind(client, &gvk).await {
+        Ok(found) => found,
+        Err(kube::Error::Discovery(_)) => return Ok(None),
+        Err(error) if api_code(&error) == 404 => return Ok(None),
+        Err(error) => return Err(api_message(&error)),
+    };
     let namespace = object.pointer("/metadata/namespace").and_then(Value::as_str);
-    let api = match (capabilities.scope, namespace) {
+    Ok(Some(match (capabilities.scope, namespace) {
         (Scope::Namespaced, Some(namespace)) => Api::namespaced_with(client.clone(), namespace, &resource),
         _ => Api::all_with(client.clone(), &resource),
-    };
-    Ok((api, resource))
+    }))
 }
 
 /// Waits until the API server serves our custom resources.

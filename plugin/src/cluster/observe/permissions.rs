@@ -73,13 +73,19 @@ pub fn permissions_for_apply() -> Vec<PermissionQuery> {
     let driver = PermissionQuery::caller("", "serviceaccounts", "impersonate")
         .within(names::NAMESPACE)
         .named(names::DRIVER_SERVICE_ACCOUNT);
-    let epoch = format!("userextras/{}", names::EXTRA_EPOCH);
-    let epoch = PermissionQuery::caller("authentication.k8s.io", &epoch, "impersonate");
+    let extra =
+        |name: &str| PermissionQuery::caller("authentication.k8s.io", &format!("userextras/{name}"), "impersonate");
     let own = [
         PermissionQuery::driver(names::GROUP, "meshupgrades", "create"),
         PermissionQuery::driver(names::GROUP, "meshupgrades/status", "update"),
         PermissionQuery::driver(names::GROUP, "meshfreezes", "create"),
+        PermissionQuery::driver(names::GROUP, "meshfreezes", "update"),
         PermissionQuery::driver(names::GROUP, "meshfreezes", "delete"),
+        PermissionQuery::driver("admissionregistration.k8s.io", "validatingadmissionpolicies", "delete"),
+        PermissionQuery::driver("admissionregistration.k8s.io", "validatingadmissionpolicies", "list"),
+        PermissionQuery::driver("", "nodes", "list"),
+        PermissionQuery::driver("", "pods", "create"),
+        PermissionQuery::driver("", "pods", "delete"),
         PermissionQuery::driver("admissionregistration.k8s.io", "validatingadmissionpolicies", "create"),
         PermissionQuery::driver(
             "admissionregistration.k8s.io",
@@ -91,15 +97,28 @@ pub fn permissions_for_apply() -> Vec<PermissionQuery> {
     let helm = HELM
         .iter()
         .map(|(group, resource, verb)| PermissionQuery::driver(group, resource, verb));
-    [driver, epoch].into_iter().chain(own).chain(helm).collect()
+    [driver, extra(names::EXTRA_EPOCH), extra(names::EXTRA_PROBE)]
+        .into_iter()
+        .chain(own)
+        .chain(helm)
+        .collect()
 }
 
 /// What `apply --unguarded` needs: the caller does everything alone.
 #[must_use]
 pub fn permissions_for_unguarded_apply() -> Vec<PermissionQuery> {
-    HELM.iter()
-        .map(|(group, resource, verb)| PermissionQuery::caller(group, resource, verb))
-        .collect()
+    let own = [
+        PermissionQuery::caller("", "namespaces", "create"),
+        PermissionQuery::caller(names::GROUP, "meshupgrades", "create"),
+        PermissionQuery::caller(names::GROUP, "meshupgrades/status", "update"),
+        PermissionQuery::caller("coordination.k8s.io", "leases", "create").within(names::NAMESPACE),
+        PermissionQuery::caller("", "nodes", "list"),
+        PermissionQuery::caller("", "pods", "create"),
+    ];
+    let helm = HELM
+        .iter()
+        .map(|(group, resource, verb)| PermissionQuery::caller(group, resource, verb));
+    own.into_iter().chain(helm).collect()
 }
 
 /// What an upgrade of Istio's charts writes: group, resource, verb.
