@@ -3,12 +3,23 @@
 use super::{Decision, Next, Stop};
 use crate::{
     api::{CONDITION_STALLED, HISTORY_LIMIT, JournalEvent, StepStatus},
+    conditions,
     phase::Phase,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 /// Condition that carries why an upgrade was withdrawn.
 const CONDITION_WITHDRAWN: &str = "Withdrawn";
+
+/// Longer texts are cut: a journal is one object, and etcd takes 1.5 MiB of it.
+const LONGEST_TEXT: usize = 2048;
+
+fn shorten(text: &str) -> String {
+    if text.chars().count() <= LONGEST_TEXT {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST_TEXT).chain(['…']).collect()
+}
 
 impl Next<'_> {
     pub(super) fn time(&self) -> Time {
@@ -42,12 +53,14 @@ impl Next<'_> {
         }
     }
 
-    /// Goes to the next phase. A transition that the phases do not allow leaves the journal as it is.
+    /// Goes to the next phase. A transition that the phases do not allow stalls instead.
     pub(super) fn enter(&mut self, phase: Phase, why: &str) -> Decision {
-        if self.status.phase.may_become(phase) {
-            self.status.phase = phase;
-            self.note(&format!("{phase}: {why}"));
+        if !self.status.phase.may_become(phase) {
+            let from = self.status.phase;
+            return self.stall("IllegalPhase", &format!("{phase} may not follow {from}"));
         }
+        self.status.phase = phase;
+        self.note(&format!("{phase}: {why}"));
         (None, None)
     }
 
@@ -85,7 +98,7 @@ impl Next<'_> {
         let history = &mut self.status.history;
         history.push(JournalEvent {
             at: Time(self.now),
-            what: what.to_owned(),
+            what: shorten(what),
             epoch: self.driver.epoch,
         });
         let surplus = history.len().saturating_sub(HISTORY_LIMIT);
@@ -93,27 +106,13 @@ impl Next<'_> {
     }
 
     fn set_condition(&mut self, type_: &str, holds: bool, reason: &str, message: &str) {
-        let new = Condition {
-            type_: type_.to_owned(),
-            status: if holds { "True" } else { "False" }.to_owned(),
-            reason: reason.to_owned(),
-            message: message.to_owned(),
-            last_transition_time: self.time(),
-            observed_generation: None,
-        };
-        match self
-            .status
-            .conditions
-            .iter_mut()
-            .find(|condition| condition.type_ == type_)
-        {
-            // The time tells when the answer changed, not when it was last given.
-            Some(old) if old.status == new.status => {
-                old.reason = new.reason;
-                old.message = new.message;
-            }
-            Some(old) => *old = new,
-            None => self.status.conditions.push(new),
-        }
+        conditions::upsert(
+            &mut self.status.conditions,
+            type_,
+            holds,
+            reason,
+            &shorten(message),
+            self.now,
+        );
     }
 }

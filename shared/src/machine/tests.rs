@@ -298,6 +298,21 @@ fn unguarded_upgrades_say_nothing_of_a_freeze() {
 }
 
 #[test]
+fn the_journal_stays_small_whatever_an_effect_says() {
+    let status = MeshUpgradeStatus {
+        phase: Phase::Pulling,
+        epoch: 1,
+        ..MeshUpgradeStatus::default()
+    };
+    let seen = Observation {
+        images: Some(Err("é".repeat(1_000_000))),
+        ..Observation::default()
+    };
+    let transition = step(&spec(), &status, &seen, &driver(1), NOW);
+    assert!(serde_json::to_vec(&transition.status).unwrap().len() < 20_000);
+}
+
+#[test]
 fn history_is_bounded() {
     let mut status = MeshUpgradeStatus::default();
     for epoch in 1..500 {
