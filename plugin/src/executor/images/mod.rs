@@ -1,151 +1,265 @@
-//! Pulls the target's images before anything is frozen: a short-lived pod for each image and node.
+//! Pulls the target's images before anything is frozen: a short-lived pod on each node, with a container for each image.
 //!
-//! Istio's images have no shell; each pod runs its binary's own version command. Whether it succeeds does not matter,
-//! only whether the kubelet could get the image.
+//! Istio's images have no shell; each container runs its binary's own version command. Whether it succeeds does not
+//! matter, only whether the kubelet could get the image.
 
-use super::settle;
+mod verdict;
+
+use super::{is_transient, settle};
 use crate::{
     cluster::Cluster,
     error::{api_code, api_message},
 };
 use futures::{StreamExt as _, stream};
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Node, Pod, ServiceAccount},
+};
 use kube::{
-    Api, Client,
+    Api, Client, ResourceExt as _,
     api::{DeleteParams, ListParams, PostParams},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::names;
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    time::{Duration, Instant},
+};
+use verdict::Failure;
 
 const DEADLINE: Duration = Duration::from_secs(300);
-/// Pods at one time: a registry's rate limit is met sooner than a scheduler's.
-const AT_ONCE: usize = 16;
+/// How long calls around the pulls are tried again while the API server restarts.
+const PATIENCE: Duration = Duration::from_secs(120);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Nodes at one time: a registry's rate limit is met sooner than the API server's.
+const AT_ONCE: usize = 32;
+/// Nodes in one page of the list.
+const PAGE: u32 = 500;
+const APP: &str = "mesh-upgrade-pull";
 
-/// Pulls every image on every node that can be scheduled to. Returns the evidence in a sentence.
+/// Pulls every image on every ready linux node that can be scheduled to. Returns the evidence in a sentence.
 ///
 /// # Errors
-/// One line naming each image and node that failed, with the kubelet's reason.
+/// One line that counts what failed and names the first images and nodes, with the kubelet's reasons.
 pub async fn pull(cluster: &Cluster, client: &Client, namespace: &str, images: &[String]) -> Result<String, String> {
-    let nodes = schedulable_nodes(&cluster.client).await?;
+    let images: Vec<&String> = images.iter().collect::<BTreeSet<_>>().into_iter().collect();
+    if images.is_empty() {
+        return Ok(format!("{}: the plan names no image to pull", cluster.name));
+    }
+    let (nodes, passed_over) = nodes(client).await?;
+    let passed_over = match passed_over.len() {
+        0 => String::new(),
+        many => format!(" ({many} not asked: {})", verdict::first(&passed_over)),
+    };
+    if nodes.is_empty() {
+        return Err(format!(
+            "{}: there is no ready linux node that pods can be scheduled to{passed_over}",
+            cluster.name
+        ));
+    }
+    let secrets = pull_secrets(client, namespace).await?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     clear(&pods).await?;
-    let jobs: Vec<(usize, &String, usize, &String)> = images
-        .iter()
-        .enumerate()
-        .flat_map(|(i, image)| nodes.iter().enumerate().map(move |(n, node)| (i, image, n, node)))
-        .collect();
-    let results: Vec<Result<(), String>> = stream::iter(jobs)
-        .map(|(i, image, n, node)| {
-            let pods = pods.clone();
-            async move {
-                let name = format!("mesh-upgrade-pull-{i}-{n}");
-                let result = pull_one(&pods, &name, image, node).await;
-                settle(pods.delete(&name, &DeleteParams::default().grace_period(0)).await)?;
-                result.map_err(|why| format!("{image} on node {node}: {why}"))
-            }
-        })
+    let results: Vec<(Vec<Failure>, Option<String>)> = stream::iter(nodes.iter().enumerate())
+        .map(|(n, node)| on_node(&pods, format!("{APP}-{n}"), node, &images, &secrets))
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
-    let failures: Vec<String> = results.into_iter().filter_map(Result::err).collect();
+    let (failures, left): (Vec<_>, Vec<_>) = results.into_iter().unzip();
+    let failures: Vec<Failure> = failures.into_iter().flatten().collect();
+    let left: Vec<String> = left.into_iter().flatten().collect();
+    let left = match left.len() {
+        0 => String::new(),
+        _ => format!("; pods left in namespace {namespace}: {}", verdict::first(&left)),
+    };
     if failures.is_empty() {
-        return Ok(format!("{} images pulled on {} nodes", images.len(), nodes.len()));
+        Ok(format!(
+            "{}: {} images pulled on {} nodes{passed_over}{left}",
+            cluster.name,
+            images.len(),
+            nodes.len()
+        ))
+    } else {
+        let why = verdict::sentence(&failures, images.len(), nodes.len());
+        Err(format!("{}: {why}{passed_over}{left}", cluster.name))
     }
-    Err(format!("images cannot be pulled: {}", failures.join("; ")))
 }
 
-async fn schedulable_nodes(client: &Client) -> Result<Vec<String>, String> {
-    let nodes: Api<Node> = Api::all(client.clone());
-    let list = nodes.list(&ListParams::default()).await;
-    let list = list.map_err(|error| format!("cannot list nodes: {}", api_message(&error)))?;
-    let schedulable = |node: &Node| !node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false);
-    let names: Vec<String> = list
+/// Names of the nodes to ask, and of the others with the reason.
+async fn nodes(client: &Client) -> Result<(Vec<String>, Vec<String>), String> {
+    let api: Api<Node> = Api::all(client.clone());
+    let (mut asked, mut passed_over) = (Vec::new(), Vec::new());
+    let mut page = ListParams::default().limit(PAGE);
+    loop {
+        let list = patiently(|| api.list(&page)).await;
+        let list = list.map_err(|error| format!("cannot list nodes: {}", api_message(&error)))?;
+        for node in &list.items {
+            match verdict::not_asked(node) {
+                None => asked.push(node.name_any()),
+                Some(why) => passed_over.push(format!("{} {why}", node.name_any())),
+            }
+        }
+        match list.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return Ok((asked, passed_over)),
+        }
+    }
+}
+
+/// Secrets that istiod itself is pulled with: those of its pods and of their ServiceAccount.
+async fn pull_secrets(client: &Client, namespace: &str) -> Result<Vec<Value>, String> {
+    let failed = |what: &str, error: &kube::Error| format!("cannot read {what} in {namespace}: {}", api_message(error));
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let istiod = ListParams::default().labels("app=istiod");
+    let list = patiently(|| deployments.list(&istiod)).await;
+    let list = list.map_err(|error| failed("istiod's Deployment", &error))?;
+    let (mut secrets, mut accounts) = (BTreeSet::new(), BTreeSet::new());
+    for template in list
         .items
         .into_iter()
-        .filter(schedulable)
-        .filter_map(|node| node.metadata.name)
-        .collect();
-    if names.is_empty() {
-        Err("there is no node that pods can be scheduled to".to_owned())
-    } else {
-        Ok(names)
+        .filter_map(|deployment| deployment.spec?.template.spec)
+    {
+        secrets.extend(
+            template
+                .image_pull_secrets
+                .into_iter()
+                .flatten()
+                .map(|secret| secret.name),
+        );
+        accounts.extend(template.service_account_name);
     }
+    let api: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    for name in accounts {
+        let account = patiently(|| api.get_opt(&name)).await;
+        let account = account.map_err(|error| failed(&format!("ServiceAccount {name}"), &error))?;
+        let of_account = account.and_then(|account| account.image_pull_secrets);
+        secrets.extend(of_account.into_iter().flatten().map(|secret| secret.name));
+    }
+    Ok(secrets.into_iter().map(|name| json!({ "name": name })).collect())
 }
 
 /// What a killed driver may have left.
 async fn clear(pods: &Api<Pod>) -> Result<(), String> {
-    let ours = ListParams::default().labels(&format!(
-        "{}={},app=mesh-upgrade-pull",
-        names::LABEL_PART_OF,
-        names::PART_OF
-    ));
-    let left = pods.list_metadata(&ours).await.map_err(|error| api_message(&error))?;
+    let ours = ListParams::default().labels(&format!("{}={},app={APP}", names::LABEL_PART_OF, names::PART_OF));
+    let left = patiently(|| pods.list_metadata(&ours)).await;
+    let left = left.map_err(|error| format!("cannot list pods of an earlier try: {}", api_message(&error)))?;
     for pod in left.items {
-        if let Some(name) = pod.metadata.name {
-            settle(pods.delete(&name, &DeleteParams::default().grace_period(0)).await)?;
-        }
+        remove(pods, &pod.name_any()).await?;
     }
     Ok(())
 }
 
-async fn pull_one(pods: &Api<Pod>, name: &str, image: &str, node: &str) -> Result<(), String> {
-    let pod = json!({
+async fn remove(pods: &Api<Pod>, name: &str) -> Result<(), String> {
+    let now = DeleteParams::default().grace_period(0);
+    settle(patiently(|| pods.delete(name, &now)).await)
+}
+
+/// Pulls on one node. Returns the failures, and the pod when it could not be deleted.
+async fn on_node(
+    pods: &Api<Pod>,
+    name: String,
+    node: &str,
+    images: &[&String],
+    secrets: &[Value],
+) -> (Vec<Failure>, Option<String>) {
+    let failures = match pull_on(pods, &name, node, images, secrets).await {
+        Ok(failures) => failures,
+        Err(reason) => images
+            .iter()
+            .map(|image| Failure {
+                image: (*image).clone(),
+                node: node.to_owned(),
+                reason: reason.clone(),
+            })
+            .collect(),
+    };
+    let left = remove(pods, &name).await.err();
+    (failures, left.map(|why| format!("{name} ({why})")))
+}
+
+async fn pull_on(
+    pods: &Api<Pod>,
+    name: &str,
+    node: &str,
+    images: &[&String],
+    secrets: &[Value],
+) -> Result<Vec<Failure>, String> {
+    let pod = serde_json::from_value(manifest(name, node, images, secrets)).map_err(|error| error.to_string())?;
+    let creation = PostParams::default();
+    match patiently(|| pods.create(&creation, &pod)).await {
+        Ok(_) => {}
+        // A lost answer to a first try.
+        Err(error) if api_code(&error) == 409 => {}
+        Err(error) => return Err(format!("cannot create the pod that pulls it: {}", api_message(&error))),
+    }
+    let started = Instant::now();
+    let mut trouble = None;
+    let mut last = None;
+    while started.elapsed() < DEADLINE {
+        match pods.get_opt(name).await {
+            Ok(Some(pod)) => {
+                if let Some(failures) = verdict::of_pod(&pod, node) {
+                    return Ok(failures);
+                }
+                last = Some(pod);
+            }
+            Ok(None) => return Err("the pod that pulls it was deleted by somebody else".to_owned()),
+            Err(error) if is_transient(&error) => trouble = Some(api_message(&error)),
+            Err(error) => return Err(api_message(&error)),
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    match last {
+        Some(pod) => Ok(verdict::at_deadline(&pod, node, DEADLINE.as_secs())),
+        None => Err(trouble.unwrap_or_else(|| format!("nothing seen within {} s", DEADLINE.as_secs()))),
+    }
+}
+
+/// Tries a call again while its error may pass. Deleting twice and creating twice (409) are told apart by the caller.
+async fn patiently<T, F, R>(mut call: F) -> Result<T, kube::Error>
+where
+    F: FnMut() -> R,
+    R: Future<Output = Result<T, kube::Error>>,
+{
+    let started = Instant::now();
+    loop {
+        match call().await {
+            Err(error) if is_transient(&error) && started.elapsed() < PATIENCE => {
+                tracing::debug!(error = api_message(&error), "tried again");
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+fn manifest(name: &str, node: &str, images: &[&String], secrets: &[Value]) -> Value {
+    let containers: Vec<Value> = images
+        .iter()
+        .enumerate()
+        .map(|(n, image)| {
+            json!({
+                "name": format!("pull-{n}"), "image": image, "imagePullPolicy": "IfNotPresent", "args": ["version"],
+                "resources": { "requests": { "cpu": "1m", "memory": "8Mi" } },
+                "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
+            })
+        })
+        .collect();
+    json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
             "name": name,
             "labels": {
-                names::LABEL_PART_OF: names::PART_OF, "app": "mesh-upgrade-pull", "sidecar.istio.io/inject": "false",
+                names::LABEL_PART_OF: names::PART_OF, "app": APP, "sidecar.istio.io/inject": "false",
             },
         },
         "spec": {
             "nodeName": node, "restartPolicy": "Never", "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": false, "enableServiceLinks": false,
-            "tolerations": [{ "operator": "Exists" }],
+            "tolerations": [{ "operator": "Exists" }], "imagePullSecrets": secrets,
             "securityContext": { "runAsNonRoot": true, "runAsUser": 1337, "seccompProfile": { "type": "RuntimeDefault" } },
-            "containers": [{
-                "name": "pull", "image": image, "imagePullPolicy": "IfNotPresent", "args": ["version"],
-                "resources": { "requests": { "cpu": "1m", "memory": "8Mi" } },
-                "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
-            }],
+            "containers": containers,
         },
-    });
-    let pod = serde_json::from_value(pod).map_err(|error| error.to_string())?;
-    match pods.create(&PostParams::default(), &pod).await {
-        Ok(_) => {}
-        Err(error) if api_code(&error) == 409 => {}
-        Err(error) => return Err(format!("cannot create the pod that pulls it: {}", api_message(&error))),
-    }
-    let pulled = async {
-        loop {
-            match pods.get_opt(name).await {
-                Ok(Some(pod)) => match verdict(&pod) {
-                    Some(verdict) => return verdict,
-                    None => tokio::time::sleep(Duration::from_millis(200)).await,
-                },
-                Ok(None) => return Err("the pod that pulls it was deleted by somebody else".to_owned()),
-                Err(error) => return Err(api_message(&error)),
-            }
-        }
-    };
-    let timed = tokio::time::timeout(DEADLINE, pulled).await;
-    timed.unwrap_or_else(|_| Err(format!("not pulled within {} s", DEADLINE.as_secs())))
-}
-
-/// `None` while the kubelet is still at it. A first failed try may be a hiccup; the back-off says it was not.
-fn verdict(pod: &Pod) -> Option<Result<(), String>> {
-    let status = pod.status.as_ref()?;
-    let state = status.container_statuses.as_ref()?.first()?.state.as_ref()?;
-    if state.running.is_some() || state.terminated.is_some() {
-        return Some(Ok(()));
-    }
-    let waiting = state.waiting.as_ref()?;
-    match waiting.reason.as_deref() {
-        Some(reason @ ("ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ErrImagePull")) => Some(Err(
-            format!("{reason}: {}", waiting.message.as_deref().unwrap_or("no message")),
-        )),
-        // The image is there; that its process cannot start is not our question.
-        Some("CrashLoopBackOff" | "RunContainerError" | "CreateContainerError") => Some(Ok(())),
-        _ => None,
-    }
+    })
 }

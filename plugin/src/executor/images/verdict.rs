@@ -1,0 +1,299 @@
+//! Judgements on nodes and on pods that pull images: pure, so that every state a kubelet reports can be tried.
+
+use k8s_openapi::api::core::v1::{Container, ContainerState, Node, Pod};
+
+/// How many failures or nodes a sentence names; the rest is counted, because the journal has a limit.
+const NAMED: usize = 5;
+/// Letters of a kubelet's message that are kept: registries answer with whole pages.
+const MESSAGE_LIMIT: usize = 240;
+const OS_LABEL: &str = "kubernetes.io/os";
+
+/// One image on one node that could not be pulled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The image.
+    pub image: String,
+    /// The node.
+    pub node: String,
+    /// The kubelet's reason.
+    pub reason: String,
+}
+
+/// What became of one container's image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pulled {
+    /// It is on the node.
+    Yes,
+    /// The kubelet is still at it; the reason it gives, if any.
+    NotYet(Option<String>),
+    /// It gave up for now; why.
+    No(String),
+}
+
+/// Why a node is not asked to pull, or `None` for one that is.
+pub fn not_asked(node: &Node) -> Option<String> {
+    let labels = node.metadata.labels.as_ref();
+    let label = |key: &str| labels.and_then(|labels| labels.get(key)).map(String::as_str);
+    let status = node.status.as_ref();
+    let reported = status.and_then(|status| status.node_info.as_ref());
+    let os = label(OS_LABEL).or_else(|| reported.map(|info| info.operating_system.as_str()));
+    if let Some(os) = os.filter(|os| !os.is_empty() && *os != "linux") {
+        return Some(format!("runs {os}"));
+    }
+    // Neither has a kubelet that runs Istio's pods.
+    if label("type") == Some("virtual-kubelet") || label("eks.amazonaws.com/compute-type") == Some("fargate") {
+        return Some("is virtual".to_owned());
+    }
+    if node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false) {
+        return Some("is cordoned".to_owned());
+    }
+    let ready = status
+        .and_then(|status| status.conditions.as_ref())
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True");
+    (!ready).then(|| "is not ready".to_owned())
+}
+
+/// What became of the image of one container of a pod.
+pub fn of_container(pod: &Pod, container: &str) -> Pulled {
+    let Some(status) = pod.status.as_ref() else {
+        return Pulled::NotYet(None);
+    };
+    let known = status
+        .container_statuses
+        .iter()
+        .flatten()
+        .find(|status| status.name == container);
+    match known.and_then(|status| status.state.as_ref()) {
+        Some(state) => of_state(state),
+        None if status.phase.as_deref() == Some("Failed") => Pulled::No(format!(
+            "the node refused the pod: {}: {}",
+            status.reason.as_deref().unwrap_or("no reason"),
+            shortened(status.message.as_deref().unwrap_or("no message"))
+        )),
+        None => Pulled::NotYet(None),
+    }
+}
+
+fn of_state(state: &ContainerState) -> Pulled {
+    if state.running.is_some() || state.terminated.is_some() {
+        return Pulled::Yes;
+    }
+    let Some(waiting) = state.waiting.as_ref() else {
+        return Pulled::NotYet(None);
+    };
+    let reason = waiting.reason.as_deref().unwrap_or_default();
+    let said = || {
+        let message = shortened(waiting.message.as_deref().unwrap_or("no message"));
+        format!("{reason}: {message}")
+    };
+    match reason {
+        "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" => Pulled::No(said()),
+        // The image is there; that its process cannot start is not our question.
+        "CrashLoopBackOff"
+        | "RunContainerError"
+        | "CreateContainerError"
+        | "CreateContainerConfigError"
+        | "PreCreateHookError"
+        | "PreStartHookError"
+        | "PostStartHookError"
+        | "StartError" => Pulled::Yes,
+        "" | "ContainerCreating" | "PodInitializing" => Pulled::NotYet(None),
+        // A first failed try, as ErrImagePull, may be a hiccup; the back-off that follows says it was not.
+        _ => Pulled::NotYet(Some(said())),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    let mut line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(MESSAGE_LIMIT) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+/// Judges a whole pod: `None` while a container is undecided, otherwise its failures.
+pub fn of_pod(pod: &Pod, node: &str) -> Option<Vec<Failure>> {
+    let mut failures = Vec::new();
+    for container in containers(pod) {
+        match of_container(pod, &container.name) {
+            Pulled::Yes => {}
+            Pulled::NotYet(_) => return None,
+            Pulled::No(reason) => failures.push(failure(container, node, reason)),
+        }
+    }
+    Some(failures)
+}
+
+/// What is undecided at the deadline has failed too, with the last reason the kubelet gave.
+pub fn at_deadline(pod: &Pod, node: &str, seconds: u64) -> Vec<Failure> {
+    let judge = |container: &Container| match of_container(pod, &container.name) {
+        Pulled::Yes => None,
+        Pulled::No(reason) => Some(failure(container, node, reason)),
+        Pulled::NotYet(said) => {
+            let said = said.map(|said| format!(" ({said})")).unwrap_or_default();
+            Some(failure(container, node, format!("not pulled within {seconds} s{said}")))
+        }
+    };
+    containers(pod).iter().filter_map(judge).collect()
+}
+
+fn containers(pod: &Pod) -> &[Container] {
+    pod.spec.as_ref().map_or(&[], |spec| spec.containers.as_slice())
+}
+
+fn failure(container: &Container, node: &str, reason: String) -> Failure {
+    Failure {
+        image: container.image.clone().unwrap_or_default(),
+        node: node.to_owned(),
+        reason,
+    }
+}
+
+/// The failures in a sentence that stays short at thousands of nodes.
+pub fn sentence(failures: &[Failure], images: usize, nodes: usize) -> String {
+    let named: Vec<String> = failures
+        .iter()
+        .map(|failure| format!("{} on node {}: {}", failure.image, failure.node, failure.reason))
+        .collect();
+    format!(
+        "{} of {} image pulls failed ({images} images on {nodes} nodes): {}",
+        failures.len(),
+        images.saturating_mul(nodes),
+        first(&named)
+    )
+}
+
+/// The first of many, and how many more there are.
+pub fn first(names: &[String]) -> String {
+    let head: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+    let more = names.len().saturating_sub(NAMED);
+    match more {
+        0 => head.join("; "),
+        more => format!("{}; and {more} more", head.join("; ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn node(value: Value) -> Node {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn ready() -> Value {
+        json!({ "conditions": [{ "type": "Ready", "status": "True" }] })
+    }
+
+    #[test]
+    fn only_ready_schedulable_linux_nodes_are_asked() {
+        let linux = json!({ "name": "n", "labels": { "kubernetes.io/os": "linux" } });
+        let cases = [
+            (json!({ "metadata": linux, "status": ready() }), None),
+            (json!({ "metadata": { "name": "n" }, "status": ready() }), None),
+            (json!({ "metadata": linux }), Some("is not ready")),
+            (
+                json!({ "metadata": linux, "status": { "conditions": [{ "type": "Ready", "status": "Unknown" }] } }),
+                Some("is not ready"),
+            ),
+            (
+                json!({ "metadata": linux, "spec": { "unschedulable": true }, "status": ready() }),
+                Some("is cordoned"),
+            ),
+            (
+                json!({ "metadata": { "labels": { "kubernetes.io/os": "windows" } }, "status": ready() }),
+                Some("runs windows"),
+            ),
+            (
+                json!({ "metadata": { "labels": { "type": "virtual-kubelet" } }, "status": ready() }),
+                Some("is virtual"),
+            ),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(not_asked(&node(value.clone())).as_deref(), expected, "{value}");
+        }
+    }
+
+    fn pod(status: Value) -> Pod {
+        serde_json::from_value(json!({
+            "spec": { "containers": [{ "name": "pull-0", "image": "hub/a:1" }, { "name": "pull-1", "image": "hub/b:1" }] },
+            "status": status,
+        }))
+        .unwrap()
+    }
+
+    fn waiting(reason: &str) -> Value {
+        json!({ "waiting": { "reason": reason, "message": "why" } })
+    }
+
+    #[test]
+    fn every_state_of_a_container_has_its_verdict() {
+        let no = |reason: &str| Pulled::No(format!("{reason}: why"));
+        let cases = [
+            (json!({ "running": {} }), Pulled::Yes),
+            (json!({ "terminated": { "exitCode": 1 } }), Pulled::Yes),
+            (waiting("ContainerCreating"), Pulled::NotYet(None)),
+            (
+                waiting("ErrImagePull"),
+                Pulled::NotYet(Some("ErrImagePull: why".to_owned())),
+            ),
+            (
+                waiting("RegistryUnavailable"),
+                Pulled::NotYet(Some("RegistryUnavailable: why".to_owned())),
+            ),
+            (waiting("ImagePullBackOff"), no("ImagePullBackOff")),
+            (waiting("InvalidImageName"), no("InvalidImageName")),
+            (waiting("ErrImageNeverPull"), no("ErrImageNeverPull")),
+            (waiting("CreateContainerConfigError"), Pulled::Yes),
+            (waiting("CrashLoopBackOff"), Pulled::Yes),
+            (json!({}), Pulled::NotYet(None)),
+        ];
+        for (state, expected) in cases {
+            let status = json!({ "name": "pull-0", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state });
+            let pod = pod(json!({ "containerStatuses": [status] }));
+            assert_eq!(of_container(&pod, "pull-0"), expected, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_pod_is_judged_when_all_its_containers_are() {
+        let status = |name: &str, state: Value| json!({ "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state });
+        let failed = status("pull-1", waiting("ImagePullBackOff"));
+        let half = pod(json!({ "containerStatuses": [status("pull-0", waiting("ErrImagePull")), failed] }));
+        assert_eq!(of_pod(&half, "n"), None);
+        let late = at_deadline(&half, "n", 300);
+        assert_eq!(late.len(), 2);
+        assert_eq!(late[0].reason, "not pulled within 300 s (ErrImagePull: why)");
+        let whole = pod(json!({ "containerStatuses": [status("pull-0", json!({ "running": {} })), failed] }));
+        let failures = of_pod(&whole, "n").unwrap();
+        assert_eq!(failures.len(), 1);
+        assert_eq!(
+            (failures[0].image.as_str(), failures[0].node.as_str()),
+            ("hub/b:1", "n")
+        );
+        let refused = pod(json!({ "phase": "Failed", "reason": "OutOfpods", "message": "full" }));
+        assert!(of_pod(&refused, "n").unwrap()[0].reason.contains("OutOfpods: full"));
+        assert_eq!(of_pod(&pod(json!({ "phase": "Pending" })), "n"), None);
+    }
+
+    #[test]
+    fn thousands_of_failures_make_one_short_sentence() {
+        let failures: Vec<Failure> = (0..5000)
+            .map(|n| Failure {
+                image: "hub/a:1".to_owned(),
+                node: format!("n{n}"),
+                reason: shortened(&"x ".repeat(9000)),
+            })
+            .collect();
+        let sentence = sentence(&failures, 2, 5000);
+        assert!(
+            sentence.starts_with("5000 of 10000 image pulls failed (2 images on 5000 nodes): hub/a:1 on node n0: ")
+        );
+        assert!(sentence.ends_with("and 4995 more"), "{sentence}");
+        assert!(sentence.len() < 2500, "{}", sentence.len());
+    }
+}
