@@ -7,7 +7,7 @@ use crate::{
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client,
-    api::{DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams},
+    api::{DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
     core::{GroupVersionKind, TypeMeta},
     discovery::{Scope, pinned_kind},
 };
@@ -97,8 +97,7 @@ pub async fn wait_for_crds(client: &Client) -> Result<(), CommandError> {
     loop {
         let mut missing = None;
         for kind in kinds {
-            let gvk = GroupVersionKind::gvk(names::GROUP, names::API_VERSION, kind);
-            if pinned_kind(client, &gvk).await.is_err() {
+            if !is_served(client, kind).await {
                 missing = Some(kind);
             }
         }
@@ -115,6 +114,16 @@ pub async fn wait_for_crds(client: &Client) -> Result<(), CommandError> {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// That a kind is discovered is not enough: its storage comes a moment later, and until then every request is refused.
+async fn is_served(client: &Client, kind: &str) -> bool {
+    let gvk = GroupVersionKind::gvk(names::GROUP, names::API_VERSION, kind);
+    let Ok((resource, _)) = pinned_kind(client, &gvk).await else {
+        return false;
+    };
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+    api.list_metadata(&ListParams::default().limit(1)).await.is_ok()
 }
 
 /// What an unguarded upgrade needs all the same: somewhere to keep its journal and its Lease.

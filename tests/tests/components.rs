@@ -1,0 +1,97 @@
+//! A whole ambient mesh of a vendor's build, by the very same apply; guarded by the policy alone, and unguarded.
+
+use anyhow::{Result, ensure};
+use mesh_upgrade_tests::{
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox},
+    product::{journal_phase, mesh_upgrade},
+};
+
+#[test]
+fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions {
+        nodes: 2,
+        ..ClusterOptions::named("ambient")
+    })?;
+    let options = IstioOptions {
+        replicas: 2,
+        cni: true,
+        ztunnel: true,
+        gateway: true,
+        ..IstioOptions::version("1.30.3-mspider")
+    };
+    let istio = Istio::install(&cluster, options)?;
+    mesh_upgrade(&cluster, &["guard", "install", "--policy-only"])?.ok()?;
+    let status = mesh_upgrade(&cluster, &["guard", "status"])?;
+    ensure!(
+        status.code == 0 && status.stdout.contains("Not installed: the webhook"),
+        "{status}"
+    );
+
+    let to = "1.31.0-mspider";
+    let charts = Toolbox::get()?.charts(to)?.display().to_string();
+    let plan = mesh_upgrade(&cluster, &["plan", "--to", to, "--charts", &charts, "-o", "json"])?.json()?;
+    let steps = plan.pointer("/plan/steps").and_then(|steps| steps.as_array()).cloned();
+    let order: Vec<String> = steps
+        .into_iter()
+        .flatten()
+        .filter_map(|step| step.get("component")?.as_str().map(str::to_owned))
+        .collect();
+    ensure!(order == ["Base", "Istiod", "Cni", "Ztunnel", "Gateway"], "{order:?}");
+
+    let apply = mesh_upgrade(
+        &cluster,
+        &["apply", "--to", to, "--charts", &charts, "--yes", "-o", "json"],
+    )?;
+    let result = apply.json()?;
+    ensure!(
+        result.pointer("/status/phase").and_then(|phase| phase.as_str()) == Some("Succeeded"),
+        "{apply}"
+    );
+    let images = cluster.kubectl(&["get", "pods", "-A", "-o=jsonpath={.items[*].spec.containers[*].image}"])?;
+    for image in ["pilot", "install-cni", "ztunnel"] {
+        let expected = format!("/{image}:{to}");
+        ensure!(images.ok()?.contains(&expected), "{expected} is not among {images}");
+    }
+    istio.wait_serving(&cluster, to)?;
+
+    let again = mesh_upgrade(&cluster, &["apply", "--to", to, "--charts", &charts, "--yes"])?;
+    ensure!(again.code == 0 && again.stdout.contains("nothing to do"), "{again}");
+    mesh_upgrade(&cluster, &["guard", "uninstall"])?.ok()?;
+    let left = cluster.kubectl(&["get", "validatingadmissionpolicies,clusterroles", "-o", "name"])?;
+    ensure!(!left.ok()?.contains("mesh-upgrade"), "{left}");
+    Ok(())
+}
+
+#[test]
+fn without_the_guard_it_goes_on_only_with_a_reason_on_the_record() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::named("east"))?;
+    Istio::install(&cluster, IstioOptions::version("1.30.3"))?;
+    let charts = Toolbox::get()?.charts("1.31.0")?.display().to_string();
+    let arguments = [
+        "apply",
+        "--to",
+        "1.31.0",
+        "--charts",
+        &charts,
+        "--yes",
+        "--unguarded",
+        "--reason",
+        "a test cluster without admission",
+    ];
+    let apply = mesh_upgrade(&cluster, &arguments)?;
+    ensure!(apply.code == 0 && apply.stderr.contains("UNGUARDED"), "{apply}");
+    ensure!(journal_phase(&cluster)?.as_deref() == Some("Succeeded"));
+    let status = mesh_upgrade(&cluster, &["status"])?;
+    ensure!(status.stdout.contains("a test cluster without admission"), "{status}");
+
+    mesh_upgrade(&cluster, &["guard", "install", "--policy-only"])?.ok()?;
+    let needless = mesh_upgrade(
+        &cluster,
+        &["apply", "--to", "1.31.1", "--unguarded", "--reason", "again", "--yes"],
+    )?;
+    ensure!(
+        needless.code == 64 && needless.stderr.contains("is installed"),
+        "{needless}"
+    );
+    Ok(())
+}
