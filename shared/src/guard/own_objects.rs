@@ -122,7 +122,7 @@ fn validations() -> Vec<Validation> {
                  variables.mayUnlock)",
             ),
             "a MeshFreeze is changed only by the driver with the current epoch, or unlocked by somebody with the verb \
-             unlock on meshfreezes, in their own name and with a reason. See: kubectl mesh-upgrade unlock",
+             unlock on meshfreezes, in their own name and with a reason. See: kubectl explain meshfreeze.spec.unlock",
         ),
         refuse(
             freeze(
@@ -131,7 +131,7 @@ fn validations() -> Vec<Validation> {
                  (has(oldObject.spec.unlock) && variables.mayUnlock)",
             ),
             "a MeshFreeze is deleted only by the driver with the current epoch, or after it was unlocked with a \
-             reason. See: kubectl mesh-upgrade unlock",
+             reason. See: kubectl explain meshfreeze.spec.unlock",
         ),
         refuse(
             upgrade("'CREATE', 'UPDATE'", "variables.driver || variables.unchanged"),

@@ -218,6 +218,10 @@ mod tests {
         }
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a literal reads better without a reference"
+    )]
     fn pod(status: Value) -> Pod {
         serde_json::from_value(json!({
             "spec": { "containers": [{ "name": "pull-0", "image": "hub/a:1" }, { "name": "pull-1", "image": "hub/b:1" }] },
