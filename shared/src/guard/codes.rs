@@ -62,7 +62,7 @@ impl Code {
                 "The mesh is being upgraded, and until the upgrade ends only its holder changes mesh configuration, \
                  the control plane, Istio's CRDs and the helm releases of the mesh. See who holds it with \
                  `kubectl mesh-upgrade status`. When the upgrade was abandoned, take it over with \
-                 `kubectl mesh-upgrade resume`, or, with the RBAC verb `unlock` on meshfreezes, lift the freeze with \
+                 `kubectl mesh-upgrade apply`, or, with the RBAC verb `unlock` on meshfreezes, lift the freeze with \
                  `spec.unlock` of its MeshFreeze, with `by` and `reason`."
             }
             Self::SkipVersion => {
