@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox, wait_until},
-    product::{Guard, HeldHelm, journal_phase, mesh_upgrade_command},
+    product::{Guard, HeldHelm, journal_phase, mesh_upgrade, mesh_upgrade_command},
 };
 
 const RESTARTS: usize = 10;
@@ -59,6 +59,11 @@ fn ten_restarts_idle_and_ten_frozen() -> Result<()> {
         "too few writes to say anything: {idle:?}"
     );
 
+    wait_until("the mesh to be free to go", DEADLINE, || {
+        Ok(mesh_upgrade(&cluster, &["check", "--to", "1.31.0"])?
+            .success()
+            .then_some(()))
+    })?;
     let helm = HeldHelm::before("istiod")?;
     let charts = Toolbox::get()?.charts("1.31.0")?.display().to_string();
     let program = helm.program().display().to_string();

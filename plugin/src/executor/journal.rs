@@ -14,7 +14,16 @@ use shared::api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStat
 /// When the API server refuses. A cluster without our CRDs has no journals: that is no error.
 pub async fn all(client: &Client) -> Result<Vec<MeshUpgrade>, CommandError> {
     let api: Api<MeshUpgrade> = Api::all(client.clone());
-    let mut journals = match api.list(&ListParams::default()).await {
+    let what = "read the journals of upgrades";
+    let listed = patiently(|| async {
+        match api.list(&ListParams::default()).await {
+            // Only a server that is there and not ready: one that is not there is told at once.
+            Err(error) if matches!(api_code(&error), 429 | 503) => Err(Fault::of_api(what, &error)),
+            settled => Ok(settled),
+        }
+    });
+    let listed = listed.await.map_err(|fault| CommandError::error(fault.to_string()))?;
+    let mut journals = match listed {
         Ok(list) => list.items,
         Err(error) if api_code(&error) == 404 => return Ok(Vec::new()),
         Err(error) => {

@@ -47,9 +47,22 @@ impl Default for ObserveOptions {
     }
 }
 
+/// Pause before a server that is not ready yet is asked again.
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
+
 /// Observes one cluster. Never fails: a cluster that cannot be read is Unknown, with the reason.
 pub async fn observe(cluster: &Cluster, options: &ObserveOptions) -> ClusterInventory {
-    let state = match look(cluster, options).await {
+    let started = std::time::Instant::now();
+    let looked = loop {
+        match look(cluster, options).await {
+            // A server that has just started or been given a CRD says so for a moment, while its caches fill.
+            Err(ClusterError::Api { code: 429 | 503, .. }) if started.elapsed() < options.deadline => {
+                tokio::time::sleep(AGAIN_AFTER).await;
+            }
+            looked => break looked,
+        }
+    };
+    let state = match looked {
         Ok(observed) => ClusterState::Observed(Box::new(observed)),
         Err(error) => ClusterState::Unknown {
             reason: error.to_string(),
