@@ -53,6 +53,11 @@ fn in_runtime(command: Command, global: &cli::Global, ui: Ui) -> Result<Exit, Co
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("MESH_UPGRADE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
+    // kube's client warns with the whole body of an answer that it cannot parse, and the body may be a Secret.
+    let filter = match "kube_client::client=error".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -6,7 +6,7 @@ use crate::{
     cluster::ObserveOptions,
     error::{CommandError, Exit},
     executor::journal,
-    ui::{Output, Ui, faint, table},
+    ui::{Mark, Output, Ui, faint, table},
 };
 use kube::ResourceExt;
 use serde_json::json;
@@ -61,7 +61,7 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         let newer = if available.is_empty() {
             "-".to_owned()
         } else {
-            format!("↑ {available}")
+            format!("{} {available}", ui.symbol(Mark::Newer))
         };
         rows.push(vec![
             mesh.name.clone(),

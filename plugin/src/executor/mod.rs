@@ -12,7 +12,7 @@ pub mod lease;
 use crate::{
     clock::now,
     cluster::Cluster,
-    error::{CommandError, Exit, api_code, api_message},
+    error::{CommandError, api_code, api_message},
     ui::{Mark, Ui},
 };
 use effects::Effects;
@@ -22,10 +22,7 @@ use shared::{
     api::MeshUpgrade,
     machine::{self, Driver, Observation, Stop},
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use tokio::sync::watch;
 
 /// Everything that driving one upgrade needs.
 pub struct Drive<'a> {
@@ -46,7 +43,7 @@ pub struct Drive<'a> {
 pub enum End {
     /// The machine stopped.
     Stopped(Stop),
-    /// Ctrl-C was pressed; the step at hand was finished.
+    /// Ctrl-C was pressed: once, and the step at hand was finished, or twice, and it was left in the middle.
     Interrupted,
 }
 
@@ -75,7 +72,12 @@ impl Drive<'_> {
             }
             self.lease.still_held().await?;
             tracing::info!(journal = journal.name_any(), ?effect, "performing");
-            self.effects.perform(&effect, &journal.spec, &mut seen).await;
+            // Left in the middle, helm is ended and its private kubeconfig removed as the effect is dropped. The journal is
+            // ahead of every effect, so that leaving here is as safe as a kill.
+            tokio::select! {
+                () = self.effects.perform(&effect, &journal.spec, &mut seen) => {}
+                () = interrupts.insisted() => return Ok((journal, End::Interrupted)),
+            }
         }
     }
 
@@ -94,41 +96,57 @@ impl Drive<'_> {
     }
 }
 
-/// Counts Ctrl-C: the first stops after the step at hand, the second at once.
-struct Interrupts(Arc<AtomicU32>);
+/// Counts Ctrl-C and SIGTERM: the first stops after the step at hand, the second at once.
+struct Interrupts(watch::Receiver<u32>);
 
 impl Interrupts {
     fn listen(ui: Ui) -> Self {
-        let count = Arc::new(AtomicU32::new(0));
-        let counter = Arc::clone(&count);
+        let (count, counted) = watch::channel(0_u32);
         tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
-                if counter.fetch_add(1, Ordering::SeqCst) == 0 {
-                    ui.progress(
-                        Mark::Warn,
-                        "stopping after this step; press Ctrl-C again to leave at once",
-                    );
+            while interrupted().await {
+                count.send_modify(|count| *count = count.saturating_add(1));
+                let says = if *count.borrow() == 1 {
+                    "stopping after this step; press Ctrl-C again to leave at once"
                 } else {
-                    ui.progress(Mark::Warn, "left; resume with: kubectl mesh-upgrade apply");
-                    // The journal is ahead of every effect, so leaving here is as safe as a kill.
-                    leave(Exit::Error);
-                }
+                    "leaving in the middle of the step"
+                };
+                ui.progress(Mark::Warn, says);
             }
         });
-        Self(count)
+        Self(counted)
     }
 
     fn asked(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 0
+        *self.0.borrow() > 0
+    }
+
+    /// Returns when it was asked a second time.
+    async fn insisted(&self) {
+        let mut count = self.0.clone();
+        if count.wait_for(|count| *count > 1).await.is_err() {
+            // Nobody listens to signals any more, so that nobody can insist.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
-#[expect(
-    clippy::exit,
-    reason = "the second Ctrl-C leaves in the middle of an effect, which has no other way out"
-)]
-fn leave(exit: Exit) -> ! {
-    std::process::exit(i32::from(exit.code()))
+/// Waits for the next signal to stop; `false` when signals cannot be listened to.
+#[cfg(unix)]
+async fn interrupted() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
+        return tokio::signal::ctrl_c().await.is_ok();
+    };
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.is_ok(),
+        _ = terminated.recv() => true,
+    }
+}
+
+/// Waits for the next signal to stop; `false` when signals cannot be listened to.
+#[cfg(not(unix))]
+async fn interrupted() -> bool {
+    tokio::signal::ctrl_c().await.is_ok()
 }
 
 /// Whether trying again may help: the server is restarting, overloaded, or the connection broke.

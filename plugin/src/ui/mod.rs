@@ -47,6 +47,8 @@ pub enum Mark {
     Info,
     /// At work.
     Step,
+    /// Something newer is to be had.
+    Newer,
 }
 
 impl Ui {
@@ -67,17 +69,27 @@ impl Ui {
     /// The mark, coloured.
     #[must_use]
     pub fn mark(self, mark: Mark) -> String {
-        let (unicode, ascii, color) = match mark {
-            Mark::Pass => ("✔", "ok", AnsiColor::Green),
-            Mark::Block => ("✘", "x", AnsiColor::Red),
-            Mark::Warn => ("!", "!", AnsiColor::Yellow),
-            Mark::Info => ("·", "-", AnsiColor::Cyan),
-            Mark::Step => ("►", ">", AnsiColor::Cyan),
+        let color = match mark {
+            Mark::Pass | Mark::Newer => AnsiColor::Green,
+            Mark::Block => AnsiColor::Red,
+            Mark::Warn => AnsiColor::Yellow,
+            Mark::Info | Mark::Step => AnsiColor::Cyan,
         };
-        paint(
-            if self.ascii { ascii } else { unicode },
-            Style::new().fg_color(Some(color.into())),
-        )
+        paint(self.symbol(mark), Style::new().fg_color(Some(color.into())))
+    }
+
+    /// The mark without colour, for the cells of a table: colour would count as width.
+    #[must_use]
+    pub fn symbol(self, mark: Mark) -> &'static str {
+        let (unicode, ascii) = match mark {
+            Mark::Pass => ("✔", "ok"),
+            Mark::Block => ("✘", "x"),
+            Mark::Warn => ("!", "!"),
+            Mark::Info => ("·", "-"),
+            Mark::Step => ("►", ">"),
+            Mark::Newer => ("↑", "^"),
+        };
+        if self.ascii { ascii } else { unicode }
     }
 
     /// A line of the result for people. Under `-o json|yaml` it goes beside the document, which alone is the result.
