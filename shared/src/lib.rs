@@ -11,6 +11,7 @@ pub mod document;
 pub mod finding;
 pub mod guard;
 pub mod helm;
+pub mod injection;
 pub mod inventory;
 pub mod machine;
 pub mod mesh;

@@ -12,7 +12,7 @@ use crate::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use shared::{
-    api::{MeshFreezeSpec, MeshUpgradeSpec, PlanCluster, PlanStep},
+    api::{Abilities, MeshFreezeSpec, MeshUpgradeSpec, PlanCluster, PlanStep},
     arrival::{self, Arrival},
     catalog::Catalog,
     inventory::{ClusterState, Inventory, Observed},
@@ -56,7 +56,13 @@ impl Effects<'_> {
     /// Performs one effect and notes what came of it.
     pub async fn perform(&self, effect: &Effect, spec: &MeshUpgradeSpec, seen: &mut Observation) {
         match effect {
-            Effect::Check => seen.check = Some(self.check(spec).await),
+            Effect::Check => {
+                let checked = self.check(spec).await;
+                seen.check = Some(match checked {
+                    CheckResult::Free => self.prove_abilities(spec, seen).await,
+                    blocked @ CheckResult::Blocked(_) => blocked,
+                });
+            }
             Effect::Recheck => seen.recheck = Some(self.check(spec).await),
             Effect::PullImages => seen.images = Some(self.pull(spec).await),
             Effect::Freeze => seen.freeze = self.freeze(spec).await,
@@ -76,7 +82,7 @@ impl Effects<'_> {
                     }
                 }
             }
-            Effect::Verify => seen.health = Some(self.verify(spec).await),
+            Effect::Verify { abilities } => seen.health = Some(self.verify(spec, abilities).await),
             Effect::Thaw => seen.thaw = Some(self.thaw(spec).await),
         }
     }
@@ -116,6 +122,24 @@ impl Effects<'_> {
         } else {
             CheckResult::Blocked(blockers)
         }
+    }
+
+    /// What does not work before the upgrade could not be proved after it: it is found out before anything is changed.
+    async fn prove_abilities(&self, spec: &MeshUpgradeSpec, seen: &mut Observation) -> CheckResult {
+        let mut abilities = Vec::new();
+        for planned in &spec.plan.clusters {
+            let proved = async {
+                let cluster = self.cluster(&planned.name)?;
+                let writer = writing_client(cluster, &self.writer)?;
+                health::abilities(cluster, &writer, planned).await
+            };
+            match proved.await {
+                Ok(proved) => abilities.extend(proved),
+                Err(why) => return CheckResult::Blocked(vec![format!("{}: {why}", planned.name)]),
+            }
+        }
+        seen.abilities = abilities;
+        CheckResult::Free
     }
 
     async fn pull(&self, spec: &MeshUpgradeSpec) -> Result<String, String> {
@@ -282,12 +306,12 @@ impl Effects<'_> {
         }
     }
 
-    async fn verify(&self, spec: &MeshUpgradeSpec) -> Result<String, String> {
+    async fn verify(&self, spec: &MeshUpgradeSpec, abilities: &[Abilities]) -> Result<String, String> {
         let mut evidence = Vec::new();
         for planned in &spec.plan.clusters {
             let cluster = self.cluster(&planned.name)?;
             let writer = writing_client(cluster, &self.writer)?;
-            evidence.push(health::prove(self.ui, cluster, &writer, planned, &spec.to).await?);
+            evidence.push(health::prove(self.ui, cluster, &writer, planned, &spec.to, abilities).await?);
         }
         Ok(evidence.join("; "))
     }

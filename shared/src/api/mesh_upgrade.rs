@@ -220,6 +220,21 @@ pub struct StepStatus {
     pub evidence: Option<String>,
 }
 
+/// What one control plane was proved to do before the upgrade, and so has to do after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Abilities {
+    /// Its cluster.
+    pub cluster: String,
+    /// Namespace of its Deployment.
+    pub namespace: String,
+    /// Name of its Deployment.
+    pub name: String,
+    /// Its validation webhook refuses what is bad; `false` where it is switched off.
+    pub validates: bool,
+    /// Its injector gives a pod that asks for it a proxy; `false` where it is switched off.
+    pub injects: bool,
+}
+
 /// Something that happened, for people who read the journal later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JournalEvent {
@@ -247,6 +262,9 @@ pub struct MeshUpgradeStatus {
     /// When the mesh was frozen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen_since: Option<Time>,
+    /// What the control planes were proved to do before anything was changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub abilities: Vec<Abilities>,
     /// State of each step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepStatus>,

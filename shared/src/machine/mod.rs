@@ -6,7 +6,7 @@
 mod journal;
 
 use crate::{
-    api::{MeshUpgradeSpec, MeshUpgradeStatus, StepState},
+    api::{Abilities, MeshUpgradeSpec, MeshUpgradeStatus, StepState},
     phase::Phase,
 };
 use k8s_openapi::jiff::Timestamp;
@@ -61,6 +61,8 @@ pub type Outcome = Result<String, String>;
 pub struct Observation {
     /// The check before anything is changed.
     pub check: Option<CheckResult>,
+    /// What the control planes were proved to do at that check.
+    pub abilities: Vec<Abilities>,
     /// Whether all images could be pulled.
     pub images: Option<Outcome>,
     /// The freeze.
@@ -78,7 +80,7 @@ pub struct Observation {
 /// Something for the executor to do, after the status was persisted. Every one may be done twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Observe and check the mesh, into [`Observation::check`].
+    /// Observe and check the mesh, into [`Observation::check`] and [`Observation::abilities`].
     Check,
     /// Pull the target's images, into [`Observation::images`].
     PullImages,
@@ -97,7 +99,10 @@ pub enum Effect {
         step: String,
     },
     /// Prove the mesh's health, into [`Observation::health`].
-    Verify,
+    Verify {
+        /// What has to work as it did before; a control plane that is not among them has to do everything.
+        abilities: Vec<Abilities>,
+    },
     /// Take the freeze down, into [`Observation::thaw`].
     Thaw,
 }
@@ -171,7 +176,10 @@ impl Next<'_> {
             Phase::Checking => match &seen.check {
                 None => act(Effect::Check),
                 Some(CheckResult::Blocked(blockers)) => self.withdraw(blockers.clone()),
-                Some(CheckResult::Free) => self.enter(Phase::Pulling, "free to go: no blocker"),
+                Some(CheckResult::Free) => {
+                    self.status.abilities.clone_from(&seen.abilities);
+                    self.enter(Phase::Pulling, "free to go: no blocker")
+                }
             },
             Phase::Pulling if self.spec.skip_image_pull => {
                 self.enter(Phase::Freezing, "images not pulled first, as the operator asked")
@@ -185,7 +193,9 @@ impl Next<'_> {
             Phase::Upgrading => self.upgrading(seen),
             Phase::Verifying => match (self.closed(seen), &seen.health) {
                 (Err(decision), _) => decision,
-                (Ok(()), None) => act(Effect::Verify),
+                (Ok(()), None) => act(Effect::Verify {
+                    abilities: self.status.abilities.clone(),
+                }),
                 (Ok(()), Some(Ok(evidence))) => self.enter(Phase::Thawing, evidence),
                 (Ok(()), Some(Err(why))) => self.stall("Unhealthy", why),
             },

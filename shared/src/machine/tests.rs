@@ -94,8 +94,8 @@ impl World {
                 };
                 seen.steps.insert(step.clone(), outcome);
             }
-            Effect::Verify if self.unhealthy => seen.health = Some(Err("istiod reports 1.30.3".to_owned())),
-            Effect::Verify => seen.health = Some(Ok("healthy".to_owned())),
+            Effect::Verify { .. } if self.unhealthy => seen.health = Some(Err("istiod reports 1.30.3".to_owned())),
+            Effect::Verify { .. } => seen.health = Some(Ok("healthy".to_owned())),
             Effect::Thaw => {
                 self.frozen = false;
                 seen.thaw = Some(Ok("thawed".to_owned()));

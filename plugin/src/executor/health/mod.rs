@@ -1,19 +1,21 @@
-//! Health that means something: reported versions, and Istio's own validation and injection, tried in dry runs.
+//! Health that means something: reported versions, and Istio's own validation and injection, tried in dry runs before
+//! the upgrade and after it.
+
+mod injection;
+mod validation;
 
 use crate::{
     cluster::{self, Cluster, ObserveOptions},
     error::{api_code, api_message},
     ui::{Mark, Ui},
 };
-use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject, PostParams},
-    core::GroupVersionKind,
+    api::{DynamicObject, PostParams},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::{
-    api::PlanCluster,
+    api::{Abilities, PlanCluster},
     inventory::{ClusterState, ControlPlane},
     names,
     version::IstioVersion,
@@ -22,8 +24,8 @@ use std::time::{Duration, Instant};
 
 const DEADLINE: Duration = Duration::from_secs(180);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Namespace of the pod that is never created: one that every cluster has.
-const PROBE_NAMESPACE: &str = "default";
+/// A mesh at rest answers at once; a moment is left for an istiod that has just been restarted.
+const ABILITIES_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Proves the health of one cluster at the target. Returns the evidence in a sentence.
 ///
@@ -35,56 +37,129 @@ pub async fn prove(
     writer: &Client,
     planned: &PlanCluster,
     target: &str,
+    abilities: &[Abilities],
 ) -> Result<String, String> {
-    let started = Instant::now();
     let mut said = String::new();
-    loop {
-        let what = match try_once(cluster, writer, planned, target).await {
-            Ok(evidence) => return Ok(evidence),
-            Err(what) => what,
-        };
-        if started.elapsed() > DEADLINE {
-            return Err(format!(
-                "{}: waited {} s in vain for {what}",
-                cluster.name,
-                DEADLINE.as_secs()
-            ));
-        }
+    let proved = within(DEADLINE, |what: &str| {
         if what != said {
             ui.progress(Mark::Info, &format!("waiting for {what}"));
-            said = what;
+            what.clone_into(&mut said);
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+    });
+    let try_once = || at_target(cluster, writer, planned, target, abilities);
+    proved
+        .wait_for(try_once)
+        .await
+        .map_err(|why| format!("{}: {why}", cluster.name))
+}
+
+/// What each control plane of a cluster does now. Changes nothing.
+///
+/// # Errors
+/// What is switched on and does not work.
+pub async fn abilities(cluster: &Cluster, writer: &Client, planned: &PlanCluster) -> Result<Vec<Abilities>, String> {
+    let proved = within(ABILITIES_DEADLINE, |_: &str| {});
+    let try_once = || async {
+        let mut abilities = Vec::new();
+        for plane in control_planes(cluster, planned, false).await? {
+            abilities.push(Abilities {
+                cluster: cluster.name.clone(),
+                namespace: plane.workload.namespace.clone(),
+                name: plane.workload.name.clone(),
+                validates: validation::is_installed(writer, &plane).await?,
+                injects: injection::is_installed(writer, &plane).await?,
+            });
+            if abilities.last().is_some_and(|able| able.validates) {
+                validation::works(writer, &plane).await?;
+            }
+            if abilities.last().is_some_and(|able| able.injects) {
+                injection::image(writer, &plane).await?;
+            }
+        }
+        Ok(abilities)
+    };
+    proved
+        .wait_for(try_once)
+        .await
+        .map_err(|why| format!("before the upgrade, {why}; mend that first: after it, it could not be proved"))
+}
+
+/// A wait with a deadline that tells what it waits for.
+struct Wait<S> {
+    deadline: Duration,
+    say: S,
+}
+
+fn within<S: FnMut(&str)>(deadline: Duration, say: S) -> Wait<S> {
+    Wait { deadline, say }
+}
+
+impl<S: FnMut(&str)> Wait<S> {
+    async fn wait_for<T, F: Future<Output = Result<T, String>>>(
+        mut self,
+        mut try_once: impl FnMut() -> F,
+    ) -> Result<T, String> {
+        let started = Instant::now();
+        loop {
+            let what = match try_once().await {
+                Ok(found) => return Ok(found),
+                Err(what) => what,
+            };
+            if started.elapsed() > self.deadline {
+                return Err(format!("waited {} s in vain for {what}", self.deadline.as_secs()));
+            }
+            (self.say)(&what);
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 }
 
-async fn try_once(cluster: &Cluster, writer: &Client, planned: &PlanCluster, target: &str) -> Result<String, String> {
+async fn at_target(
+    cluster: &Cluster,
+    writer: &Client,
+    planned: &PlanCluster,
+    target: &str,
+    abilities: &[Abilities],
+) -> Result<String, String> {
+    let (mut reports, mut proofs) = (0, Vec::new());
+    for plane in control_planes(cluster, planned, true).await? {
+        reports += reports_target(&plane, target)?;
+        let before = abilities.iter().find(|able| {
+            able.cluster == cluster.name
+                && able.namespace == plane.workload.namespace
+                && able.name == plane.workload.name
+        });
+        if before.is_none_or(|able| able.validates) {
+            validation::works(writer, &plane).await?;
+            proofs.push("validation refuses the bad and accepts the good".to_owned());
+        }
+        if before.is_none_or(|able| able.injects) {
+            let image = injection::image(writer, &plane).await?;
+            if !IstioVersion::from_image(&image).is_ok_and(|found| is_version(&found.to_string(), target)) {
+                return Err(format!("injection to yield the proxy of {target} (it yields {image})"));
+            }
+            proofs.push(format!("injection yields {target}"));
+        }
+    }
+    proofs.dedup();
+    let proofs: String = proofs.iter().map(|proof| format!(", {proof}")).collect();
+    Ok(format!("{}: {reports} istiod report {target}{proofs}", cluster.name))
+}
+
+/// The control planes that the plan covers in this cluster.
+async fn control_planes(cluster: &Cluster, planned: &PlanCluster, ask: bool) -> Result<Vec<ControlPlane>, String> {
     let options = ObserveOptions {
-        ask_running_versions: true,
+        ask_running_versions: ask,
         ..ObserveOptions::default()
     };
-    let observed = match cluster::observe(cluster, &options).await.state {
-        ClusterState::Observed(observed) => observed,
-        ClusterState::Unknown { reason } => return Err(format!("the cluster to answer ({reason})")),
-    };
-    let scope = &planned.scope;
-    let planes: Vec<&ControlPlane> = observed
-        .control_planes
-        .iter()
-        .filter(|plane| scope.istio_namespaces.contains(&plane.workload.namespace))
-        .collect();
-    let mut reports = 0;
-    for plane in &planes {
-        reports += reports_target(plane, target)?;
-        injects(writer, plane, target).await?;
+    match cluster::observe(cluster, &options).await.state {
+        ClusterState::Observed(observed) => Ok(observed
+            .control_planes
+            .into_iter()
+            .filter(|plane| planned.scope.istio_namespaces.contains(&plane.workload.namespace))
+            .collect()),
+        ClusterState::Unknown { reason } => Err(format!("the cluster to answer ({reason})")),
     }
-    if let Some(namespace) = scope.istio_namespaces.first() {
-        validates(writer, namespace).await?;
-    }
-    Ok(format!(
-        "{}: {reports} istiod report {target}, validation refuses the bad and accepts the good, injection yields {target}",
-        cluster.name
-    ))
 }
 
 fn reports_target(plane: &ControlPlane, target: &str) -> Result<usize, String> {
@@ -110,75 +185,7 @@ fn is_version(text: &str, target: &str) -> bool {
     }
 }
 
-/// Istio's validation webhook must refuse what is known to be bad, and let pass what is good.
-async fn validates(writer: &Client, namespace: &str) -> Result<(), String> {
-    let gvk = GroupVersionKind::gvk("networking.istio.io", "v1", "VirtualService");
-    let resource = ApiResource::from_gvk_with_plural(&gvk, "virtualservices");
-    let api: Api<DynamicObject> = Api::namespaced_with(writer.clone(), namespace, &resource);
-    // A negative weight: every Istio refuses that in validation, and no schema does.
-    match create_dry(&api, &virtual_service(namespace, -1)).await? {
-        Err((_, message)) if message.contains("denied the request") => {}
-        Err((code, message)) => {
-            return Err(format!(
-                "Istio's validation to refuse a bad VirtualService (the answer was {code}: {message})"
-            ));
-        }
-        Ok(_) => return Err("Istio's validation to refuse a bad VirtualService (it was accepted)".to_owned()),
-    }
-    match create_dry(&api, &virtual_service(namespace, 100)).await? {
-        Ok(_) => Ok(()),
-        Err((code, message)) => Err(format!(
-            "Istio's validation to accept a good VirtualService (the answer was {code}: {message})"
-        )),
-    }
-}
-
-fn virtual_service(namespace: &str, weight: i32) -> Value {
-    json!({
-        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
-        "metadata": { "name": names::CANARY, "namespace": namespace },
-        "spec": {
-            "hosts": ["mesh-upgrade-canary.invalid"],
-            "http": [{ "route": [{ "destination": { "host": "mesh-upgrade-canary.invalid" }, "weight": weight }] }],
-        },
-    })
-}
-
-/// A pod that asks for injection must come back with the target's proxy; it is never created.
-async fn injects(writer: &Client, plane: &ControlPlane, target: &str) -> Result<(), String> {
-    let api: Api<DynamicObject> =
-        Api::namespaced_with(writer.clone(), PROBE_NAMESPACE, &ApiResource::erase::<Pod>(&()));
-    let mut labels = json!({ "sidecar.istio.io/inject": "true" });
-    if plane.revision != "default"
-        && let Some(labels) = labels.as_object_mut()
-    {
-        labels.insert("istio.io/rev".to_owned(), plane.revision.clone().into());
-    }
-    let pod = json!({
-        "apiVersion": "v1", "kind": "Pod",
-        "metadata": { "name": names::CANARY, "namespace": PROBE_NAMESPACE, "labels": labels },
-        "spec": { "containers": [{ "name": "app", "image": "registry.k8s.io/pause:3.10" }] },
-    });
-    let injected = match create_dry(&api, &pod).await? {
-        Ok(pod) => pod,
-        Err((code, message)) => return Err(format!("injection to answer (the answer was {code}: {message})")),
-    };
-    let images: Vec<&str> = ["initContainers", "containers"]
-        .iter()
-        .filter_map(|list| injected.data.get("spec")?.get(list)?.as_array())
-        .flatten()
-        .filter(|container| container.get("name").and_then(Value::as_str) == Some("istio-proxy"))
-        .filter_map(|container| container.get("image").and_then(Value::as_str))
-        .collect();
-    match images.first() {
-        None => Err("injection to add a proxy to a pod that asks for it".to_owned()),
-        Some(image) if IstioVersion::from_image(image).is_ok_and(|found| is_version(&found.to_string(), target)) => {
-            Ok(())
-        }
-        Some(image) => Err(format!("injection to yield the proxy of {target} (it yields {image})")),
-    }
-}
-
+/// What a dry run of a creation came to: the object as it would be, or the refusal's code and message.
 type DryAnswer = Result<DynamicObject, (u16, String)>;
 
 async fn create_dry(api: &Api<DynamicObject>, object: &Value) -> Result<DryAnswer, String> {

@@ -1,0 +1,102 @@
+//! Istio's own injection: a pod that asks for it must come back with a proxy; it is never created.
+
+use super::create_dry;
+use crate::error::api_message;
+use k8s_openapi::api::{
+    admissionregistration::v1::MutatingWebhookConfiguration,
+    core::v1::{Namespace, Pod},
+};
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{ApiResource, DynamicObject, ListParams},
+};
+use serde_json::{Value, json};
+use shared::{
+    injection::{self, Candidate},
+    inventory::ControlPlane,
+    names,
+};
+
+/// Label of a webhook configuration that belongs to a revision tag.
+const TAG: &str = "istio.io/tag";
+
+/// Whether a control plane has an injector.
+pub async fn is_installed(writer: &Client, plane: &ControlPlane) -> Result<bool, String> {
+    Ok(!injectors(writer, plane).await?.is_empty())
+}
+
+/// The tag of each of a control plane's injectors; empty text for the one of the revision itself.
+async fn injectors(writer: &Client, plane: &ControlPlane) -> Result<Vec<String>, String> {
+    let api: Api<MutatingWebhookConfiguration> = Api::all(writer.clone());
+    let selector = ListParams::default().labels(&format!("app=sidecar-injector,istio.io/rev={}", plane.revision));
+    let found = api.list_metadata(&selector).await;
+    let found = found.map_err(|error| format!("the list of injectors ({})", api_message(&error)))?;
+    let tag = |labels: &std::collections::BTreeMap<String, String>| labels.get(TAG).cloned().unwrap_or_default();
+    Ok(found.items.iter().map(|injector| tag(injector.labels())).collect())
+}
+
+/// The proxy's image that a pod is given which asks for injection by this control plane, in the first namespace whose
+/// answer is a proxy: others may refuse pods for reasons of their own.
+pub async fn image(writer: &Client, plane: &ControlPlane) -> Result<String, String> {
+    let tags = injectors(writer, plane).await?;
+    let tags = tags.iter().map(String::as_str).filter(|tag| !tag.is_empty());
+    let candidates = injection::candidates(&namespaces(writer).await?, &injection::names(&plane.revision, tags));
+    let mut answers = Vec::new();
+    for candidate in &candidates {
+        match try_in(writer, candidate).await? {
+            Ok(image) => return Ok(image),
+            Err(answer) => answers.push(format!("{}: {answer}", candidate.namespace)),
+        }
+    }
+    Err(match answers.as_slice() {
+        [] => format!(
+            "a namespace that takes pods of revision {}: all are kept from its injection",
+            plane.revision
+        ),
+        answers => format!(
+            "injection to add a proxy to a pod that asks for it ({})",
+            answers.join("; ")
+        ),
+    })
+}
+
+async fn namespaces(writer: &Client) -> Result<Vec<injection::Namespace>, String> {
+    let api: Api<Namespace> = Api::all(writer.clone());
+    let found = api.list_metadata(&ListParams::default()).await;
+    let found = found.map_err(|error| format!("the list of namespaces ({})", api_message(&error)))?;
+    let namespaces = found.items.into_iter().map(|namespace| injection::Namespace {
+        name: namespace.name_any(),
+        terminating: namespace.metadata.deletion_timestamp.is_some(),
+        labels: namespace.metadata.labels.unwrap_or_default(),
+    });
+    Ok(namespaces.collect())
+}
+
+async fn try_in(writer: &Client, candidate: &Candidate) -> Result<Result<String, String>, String> {
+    let pods: Api<DynamicObject> =
+        Api::namespaced_with(writer.clone(), &candidate.namespace, &ApiResource::erase::<Pod>(&()));
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": names::CANARY, "namespace": candidate.namespace, "labels": candidate.pod_labels,
+        },
+        "spec": {
+            "automountServiceAccountToken": false,
+            "containers": [{ "name": "app", "image": "registry.k8s.io/pause:3.10" }],
+        },
+    });
+    Ok(match create_dry(&pods, &pod).await? {
+        Ok(injected) => proxy_image(&injected).ok_or_else(|| "no proxy was added".to_owned()),
+        Err((code, message)) => Err(format!("the answer was {code}: {message}")),
+    })
+}
+
+fn proxy_image(pod: &DynamicObject) -> Option<String> {
+    ["initContainers", "containers"]
+        .iter()
+        .filter_map(|list| pod.data.get("spec")?.get(list)?.as_array())
+        .flatten()
+        .find(|container| container.get("name").and_then(Value::as_str) == Some("istio-proxy"))
+        .and_then(|container| container.get("image")?.as_str())
+        .map(str::to_owned)
+}
