@@ -62,13 +62,26 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
     Ok(())
 }
 
+/// With helm 3, for whose releases objects are applied on the client.
 #[test]
 fn without_the_guard_it_goes_on_only_with_a_reason_on_the_record() -> Result<()> {
     let cluster = Cluster::start(ClusterOptions::named("east"))?;
-    Istio::install(&cluster, IstioOptions::version("1.30.3"))?;
+    let options = IstioOptions {
+        helm_3: true,
+        ..IstioOptions::version("1.30.3")
+    };
+    let istio = Istio::install(&cluster, options)?;
+    // Health has to be proved in another namespace than the one that every cluster has.
+    cluster
+        .kubectl(&["label", "namespace", "default", "istio-injection=disabled"])?
+        .ok()?;
+    cluster.kubectl(&["create", "namespace", "shop"])?.ok()?;
     let charts = Toolbox::get()?.charts("1.31.0")?.display().to_string();
+    let helm = Toolbox::get()?.helm_3().display().to_string();
     let arguments = [
         "apply",
+        "--helm",
+        &helm,
         "--to",
         "1.31.0",
         "--charts",
@@ -81,6 +94,10 @@ fn without_the_guard_it_goes_on_only_with_a_reason_on_the_record() -> Result<()>
     let apply = mesh_upgrade(&cluster, &arguments)?;
     ensure!(apply.code == 0 && apply.stderr.contains("UNGUARDED"), "{apply}");
     ensure!(journal_phase(&cluster)?.as_deref() == Some("Succeeded"));
+    cluster
+        .kubectl(&["label", "namespace", "default", "istio-injection-"])?
+        .ok()?;
+    istio.wait_serving(&cluster, "1.31.0")?;
     let status = mesh_upgrade(&cluster, &["status"])?;
     ensure!(status.stdout.contains("a test cluster without admission"), "{status}");
 

@@ -232,6 +232,13 @@ impl Cluster {
         self.helm_as("admin", arguments)
     }
 
+    /// Runs helm 3 as the administrator.
+    pub fn helm_3<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<Run> {
+        let mut command = self.command("helm-3")?;
+        command.env("KUBECONFIG", self.kubeconfig_for("admin")?).args(arguments);
+        Run::of(command, None)
+    }
+
     /// Runs helm as `admin`, `alice` or `bob`.
     pub fn helm_as<S: AsRef<OsStr>>(&self, user: &str, arguments: &[S]) -> Result<Run> {
         let mut command = self.command("helm")?;

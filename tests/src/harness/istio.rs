@@ -32,6 +32,8 @@ pub struct IstioOptions {
     pub ztunnel: bool,
     /// Install a gateway, as release `istio-ingressgateway` in a namespace of that name.
     pub gateway: bool,
+    /// Install with helm 3 instead of 4.
+    pub helm_3: bool,
     /// More values for every chart of the control plane, as for helm's `--set`.
     pub values: Vec<String>,
 }
@@ -48,6 +50,7 @@ impl IstioOptions {
             cni: false,
             ztunnel: false,
             gateway: false,
+            helm_3: false,
             values: Vec::new(),
         }
     }
@@ -216,7 +219,11 @@ impl Istio {
         for value in self.values(cluster, release.chart)? {
             arguments.extend(["--set".to_owned(), value]);
         }
-        cluster.helm(&arguments)
+        if self.options.helm_3 {
+            cluster.helm_3(&arguments)
+        } else {
+            cluster.helm(&arguments)
+        }
     }
 
     fn values(&self, cluster: &Cluster, chart: &str) -> Result<Vec<String>> {

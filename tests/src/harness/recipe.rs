@@ -15,7 +15,7 @@ pub(super) struct Part {
 const KUBERNETES_VERSION: &str = "v1.36.3";
 
 /// All parts, in the order they are built.
-pub(super) const PARTS: [Part; 4] = [
+pub(super) const PARTS: [Part; 5] = [
     Part {
         module: "kubernetes",
         program: "controlplane",
@@ -33,6 +33,12 @@ pub(super) const PARTS: [Part; 4] = [
         program: "kwok",
         package: "sigs.k8s.io/kwok/cmd/kwok",
         variables: &[],
+    },
+    Part {
+        module: "helm-3",
+        program: "helm-3",
+        package: "helm.sh/helm/v3/cmd/helm",
+        variables: &[("helm.sh/helm/v3/internal/version.version", "v3.22.0")],
     },
     Part {
         module: "istio-1.30",

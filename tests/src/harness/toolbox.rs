@@ -45,6 +45,11 @@ impl Toolbox {
         self.program("helm")
     }
 
+    /// helm 3.
+    pub fn helm_3(&self) -> PathBuf {
+        self.program("helm-3")
+    }
+
     /// Any of the programs by its name.
     pub fn program(&self, name: &str) -> PathBuf {
         self.bin.join(name)
