@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod conditions;
 pub mod document;
 pub mod finding;
+pub mod fingerprint;
 pub mod guard;
 pub mod helm;
 pub mod injection;

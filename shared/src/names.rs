@@ -32,6 +32,8 @@ pub const PART_OF: &str = "mesh-upgrade";
 /// Label that names the mesh an object was made for.
 pub const LABEL_MESH: &str = "meshupgrade.io/mesh";
 
+/// Beginning of the names of freeze policies and their bindings.
+pub const FREEZE_POLICY_PREFIX: &str = "mesh-freeze-";
 /// Name of the static policy that guards our own objects.
 pub const OWN_OBJECTS_POLICY: &str = "mesh-upgrade-own-objects";
 /// Name of the guard's ValidatingWebhookConfiguration, of its Deployment, its Service and its certificate Secret.
@@ -46,7 +48,13 @@ pub fn driver_user() -> String {
 /// Name of the freeze policy, and of its binding, for a mesh and an epoch.
 #[must_use]
 pub fn freeze_policy(mesh: &str, epoch: u64) -> String {
-    format!("mesh-freeze-{mesh}-{epoch}")
+    format!("{FREEZE_POLICY_PREFIX}{mesh}-{epoch}")
+}
+
+/// User name of the webhook as the API server sees it.
+#[must_use]
+pub fn webhook_user() -> String {
+    format!("system:serviceaccount:{NAMESPACE}:{WEBHOOK_SERVICE_ACCOUNT}")
 }
 
 /// Name of the driver's Lease for a mesh.

@@ -1,7 +1,8 @@
 //! MeshFreeze: the readable record of a freeze in one cluster, and the scope that policy and webhook enforce.
 #![expect(clippy::duplicated_attributes, reason = "printer columns may well be of one type")]
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use super::Fingerprint;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,7 @@ pub struct Unlock {
     version = "v1alpha1",
     kind = "MeshFreeze",
     plural = "meshfreezes",
+    status = "MeshFreezeStatus",
     category = "istio-upgrade",
     derive = "PartialEq",
     printcolumn(json_path = ".spec.mesh", name = "Mesh", type_ = "string"),
@@ -103,6 +105,11 @@ pub struct Unlock {
     printcolumn(json_path = ".spec.to", name = "To", type_ = "string"),
     printcolumn(json_path = ".spec.holder", name = "Holder", type_ = "string"),
     printcolumn(json_path = ".spec.epoch", name = "Epoch", type_ = "integer"),
+    printcolumn(
+        json_path = ".status.conditions[?(@.type==\"Drifted\")].status",
+        name = "Drifted",
+        type_ = "string"
+    ),
     printcolumn(json_path = ".spec.since", name = "Since", type_ = "date")
 )]
 #[serde(rename_all = "camelCase")]
@@ -129,4 +136,20 @@ pub struct MeshFreezeSpec {
     /// Written first by somebody with the RBAC verb `unlock`, so that the freeze may be deleted without its holder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unlock: Option<Unlock>,
+}
+
+/// What is known of a frozen cluster while it is frozen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MeshFreezeStatus {
+    /// What no guard is asked about, as it was when the mesh was frozen, and after each step that changed it. Written by
+    /// the holder only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fingerprints: Vec<Fingerprint>,
+    /// The helm release that the holder is changing now. Written by the holder only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changing: Option<ObjectName>,
+    /// Conditions, as [`super::CONDITION_DRIFTED`], by the webhook's watcher.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
 }

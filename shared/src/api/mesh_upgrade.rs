@@ -1,6 +1,6 @@
 //! MeshUpgrade: the journal of one upgrade. What resuming needs stands here, written before each effect.
 
-use super::{FreezeScope, WorkloadName};
+use super::{ClusterFingerprints, FreezeScope, WorkloadName};
 use crate::phase::Phase;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
@@ -158,6 +158,7 @@ pub struct Unguarded {
     printcolumn(json_path = ".spec.to", name = "To", type_ = "string"),
     printcolumn(json_path = ".status.phase", name = "Phase", type_ = "string"),
     printcolumn(json_path = ".status.conditions[?(@.type==\"Stalled\")].status", name = "Stalled", type_ = "string"),
+    printcolumn(json_path = ".status.conditions[?(@.type==\"Drifted\")].status", name = "Drifted", type_ = "string", priority = 1),
     printcolumn(json_path = ".status.holder", name = "Holder", type_ = "string"),
     printcolumn(json_path = ".metadata.creationTimestamp", name = "Age", type_ = "date")
 )]
@@ -271,7 +272,10 @@ pub struct MeshUpgradeStatus {
     /// The last things that happened, oldest first, at most [`HISTORY_LIMIT`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<JournalEvent>,
-    /// Conditions, as [`CONDITION_STALLED`].
+    /// What no guard is asked about, in each cluster, as it was at the freeze and after each step that changed it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fingerprints: Vec<ClusterFingerprints>,
+    /// Conditions, as [`CONDITION_STALLED`] and [`super::CONDITION_DRIFTED`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
 }

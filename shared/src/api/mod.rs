@@ -1,9 +1,11 @@
 //! The project's own custom resources: Mesh, MeshUpgrade (the journal) and MeshFreeze (the lock's record).
 
+mod fingerprint;
 mod mesh;
 mod mesh_freeze;
 mod mesh_upgrade;
 
+pub use fingerprint::*;
 pub use mesh::*;
 pub use mesh_freeze::*;
 pub use mesh_upgrade::*;

@@ -37,6 +37,7 @@ pub fn own_objects_policy() -> (ValidatingAdmissionPolicy, ValidatingAdmissionPo
                     api_versions: Some(vec!["*".to_owned()]),
                     resources: Some(super::policy::strings(&[
                         "meshfreezes",
+                        "meshfreezes/status",
                         "meshupgrades",
                         "meshupgrades/status",
                     ])),
@@ -65,6 +66,17 @@ fn variables() -> Vec<k8s_openapi::api::admissionregistration::v1::Variable> {
         variable("epochs", &cel::epochs()),
         variable("driver", &cel::is_user(&[names::driver_user()])),
         variable("unchanged", &cel::unchanged(&[])),
+        // What the webhook saw change goes into the conditions; what it compares with is the holder's to write.
+        variable(
+            "observes",
+            &format!(
+                "has(request.subResource) && request.subResource == 'status' && {} && \
+                 ['fingerprints', 'changing'].all(k, [object, oldObject].all(o, !has(o.status) || !(k in o.status)) || \
+                 (has(object.status) && has(oldObject.status) && k in object.status && k in oldObject.status && \
+                 object.status[k] == oldObject.status[k]))",
+                cel::is_user(&[names::webhook_user()])
+            ),
+        ),
         variable("specOnly", &cel::unchanged(&["spec"])),
         // Book-keeping is compared as in `unchanged`; of the specification only the unlocking may be new.
         variable(
@@ -114,7 +126,7 @@ fn validations() -> Vec<Validation> {
         refuse(
             freeze(
                 "UPDATE",
-                "variables.unchanged || (variables.driver && variables.epochs == [string(object.spec.epoch)] && \
+                "variables.unchanged || variables.observes || (variables.driver && variables.epochs == [string(object.spec.epoch)] && \
                  has(object.spec.unlock) == has(oldObject.spec.unlock) && \
                  (!has(object.spec.unlock) || object.spec.unlock == oldObject.spec.unlock)) || \
                  (variables.unlocks && has(request.userInfo.username) && \

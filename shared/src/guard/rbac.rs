@@ -1,7 +1,7 @@
 //! Who may do what: the driver, the webhook, the people who upgrade, and the people who may lift a freeze.
 
 use super::table::CONFIGURATION_GROUPS;
-use crate::names;
+use crate::{api::ExemptKind, names};
 use serde_json::{Value, json};
 
 /// ClusterRole for people who upgrade meshes.
@@ -98,6 +98,11 @@ fn driver_rules() -> Vec<Value> {
             ],
             WRITE,
         ),
+        rule(
+            &["admissionregistration.k8s.io"],
+            &["mutatingadmissionpolicies", "mutatingadmissionpolicybindings"],
+            READ,
+        ),
         rule(&["apiextensions.k8s.io"], &["customresourcedefinitions"], WRITE),
         rule(CONFIGURATION_GROUPS, &["*"], WRITE),
         rule(
@@ -116,9 +121,14 @@ fn driver_home_rules() -> Vec<Value> {
     vec![rule(&["coordination.k8s.io"], &["leases"], WRITE)]
 }
 
-/// The webhook only looks: no Secrets, and nothing is written.
+/// The webhook only looks: no Secrets, and nothing is written but what it saw change that no guard is asked about.
 fn webhook_rules() -> Vec<Value> {
+    let exempt: Vec<&str> = ExemptKind::ALL.into_iter().map(ExemptKind::resource).collect();
     vec![
+        rule(&[ExemptKind::GROUP], &exempt, READ),
+        // The policy for our own objects lets it write conditions, and no other part of the status.
+        rule(&[names::GROUP], &["meshfreezes/status"], &["get", "patch"]),
+        rule(&["events.k8s.io"], &["events"], &["create"]),
         rule(&[names::GROUP], &["meshes", "meshfreezes", "meshupgrades"], READ),
         rule(&["apps"], &["daemonsets", "deployments"], READ),
     ]

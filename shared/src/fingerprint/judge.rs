@@ -1,0 +1,171 @@
+//! What has changed since the freeze, and whether the holder's own step explains it.
+
+use super::{Owner, owner};
+use crate::{
+    api::{ExemptKind, Fingerprint, ObjectName},
+    guard::message::one_line,
+};
+use std::{collections::BTreeMap, fmt};
+
+/// Field manager of every helm, whatever its binary is called: helm sets it itself.
+const HELM: &str = "helm";
+
+/// Most changes that one message names.
+const NAMED: usize = 5;
+
+/// What became of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum What {
+    /// It was not there.
+    Created,
+    /// It does something else.
+    Changed,
+    /// It is gone.
+    Deleted,
+}
+
+impl What {
+    /// As in a sentence and in a metric.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// One change that the guard could not refuse.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Change {
+    /// Kind of the object.
+    pub kind: ExemptKind,
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub what: What,
+    /// Field managers that wrote it since.
+    pub by: Vec<String>,
+    /// Digest of what it is now; empty when it is gone.
+    pub now: String,
+}
+
+impl Change {
+    /// Whether the guard itself was changed, and not the mesh.
+    #[must_use]
+    pub fn is_of_guard(&self) -> bool {
+        matches!(
+            owner(self.kind, &self.name, &BTreeMap::new()),
+            Some(Owner::Guard | Owner::Freeze)
+        )
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} was {}", self.kind, one_line(&self.name), self.what.as_str())?;
+        if self.by.is_empty() {
+            return Ok(());
+        }
+        write!(f, " (field manager {})", one_line(&self.by.join(", ")))
+    }
+}
+
+/// All changes in one sentence, the first few by name.
+#[must_use]
+pub fn describe(changes: &[Change]) -> String {
+    let mut text: Vec<String> = changes.iter().take(NAMED).map(ToString::to_string).collect();
+    if changes.len() > NAMED {
+        text.push(format!("and {} more", changes.len().saturating_sub(NAMED)));
+    }
+    text.join("; ")
+}
+
+/// What has changed since `before` and is not explained by the helm release that the holder is `changing`.
+///
+/// An object's change is the step's own when the object names that release as its owner, before and after, and nobody
+/// but helm has written anything that counts since: managedFields tell who wrote, and when. So a foreign edit of the
+/// same object in the same moment is not taken for helm's, and neither is its deletion. A foreigner who calls itself
+/// `helm` would be; a foreign helm itself is refused at its first write, the release's Secret.
+#[must_use]
+pub fn judge(before: &[Fingerprint], now: &[Fingerprint], changing: Option<&ObjectName>) -> Vec<Change> {
+    pairs(before, now)
+        .into_values()
+        .filter(|(before, now)| differ(*before, *now) && !is_own(*before, *now, changing))
+        .filter_map(|(before, now)| change(before, now))
+        .collect()
+}
+
+/// What to compare with from now on: `before`, and in place of what the holder's own step has changed, what is there
+/// now.
+#[must_use]
+pub fn rebase(before: &[Fingerprint], now: &[Fingerprint], changing: Option<&ObjectName>) -> Vec<Fingerprint> {
+    pairs(before, now)
+        .into_values()
+        .filter_map(|(before, now)| {
+            let keep = differ(before, now) && !is_own(before, now, changing);
+            if keep { before } else { now }
+        })
+        .cloned()
+        .collect()
+}
+
+type Pair<'a> = (Option<&'a Fingerprint>, Option<&'a Fingerprint>);
+
+fn pairs<'a>(before: &'a [Fingerprint], now: &'a [Fingerprint]) -> BTreeMap<(ExemptKind, &'a str), Pair<'a>> {
+    let mut pairs: BTreeMap<(ExemptKind, &str), Pair<'_>> = BTreeMap::new();
+    for fingerprint in before {
+        pairs.entry((fingerprint.kind, &fingerprint.name)).or_default().0 = Some(fingerprint);
+    }
+    for fingerprint in now {
+        pairs.entry((fingerprint.kind, &fingerprint.name)).or_default().1 = Some(fingerprint);
+    }
+    pairs
+}
+
+fn differ(before: Option<&Fingerprint>, now: Option<&Fingerprint>) -> bool {
+    before.map(|it| &it.sha256) != now.map(|it| &it.sha256)
+}
+
+fn is_own(before: Option<&Fingerprint>, now: Option<&Fingerprint>, changing: Option<&ObjectName>) -> bool {
+    let (Some(now), Some(changing)) = (now, changing) else {
+        return false;
+    };
+    let is_of_release = |it: &Fingerprint| it.release.as_ref() == Some(changing);
+    is_of_release(now)
+        && before.is_none_or(is_of_release)
+        && new_writers(before, now).all(|writer| manager(writer) == HELM)
+}
+
+fn change(before: Option<&Fingerprint>, now: Option<&Fingerprint>) -> Option<Change> {
+    let shown = now.or(before)?;
+    let mut by: Vec<String> = now
+        .into_iter()
+        .flat_map(|now| new_writers(before, now))
+        .map(|writer| manager(writer).to_owned())
+        .collect();
+    by.dedup();
+    Some(Change {
+        kind: shown.kind,
+        name: shown.name.clone(),
+        what: match (before, now) {
+            (None, _) => What::Created,
+            (Some(_), Some(_)) => What::Changed,
+            (Some(_), None) => What::Deleted,
+        },
+        by,
+        now: now.map(|now| now.sha256.clone()).unwrap_or_default(),
+    })
+}
+
+/// Those who wrote since. One whose fields were taken over by somebody else keeps the time of its last write.
+fn new_writers<'a>(before: Option<&'a Fingerprint>, now: &'a Fingerprint) -> impl Iterator<Item = &'a str> {
+    let known = move |writer: &&String| before.is_none_or(|before| !before.writers.contains(*writer));
+    now.writers.iter().filter(known).map(String::as_str)
+}
+
+/// The manager of an entry, without the time after the last space.
+fn manager(writer: &str) -> &str {
+    writer.rsplit_once(' ').map_or(writer, |(manager, _)| manager)
+}
