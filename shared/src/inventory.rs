@@ -1,5 +1,9 @@
 //! Inventory: a plain picture of what runs in the clusters of a mesh, made by observing, read by the checks.
 
+mod data_plane;
+
+pub use data_plane::{Proxies, ProxyKind};
+
 use crate::{
     api::{Component, Management, MeshCluster, WorkloadName},
     version::{IstioVersion, KubernetesVersion},
@@ -46,6 +50,8 @@ pub struct Observed {
     pub node_components: Vec<NodeComponent>,
     /// Gateways installed as Deployments or DaemonSets of their own (not those that istiod manages).
     pub gateways: Vec<Gateway>,
+    /// Proxies that run, by namespace, kind, version and revision; empty when not asked.
+    pub proxies: Vec<Proxies>,
     /// Helm releases of Istio's charts, newest revision of each.
     pub helm_releases: Vec<HelmRelease>,
     /// Mesh objects in this cluster.

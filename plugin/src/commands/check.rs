@@ -24,6 +24,7 @@ pub fn observe_options(guarded: bool) -> ObserveOptions {
     };
     ObserveOptions {
         ask_running_versions: true,
+        count_proxies: true,
         permissions,
         ..ObserveOptions::default()
     }

@@ -2,7 +2,7 @@
 
 use super::{
     ClusterInventory, ClusterState, ControlPlane, Gateway, GuardPresence, HelmRelease, Inventory, MeshRecord,
-    NodeComponent, Observed, ObservedVersion, Permission, Rollout, VersionSource,
+    NodeComponent, Observed, ObservedVersion, Permission, Proxies, ProxyKind, Rollout, VersionSource,
 };
 use crate::{
     api::{Component, Management, WorkloadKind, WorkloadName},
@@ -80,6 +80,19 @@ pub fn gateway(namespace: &str, name: &str) -> Gateway {
     }
 }
 
+/// Pods in the namespace `shop`, with sidecars of the revision `default`.
+pub fn sidecars(running: &str, count: u32) -> Proxies {
+    Proxies {
+        namespace: "shop".to_owned(),
+        kind: ProxyKind::Sidecar,
+        version: version(running),
+        revision: Some("default".to_owned()),
+        native: true,
+        count,
+        example: "reviews-v1-0".to_owned(),
+    }
+}
+
 /// A deployed release of one of Istio's charts.
 pub fn release(namespace: &str, name: &str, chart: &str, chart_version: &str) -> HelmRelease {
     HelmRelease {
@@ -128,6 +141,7 @@ pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
             control_planes: vec![istiod("istio-system", istio)],
             node_components: Vec::new(),
             gateways: Vec::new(),
+            proxies: vec![sidecars(istio, 3)],
             helm_releases: vec![
                 release("istio-system", "istio-base", "base", istio),
                 release("istio-system", "istiod", "istiod", istio),

@@ -4,6 +4,8 @@ mod ask;
 mod guard;
 mod mesh_config;
 mod permissions;
+mod protobuf;
+mod proxies;
 mod releases;
 mod running;
 mod version;
@@ -31,6 +33,8 @@ use workloads::{Istiod, Workloads};
 pub struct ObserveOptions {
     /// Ask the pods of istiod which version they run, through port-forwards.
     pub ask_running_versions: bool,
+    /// Count the proxies of the data plane, out of all pods.
+    pub count_proxies: bool,
     /// What the caller and the driver must be allowed to do.
     pub permissions: Vec<PermissionQuery>,
     /// How long each single question may take.
@@ -41,6 +45,7 @@ impl Default for ObserveOptions {
     fn default() -> Self {
         Self {
             ask_running_versions: false,
+            count_proxies: false,
             permissions: Vec::new(),
             deadline: Duration::from_secs(20),
         }
@@ -89,12 +94,20 @@ async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, C
     };
     // Alone and first: a cluster that cannot be reached then costs one timeout and gives one reason.
     let kubernetes = kubernetes_version(asker).await?;
-    let (uid, meshes, (guard, of_guard), permissions, istio) = futures::join!(
+    let proxies = async {
+        if options.count_proxies {
+            proxies::read(asker).await
+        } else {
+            Ok(Vec::new())
+        }
+    };
+    let (uid, meshes, (guard, of_guard), permissions, istio, proxies) = futures::join!(
         uid(asker),
         guard::meshes(asker),
         guard::presence(asker),
         permissions::ask(asker, &options.permissions),
         istio(asker, options.ask_running_versions),
+        proxies,
     );
     let istio = istio?;
     let mut unreadable = istio.unreadable;
@@ -103,12 +116,17 @@ async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, C
         unreadable.push(format!("permissions: {error}"));
         Vec::new()
     });
+    let proxies = proxies.unwrap_or_else(|error| {
+        unreadable.push(format!("proxies of the data plane: {error}"));
+        Vec::new()
+    });
     Ok(Observed {
         uid: uid?,
         kubernetes,
         control_planes: istio.control_planes,
         node_components: istio.workloads.node_components,
         gateways: istio.workloads.gateways,
+        proxies,
         helm_releases: istio.releases,
         meshes: meshes?,
         guard,
