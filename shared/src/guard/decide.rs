@@ -85,7 +85,7 @@ pub fn decide(request: &Request<'_>, facts: &Facts) -> Verdict {
     if let Some(freeze) = refusing {
         return Verdict::Deny(Ruling {
             code: Code::MeshFrozen,
-            message: message::frozen(&freeze.spec),
+            message: message::frozen(&freeze.spec, freeze.phase),
         });
     }
     versions::judge(request, facts)

@@ -1,7 +1,7 @@
 //! What people read when the guard refuses: one line, the code first, the command to run next last.
 
 use super::codes::Code;
-use crate::api::MeshFreezeSpec;
+use crate::{api::MeshFreezeSpec, phase::Phase};
 
 /// Longest piece of foreign text in a message.
 const MAX_PIECE: usize = 120;
@@ -20,11 +20,13 @@ pub fn one_line(text: &str) -> String {
     short.trim().to_owned()
 }
 
-/// The refusal of a frozen mesh; policy and webhook say the same.
+/// The refusal of a frozen mesh. The policy's is written before the upgrade goes on, so that only the webhook knows the
+/// phase that it is in.
 #[must_use]
-pub fn frozen(freeze: &MeshFreezeSpec) -> String {
+pub fn frozen(freeze: &MeshFreezeSpec, phase: Option<Phase>) -> String {
+    let phase = phase.map(|phase| format!(", now {phase}")).unwrap_or_default();
     format!(
-        "{}: mesh \"{}\" is being upgraded from {} to {} by {} since {}: this change is refused until it ends. \
+        "{}: mesh \"{}\" is being upgraded from {} to {} by {} since {}{phase}: this change is refused until it ends. \
          See: kubectl mesh-upgrade status",
         Code::MeshFrozen,
         one_line(&freeze.mesh),

@@ -71,7 +71,7 @@ pub fn freeze_policy(freeze: &MeshFreezeSpec) -> (ValidatingAdmissionPolicy, Val
                 expression: "!variables.frozen || variables.holder || variables.webhookProbe || \
                              variables.letThrough || variables.unchanged"
                     .to_owned(),
-                message: Some(message::frozen(freeze)),
+                message: Some(message::frozen(freeze, None)),
                 reason: Some("Forbidden".to_owned()),
                 ..Validation::default()
             }]),

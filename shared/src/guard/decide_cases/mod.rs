@@ -246,6 +246,6 @@ fn the_message_is_one_line_and_names_the_next_command() {
     assert_eq!(
         ruling.message,
         "MG001 mesh-frozen: mesh \"default\" is being upgraded from 1.30.3 to 1.31.0 by alice since \
-         1970-01-01T00:00:00Z: this change is refused until it ends. See: kubectl mesh-upgrade status"
+         1970-01-01T00:00:00Z, now Upgrading: this change is refused until it ends. See: kubectl mesh-upgrade status"
     );
 }
