@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    net::TcpSocket,
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
@@ -26,6 +27,9 @@ use tokio::{
 const DRAIN: Duration = Duration::from_secs(20);
 /// A watch that is silent for longer is dead: API servers end theirs after 290 s.
 const READ_TIMEOUT: Duration = Duration::from_secs(295);
+/// Connections that the kernel keeps until they are accepted. Of one that finds no room the client tries again after a
+/// second, which is a third of what the API server waits for an answer.
+const BACKLOG: u32 = 4096;
 
 /// Runs the webhook until it is told to end.
 ///
@@ -95,7 +99,17 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))
+    let listen = || {
+        let socket = if address.is_ipv6() {
+            TcpSocket::new_v6()
+        } else {
+            TcpSocket::new_v4()
+        }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)?.into_std()
+    };
+    listen().with_context(|| format!("cannot listen on {address}"))
 }
 
 async fn client(kubeconfig: Option<&Path>) -> anyhow::Result<Client> {

@@ -1,7 +1,7 @@
 //! The two servers: reviews over TLS within limits, and health in plain HTTP.
 
 use crate::{
-    connections::LimitedAcceptor,
+    connections::{LimitedAcceptor, Limits},
     handler::{Reviews, validate},
     health::{self, Health},
 };
@@ -24,10 +24,25 @@ use std::{
 use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
 use tower_http::{limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 
-/// Reviews in work at once; the largest fill 7 MiB each, and more than these wait for nobody's answer in time.
-const MAX_CONCURRENT: usize = 64;
-/// Connections at once: an API server keeps 25 idle ones and opens more in bursts.
-const MAX_CONNECTIONS: usize = 1024;
+/// Connections for reviews: an API server keeps 25 idle ones and opens more in bursts. Together with all else they stay
+/// below the 1024 files that a process may have open without asking for more.
+const REVIEW_LIMITS: Limits = Limits {
+    newcomers: 384,
+    regulars: 384,
+    in_work: 256,
+    // The largest fills 7 MiB. While one is read it is in memory twice.
+    bytes: 96 << 20,
+};
+/// Reviews in work at once. Above the limit at which the slowest gives way, so that it is met only by a burst that is
+/// faster than that.
+const MAX_CONCURRENT: usize = 384;
+/// Connections for health: kubelet opens a new one for each probe, and Prometheus keeps one.
+const HEALTH_LIMITS: Limits = Limits {
+    newcomers: 32,
+    regulars: 32,
+    in_work: 32,
+    bytes: 1 << 20,
+};
 /// A review that takes longer to arrive than the API server waits for its answer is of no use.
 const REVIEW_TIMEOUT: Duration = Duration::from_secs(5);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,7 +84,7 @@ pub(crate) async fn serve_reviews(
 ) -> std::io::Result<()> {
     let acceptor = RustlsAcceptor::new(tls)
         .handshake_timeout(HANDSHAKE_TIMEOUT)
-        .acceptor(LimitedAcceptor::new(MAX_CONNECTIONS));
+        .acceptor(LimitedAcceptor::new(REVIEW_LIMITS));
     let mut server = axum_server::from_tcp(listener)?
         .acceptor(acceptor)
         .handle(handle)
@@ -100,6 +115,7 @@ pub(crate) async fn serve_health(
     handle: Handle<SocketAddr>,
 ) -> std::io::Result<()> {
     let mut server = axum_server::from_tcp(listener)?
+        .acceptor(LimitedAcceptor::new(HEALTH_LIMITS))
         .handle(handle)
         .http1_only()
         .first_request_timeout(FIRST_REQUEST_TIMEOUT);
