@@ -55,7 +55,7 @@ pub struct Global {
     /// Output format
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Text, hide_default_value = true)]
     pub output: Output,
-    /// Catalog of Istio versions that replaces the built-in one
+    /// Catalog of Istio versions that replaces the built-in one, or with `extends: embedded` is laid over it
     #[arg(long, global = true, value_name = "FILE")]
     pub catalog: Option<PathBuf>,
 }
@@ -99,7 +99,8 @@ pub enum Command {
 /// Which mesh.
 #[derive(Clone, Debug, Default, Args)]
 pub struct MeshArgs {
-    /// Name of the mesh, as `list` shows it; may be left out when there is only one
+    /// Name of the mesh, as `list` shows it; may be left out when there is only one. For `apply` also a plan file,
+    /// which has a dot or a slash in its name
     #[arg(value_name = "MESH")]
     pub mesh: Option<String>,
 }
@@ -119,6 +120,9 @@ pub struct CheckArgs {
     /// Exit with 4 when there are warnings
     #[arg(long, value_name = "SEVERITY", value_enum)]
     pub fail_on: Option<FailOn>,
+    /// File of findings that were accepted in writing
+    #[arg(long, value_name = "FILE")]
+    pub waivers: Option<PathBuf>,
 }
 
 /// Severity from which `check` fails beside blockers.
@@ -143,10 +147,13 @@ pub struct PlanArgs {
     /// Exit with 2 when the plan has steps
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Write the plan to a file, bound to what was observed, for `apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// Flags of `apply`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ApplyArgs {
     /// Which mesh.
     #[command(flatten)]
@@ -163,6 +170,9 @@ pub struct ApplyArgs {
     /// Go on without the guard: nothing stops others from changing the mesh meanwhile
     #[arg(long, requires = "reason")]
     pub unguarded: bool,
+    /// File of findings that were accepted in writing; those that are used are recorded in the journal
+    #[arg(long, value_name = "FILE")]
+    pub waivers: Option<PathBuf>,
     /// Why; recorded in the journal
     #[arg(long, value_name = "TEXT", requires = "unguarded")]
     pub reason: Option<String>,

@@ -196,6 +196,8 @@ pub struct MeshRecord {
     pub recorded_version: Option<String>,
     /// Member clusters that it lists; empty for a mesh of the one cluster that holds it.
     pub clusters: Vec<MeshCluster>,
+    /// Text of its annotation `meshupgrade.io/waivers`, if any.
+    pub waivers: Option<String>,
 }
 
 /// The guard as far as it is installed in a cluster.

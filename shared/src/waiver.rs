@@ -1,12 +1,16 @@
 //! Waivers: findings accepted in writing, with an owner and an expiry. What cannot be waived stays a blocker.
 
 use crate::{
+    api::RecordedWaiver,
     catalog::Date,
     document::{self, DocumentError},
     finding::{Code, Finding, Report, Severity, Waived, codes},
 };
 use serde::Deserialize;
 use serde_saphyr::Spanned;
+
+/// Annotation of a Mesh whose value is the text of a file of waivers.
+pub const ANNOTATION: &str = "meshupgrade.io/waivers";
 
 /// One finding, or several of one code, accepted in writing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,6 +134,43 @@ pub fn apply(report: Report, waivers: &[Waiver], today: Date) -> Report {
     result
 }
 
+/// What of a report was waived, for the journal.
+#[must_use]
+pub fn record(report: &Report) -> Vec<RecordedWaiver> {
+    let waived = report.waived.iter();
+    waived
+        .map(|waived| RecordedWaiver {
+            code: waived.finding.code.to_string(),
+            cluster: waived.finding.cluster.clone(),
+            object: waived.finding.object.clone(),
+            cause: waived.finding.cause.clone(),
+            owner: waived.owner.clone(),
+            reason: waived.reason.clone(),
+            expires: waived.expires.clone(),
+        })
+        .collect()
+}
+
+/// Waivers that a journal recorded. What this build does not know any more, or cannot be waived, waives nothing.
+#[must_use]
+pub fn recorded(records: &[RecordedWaiver]) -> Vec<Waiver> {
+    let read = |record: &RecordedWaiver| {
+        Some(Waiver {
+            code: record.code.parse().ok()?,
+            cluster: record.cluster.clone(),
+            object: record.object.clone(),
+            owner: record.owner.clone(),
+            reason: record.reason.clone(),
+            expires: record.expires.parse().ok()?,
+        })
+    };
+    records
+        .iter()
+        .filter_map(read)
+        .filter(|waiver| waiver.code.is_waivable())
+        .collect()
+}
+
 fn without_effect(waiver: &Waiver, matching: usize, today: Date) -> Option<(Severity, String)> {
     if !waiver.code.is_waivable() {
         Some((Severity::Warning, format!("{} cannot be waived", waiver.code)))
@@ -234,6 +275,24 @@ mod tests {
             serde_json::to_string(&result)
                 .unwrap()
                 .contains("\"waived\":[{\"finding\":{\"code\":\"MU203\"")
+        );
+    }
+
+    #[test]
+    fn the_journal_keeps_what_was_waived_and_no_more() {
+        let accepted = [waiver(codes::NO_ISTIO_FOR_KUBERNETES, Some("west"), TODAY)];
+        let mut records = record(&apply(report(), &accepted, TODAY));
+        let blockers =
+            |records: &[RecordedWaiver], today| apply(report(), &recorded(records), today).blockers().count();
+        assert_eq!((records.len(), records[0].cluster.as_deref()), (1, Some("west")));
+        assert_eq!(blockers(&records, TODAY), 2);
+        assert_eq!(blockers(&records, Date::constant(2026, 11, 25)), 3, "it has expired");
+        records[0].code = "MU901".to_owned();
+        records[0].cluster = None;
+        assert_eq!(
+            blockers(&records, TODAY),
+            3,
+            "an edited record waives nothing unwaivable"
         );
     }
 

@@ -11,7 +11,7 @@ mod private;
 pub use client::{Cluster, ClusterFlags, connect};
 pub use error::ClusterError;
 pub use observe::{
-    ObserveOptions, PermissionQuery, impersonation_arrives, observe, observe_all, permissions_for_apply,
+    ObserveOptions, PermissionQuery, catalog_text, impersonation_arrives, observe, observe_all, permissions_for_apply,
     permissions_for_unguarded_apply, whoami,
 };
 pub use private::PrivateKubeconfig;

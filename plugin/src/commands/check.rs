@@ -1,6 +1,6 @@
 //! `check`: can this mesh go to that version, what stands in the way, and what to do about it.
 
-use super::Scene;
+use super::{Scene, waivers};
 use crate::{
     cli::{CheckArgs, FailOn, Global},
     clock::today,
@@ -39,6 +39,7 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
     let target = Target::new(args.to.clone());
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today());
+    let report = waivers::apply(report, args.waivers.as_deref(), &scene, mesh)?;
     let warned = report
         .findings
         .iter()
@@ -59,7 +60,8 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
             "CheckReport",
             json!({
                 "mesh": mesh.name, "from": from, "to": args.to.to_string(), "free": report.is_free(),
-                "findings": report.findings, "passed": report.passed,
+                "findings": report.findings, "passed": report.passed, "waived": report.waived,
+                "catalog": scene.catalog.edition(),
             }),
         )?;
         return Ok(exit);

@@ -1,13 +1,16 @@
 //! One file for each verb, and what they share: the cluster, its meshes and the catalog.
 
 pub mod apply;
+mod catalog;
 pub mod check;
 pub mod explain;
 pub mod guard;
 pub mod list;
+mod path;
 pub mod plan;
 pub mod status;
 pub mod version;
+mod waivers;
 
 use crate::{
     cli::{Command, Global},
@@ -56,8 +59,9 @@ impl Scene {
     /// # Errors
     /// When the kubeconfig cannot be used, the catalog is broken, or the cluster cannot be read.
     pub async fn observe(global: &Global, options: ObserveOptions) -> Result<Self, CommandError> {
-        let catalog = catalog(global)?;
+        let given = catalog::given(global)?;
         let cluster = cluster::connect(&global.cluster()).await?;
+        let catalog = catalog::of(given, &cluster).await?;
         let inventory = cluster::observe_all(std::slice::from_ref(&cluster), &options).await;
         if let Some(ClusterState::Unknown { reason }) = inventory.clusters.first().map(|cluster| &cluster.state) {
             return Err(
@@ -88,24 +92,6 @@ impl Scene {
             CommandError::error(error.to_string()).hint(hint)
         })
     }
-}
-
-/// The catalog that the flags lead to, or the built-in one.
-///
-/// # Errors
-/// When the file cannot be read or is no catalog.
-pub fn catalog(global: &Global) -> Result<Catalog, CommandError> {
-    let broken = |error: &dyn std::fmt::Display| CommandError::error(error.to_string());
-    let Some(path) = &global.catalog else {
-        return Catalog::embedded().map_err(|error| broken(&error));
-    };
-    let shown = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        CommandError::error(format!("cannot read the catalog {shown}: {error}"))
-            .hint("leave --catalog out to use the built-in one")
-    })?;
-    Catalog::from_yaml(&text, &shown)
-        .map_err(|error| broken(&error).hint("nothing was changed; mend the file, or leave --catalog out"))
 }
 
 /// Refuses to write as somebody else: impersonation does not nest, and the driver is impersonated already.

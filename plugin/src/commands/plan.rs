@@ -1,16 +1,24 @@
 //! `plan`: the ordered steps of an upgrade; changes nothing.
 
-use super::{Scene, check::observe_options};
+use super::{Scene, apply::absolute, check::observe_options, path};
 use crate::{
     cli::{Global, PlanArgs},
+    clock::today,
     cluster::Cluster,
     error::{CommandError, Exit},
     installer::{Change, Installer as _, Writer, helm::Helm},
     ui::{Mark, Output, Ui, strong, table},
 };
 use serde_json::json;
-use shared::{api::Plan, catalog::Catalog, mesh::MeshView, plan, preflight::Target, version::IstioVersion};
-use std::{collections::BTreeSet, time::Duration};
+use shared::{
+    api::Plan,
+    catalog::Catalog,
+    mesh::MeshView,
+    plan::{self, PlanFile},
+    preflight::Target,
+    version::IstioVersion,
+};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 /// Where the charts of a target are: the operator's word, or the catalog's.
 ///
@@ -94,6 +102,24 @@ pub fn print(ui: Ui, plan: &Plan) {
     ui.result(&format!("Charts: {}", plan.charts.location));
 }
 
+fn write(path: &Path, scene: &Scene, mesh: &MeshView, to: &IstioVersion, plan: &Plan) -> Result<(), CommandError> {
+    let from = mesh.version.as_ref().map(ToString::to_string).unwrap_or_default();
+    let made = today().to_string();
+    let file = PlanFile::new(
+        &mesh.name,
+        &from,
+        &to.to_string(),
+        &made,
+        plan.clone(),
+        &scene.inventory,
+    );
+    let failed = |error: &dyn std::fmt::Display| {
+        CommandError::error(format!("cannot write the plan {}: {error}", path.display()))
+    };
+    let text = serde_json::to_string_pretty(&file).map_err(|error| failed(&error))?;
+    std::fs::write(path, text + "\n").map_err(|error| failed(&error))
+}
+
 /// Runs `plan`.
 ///
 /// # Errors
@@ -101,18 +127,43 @@ pub fn print(ui: Ui, plan: &Plan) {
 pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     let scene = Scene::observe(global, observe_options(true)).await?;
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
-    let charts = chart_source(args.charts.as_deref(), &scene.catalog, &args.to)?;
+    let legs = path::legs(&scene, mesh, &args.to)?;
+    if !legs.is_empty() {
+        if args.out.is_some() {
+            return Err(CommandError::usage(
+                "a plan file holds one hop, and this way has several legs: nothing was written",
+            )
+            .hint("see them with the same command without --out"));
+        }
+        let exit = if args.detailed_exitcode {
+            Exit::PlanHasChanges
+        } else {
+            Exit::Done
+        };
+        return path::show(ui, &scene, mesh, &legs, &args.to, exit);
+    }
+    let mut charts = chart_source(args.charts.as_deref(), &scene.catalog, &args.to)?;
+    if args.out.is_some() {
+        charts = absolute(&charts)?;
+    }
     let mut plan = build(&scene, mesh, &args.to, &charts)?;
     // A plan can be read without helm and charts; only its images are then guessed from those that run now.
     let looked = match Helm::find(None).await {
         Ok(helm) => look_at_charts(&helm, &scene.cluster, &mut plan).await,
         Err(error) => Err(error.to_string()),
     };
+    if let (Err(why), Some(_)) = (&looked, &args.out) {
+        return Err(CommandError::error(format!("no plan was written: {why}"))
+            .hint("a plan file names the images that the charts will run: say where the charts are with --charts"));
+    }
     if let Err(why) = looked {
         ui.progress(
             Mark::Warn,
             &format!("images are those of today with the target's tag: {why}"),
         );
+    }
+    if let Some(path) = args.out.as_deref().filter(|_| !plan.steps.is_empty()) {
+        write(path, &scene, mesh, &args.to, &plan)?;
     }
     let exit = if args.detailed_exitcode && !plan.steps.is_empty() {
         Exit::PlanHasChanges
@@ -139,6 +190,10 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     )));
     print(ui, &plan);
     ui.result("Nothing was changed.");
+    if let Some(path) = &args.out {
+        ui.next(&format!("kubectl mesh-upgrade apply {}", path.display()));
+        return Ok(exit);
+    }
     let charts = args
         .charts
         .as_deref()

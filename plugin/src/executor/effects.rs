@@ -19,6 +19,7 @@ use shared::{
     machine::{CheckResult, Effect, FreezeState, Observation, StepObservation},
     mesh, plan,
     preflight::{self, Purpose, Target},
+    waiver,
 };
 use std::time::{Duration, Instant};
 
@@ -112,6 +113,7 @@ impl Effects<'_> {
         };
         let target = Target::new(version).for_purpose(purpose);
         let report = preflight::check(mesh, &inventory, &target, self.catalog, today());
+        let report = waiver::apply(report, &waiver::recorded(&spec.waivers), today());
         let mut blockers: Vec<String> = report
             .blockers()
             .map(|finding| format!("{} {}", finding.code.id(), finding.cause))

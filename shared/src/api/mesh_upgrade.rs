@@ -185,6 +185,30 @@ pub struct MeshUpgradeSpec {
     /// Set when the operator chose not to pull the images first.
     #[serde(default)]
     pub skip_image_pull: bool,
+    /// Findings that were accepted in writing when the upgrade was confirmed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<RecordedWaiver>,
+}
+
+/// A finding that was accepted in writing, as the journal keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RecordedWaiver {
+    /// Code of the finding.
+    pub code: String,
+    /// Cluster it was found in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Object it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// What was the matter.
+    pub cause: String,
+    /// Who accepted it.
+    pub owner: String,
+    /// Why.
+    pub reason: String,
+    /// Last day on which it is accepted, as `2026-12-31`.
+    pub expires: String,
 }
 
 /// State of a step in the journal.

@@ -1,6 +1,8 @@
 //! The catalog's file: its fields, and the rules that one line alone cannot break.
 
-use super::{Catalog, CatalogError, EndOfLife, FlavorCatalog, Release, RetiredRegistry, Sources};
+use super::{
+    Catalog, CatalogError, EndOfLife, ExtraComponent, FlavorCatalog, HotUpgrade, Release, RetiredRegistry, Sources,
+};
 use crate::{
     document,
     version::{Flavor, IstioVersion, Minor},
@@ -13,9 +15,23 @@ use std::collections::BTreeMap;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct File {
+    #[serde(default)]
+    extends: Option<Base>,
+    #[serde(default)]
+    as_of: Option<Date>,
+    #[serde(default)]
+    from: Vec<String>,
     flavors: Vec<FlavorEntry>,
     #[serde(default)]
     retired_registries: Vec<RetiredRegistry>,
+}
+
+/// What a catalog is laid over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Base {
+    /// The catalog that is built in.
+    Embedded,
 }
 
 #[derive(Deserialize)]
@@ -23,7 +39,12 @@ struct File {
 struct FlavorEntry {
     #[serde(default)]
     suffix: Option<Spanned<String>>,
-    sources: Sources,
+    #[serde(default)]
+    sources: Option<Sources>,
+    #[serde(default)]
+    components: Vec<ExtraComponent>,
+    #[serde(default)]
+    sidecar_hot_upgrade: Option<HotUpgrade>,
     releases: Spanned<Vec<ReleaseEntry>>,
 }
 
@@ -41,12 +62,21 @@ struct ReleaseEntry {
     minimum_kubernetes: Option<Spanned<Minor>>,
     #[serde(default)]
     gateway_api: BTreeMap<String, Spanned<semver::Version>>,
+    #[serde(default)]
+    default_hub: Option<String>,
 }
 
-/// Reads a catalog's text and checks it.
+/// Reads a catalog's text and checks it; one that extends another is laid over it.
 pub(super) fn read(text: &str, origin: &str) -> Result<Catalog, CatalogError> {
     let file: File = document::read(text, origin)?;
+    let base = match file.extends {
+        Some(Base::Embedded) => Some(Catalog::embedded()?),
+        None => None,
+    };
     let mut catalog = Catalog {
+        origin: origin.to_owned(),
+        as_of: file.as_of,
+        from: file.from,
         flavors: Vec::new(),
         retired_registries: file.retired_registries,
     };
@@ -60,13 +90,26 @@ pub(super) fn read(text: &str, origin: &str) -> Result<Catalog, CatalogError> {
                 format!("the flavor {flavor} stands here a second time"),
             ));
         }
+        let known = base.as_ref().and_then(|base| base.flavor(&flavor));
+        let Some(sources) = entry.sources.or_else(|| known.map(|known| known.sources.clone())) else {
+            return Err(CatalogError::at(
+                origin,
+                Some(entry.releases.defined),
+                format!("the flavor {flavor} names no sources: where its images and charts are"),
+            ));
+        };
         catalog.flavors.push(FlavorCatalog {
             releases: releases(&flavor, entry.releases, origin)?,
-            sources: entry.sources,
+            sources,
+            components: entry.components,
+            sidecar_hot_upgrade: entry.sidecar_hot_upgrade,
             flavor,
         });
     }
-    Ok(catalog)
+    Ok(match base {
+        Some(base) => base.extended_by(catalog),
+        None => catalog,
+    })
 }
 
 fn flavor(suffix: Option<&Spanned<String>>, origin: &str) -> Result<Flavor, CatalogError> {
@@ -158,6 +201,7 @@ fn release(flavor: &Flavor, entry: ReleaseEntry, origin: &str) -> Result<Release
             .into_iter()
             .map(|(kind, version)| (kind, version.value))
             .collect(),
+        default_hub: entry.default_hub,
     })
 }
 

@@ -1,6 +1,6 @@
 //! The catalog: which versions of a flavor exist, which Kubernetes each supports, where charts and images are.
 //!
-//! One is embedded; a user's own replaces it, or extends it where a vendor's ranges differ.
+//! One is embedded; a user's own replaces it, or, with `extends: embedded`, is laid over it.
 
 mod file;
 
@@ -8,9 +8,17 @@ mod file;
 pub use crate::document::DocumentError as CatalogError;
 pub use k8s_openapi::jiff::civil::Date;
 
-use crate::version::{Flavor, IstioVersion, Minor};
+use crate::{
+    api::WorkloadKind,
+    version::{Flavor, IstioVersion, Minor},
+};
 use serde::{Deserialize, Serialize};
 use std::{cmp::Ordering, collections::BTreeMap, fmt};
+
+/// Name of the ConfigMap, in the guard's namespace, with which a cluster brings its own catalog.
+pub const CONFIG_MAP: &str = "mesh-upgrade-catalog";
+/// Its key.
+pub const CONFIG_MAP_KEY: &str = "catalog.yaml";
 
 /// Text of the embedded catalog.
 const EMBEDDED: &str = include_str!("../../data/catalog.yaml");
@@ -18,6 +26,12 @@ const EMBEDDED: &str = include_str!("../../data/catalog.yaml");
 /// Releases of all known flavors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog {
+    /// Where it was read: a file, a ConfigMap, or what is built in.
+    pub origin: String,
+    /// Day on which its figures were gathered.
+    pub as_of: Option<Date>,
+    /// Where its figures come from.
+    pub from: Vec<String>,
     /// One entry for each flavor.
     pub flavors: Vec<FlavorCatalog>,
     /// Registries that are shut down.
@@ -31,8 +45,34 @@ pub struct FlavorCatalog {
     pub flavor: Flavor,
     /// Where its charts and images are.
     pub sources: Sources,
+    /// What it runs beside Istio's own components.
+    pub components: Vec<ExtraComponent>,
+    /// Whether, and on what, its sidecars can be exchanged in running pods.
+    pub sidecar_hot_upgrade: Option<HotUpgrade>,
     /// Its releases, oldest first, each minor once.
     pub releases: Vec<Release>,
+}
+
+/// What a vendor's build runs beside Istio's own components; none of it is upgraded by this tool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExtraComponent {
+    /// What it is called.
+    pub name: String,
+    /// Kind of its workload.
+    pub kind: WorkloadKind,
+    /// Labels that find its workload in any namespace, as `app=merbridge`.
+    pub selector: String,
+    /// When and how it is upgraded.
+    pub upgrade: String,
+}
+
+/// What it takes to exchange a sidecar in a running pod.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HotUpgrade {
+    /// Oldest Kubernetes on which it works.
+    pub minimum_kubernetes: Minor,
 }
 
 /// Where charts and images are.
@@ -67,6 +107,8 @@ pub struct Release {
     pub minimum_kubernetes: Option<Minor>,
     /// Oldest bundle of the Gateway API of which it reads a kind, by resource.
     pub gateway_api: BTreeMap<String, semver::Version>,
+    /// Registry that its charts take images from unless told otherwise, where it is not that of the flavor.
+    pub default_hub: Option<String>,
 }
 
 /// How sure a day is.
@@ -173,7 +215,7 @@ impl Catalog {
         Self::from_yaml(EMBEDDED, "the embedded catalog")
     }
 
-    /// Reads a catalog.
+    /// Reads a catalog; one with `extends: embedded` is laid over the embedded one.
     ///
     /// # Errors
     /// When the text is no YAML, has unknown or missing fields, or contradicts itself; with line and reason.
@@ -184,10 +226,17 @@ impl Catalog {
     /// This catalog with another laid over it: its minors replace ours of the same flavor, the others are added.
     #[must_use]
     pub fn extended_by(mut self, other: Self) -> Self {
+        self.origin = format!("{} over {}", other.origin, self.origin);
+        self.as_of = other.as_of.or(self.as_of);
+        self.from.extend(other.from);
         for theirs in other.flavors {
             match self.flavors.iter_mut().find(|ours| ours.flavor == theirs.flavor) {
                 Some(ours) => {
                     ours.sources = theirs.sources;
+                    if !theirs.components.is_empty() {
+                        ours.components = theirs.components;
+                    }
+                    ours.sidecar_hot_upgrade = theirs.sidecar_hot_upgrade.or(ours.sidecar_hot_upgrade.take());
                     ours.releases
                         .retain(|ours| !theirs.releases.iter().any(|new| new.minor == ours.minor));
                     ours.releases.extend(theirs.releases);
@@ -271,6 +320,24 @@ impl Catalog {
             .iter()
             .filter(|release| release.supports(kubernetes))
             .collect()
+    }
+
+    /// Registry that a version's charts take images from unless told otherwise.
+    #[must_use]
+    pub fn default_hub(&self, version: &IstioVersion) -> Option<&str> {
+        let of_release = self
+            .release_of(version)
+            .and_then(|release| release.default_hub.as_deref());
+        of_release.or_else(|| Some(self.flavor(&version.flavor)?.sources.images.as_str()))
+    }
+
+    /// Its name and the day of its figures, as reports end with.
+    #[must_use]
+    pub fn edition(&self) -> String {
+        match self.as_of {
+            Some(day) => format!("{} of {day}", self.origin),
+            None => self.origin.clone(),
+        }
     }
 
     /// Where the charts of a flavor are.

@@ -234,3 +234,71 @@ fn suffixes_that_are_no_flavor_are_refused() {
         assert_eq!(error.line, Some(2), "{suffix}");
     }
 }
+
+#[test]
+fn a_file_says_itself_whether_it_extends_or_replaces() {
+    let plain = with("kubernetes", "[\"1.35\", \"1.36\", \"1.37\"]");
+    let replaced = Catalog::from_yaml(&plain, "mine.yaml").unwrap();
+    assert_eq!(
+        (replaced.releases(&Flavor::Native).len(), replaced.edition().as_str()),
+        (1, "mine.yaml")
+    );
+
+    let extending = format!("extends: embedded\nasOf: 2026-12-01\nfrom: [our platform team]\n{plain}");
+    let extended = Catalog::from_yaml(&extending, "mine.yaml").unwrap();
+    assert_eq!(extended.releases(&Flavor::Native).len(), 22);
+    assert_eq!(extended.kubernetes_range(&v("1.31.0")).unwrap().max, minor("1.37"));
+    assert_eq!(extended.edition(), "mine.yaml over the embedded catalog of 2026-12-01");
+    assert!(extended.from.contains(&"our platform team".to_owned()) && extended.from.len() > 3);
+
+    let without = "    sources: {images: r.example.com/i, charts: https://c.example.com}\n    releases";
+    let no_sources = extending.replace(
+        "  - sources: {images: r.example.com/i, charts: https://c.example.com}\n    releases",
+        "  - releases",
+    );
+    assert!(!no_sources.contains(without));
+    let kept = Catalog::from_yaml(&no_sources, "mine.yaml").unwrap();
+    assert_eq!(
+        kept.flavor(&Flavor::Native),
+        extended
+            .flavor(&Flavor::Native)
+            .map(|mine| FlavorCatalog {
+                sources: embedded().flavor(&Flavor::Native).unwrap().sources.clone(),
+                ..mine.clone()
+            })
+            .as_ref()
+    );
+    let alone = no_sources.replace("extends: embedded\n", "");
+    let error = Catalog::from_yaml(&alone, "mine.yaml").unwrap_err();
+    assert!(
+        error.reason.contains("names no sources") && error.line.is_some(),
+        "{error}"
+    );
+    let error = Catalog::from_yaml(&extending.replace("embedded", "cluster"), "mine.yaml").unwrap_err();
+    assert_eq!(error.line, Some(1), "{error}");
+}
+
+#[test]
+fn the_embedded_catalog_names_its_day_its_sources_and_a_vendors_whole_build() {
+    let catalog = embedded();
+    assert!(catalog.as_of.is_some() && catalog.from.len() >= 4);
+    let vendor = catalog.flavor(&Flavor::Custom("mspider".to_owned())).unwrap();
+    let names: Vec<&str> = vendor
+        .components
+        .iter()
+        .map(|component| component.name.as_str())
+        .collect();
+    assert_eq!(names, ["Merbridge", "the SpringCloud adapter", "the Dubbo adapter"]);
+    assert_eq!(vendor.components[0].kind, WorkloadKind::DaemonSet);
+    assert_eq!(
+        vendor.sidecar_hot_upgrade.as_ref().map(|hot| hot.minimum_kubernetes),
+        Some(minor("1.25"))
+    );
+    for (version, hub) in [
+        ("1.30.1", "registry.istio.io/release"),
+        ("1.31.1", "docker.io/istio"),
+        ("1.31.1-mspider", "registry.example.com/mspider"),
+    ] {
+        assert_eq!(catalog.default_hub(&v(version)), Some(hub), "{version}");
+    }
+}

@@ -115,6 +115,7 @@ pub fn record(name: &str) -> MeshRecord {
         flavor: None,
         recorded_version: None,
         clusters: Vec::new(),
+        waivers: None,
     }
 }
 

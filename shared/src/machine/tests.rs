@@ -34,6 +34,7 @@ fn spec() -> MeshUpgradeSpec {
         requested_by: "alice".to_owned(),
         unguarded: None,
         skip_image_pull: false,
+        waivers: Vec::new(),
     }
 }
 

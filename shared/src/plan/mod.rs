@@ -1,10 +1,12 @@
 //! Plan: the ordered steps that take a mesh one hop further, bound to what was observed.
 
 mod drift;
+mod file;
 mod images;
 mod scope;
 
 pub use drift::drift;
+pub use file::{PLAN_FILE_KIND, PLAN_FILE_VERSION, PlanFile, PlannedKubernetes};
 
 use crate::{
     api::{ChartSource, Component, InstallerKind, Plan, PlanCluster, PlanStep, WorkloadName},

@@ -15,7 +15,7 @@ use kube::{Api, ResourceExt as _, api::ListParams};
 use shared::{
     api::Mesh,
     inventory::{GuardPresence, MeshRecord},
-    names,
+    names, waiver,
 };
 
 /// What the guard needs of our own kinds.
@@ -101,6 +101,7 @@ pub(super) async fn meshes(asker: Asker<'_>) -> Result<Vec<MeshRecord>, ClusterE
         .into_iter()
         .map(|mesh| MeshRecord {
             name: mesh.name_any(),
+            waivers: mesh.annotations().get(waiver::ANNOTATION).cloned(),
             management: mesh.spec.management,
             istio_namespace: mesh.spec.istio_namespace,
             flavor: mesh.spec.flavor,

@@ -1,6 +1,7 @@
 //! Observing a cluster: what of Istio and of the guard runs there, as plain values for the checks.
 
 mod ask;
+mod catalog;
 mod guard;
 mod mesh_config;
 mod permissions;
@@ -11,6 +12,7 @@ mod running;
 mod version;
 mod workloads;
 
+pub use catalog::catalog_text;
 pub use permissions::{
     PermissionQuery, impersonation_arrives, permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };

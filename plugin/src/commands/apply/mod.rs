@@ -1,8 +1,9 @@
 //! `apply`: begins an upgrade, or goes on with the one that has begun.
 
 mod drive;
+mod plan_file;
 
-use super::{Scene, check::observe_options, plan, refuse_impersonation};
+use super::{Scene, check::observe_options, plan, refuse_impersonation, waivers};
 use crate::{
     cli::{ApplyArgs, Global},
     clock::today,
@@ -18,9 +19,10 @@ use shared::{
     api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
     finding::{Finding, Report},
     inventory::GuardPresence,
-    plan::hash,
+    plan::{PlanFile, hash},
     preflight::{self, Purpose, Target},
     version::IstioVersion,
+    waiver,
 };
 
 /// Runs `apply`.
@@ -29,6 +31,10 @@ use shared::{
 /// When the upgrade cannot begin, is held by somebody else, or the journal cannot be written.
 pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     refuse_impersonation(global, "apply")?;
+    let file = plan_file::read(args)?;
+    let args = &file
+        .as_ref()
+        .map_or_else(|| Ok(args.clone()), |file| plan_file::arguments(args, file))?;
     let reason = args.reason.as_deref().map(str::trim);
     if reason == Some("") {
         return Err(CommandError::usage(
@@ -52,7 +58,7 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     let helm = Helm::find(args.helm.as_deref()).await?;
     match begun.pop() {
         Some(journal) => resume(args, &scene, ui, &helm, &person, journal).await,
-        None => begin(args, &scene, ui, &helm, &person).await,
+        None => begin(args, &scene, ui, &helm, &person, file.as_ref()).await,
     }
 }
 
@@ -99,7 +105,14 @@ async fn resume(
     driven
 }
 
-async fn begin(args: &ApplyArgs, scene: &Scene, ui: Ui, helm: &Helm, person: &str) -> Result<Exit, CommandError> {
+async fn begin(
+    args: &ApplyArgs,
+    scene: &Scene,
+    ui: Ui,
+    helm: &Helm,
+    person: &str,
+    file: Option<&PlanFile>,
+) -> Result<Exit, CommandError> {
     let Some(to) = &args.to else {
         return Err(
             CommandError::usage("no upgrade has begun, and no target is given: --to VERSION is missing")
@@ -114,6 +127,7 @@ async fn begin(args: &ApplyArgs, scene: &Scene, ui: Ui, helm: &Helm, person: &st
     };
     let target = Target::new(to.clone()).for_purpose(purpose);
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today());
+    let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh)?;
     if !report.is_free() {
         print_report(ui, &report, false);
         return Err(cannot_go(&report, &mesh.name, to));
@@ -121,6 +135,9 @@ async fn begin(args: &ApplyArgs, scene: &Scene, ui: Ui, helm: &Helm, person: &st
     let guarded = !args.unguarded;
     refuse_needless_consent(args, scene)?;
     let charts = plan::chart_source(args.charts.as_deref(), &scene.catalog, to)?;
+    if let Some(file) = file {
+        plan_file::refuse_drift(file, &scene.inventory)?;
+    }
     let mut plan = plan::build(scene, mesh, to, &absolute(&charts)?)?;
     if plan.steps.is_empty() {
         ui.result(&format!("Mesh {} runs {to} already: nothing to do.", mesh.name));
@@ -130,12 +147,16 @@ async fn begin(args: &ApplyArgs, scene: &Scene, ui: Ui, helm: &Helm, person: &st
     let looked = plan::look_at_charts(helm, &scene.cluster, &mut plan).await;
     looked
         .map_err(|why| CommandError::error(why).hint("nothing was changed; say where the charts are with --charts"))?;
+    if let Some(file) = file {
+        plan_file::refuse_other(file, &plan)?;
+    }
     print_report(ui, &report, false);
     plan::print(ui, &plan);
     ask(args, ui, &mesh.name, to, guarded)?;
 
     let from = mesh.version.as_ref().map(ToString::to_string).unwrap_or_default();
-    let spec = spec_of(args, &mesh.name, &from, to, plan, person);
+    let mut spec = spec_of(args, &mesh.name, &from, to, plan, person);
+    spec.waivers = waiver::record(&report);
     if !guarded {
         guard::ensure_journal(&scene.cluster).await?;
     }
@@ -225,6 +246,7 @@ fn spec_of(args: &ApplyArgs, mesh: &str, from: &str, to: &IstioVersion, plan: Pl
             .filter(|_| args.unguarded)
             .map(|reason| Unguarded { reason }),
         skip_image_pull: args.skip_image_pull,
+        waivers: Vec::new(),
     }
 }
 
@@ -257,7 +279,7 @@ async fn take_lease(
 }
 
 /// A folder of charts is remembered by its full path: whoever resumes may stand elsewhere.
-fn absolute(charts: &str) -> Result<String, CommandError> {
+pub(super) fn absolute(charts: &str) -> Result<String, CommandError> {
     if charts.contains("://") {
         return Ok(charts.to_owned());
     }

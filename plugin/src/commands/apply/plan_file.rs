@@ -1,0 +1,108 @@
+//! A plan file: what was planned and read then is what is performed now, or nothing.
+
+use crate::{
+    cli::{ApplyArgs, MeshArgs},
+    error::CommandError,
+};
+use shared::{
+    api::Plan,
+    inventory::Inventory,
+    plan::{PlanFile, hash},
+};
+
+/// The plan file that stands where a mesh's name may stand. No mesh has a dot or a slash in its name.
+///
+/// # Errors
+/// When it cannot be read, is no plan, or was edited.
+pub fn read(args: &ApplyArgs) -> Result<Option<PlanFile>, CommandError> {
+    let Some(path) = args.mesh.mesh.as_deref().filter(|name| name.contains(['.', '/'])) else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        CommandError::usage(format!("cannot read the plan {path}: {error}"))
+            .hint("make one with: kubectl mesh-upgrade plan --to VERSION --out FILE")
+    })?;
+    PlanFile::read(&text, path)
+        .map(Some)
+        .map_err(|error| CommandError::usage(error.to_string()).hint("nothing was changed"))
+}
+
+/// The same command line with what the file says in its place.
+///
+/// # Errors
+/// When a flag says something else.
+pub fn arguments(args: &ApplyArgs, file: &PlanFile) -> Result<ApplyArgs, CommandError> {
+    let says = |flag: &str, theirs: &str| {
+        Err(CommandError::usage(format!(
+            "the plan file says {flag} {theirs}: the command line says another"
+        ))
+        .hint(format!("leave {flag} out, or make a new plan")))
+    };
+    if args.to.as_ref().is_some_and(|to| to.to_string() != file.to) {
+        return says("--to", &file.to);
+    }
+    let location = &file.plan.charts.location;
+    if let Some(charts) = &args.charts
+        && super::absolute(charts)? != *location
+    {
+        return says("--charts", location);
+    }
+    let to = file
+        .to
+        .parse()
+        .map_err(|_| CommandError::usage(format!("the plan file's target {:?} is no version", file.to)))?;
+    Ok(ApplyArgs {
+        mesh: MeshArgs {
+            mesh: Some(file.mesh.clone()),
+        },
+        to: Some(to),
+        charts: Some(location.clone()),
+        ..args.clone()
+    })
+}
+
+/// Refuses a file whose clusters are not as it found them.
+///
+/// # Errors
+/// With each thing that has changed.
+pub fn refuse_drift(file: &PlanFile, inventory: &Inventory) -> Result<(), CommandError> {
+    let changes = file.drift(inventory);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    Err(stale(file, &changes.join("; ")))
+}
+
+/// Refuses a file whose plan would not be made now: its scope or its images have changed.
+///
+/// # Errors
+/// When the plans differ.
+pub fn refuse_other(file: &PlanFile, now: &Plan) -> Result<(), CommandError> {
+    if hash(now) == file.hash {
+        return Ok(());
+    }
+    let planned = &file.plan;
+    let what = if planned.images != now.images {
+        format!(
+            "the charts run the images {}, planned were {}",
+            now.images.join(", "),
+            planned.images.join(", ")
+        )
+    } else if planned.steps != now.steps {
+        "other steps are due than were planned".to_owned()
+    } else {
+        "other objects belong to the mesh than were planned".to_owned()
+    };
+    Err(stale(file, &what))
+}
+
+fn stale(file: &PlanFile, what: &str) -> CommandError {
+    CommandError::blocked(format!(
+        "the plan of {} no longer holds, nothing was changed: {what}",
+        file.made
+    ))
+    .hint(format!(
+        "make a new one: kubectl mesh-upgrade plan {} --to {} --out FILE",
+        file.mesh, file.to
+    ))
+}
