@@ -8,6 +8,7 @@ pub mod arrival;
 pub mod catalog;
 pub mod conditions;
 pub mod document;
+pub mod event;
 pub mod finding;
 pub mod fingerprint;
 pub mod guard;

@@ -14,7 +14,7 @@ const CONDITION_WITHDRAWN: &str = "Withdrawn";
 /// Longer texts are cut: a journal is one object, and etcd takes 1.5 MiB of it.
 const LONGEST_TEXT: usize = 2048;
 
-fn shorten(text: &str) -> String {
+pub(super) fn shorten(text: &str) -> String {
     if text.chars().count() <= LONGEST_TEXT {
         return text.to_owned();
     }

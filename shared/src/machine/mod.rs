@@ -4,9 +4,12 @@
 //! effect may run twice: a killed driver's successor starts from the journal and from fresh observations.
 
 mod journal;
+mod watched;
+
+pub use watched::{Drift, News, drift_condition, heard};
 
 use crate::{
-    api::{Abilities, MeshUpgradeSpec, MeshUpgradeStatus, StepState},
+    api::{Abilities, Fingerprint, MeshUpgradeSpec, MeshUpgradeStatus, StepState},
     phase::Phase,
 };
 use k8s_openapi::jiff::Timestamp;
@@ -75,6 +78,10 @@ pub struct Observation {
     pub health: Option<Outcome>,
     /// Whether the freeze was taken down.
     pub thaw: Option<Outcome>,
+    /// What no guard is asked about, by cluster: what later looks are compared with.
+    pub fingerprints: BTreeMap<String, Vec<Fingerprint>>,
+    /// How it differs from that, as far as the upgrade itself does not explain it.
+    pub drift: Drift,
 }
 
 /// Something for the executor to do, after the status was persisted. Every one may be done twice.
@@ -150,6 +157,7 @@ pub fn step(
         now,
     };
     next.take_over();
+    next.take_in(observation);
     next.add_missing_steps();
     let (effect, stop) = next.decide(observation);
     Transition {
@@ -283,3 +291,5 @@ fn act(effect: Effect) -> Decision {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod watched_tests;

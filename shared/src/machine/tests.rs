@@ -3,7 +3,7 @@
 use super::*;
 use crate::api::{Component, InstallerKind, Plan, PlanStep, Unguarded};
 
-const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+pub(super) const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn plan_step(id: &str) -> PlanStep {
     PlanStep {
@@ -20,7 +20,7 @@ fn plan_step(id: &str) -> PlanStep {
     }
 }
 
-fn spec() -> MeshUpgradeSpec {
+pub(super) fn spec() -> MeshUpgradeSpec {
     MeshUpgradeSpec {
         journal_version: crate::api::JOURNAL_VERSION,
         mesh: "default".to_owned(),
@@ -38,7 +38,7 @@ fn spec() -> MeshUpgradeSpec {
     }
 }
 
-fn driver(epoch: i64) -> Driver {
+pub(super) fn driver(epoch: i64) -> Driver {
     Driver {
         name: "alice".to_owned(),
         epoch,
