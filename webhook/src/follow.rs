@@ -87,7 +87,7 @@ where
                 Ok(Event::Apply(_) | Event::Delete(_) | Event::InitDone) => Some(()),
                 Ok(Event::Init | Event::InitApply(_)) => None,
                 Err(error) => {
-                    complain::<K>(&error);
+                    complain(&K::kind(&()), &error);
                     None
                 }
             }
@@ -96,8 +96,7 @@ where
 }
 
 /// Says what to do about the two causes that somebody has to remove.
-fn complain<K: Resource<DynamicType = ()>>(error: &watcher::Error) {
-    let kind = K::kind(&());
+pub(crate) fn complain(kind: &str, error: &watcher::Error) {
     let status = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
@@ -106,13 +105,16 @@ fn complain<K: Resource<DynamicType = ()>>(error: &watcher::Error) {
     };
     match status {
         Some(403 | 401) => tracing::error!(
-            %kind,
+            kind,
             %error,
             "not allowed to list and watch: apply manifests/guard/rbac.yaml, or give a kubeconfig that may"
         ),
         Some(404) => {
-            tracing::warn!(%kind, "the API server does not serve this kind yet: apply manifests/crds; waiting");
+            tracing::warn!(
+                kind,
+                "the API server does not serve this kind yet: apply manifests/crds; waiting"
+            );
         }
-        _ => tracing::warn!(%kind, %error, "watch failed; trying again"),
+        _ => tracing::warn!(kind, %error, "watch failed; trying again"),
     }
 }

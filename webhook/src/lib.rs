@@ -3,6 +3,7 @@
 mod answer;
 mod args;
 mod connections;
+mod exempt;
 mod facts;
 mod follow;
 mod handler;

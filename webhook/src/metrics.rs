@@ -5,7 +5,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
-use shared::guard::Verdict;
+use shared::{fingerprint::Change, guard::Verdict};
 use std::sync::atomic::AtomicI64;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -14,12 +14,25 @@ struct Decision {
     code: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfMesh {
+    mesh: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ExemptChange {
+    kind: &'static str,
+    what: &'static str,
+}
+
 /// What the webhook counts.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     reviews: Family<Decision, Counter>,
     certificate_expiry: Gauge<i64, AtomicI64>,
+    drifted: Family<OfMesh, Gauge>,
+    exempt_changes: Family<ExemptChange, Counter>,
 }
 
 impl Default for Metrics {
@@ -33,10 +46,24 @@ impl Default for Metrics {
             "When the serving certificate expires, in seconds since 1970",
             certificate_expiry.clone(),
         );
+        let drifted = Family::<OfMesh, Gauge>::default();
+        registry.register(
+            "drifted_objects",
+            "Webhook configurations and admission policies that are not as they were when the mesh was frozen",
+            drifted.clone(),
+        );
+        let exempt_changes = Family::<ExemptChange, Counter>::default();
+        registry.register(
+            "exempt_changes",
+            "Changes of a frozen mesh that no guard is asked about, by kind and by what was done",
+            exempt_changes.clone(),
+        );
         Self {
             registry,
             reviews,
             certificate_expiry,
+            drifted,
+            exempt_changes,
         }
     }
 }
@@ -58,6 +85,22 @@ impl Metrics {
 
     pub(crate) fn set_certificate_expiry(&self, seconds: i64) {
         self.certificate_expiry.set(seconds);
+    }
+
+    pub(crate) fn set_drifted(&self, mesh: &str, objects: usize) {
+        let objects = i64::try_from(objects).unwrap_or(i64::MAX);
+        let mesh = mesh.to_owned();
+        self.drifted.get_or_create(&OfMesh { mesh }).set(objects);
+    }
+
+    pub(crate) fn forget_drift(&self, mesh: &str) {
+        let mesh = mesh.to_owned();
+        self.drifted.remove(&OfMesh { mesh });
+    }
+
+    pub(crate) fn count_exempt_change(&self, change: &Change) {
+        let (kind, what) = (change.kind.as_str(), change.what.as_str());
+        self.exempt_changes.get_or_create(&ExemptChange { kind, what }).inc();
     }
 
     /// All of them as text.

@@ -1,6 +1,6 @@
 //! Wires it all: client, caches, certificate, both servers, and the drain at the end.
 
-use crate::{Args, follow, handler::Reviews, health::Health, metrics::Metrics, server, tls::Certificate};
+use crate::{Args, exempt, follow, handler::Reviews, health::Health, metrics::Metrics, server, tls::Certificate};
 use anyhow::Context as _;
 use axum_server::Handle;
 use kube::{
@@ -65,6 +65,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let draining: Arc<AtomicBool> = Arc::clone(&health.draining);
     let (review_handle, health_handle) = (Handle::new(), Handle::new());
 
+    let watch_exempt = exempt::watch(client.clone(), Arc::clone(&metrics));
     let follow = follow::follow(client, facts, Arc::clone(&health.synced));
     let serve_health = server::serve_health(health_listener, health, health_handle.clone());
     let serve_reviews = async {
@@ -91,6 +92,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         ended = serve_reviews => ended.context("the server for reviews failed")?,
         ended = serve_health => ended.context("the server for health failed")?,
         () = follow => anyhow::bail!("the caches ended"),
+        () = watch_exempt => anyhow::bail!("the watch over what no guard is asked about ended"),
         () = drain => {}
     }
     health_handle.shutdown();

@@ -2,8 +2,9 @@
 
 use super::{Owner, owner};
 use crate::{
-    api::{ExemptKind, Fingerprint, ObjectName},
+    api::{ExemptKind, Fingerprint, MeshFreezeSpec, MeshFreezeStatus, ObjectName},
     guard::message::one_line,
+    names,
 };
 use std::{collections::BTreeMap, fmt};
 
@@ -168,4 +169,20 @@ fn new_writers<'a>(before: Option<&'a Fingerprint>, now: &'a Fingerprint) -> imp
 /// The manager of an entry, without the time after the last space.
 fn manager(writer: &str) -> &str {
     writer.rsplit_once(' ').map_or(writer, |(manager, _)| manager)
+}
+
+/// What has changed in a frozen cluster, by its record; nothing while the holder has not said what to compare with.
+///
+/// Whoever takes an upgrade over writes the record first, then its own freeze policy, and what to compare with last:
+/// until then the policies of freezes are in the holder's hands, and its own proofs judge them.
+#[must_use]
+pub fn judge_freeze(spec: &MeshFreezeSpec, status: &MeshFreezeStatus, now: &[Fingerprint]) -> Vec<Change> {
+    if status.fingerprints.is_empty() {
+        return Vec::new();
+    }
+    let current = names::freeze_policy(&spec.mesh, u64::try_from(spec.epoch).unwrap_or_default());
+    let knows_current = status.fingerprints.iter().any(|known| known.name == current);
+    let mut changes = judge(&status.fingerprints, now, status.changing.as_ref());
+    changes.retain(|change| knows_current || !change.name.starts_with(names::FREEZE_POLICY_PREFIX));
+    changes
 }

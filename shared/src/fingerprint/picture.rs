@@ -53,10 +53,10 @@ impl Picture {
         self.seen.remove(&(kind, name.to_owned()));
     }
 
-    /// Whether all these kinds have been listed once.
+    /// Whether this kind has been listed once.
     #[must_use]
-    pub fn has(&self, kinds: &[ExemptKind]) -> bool {
-        kinds.iter().all(|kind| self.complete.contains(kind))
+    pub fn has(&self, kind: ExemptKind) -> bool {
+        self.complete.contains(&kind)
     }
 
     /// What belongs to the guard, or to a mesh with this scope.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::api::ObjectName;
+use crate::api::{MeshFreezeSpec, MeshFreezeStatus, ObjectName};
 use ExemptKind::{
     MutatingWebhookConfiguration as Mutating, ValidatingAdmissionPolicy as Policy,
     ValidatingWebhookConfiguration as Validating,
@@ -310,11 +310,11 @@ fn a_picture_follows_lists_and_watches_and_keeps_only_what_is_ours() {
         picture.arrive(Mutating, &object(name, of));
     }
     assert!(
-        !picture.has(&[Mutating]) && names(&picture).is_empty(),
+        !picture.has(Mutating) && names(&picture).is_empty(),
         "a list under way says nothing yet"
     );
     picture.complete(Mutating);
-    assert!(picture.has(&[Mutating]) && !picture.has(&ExemptKind::ALL));
+    assert!(picture.has(Mutating) && !picture.has(Policy));
     assert_eq!(names(&picture), ["istio-sidecar-injector", "named-otherwise"]);
     picture.apply(Mutating, &object("istio-revision-tag-x", "istiod"));
     picture.delete(Mutating, "named-otherwise");
@@ -350,4 +350,33 @@ fn a_hostile_name_stays_on_its_line_and_many_changes_stay_short() {
         !text.contains('\n') && text.len() < 1000 && text.ends_with("and 45 more"),
         "{text}"
     );
+}
+
+#[test]
+fn a_takeover_under_way_is_no_drift_and_hides_none() {
+    let spec: MeshFreezeSpec = serde_json::from_value(json!({"mesh": "default", "upgrade": "default-1",
+        "from": "1.30.3", "to": "1.31.0", "holder": "alice", "epoch": 2, "since": "2026-01-01T00:00:00Z", "scope": {}}))
+    .unwrap();
+    let policy = |epoch: u64, sha: &str| Fingerprint {
+        kind: Policy,
+        ..seen(&names::freeze_policy("default", epoch), sha, None, &[])
+    };
+    let mut status = MeshFreezeStatus::default();
+    let now = [policy(2, "1"), seen("istio-sidecar-injector", "2", None, &[])];
+    assert_eq!(judge_freeze(&spec, &status, &now), [], "nothing to compare with yet");
+    status.fingerprints = vec![policy(1, "1"), seen("istio-sidecar-injector", "1", None, &[])];
+    let changes = judge_freeze(&spec, &status, &now);
+    assert_eq!(
+        describe(&changes),
+        "MutatingWebhookConfiguration istio-sidecar-injector was changed"
+    );
+    status.fingerprints = vec![policy(2, "1"), seen("istio-sidecar-injector", "2", None, &[])];
+    assert_eq!(judge_freeze(&spec, &status, &now), []);
+    let changes = judge_freeze(&spec, &status, &now[1..]);
+    assert_eq!(
+        describe(&changes),
+        "ValidatingAdmissionPolicy mesh-freeze-default-2 was deleted"
+    );
+    assert!(changes[0].is_of_guard());
+    assert_eq!(judge_freeze(&spec, &status, &[policy(2, "9"), now[1].clone()]).len(), 1);
 }
