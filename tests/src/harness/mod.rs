@@ -15,6 +15,7 @@
 mod build;
 mod charts;
 mod cluster;
+mod holding_proxy;
 mod istio;
 mod leftovers;
 mod probes;
@@ -25,6 +26,7 @@ mod toolbox;
 mod wait;
 
 pub use cluster::{Cluster, ClusterOptions};
+pub use holding_proxy::{HoldingProxy, Moment, Seen};
 pub use istio::{Istio, IstioOptions};
 pub use leftovers::{Footprint, no_leftovers};
 pub use run::Run;
