@@ -2,4 +2,5 @@
 
 pub mod bypass;
 pub mod harness;
+pub mod kill;
 pub mod product;
