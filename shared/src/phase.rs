@@ -98,6 +98,16 @@ impl Phase {
     pub fn transition_rule() -> String {
         let old = "oldSelf.status.phase";
         let new = "self.status.phase";
+        format!(
+            "!has(oldSelf.status) || !has(oldSelf.status.phase) || \
+             (has(self.status) && has(self.status.phase) && ({}))",
+            Self::follows(old, new)
+        )
+    }
+
+    /// CEL that is true when the phase that the expression `new` yields may be written over the one of `old`.
+    #[must_use]
+    pub fn follows(old: &str, new: &str) -> String {
         let steps: Vec<String> = Self::ALL
             .iter()
             .filter(|from| !from.is_final())
@@ -110,11 +120,7 @@ impl Phase {
                 format!("({old} == '{}' && {new} in [{}])", from.as_str(), to.join(", "))
             })
             .collect();
-        format!(
-            "!has(oldSelf.status) || !has(oldSelf.status.phase) || \
-             (has(self.status) && has(self.status.phase) && ({new} == {old} || {}))",
-            steps.join(" || ")
-        )
+        format!("{new} == {old} || {}", steps.join(" || "))
     }
 }
 

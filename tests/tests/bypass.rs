@@ -95,16 +95,25 @@ fn write_own_objects(api: &Api) -> Result<()> {
         api.write(&row).map(drop)
     };
     let plan = json!({"clusters": [], "steps": [], "charts": {"location": "x"}});
-    let spec = json!({
-        "journalVersion": 1, "mesh": "default", "from": "1.30.3", "to": "1.31.0", "plan": plan, "planHash": "h",
-        "requestedBy": "alice",
-    });
-    for (name, phases) in [
-        ("default-1", &["Checking", "Pulling", "Freezing", "Upgrading"][..]),
-        ("default-0", &["Withdrawn"][..]),
+    // The one that is over comes first: a mesh has one upgrade at a time.
+    for (name, mesh, phases) in [
+        ("default-0", "default", &["Withdrawn"][..]),
+        (
+            "default-1",
+            "default",
+            &["Checking", "Pulling", "Freezing", "Upgrading"][..],
+        ),
+        ("fresh-1", "fresh", &[][..]),
     ] {
-        let journal = json!({"kind": "MeshUpgrade", "spec": spec});
-        write("driver", Verb::Create, &format!("{JOURNALS} {name}"), journal)?;
+        let journal = json!({"kind": "MeshUpgrade", "spec": {
+            "journalVersion": 1, "mesh": mesh, "from": "1.30.3", "to": "1.31.0", "plan": plan, "planHash": "h",
+            "requestedBy": "alice",
+        }});
+        // The webhook may see a moment later than we that the one before is over.
+        wait_until("a journal", DEADLINE, || {
+            write("driver", Verb::Create, &format!("{JOURNALS} {name}"), journal.clone())?;
+            Ok(Some(()))
+        })?;
         for phase in phases {
             let status = json!({"status": {"phase": phase, "epoch": 3}});
             write(

@@ -5,7 +5,7 @@ use shared::{
     api::{Mesh, MeshFreeze, MeshUpgrade},
     guard::{
         Facts,
-        decide::{Freeze, KnownControlPlane, KnownMesh},
+        decide::{Freeze, KnownControlPlane, KnownMesh, KnownUpgrade},
     },
     version::{Flavor, IstioVersion},
 };
@@ -31,6 +31,16 @@ pub fn build(
             .filter_map(|istiod| known_control_plane(istiod))
             .collect(),
         meshes: meshes.iter().map(|mesh| known_mesh(mesh)).collect(),
+        upgrades: upgrades.iter().map(|upgrade| known_upgrade(upgrade)).collect(),
+        ..Facts::default()
+    }
+}
+
+fn known_upgrade(upgrade: &MeshUpgrade) -> KnownUpgrade {
+    KnownUpgrade {
+        name: upgrade.metadata.name.clone().unwrap_or_default(),
+        mesh: upgrade.spec.mesh.clone(),
+        phase: upgrade.status.as_ref().map(|status| status.phase).unwrap_or_default(),
     }
 }
 
@@ -112,6 +122,10 @@ mod tests {
             ],
         );
         assert_eq!(facts.freezes[0].phase, Some(Phase::Upgrading));
+        assert_eq!(
+            (facts.upgrades[0].mesh.as_str(), facts.upgrades[0].phase),
+            ("default", Phase::Upgrading)
+        );
         assert_eq!(facts.control_planes[0].revision, "default");
         assert_eq!(facts.control_planes[0].version.as_ref().unwrap().to_string(), "1.30.3");
         assert_eq!(facts.control_planes[1].revision, "c");

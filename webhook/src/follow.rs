@@ -42,13 +42,13 @@ pub(crate) async fn follow(client: Client, facts: watch::Sender<Arc<Facts>>, syn
         Api::<Deployment>::all(client),
         watcher::Config::default().labels(ISTIOD),
     );
+    // What was known before anything was watched stays known.
+    let flavors = facts.borrow().flavors.clone();
     let rebuild = || {
-        facts.send_replace(Arc::new(facts::build(
-            &freezes.state(),
-            &upgrades.state(),
-            &meshes.state(),
-            &istiods.state(),
-        )));
+        facts.send_replace(Arc::new(Facts {
+            flavors: flavors.clone(),
+            ..facts::build(&freezes.state(), &upgrades.state(), &meshes.state(), &istiods.state())
+        }));
     };
     let mut changes = stream::select_all([freeze_changes, upgrade_changes, mesh_changes, istiod_changes]);
     let all_filled = async {

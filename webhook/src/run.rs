@@ -7,7 +7,7 @@ use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use shared::guard::Facts;
+use shared::{catalog::Catalog, guard::Facts, version::Flavor};
 use std::{
     net::{SocketAddr, TcpListener},
     path::Path,
@@ -42,6 +42,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         health_port,
         tls_dir,
         kubeconfig,
+        flavors,
     } = args;
     let mut terminated = signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?;
@@ -50,7 +51,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let health_listener = listen(SocketAddr::new(bind, health_port))?;
 
     let metrics = Arc::new(Metrics::default());
-    let (facts, known) = watch::channel(Arc::new(Facts::default()));
+    let (facts, known) = watch::channel(Arc::new(Facts {
+        flavors: known_flavors(&flavors)?,
+        ..Facts::default()
+    }));
     let (validity, certificate) = watch::channel(None);
     let health = Health {
         synced: Arc::default(),
@@ -98,6 +102,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     health_handle.shutdown();
     tracing::info!("ended");
     Ok(())
+}
+
+/// The built-in catalog's flavors, and those that whoever installed the guard has named.
+fn known_flavors(named: &[String]) -> anyhow::Result<Vec<Flavor>> {
+    let catalog = Catalog::embedded().context("the built-in catalog cannot be read")?;
+    let named = named.iter().map(|name| Flavor::Custom(name.clone()));
+    Ok(catalog.flavors.into_iter().map(|of| of.flavor).chain(named).collect())
 }
 
 fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

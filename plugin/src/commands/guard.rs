@@ -86,6 +86,7 @@ fn options(args: &GuardInstallArgs) -> InstallOptions {
             .clone()
             .map_or(WebhookClient::Service, WebhookClient::Url),
         replicas: args.replicas,
+        flavors: args.flavors.clone(),
         ..InstallOptions::default()
     }
 }

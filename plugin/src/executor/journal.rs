@@ -6,7 +6,10 @@ use kube::{
     Api, Client, ResourceExt as _,
     api::{ListParams, PostParams},
 };
-use shared::api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus};
+use shared::{
+    api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
+    guard::{codes::Code, webhook_refusal},
+};
 
 /// All journals, oldest first.
 ///
@@ -86,12 +89,34 @@ pub async fn create(client: &Client, spec: MeshUpgradeSpec) -> Result<MeshUpgrad
         .unwrap_or(0)
         .saturating_add(1);
     let name = format!("{}-{}-{number}", spec.mesh, spec.to);
-    api.create(&PostParams::default(), &MeshUpgrade::new(&name, spec))
+    let mesh = spec.mesh.clone();
+    let journal = MeshUpgrade::new(&name, spec);
+    let what = format!("create the journal {name}");
+    let created = patiently(|| async {
+        match api.create(&PostParams::default(), &journal).await {
+            Ok(created) => Ok(created),
+            // The answer to the first try may have been lost after the server had done it.
+            Err(error) if api_code(&error) == 409 => match api.get(&name).await {
+                Ok(standing) if standing.spec == journal.spec => Ok(standing),
+                Ok(_) | Err(_) => Err(Fault::of_api(&what, &error)),
+            },
+            Err(error) => {
+                let refused = webhook_refusal(&api_message(&error)) == Some(Code::SecondUpgrade);
+                // The webhook learns a moment later than the API server that the upgrade before this one is over.
+                if refused
+                    && unfinished(client, Some(&mesh))
+                        .await
+                        .is_ok_and(|begun| begun.is_empty())
+                {
+                    return Err(Fault::passing(format!("cannot {what}: {}", api_message(&error))));
+                }
+                Err(Fault::of_api(&what, &error))
+            }
+        }
+    });
+    created
         .await
-        .map_err(|error| {
-            CommandError::error(format!("cannot create the journal {name}: {}", api_message(&error)))
-                .hint("nothing was changed")
-        })
+        .map_err(|fault| CommandError::error(fault.to_string()).hint("nothing was changed"))
 }
 
 /// The number at the end of a journal's name.

@@ -15,17 +15,26 @@ pub enum Code {
     UnreadableVersion,
     /// The change touches an object of this tool that only the driver writes.
     OwnObjects,
+    /// A Mesh names a flavor of which no catalog is known.
+    UnknownFlavor,
+    /// Another upgrade of the same mesh has begun and is not over.
+    SecondUpgrade,
+    /// A phase is written that may not follow the one that stands.
+    IllegalPhase,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::MeshFrozen,
         Self::SkipVersion,
         Self::Downgrade,
         Self::MixedFlavor,
         Self::UnreadableVersion,
         Self::OwnObjects,
+        Self::UnknownFlavor,
+        Self::SecondUpgrade,
+        Self::IllegalPhase,
     ];
 
     /// The code itself, as `MG001`.
@@ -38,6 +47,9 @@ impl Code {
             Self::MixedFlavor => "MG004",
             Self::UnreadableVersion => "MG005",
             Self::OwnObjects => "MG006",
+            Self::UnknownFlavor => "MG007",
+            Self::SecondUpgrade => "MG008",
+            Self::IllegalPhase => "MG009",
         }
     }
 
@@ -51,6 +63,9 @@ impl Code {
             Self::MixedFlavor => "mixed-flavor",
             Self::UnreadableVersion => "unreadable-version",
             Self::OwnObjects => "own-objects",
+            Self::UnknownFlavor => "unknown-flavor",
+            Self::SecondUpgrade => "second-upgrade",
+            Self::IllegalPhase => "illegal-phase",
         }
     }
 
@@ -86,6 +101,22 @@ impl Code {
                 "MeshFreeze and MeshUpgrade objects are the lock and the journal of an upgrade; only the driver \
                  writes them, with the epoch that holds the upgrade. To lift a freeze by hand use \
                  `spec.unlock` of its MeshFreeze, with `by` and `reason`."
+            }
+            Self::UnknownFlavor => {
+                "A Mesh names the builder of its Istio, and of this one the guard knows no releases, so that no \
+                 upgrade of it could be checked. A word that was mistyped would moreover stand for ever: a mesh's \
+                 flavor never changes. Leave `spec.flavor` out for community Istio, or make the flavor known with \
+                 `kubectl mesh-upgrade guard install --flavor NAME`, and give its releases with `--catalog FILE`."
+            }
+            Self::SecondUpgrade => {
+                "A mesh is upgraded by one upgrade at a time, and one that has begun goes on to its end. See it with \
+                 `kubectl mesh-upgrade status`, and go on with it with `kubectl mesh-upgrade apply`; afterwards the \
+                 next can begin."
+            }
+            Self::IllegalPhase => {
+                "A MeshUpgrade goes through its phases in their order, and never back: what has been changed stays \
+                 changed, and what was not proved is not done. Only the driver writes phases; let it go on with \
+                 `kubectl mesh-upgrade apply`."
             }
         }
     }

@@ -1,8 +1,9 @@
 //! The webhook's decision: the freeze by the same table as the policy, and at any time the guard on versions.
 
-use super::{codes::Code, matching, message, review::Request, versions};
+use super::{codes::Code, matching, message, own_objects, review::Request, versions};
 use crate::{
     api::MeshFreezeSpec,
+    names,
     phase::Phase,
     version::{Flavor, IstioVersion},
 };
@@ -16,6 +17,10 @@ pub struct Facts {
     pub control_planes: Vec<KnownControlPlane>,
     /// What Mesh objects say.
     pub meshes: Vec<KnownMesh>,
+    /// Journals of upgrades, over or not.
+    pub upgrades: Vec<KnownUpgrade>,
+    /// Flavors of which a catalog is known.
+    pub flavors: Vec<Flavor>,
 }
 
 /// A freeze, and how far its upgrade is.
@@ -53,6 +58,17 @@ pub struct KnownMesh {
     pub version: Option<IstioVersion>,
 }
 
+/// The journal of an upgrade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownUpgrade {
+    /// Its name.
+    pub name: String,
+    /// The mesh that it upgrades.
+    pub mesh: String,
+    /// How far it is.
+    pub phase: Phase,
+}
+
 /// A refusal or a warning: the code, and the message that begins with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ruling {
@@ -87,6 +103,9 @@ pub fn decide(request: &Request<'_>, facts: &Facts) -> Verdict {
             code: Code::MeshFrozen,
             message: message::frozen(&freeze.spec, freeze.phase),
         });
+    }
+    if *request.group == *names::GROUP {
+        return own_objects::judge(request, facts);
     }
     versions::judge(request, facts)
 }

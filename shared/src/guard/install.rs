@@ -29,6 +29,8 @@ pub struct InstallOptions {
     pub ca_bundle: String,
     /// Pods of the webhook.
     pub replicas: i32,
+    /// Flavors that a Mesh may name beside those of the built-in catalog.
+    pub flavors: Vec<String>,
 }
 
 impl Default for InstallOptions {
@@ -39,6 +41,7 @@ impl Default for InstallOptions {
             client: WebhookClient::Service,
             ca_bundle: String::new(),
             replicas: 3,
+            flavors: Vec::new(),
         }
     }
 }
@@ -116,14 +119,16 @@ fn deployment(options: &InstallOptions) -> Value {
     if let Some(labels) = pod_labels.as_object_mut() {
         labels.insert("sidecar.istio.io/inject".to_owned(), json!("false"));
     }
+    let mut args = vec![
+        format!("--port={PORT}"),
+        format!("--health-port={HEALTH_PORT}"),
+        format!("--tls-dir={TLS_DIRECTORY}"),
+    ];
+    args.extend(options.flavors.iter().map(|flavor| format!("--flavor={flavor}")));
     let container = json!({
         "name": "webhook",
         "image": options.image,
-        "args": [
-            format!("--port={PORT}"),
-            format!("--health-port={HEALTH_PORT}"),
-            format!("--tls-dir={TLS_DIRECTORY}"),
-        ],
+        "args": args,
         "ports": [{"name": "https", "containerPort": PORT}, {"name": "health", "containerPort": HEALTH_PORT}],
         "readinessProbe": probe("/readyz", 2),
         "livenessProbe": probe("/healthz", 10),

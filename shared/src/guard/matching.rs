@@ -52,7 +52,8 @@ pub fn is_unchanged(request: &Request<'_>) -> bool {
     }
 }
 
-fn differs_only_freely(mut old: Map<String, Value>, mut new: Map<String, Value>) -> Option<bool> {
+/// Whether two objects differ only in book-keeping and in finalizers that are gone; `None` for what is no object.
+pub(super) fn differs_only_freely(mut old: Map<String, Value>, mut new: Map<String, Value>) -> Option<bool> {
     let old_finalizers = take_free_metadata(&mut old)?;
     let new_finalizers = take_free_metadata(&mut new)?;
     let only_removed = new_finalizers

@@ -5,7 +5,7 @@
 
 use super::table::Operation;
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use std::borrow::Cow;
 
 /// Longest review that is read: two objects of the API server's limit of 3 MiB, and room for the rest.
@@ -287,6 +287,16 @@ impl Request<'_> {
     pub fn whole_objects(&self) -> Option<(&RawValue, &RawValue)> {
         let whole: WholeReview<'_> = serde_json::from_str(self.body).ok()?;
         Some((whole.request.old_object?, whole.request.object?))
+    }
+
+    /// Both objects in full, old and new, for kinds that are small and rarely written; null where there is none.
+    ///
+    /// # Errors
+    /// When one is nested too deeply.
+    pub fn whole_values(&self) -> Result<(Value, Value), serde_json::Error> {
+        let whole: WholeReview<'_> = serde_json::from_str(self.body)?;
+        let read = |raw: Option<&RawValue>| raw.map_or(Ok(Value::Null), |raw| serde_json::from_str(raw.get()));
+        Ok((read(whole.request.old_object)?, read(whole.request.object)?))
     }
 
     /// The objects before and after the change, as far as there are any.

@@ -37,7 +37,7 @@ pub enum WebhookAnswer {
 /// What a row expects of each barrier by itself. Of both together it follows: policies are asked before webhooks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectation {
-    /// What the policies refuse it with: the freeze's `MG001`, or `MG006` of our own objects.
+    /// What the policies refuse it with: the freeze's `MG001`, or a code of the policy of our own objects.
     pub policy: Option<Code>,
     /// What the webhook does with it.
     pub webhook: WebhookAnswer,
@@ -107,8 +107,12 @@ impl Expectation {
     /// The answer while these barriers stand; `None` where several may speak first.
     #[must_use]
     pub fn answer(&self, barriers: Barriers) -> Option<Answer> {
-        if self.policy == Some(Code::OwnObjects) {
-            return Some(Answer::OwnObjects);
+        if let Some(code) = self.policy.filter(|code| *code != Code::MeshFrozen) {
+            // A policy that refuses part of a collection lets the webhook be asked about the rest.
+            if barriers == Barriers::AskedAtAll && self.webhook != WebhookAnswer::Unseen {
+                return Some(Answer::AskedTheWebhook);
+            }
+            return Some(Answer::OwnObjects(code));
         }
         let policy = self.policy.map(|_| Answer::FreezePolicy);
         let webhook = match self.webhook {
@@ -137,8 +141,8 @@ pub enum Answer {
     Admitted,
     /// The freeze policy refused it with `MG001`.
     FreezePolicy,
-    /// The policy of our own objects refused it with `MG006`.
-    OwnObjects,
+    /// The policy of our own objects refused it.
+    OwnObjects(Code),
     /// Our webhook refused it.
     Webhook(Code),
     /// Our webhook would have been asked, but is dead.
@@ -155,8 +159,8 @@ impl Answer {
             Self::Admitted
         } else if is_refused_by_policy(message, policy) {
             Self::FreezePolicy
-        } else if is_refused_by_own_objects(message) {
-            Self::OwnObjects
+        } else if let Some(code) = own_objects_refusal(message) {
+            Self::OwnObjects(code)
         } else if let Some(code) = webhook_refusal(message) {
             Self::Webhook(code)
         } else if asked_a_dead_webhook(message) {
@@ -187,15 +191,14 @@ fn shortened(message: &str) -> String {
     format!("{head} … {tail}")
 }
 
-fn is_refused_by_own_objects(message: &str) -> bool {
+fn own_objects_refusal(message: &str) -> Option<Code> {
     let head = format!(
         "ValidatingAdmissionPolicy '{}' with binding '",
         names::OWN_OBJECTS_POLICY
     );
-    message
-        .split_once(&head)
-        .and_then(|(_, rest)| rest.split_once("' denied request: "))
-        .is_some_and(|(_, rest)| Code::at_start_of(rest) == Some(Code::OwnObjects))
+    let (_, rest) = message.split_once(&head)?;
+    let (_, rest) = rest.split_once("' denied request: ")?;
+    Code::at_start_of(rest)
 }
 
 fn asked_a_dead_webhook(message: &str) -> bool {
@@ -216,7 +219,7 @@ mod tests {
         let dead = "Internal error occurred: failed calling webhook \"config.guard.meshupgrade.io\": refused";
         for (status, message, expected) in [
             (201, "", Answer::Admitted),
-            (403, own, Answer::OwnObjects),
+            (403, own, Answer::OwnObjects(Code::OwnObjects)),
             (500, dead, Answer::AskedTheWebhook),
             (
                 403,

@@ -2,6 +2,7 @@
 
 mod frozen;
 mod let_through;
+mod own_objects;
 mod versions;
 
 use super::{

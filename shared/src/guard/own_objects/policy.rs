@@ -4,15 +4,18 @@
 //! An installation without the guard has no such policy: nothing else may rely on it.
 
 use super::{
-    cel,
-    codes::Code,
-    policy::{binding, variable},
+    super::{
+        cel,
+        codes::Code,
+        policy::{binding, strings, variable},
+    },
+    BY_POLICY, CONDITION_UNLOCKED, FREEZE_IDENTITY, HOLDERS_STATUS, LONGEST_NOTE,
 };
 use crate::{names, phase::Phase};
 use k8s_openapi::{
     api::admissionregistration::v1::{
-        MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
-        ValidatingAdmissionPolicySpec, Validation,
+        AuditAnnotation, MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy,
+        ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicySpec, Validation,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
@@ -35,13 +38,8 @@ pub fn own_objects_policy() -> (ValidatingAdmissionPolicy, ValidatingAdmissionPo
                 resource_rules: Some(vec![NamedRuleWithOperations {
                     api_groups: Some(vec![names::GROUP.to_owned()]),
                     api_versions: Some(vec!["*".to_owned()]),
-                    resources: Some(super::policy::strings(&[
-                        "meshfreezes",
-                        "meshfreezes/status",
-                        "meshupgrades",
-                        "meshupgrades/status",
-                    ])),
-                    operations: Some(super::policy::strings(&["CREATE", "UPDATE", "DELETE"])),
+                    resources: Some(strings(BY_POLICY)),
+                    operations: Some(strings(&["CREATE", "UPDATE", "DELETE"])),
                     scope: Some("*".to_owned()),
                     ..NamedRuleWithOperations::default()
                 }]),
@@ -49,6 +47,10 @@ pub fn own_objects_policy() -> (ValidatingAdmissionPolicy, ValidatingAdmissionPo
             }),
             variables: Some(variables()),
             validations: Some(validations()),
+            audit_annotations: Some(vec![AuditAnnotation {
+                key: "unlock".to_owned(),
+                value_expression: audited().to_owned(),
+            }]),
             ..ValidatingAdmissionPolicySpec::default()
         }),
         ..ValidatingAdmissionPolicy::default()
@@ -71,10 +73,11 @@ fn variables() -> Vec<k8s_openapi::api::admissionregistration::v1::Variable> {
             "observes",
             &format!(
                 "has(request.subResource) && request.subResource == 'status' && {} && \
-                 ['fingerprints', 'changing'].all(k, [object, oldObject].all(o, !has(o.status) || !(k in o.status)) || \
+                 {}.all(k, [object, oldObject].all(o, !has(o.status) || !(k in o.status)) || \
                  (has(object.status) && has(oldObject.status) && k in object.status && k in oldObject.status && \
                  object.status[k] == oldObject.status[k]))",
-                cel::is_user(&[names::webhook_user()])
+                cel::is_user(&[names::webhook_user()]),
+                cel::list(HOLDERS_STATUS),
             ),
         ),
         variable("specOnly", &cel::unchanged(&["spec"])),
@@ -88,10 +91,12 @@ fn variables() -> Vec<k8s_openapi::api::admissionregistration::v1::Variable> {
         variable(
             "mayUnlock",
             &format!(
-                "authorizer.group({}).resource('meshfreezes').name(variables.name).check('unlock').allowed()",
+                "authorizer.group({}).resource('meshfreezes').name(request.resource.resource == 'meshfreezes' ? \
+                 variables.name : oldObject.spec.mesh).check('unlock').allowed()",
                 cel::literal(names::GROUP)
             ),
         ),
+        variable("notesUnlock", &notes_unlock()),
         variable(
             "over",
             &format!(
@@ -103,7 +108,49 @@ fn variables() -> Vec<k8s_openapi::api::admissionregistration::v1::Variable> {
             "journalEpoch",
             "oldObject != null && has(oldObject.status) && has(oldObject.status.epoch) ? oldObject.status.epoch : 0",
         ),
+        variable("phaseBefore", &phase_of("oldObject")),
+        variable("phaseAfter", &phase_of("object")),
     ]
+}
+
+/// The phase of a journal; one without any has only just been created.
+fn phase_of(object: &str) -> String {
+    format!(
+        "{object} != null && has({object}.status) && has({object}.status.phase) ? {object}.status.phase : '{}'",
+        Phase::Pending
+    )
+}
+
+/// The one exception to the journal being the driver's: who lifts a freeze by hand says so in the condition
+/// [`CONDITION_UNLOCKED`], in their own name, and changes nothing else.
+///
+/// Events are forgotten after an hour and the MeshFreeze is deleted, so that otherwise no lasting record were left; and
+/// the new resource version makes a driver that was only paused stop at its next write. The history stays the driver's:
+/// with `apply` it takes the condition over into it.
+fn notes_unlock() -> String {
+    let condition = cel::literal(CONDITION_UNLOCKED);
+    let others =
+        |o: &str| format!("(has({o}.status.conditions) ? {o}.status.conditions.filter(c, c.type != {condition}) : [])");
+    format!(
+        "{} && has(object.status) && has(oldObject.status) && \
+         object.status.all(k, k == 'conditions' || (k in oldObject.status && object.status[k] == oldObject.status[k])) \
+         && oldObject.status.all(k, k in object.status) && {} == {} && has(object.status.conditions) && \
+         has(request.userInfo.username) && object.status.conditions.exists_one(c, c.type == {condition} && \
+         c.status == 'True' && c.message.startsWith(request.userInfo.username + ': ') && \
+         c.message.size() <= {LONGEST_NOTE})",
+        cel::unchanged(&["status"]),
+        others("object"),
+        others("oldObject"),
+    )
+}
+
+/// What the API server's audit log says of the two requests that lift a freeze by hand; empty for every other one.
+fn audited() -> &'static str {
+    "request.resource.resource != 'meshfreezes' || !has(request.userInfo.username) ? '' : \
+     variables.unlocks ? 'unlocked by ' + request.userInfo.username + ': ' + string(object.spec.unlock.reason) : \
+     request.operation == 'DELETE' && oldObject != null && has(oldObject.spec.unlock) ? \
+     'deleted by ' + request.userInfo.username + ', unlocked by ' + string(oldObject.spec.unlock.by) + ': ' + \
+     string(oldObject.spec.unlock.reason) : ''"
 }
 
 fn validations() -> Vec<Validation> {
@@ -134,7 +181,7 @@ fn validations() -> Vec<Validation> {
                  variables.mayUnlock)",
             ),
             "a MeshFreeze is changed only by the driver with the current epoch, or unlocked by somebody with the verb \
-             unlock on meshfreezes, in their own name and with a reason. See: kubectl explain meshfreeze.spec.unlock",
+             unlock on meshfreezes, in their own name and with a reason. See: kubectl mesh-upgrade unlock",
         ),
         refuse(
             freeze(
@@ -143,10 +190,13 @@ fn validations() -> Vec<Validation> {
                  (has(oldObject.spec.unlock) && variables.mayUnlock)",
             ),
             "a MeshFreeze is deleted only by the driver with the current epoch, or after it was unlocked with a \
-             reason. See: kubectl explain meshfreeze.spec.unlock",
+             reason. See: kubectl mesh-upgrade unlock",
         ),
         refuse(
-            upgrade("'CREATE', 'UPDATE'", "variables.driver || variables.unchanged"),
+            upgrade(
+                "'CREATE', 'UPDATE'",
+                "variables.driver || variables.unchanged || (variables.notesUnlock && variables.mayUnlock)",
+            ),
             "the journal of an upgrade is written only by its driver. See: kubectl mesh-upgrade status",
         ),
         refuse(
@@ -158,6 +208,35 @@ fn validations() -> Vec<Validation> {
             "somebody else has taken this upgrade over, with a later epoch. See: kubectl mesh-upgrade status",
         ),
         refuse(
+            upgrade("'UPDATE'", "object.spec == oldObject.spec"),
+            "an upgrade keeps its target and its plan. See: kubectl mesh-upgrade status",
+        ),
+        refuse(
+            freeze(
+                "UPDATE",
+                &format!(
+                    "{}.all(k, object.spec[k] == oldObject.spec[k]) && object.spec.epoch >= oldObject.spec.epoch",
+                    cel::list(FREEZE_IDENTITY)
+                ),
+            ),
+            "a freeze belongs to one upgrade, and its epoch never goes back. See: kubectl mesh-upgrade status",
+        ),
+        Validation {
+            message_expression: Some(format!(
+                "'{}: ' + variables.phaseAfter + ' may not follow ' + variables.phaseBefore + \
+                 '. See: kubectl mesh-upgrade status'",
+                Code::IllegalPhase
+            )),
+            ..refuse_with(
+                Code::IllegalPhase,
+                upgrade(
+                    "'UPDATE'",
+                    &Phase::follows("variables.phaseBefore", "variables.phaseAfter"),
+                ),
+                "a MeshUpgrade goes through its phases in their order. See: kubectl mesh-upgrade status",
+            )
+        },
+        refuse(
             upgrade("'DELETE'", "variables.over"),
             "the journal of an upgrade that is under way is not deleted: without it the upgrade could not be \
              resumed. See: kubectl mesh-upgrade status",
@@ -166,9 +245,13 @@ fn validations() -> Vec<Validation> {
 }
 
 fn refuse(expression: String, says: &str) -> Validation {
+    refuse_with(Code::OwnObjects, expression, says)
+}
+
+fn refuse_with(code: Code, expression: String, says: &str) -> Validation {
     Validation {
         expression,
-        message: Some(format!("{}: {says}", Code::OwnObjects)),
+        message: Some(format!("{code}: {says}")),
         reason: Some("Forbidden".to_owned()),
         ..Validation::default()
     }
