@@ -43,6 +43,15 @@ pub struct Global {
     /// Context of the kubeconfig to use
     #[arg(long, global = true, value_name = "NAME")]
     pub context: Option<String>,
+    /// Contexts of several clusters, for list, check and plan: a,b,c
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        conflicts_with = "context"
+    )]
+    pub contexts: Vec<String>,
     /// How long one request may take, as 10s or 2m
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     pub request_timeout: Option<Duration>,
@@ -55,6 +64,9 @@ pub struct Global {
     /// Output format
     #[arg(short, long, global = true, value_enum, default_value_t = Output::Text, hide_default_value = true)]
     pub output: Output,
+    /// Show what asking cost, for list, check and plan: calls, bytes and time of each cluster
+    #[arg(long, global = true)]
+    pub stats: bool,
     /// Catalog of Istio versions that replaces the built-in one, or with `extends: embedded` is laid over it
     #[arg(long, global = true, value_name = "FILE")]
     pub catalog: Option<PathBuf>,

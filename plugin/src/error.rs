@@ -134,6 +134,17 @@ impl From<crate::cluster::ClusterError> for CommandError {
     }
 }
 
+impl From<crate::cluster::MembersError> for CommandError {
+    fn from(error: crate::cluster::MembersError) -> Self {
+        match error {
+            crate::cluster::MembersError::Cluster(error) => error.into(),
+            error @ crate::cluster::MembersError::Name(_) => {
+                Self::error(error.to_string()).hint("give each cluster one name: kubectl edit mesh MESH")
+            }
+        }
+    }
+}
+
 /// One line for an error of the API: the server's own message, without the client's wrapping.
 #[must_use]
 pub fn api_message(error: &kube::Error) -> String {

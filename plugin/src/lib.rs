@@ -46,7 +46,10 @@ fn in_runtime(command: Command, global: &cli::Global, ui: Ui) -> Result<Exit, Co
         .enable_all()
         .build()
         .map_err(|error| CommandError::error(format!("cannot start: {error}")))?;
-    runtime.block_on(commands::run(command, global, ui))
+    let outcome = runtime.block_on(commands::run(command, global, ui));
+    // A credential plugin that hangs is not waited for; what it would have led to has been given up.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Logs are for finding faults of the tool: off, unless `MESH_UPGRADE_LOG` asks for them.

@@ -21,8 +21,32 @@ pub struct Inventory {
 pub struct ClusterInventory {
     /// Name of the cluster: the kubeconfig's context, or its name in the Mesh object.
     pub name: String,
+    /// How it became one of those that are asked.
+    pub found: Found,
     /// What was seen, or why nothing could be.
     pub state: ClusterState,
+}
+
+/// How a cluster became one of those that are asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Found {
+    /// The operator named it: the current context, `--context` or `--contexts`.
+    #[default]
+    Named,
+    /// A Mesh object lists it.
+    Listed {
+        /// Name of the Mesh object.
+        mesh: String,
+    },
+    /// An istiod was given its kubeconfig in a Secret.
+    RemoteSecret {
+        /// Name of the cluster that holds the Secret.
+        cluster: String,
+        /// Namespace of the Secret and of the istiod.
+        namespace: String,
+        /// Name of the Secret.
+        name: String,
+    },
 }
 
 /// Whether a cluster could be observed. A cluster that could not is never fine.

@@ -16,6 +16,7 @@ pub mod helm;
 pub mod injection;
 pub mod inventory;
 pub mod machine;
+pub mod members;
 pub mod mesh;
 pub mod names;
 pub mod path;

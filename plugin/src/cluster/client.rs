@@ -6,9 +6,10 @@ use super::{
     failure,
     kubeconfig::Kubeconfigs,
     private::PrivateKubeconfig,
+    stats::Meter,
 };
 use kube::{Client, Config, client::ConfigExt as _};
-use std::{collections::HashMap, fmt, path::PathBuf, time::Duration};
+use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 use tower::Layer as _;
 
 /// What the command line says about the cluster, with kubectl's meanings.
@@ -29,25 +30,41 @@ pub struct ClusterFlags {
 /// A cluster that can be asked. Clones share connections.
 #[derive(Clone)]
 pub struct Cluster {
-    /// Name of the context that leads to it.
+    /// What it is called: by its mesh, or else by the context that leads to it.
     pub name: String,
+    /// Name of the context that leads to it.
+    pub(super) context: String,
     /// Client that acts as the caller, or as the driver after [`Cluster::impersonating`].
     pub client: Client,
     config: Config,
     transport: Transport,
     source: Kubeconfigs,
+    pub(super) meter: Arc<Meter>,
 }
+
+/// Requests to a single cluster that run at once.
+pub(super) const AT_ONCE: usize = 32;
 
 /// Connects to the cluster that the flags name. Reads files and may run the credential plugin; sends nothing yet.
 ///
 /// # Errors
 /// When the kubeconfig or its context cannot be used.
 pub async fn connect(flags: &ClusterFlags) -> Result<Cluster, ClusterError> {
-    // Fails only when a provider is already installed, which is as good.
-    rustls::crypto::ring::default_provider().install_default().ok();
     let source = Kubeconfigs::read(flags.kubeconfig.as_deref())?;
     let name = source.context_name(flags.context.as_deref())?;
-    let mut config = source.config(&name).await?;
+    open(&source, &name, flags, AT_ONCE).await
+}
+
+/// The same for one context of a kubeconfig that was read; at most `at_once` requests will run at once.
+pub(super) async fn open(
+    source: &Kubeconfigs,
+    context: &str,
+    flags: &ClusterFlags,
+    at_once: usize,
+) -> Result<Cluster, ClusterError> {
+    // Fails only when a provider is already installed, which is as good.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let mut config = source.config(context).await?;
     config.default_retry = false;
     config.connect_timeout = Some(connector::CONNECT_TIMEOUT);
     config.read_timeout = Some(flags.request_timeout.unwrap_or(connector::READ_TIMEOUT));
@@ -56,33 +73,39 @@ pub async fn connect(flags: &ClusterFlags) -> Result<Cluster, ClusterError> {
         config.auth_info.impersonate.clone_from(&flags.as_user);
         config.auth_info.impersonate_groups = Some(flags.as_groups.clone());
     }
-    let built = config.clone();
+    let meter = Arc::new(Meter::new(at_once));
+    let (built, counted) = (config.clone(), Arc::clone(&meter));
     // The credential plugin is waited for without the runtime.
-    let transport = tokio::task::spawn_blocking(move || connector::transport(&built))
+    let transport = tokio::task::spawn_blocking(move || connector::transport(&built, &counted))
         .await
         .map_err(|error| ClusterError::Credentials {
-            context: name.clone(),
+            context: context.to_owned(),
             reason: error.to_string(),
         })?
-        .map_err(|error| failure::unusable(&name, &error))?;
-    Cluster::assemble(name, config, transport, source)
+        .map_err(|error| failure::unusable(context, &error))?;
+    let client = client(context, &config, &transport)?;
+    Ok(Cluster {
+        name: context.to_owned(),
+        context: context.to_owned(),
+        client,
+        config,
+        transport,
+        source: source.clone(),
+        meter,
+    })
+}
+
+fn client(context: &str, config: &Config, transport: &Transport) -> Result<Client, ClusterError> {
+    let headers = config
+        .extra_headers_layer()
+        .map_err(|error| failure::unusable(context, &error))?;
+    Ok(Client::new(
+        headers.layer(transport.clone()),
+        config.default_namespace.clone(),
+    ))
 }
 
 impl Cluster {
-    fn assemble(name: String, config: Config, transport: Transport, source: Kubeconfigs) -> Result<Self, ClusterError> {
-        let headers = config
-            .extra_headers_layer()
-            .map_err(|error| failure::unusable(&name, &error))?;
-        let client = Client::new(headers.layer(transport.clone()), config.default_namespace.clone());
-        Ok(Self {
-            name,
-            client,
-            config,
-            transport,
-            source,
-        })
-    }
-
     /// The same cluster, asked as the driver's ServiceAccount with these extras; it shares the connections.
     ///
     /// # Errors
@@ -90,7 +113,7 @@ impl Cluster {
     pub fn impersonating(&self, extra: &[(&str, &str)]) -> Result<Self, ClusterError> {
         if let Some(user) = self.impersonated() {
             return Err(ClusterError::ImpersonationNests {
-                context: self.name.clone(),
+                context: self.context.clone(),
                 user: user.to_owned(),
             });
         }
@@ -99,7 +122,11 @@ impl Cluster {
         config.auth_info.impersonate_groups = None;
         config.auth_info.impersonate_uid = None;
         config.auth_info.impersonate_user_extra = Some(extras(extra));
-        Self::assemble(self.name.clone(), config, self.transport.clone(), self.source.clone())
+        Ok(Self {
+            client: client(&self.context, &config, &self.transport)?,
+            config,
+            ..self.clone()
+        })
     }
 
     /// Writes a kubeconfig for helm: only this context, readable by the caller alone, gone when dropped. With
@@ -113,7 +140,7 @@ impl Cluster {
     ) -> Result<PrivateKubeconfig, ClusterError> {
         if let (Some(user), Some(_)) = (self.impersonated(), impersonate) {
             return Err(ClusterError::ImpersonationNests {
-                context: self.name.clone(),
+                context: self.context.clone(),
                 user: user.to_owned(),
             });
         }
@@ -124,7 +151,7 @@ impl Cluster {
             auth.impersonate_uid = None;
             auth.impersonate_user_extra = Some(extras(extra));
         }
-        self.source.private(&self.name, auth)
+        self.source.private(&self.context, auth)
     }
 
     /// Configuration of the client; never to be printed, it holds credentials.
@@ -147,7 +174,7 @@ impl Cluster {
     /// What a failed request means; `what` completes "not allowed to …", as `list Deployments`.
     #[must_use]
     pub fn error(&self, what: &str, error: &kube::Error) -> ClusterError {
-        failure::explain(&self.name, &self.server(), what, error)
+        failure::explain(&self.context, &self.server(), what, error)
     }
 
     fn impersonated(&self) -> Option<&str> {

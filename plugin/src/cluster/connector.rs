@@ -3,10 +3,10 @@
 //! It is built by hand because kube's own connector never sets `TCP_NODELAY` (each new connection then waits some
 //! 45 ms for a delayed acknowledgement) and takes a proxy from the environment without asking `NO_PROXY`.
 
+use super::stats::{Meter, Metered};
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
-use hyper::body::Incoming;
 use hyper_timeout::TimeoutConnector;
 use hyper_util::{
     client::{
@@ -22,7 +22,7 @@ use kube::{
     Config,
     client::{Body, ConfigExt as _},
 };
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tower::{BoxError, Service, ServiceBuilder, util::BoxCloneSyncService};
 use tower_http::{
     ServiceExt as _,
@@ -37,13 +37,16 @@ pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Sends requests with the caller's credentials; clones share connections.
 pub(super) type Transport = BoxCloneSyncService<Request<Body>, Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError>;
 
+/// A body as it leaves the decompression.
+type Decompressed = DecompressionBody<UnsyncBoxBody<Bytes, hyper::Error>>;
+
 /// Builds the transport of a cluster. Runs the credential plugin, if there is one, so it may block.
-pub(super) fn transport(config: &Config) -> Result<Transport, kube::Error> {
+pub(super) fn transport(config: &Config, meter: &Arc<Meter>) -> Result<Transport, kube::Error> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     let Some(url) = &config.proxy_url else {
-        return stack(config, tcp);
+        return stack(config, meter, tcp);
     };
     // A matcher that always matches: it parses credentials out of the proxy's URL.
     let proxy = Matcher::builder()
@@ -55,17 +58,17 @@ pub(super) fn transport(config: &Config) -> Result<Transport, kube::Error> {
     };
     let proxy = proxy.ok_or_else(unsupported)?;
     match url.scheme_str() {
-        Some("http") => stack(config, tunnel(&proxy, tcp)),
+        Some("http") => stack(config, meter, tunnel(&proxy, tcp)),
         Some("https") => {
             let tls = config.rustls_https_connector_with_connector(tcp)?;
-            stack(config, tunnel(&proxy, tls))
+            stack(config, meter, tunnel(&proxy, tls))
         }
         Some("socks5" | "socks5h") => {
             let mut socks = SocksV5::new(proxy.uri().clone(), tcp).local_dns(false);
             if let Some((user, password)) = proxy.raw_auth() {
                 socks = socks.with_auth(user.to_owned(), password.to_owned());
             }
-            stack(config, socks)
+            stack(config, meter, socks)
         }
         _ => Err(unsupported()),
     }
@@ -132,7 +135,7 @@ fn tunnel<C>(proxy: &Intercept, connector: C) -> Tunnel<C> {
     }
 }
 
-fn stack<C>(config: &Config, connector: C) -> Result<Transport, kube::Error>
+fn stack<C>(config: &Config, meter: &Arc<Meter>, connector: C) -> Result<Transport, kube::Error>
 where
     C: Service<Uri> + Clone + Send + Sync + 'static,
     C::Response: Connection + hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
@@ -150,9 +153,12 @@ where
         .layer(config.base_uri_layer())
         .layer(DecompressionLayer::new().gzip(!config.disable_compression))
         .option_layer(config.auth_layer()?)
+        .layer_fn(|inner| Metered {
+            inner,
+            meter: Arc::clone(meter),
+        })
         .map_err(BoxError::from)
         .service(client);
-    let service =
-        service.map_response_body(|body: DecompressionBody<Incoming>| body.map_err(BoxError::from).boxed_unsync());
+    let service = service.map_response_body(|body: Decompressed| body.map_err(BoxError::from).boxed_unsync());
     Ok(BoxCloneSyncService::new(service))
 }

@@ -7,6 +7,7 @@ use kube::{
         AuthInfo, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo, NamedCluster, NamedContext,
     },
 };
+use shared::members::KnownContext;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -65,6 +66,31 @@ impl Kubeconfigs {
                 path: first.cloned().unwrap_or_default(),
             }),
         }
+    }
+
+    /// A kubeconfig that came from elsewhere than from the operator's files, and may be used; `whence` is for messages.
+    pub(super) fn of(config: Kubeconfig, whence: &str) -> Self {
+        Self {
+            merged: Arc::new(config),
+            path: PathBuf::from(whence),
+        }
+    }
+
+    /// All contexts, with the servers that they lead to.
+    pub(super) fn known(&self) -> Vec<KnownContext> {
+        let server = |context: &NamedContext| {
+            let cluster = self.cluster(&context.context.as_ref()?.cluster)?;
+            cluster.cluster.as_ref()?.server.clone()
+        };
+        let contexts = self.merged.contexts.iter();
+        contexts
+            .filter_map(|context| {
+                Some(KnownContext {
+                    name: context.name.clone(),
+                    server: server(context)?,
+                })
+            })
+            .collect()
     }
 
     /// The context that is meant, checked to exist.

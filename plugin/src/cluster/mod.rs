@@ -1,20 +1,26 @@
-//! Clusters as the plugin reads them: connecting, private kubeconfigs for helm, and observing what runs.
+//! Clusters as the plugin reads them: finding the members of a mesh, connecting, private kubeconfigs for helm, and
+//! observing what runs.
 
 mod client;
 mod connector;
 mod error;
 mod failure;
 mod kubeconfig;
+mod members;
 mod observe;
 mod private;
+mod remote_secret;
+mod stats;
 
 pub use client::{Cluster, ClusterFlags, connect};
 pub use error::ClusterError;
+pub use members::{Members, MembersError, observe_members};
 pub use observe::{
     ObserveOptions, PermissionQuery, catalog_text, impersonation_arrives, observe, observe_all, permissions_for_apply,
     permissions_for_unguarded_apply, whoami,
 };
 pub use private::PrivateKubeconfig;
+pub use stats::ClusterStats;
 
 #[cfg(test)]
 mod tests;

@@ -35,7 +35,7 @@ pub fn observe_options(guarded: bool) -> ObserveOptions {
 /// # Errors
 /// When the cluster cannot be read or no mesh can be chosen.
 pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    let scene = Scene::observe(global, observe_options(true)).await?;
+    let scene = Scene::observe(global, ui, observe_options(true)).await?;
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
     let target = Target::new(args.to.clone());
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today());
@@ -56,18 +56,18 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         .as_ref()
         .map_or_else(|| "unknown".to_owned(), ToString::to_string);
     if ui.output != Output::Text {
-        ui.document(
-            "CheckReport",
-            json!({
-                "mesh": mesh.name, "from": from, "to": args.to.to_string(), "free": report.is_free(),
-                "findings": report.findings, "passed": report.passed, "waived": report.waived,
-                "catalog": scene.catalog.edition(),
-            }),
-        )?;
+        let mut document = json!({
+            "mesh": mesh.name, "from": from, "to": args.to.to_string(), "free": report.is_free(),
+            "findings": report.findings, "passed": report.passed, "waived": report.waived,
+            "catalog": scene.catalog.edition(),
+        });
+        scene.add_stats(global, &mut document);
+        ui.document("CheckReport", document)?;
         return Ok(exit);
     }
     ui.result(&strong(&format!("Mesh {}: {from} to {}", mesh.name, args.to)));
     print_report(ui, &report, args.verbose);
+    scene.print_stats(global, ui);
     if report.is_free() {
         ui.next(&format!("kubectl mesh-upgrade plan {} --to {}", mesh.name, args.to));
     } else {

@@ -1,6 +1,6 @@
 //! `guard install|status|uninstall`: the admission side, put up, proved and taken away.
 
-use super::{Scene, refuse_impersonation};
+use super::{Scene, refuse_contexts, refuse_impersonation};
 use crate::{
     cli::{Global, GuardCommand, GuardInstallArgs},
     cluster::{self, Cluster, ObserveOptions},
@@ -35,6 +35,7 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
         Some(url) => host_of(url)?,
         None => format!("{}.{}.svc", names::WEBHOOK, names::NAMESPACE),
     };
+    refuse_contexts(global, "guard install")?;
     let cluster = cluster::connect(&global.cluster()).await?;
     refuse_during_unguarded_upgrade(&cluster).await?;
     // The CRDs and the namespace, which an unguarded upgrade needs, too.
@@ -105,7 +106,7 @@ fn host_of(url: &str) -> Result<String, CommandError> {
 }
 
 async fn status(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    let scene = Scene::observe(global, ObserveOptions::default()).await?;
+    let scene = Scene::observe_alone(global, "guard status", ObserveOptions::default()).await?;
     let Some(observed) = observed(&scene.inventory, &scene.cluster.name) else {
         return Err(CommandError::error(format!(
             "cluster {} cannot be read",
@@ -167,6 +168,7 @@ async fn status(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
 
 async fn uninstall(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     refuse_impersonation(global, "guard uninstall")?;
+    refuse_contexts(global, "guard uninstall")?;
     let cluster = cluster::connect(&global.cluster()).await?;
     if let Some(running) = journal::unfinished(&cluster.client, None).await?.first() {
         return Err(CommandError::blocked(format!(

@@ -8,8 +8,33 @@ use crate::{
     executor::journal,
     ui::{Mark, Output, Ui, faint, table},
 };
+use futures::future::try_join_all;
 use kube::ResourceExt;
 use serde_json::json;
+use shared::{api::MeshUpgrade, inventory::ClusterState, mesh::MeshView};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Upgrades that have begun, out of the clusters that hold the meshes' journals.
+async fn unfinished(scene: &Scene) -> Result<Vec<MeshUpgrade>, CommandError> {
+    let homes: BTreeSet<&str> = scene.meshes.iter().filter_map(MeshView::home).collect();
+    let homes = scene.clusters.iter().filter(|cluster| {
+        // Of a home that did not answer nothing is known, and that is said.
+        homes.contains(cluster.name.as_str()) && !unknown(scene).contains_key(cluster.name.as_str())
+    });
+    let found = try_join_all(homes.map(|home| journal::unfinished(&home.client, None))).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Clusters that could not be read, with the reason.
+fn unknown(scene: &Scene) -> BTreeMap<&str, &str> {
+    let clusters = scene.inventory.clusters.iter();
+    clusters
+        .filter_map(|cluster| match &cluster.state {
+            ClusterState::Unknown { reason } => Some((cluster.name.as_str(), reason.as_str())),
+            ClusterState::Observed(_) => None,
+        })
+        .collect()
+}
 
 /// Runs `list`.
 ///
@@ -18,13 +43,14 @@ use serde_json::json;
 pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     let scene = Scene::observe(
         global,
+        ui,
         ObserveOptions {
             ask_running_versions: true,
             ..ObserveOptions::default()
         },
     )
     .await?;
-    let unfinished = journal::unfinished(&scene.cluster.client, None).await?;
+    let unfinished = unfinished(&scene).await?;
     let mut rows = Vec::new();
     let mut documents = Vec::new();
     let mut next = None;
@@ -73,8 +99,11 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
             upgrade.unwrap_or_else(|| "-".to_owned()),
         ]);
     }
+    let unknown = unknown(&scene);
     if ui.output != Output::Text {
-        ui.document("MeshList", json!({ "meshes": documents }))?;
+        let mut document = json!({ "meshes": documents, "unknownClusters": unknown });
+        scene.add_stats(global, &mut document);
+        ui.document("MeshList", document)?;
         return Ok(Exit::Done);
     }
     if rows.is_empty() {
@@ -97,6 +126,13 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         ],
         rows,
     ));
+    for (cluster, reason) in &unknown {
+        ui.result(&format!(
+            "{} cluster {cluster} is Unknown: {reason}",
+            ui.mark(Mark::Block)
+        ));
+    }
+    scene.print_stats(global, ui);
     match next {
         Some(command) => ui.next(&command),
         None => ui.note(&faint(

@@ -14,15 +14,16 @@ mod waivers;
 
 use crate::{
     cli::{Command, Global},
-    cluster::{self, Cluster, ObserveOptions},
+    cluster::{self, Cluster, ClusterStats, Members, ObserveOptions},
     error::{CommandError, Exit},
-    ui::Ui,
+    ui::{Mark, Ui, print_stats},
 };
 use shared::{
     catalog::Catalog,
     inventory::{ClusterState, Inventory},
     mesh::{self, MeshView, SelectError},
 };
+use std::collections::BTreeMap;
 
 /// Runs a verb.
 ///
@@ -41,41 +42,104 @@ pub async fn run(command: Command, global: &Global, ui: Ui) -> Result<Exit, Comm
     }
 }
 
-/// The cluster that the flags lead to, and what runs there.
+/// The clusters that the flags lead to, and what runs there.
 pub struct Scene {
-    /// The cluster, as the caller.
+    /// The first cluster, as the caller.
     pub cluster: Cluster,
+    /// All clusters that could be asked, as the caller.
+    pub clusters: Vec<Cluster>,
     /// What was observed.
     pub inventory: Inventory,
     /// The meshes in it.
     pub meshes: Vec<MeshView>,
     /// Versions that are known.
     pub catalog: Catalog,
+    /// What asking cost.
+    pub stats: Vec<ClusterStats>,
 }
 
 impl Scene {
-    /// Connects and observes.
+    /// Connects to the clusters that the flags name and to all members of their meshes, and observes them at the same
+    /// time. A member that cannot be read is Unknown, which is for the checks to judge.
+    ///
+    /// # Errors
+    /// When the kubeconfig cannot be used, the catalog is broken, or no cluster at all can be read.
+    pub async fn observe(global: &Global, ui: Ui, options: ObserveOptions) -> Result<Self, CommandError> {
+        let given = catalog::given(global)?;
+        let options = with_deadline(global, options);
+        let members = cluster::observe_members(&global.cluster(), &global.contexts, &options).await?;
+        for same in &members.same {
+            ui.progress(
+                Mark::Info,
+                &format!("{} and {} are one cluster, counted once", same.kept, same.dropped),
+            );
+        }
+        let Members {
+            clusters,
+            inventory,
+            stats,
+            ..
+        } = members;
+        Self::of(given, clusters, inventory, stats).await
+    }
+
+    /// The same for one cluster alone, whatever meshes it is part of.
     ///
     /// # Errors
     /// When the kubeconfig cannot be used, the catalog is broken, or the cluster cannot be read.
-    pub async fn observe(global: &Global, options: ObserveOptions) -> Result<Self, CommandError> {
+    pub async fn observe_alone(global: &Global, verb: &str, options: ObserveOptions) -> Result<Self, CommandError> {
+        refuse_contexts(global, verb)?;
         let given = catalog::given(global)?;
         let cluster = cluster::connect(&global.cluster()).await?;
-        let catalog = catalog::of(given, &cluster).await?;
+        let options = with_deadline(global, options);
         let inventory = cluster::observe_all(std::slice::from_ref(&cluster), &options).await;
-        if let Some(ClusterState::Unknown { reason }) = inventory.clusters.first().map(|cluster| &cluster.state) {
-            return Err(
-                CommandError::error(format!("cluster {} cannot be read: {reason}", cluster.name))
-                    .hint("nothing was changed; name another cluster with --context, or check: kubectl cluster-info"),
-            );
+        Self::of(given, vec![cluster], inventory, Vec::new()).await
+    }
+
+    async fn of(
+        catalog: Option<Catalog>,
+        clusters: Vec<Cluster>,
+        inventory: Inventory,
+        stats: Vec<ClusterStats>,
+    ) -> Result<Self, CommandError> {
+        let mut unread: BTreeMap<&str, &str> = BTreeMap::new();
+        for cluster in &inventory.clusters {
+            if let ClusterState::Unknown { reason } = &cluster.state {
+                unread.insert(&cluster.name, reason);
+            }
         }
-        let meshes = mesh::meshes(&inventory);
+        let answered = clusters
+            .iter()
+            .find(|cluster| !unread.contains_key(cluster.name.as_str()));
+        let (Some(first), Some(answered)) = (clusters.first(), answered) else {
+            let unread = unread
+                .iter()
+                .map(|(cluster, reason)| format!("cluster {cluster} cannot be read: {reason}"));
+            return Err(CommandError::error(unread.collect::<Vec<_>>().join("\n"))
+                .hint("nothing was changed; name another cluster with --context, or check: kubectl cluster-info"));
+        };
         Ok(Self {
-            cluster,
+            catalog: catalog::of(catalog, answered).await?,
+            cluster: first.clone(),
+            meshes: mesh::meshes(&inventory),
+            clusters,
             inventory,
-            meshes,
-            catalog,
+            stats,
         })
+    }
+
+    /// Adds what asking cost to a document, if the flags want it.
+    pub fn add_stats(&self, global: &Global, document: &mut serde_json::Value) {
+        if let (true, Some(document)) = (global.stats, document.as_object_mut()) {
+            document.insert("stats".to_owned(), serde_json::json!(self.stats));
+        }
+    }
+
+    /// Prints what asking cost, if the flags want it.
+    pub fn print_stats(&self, global: &Global, ui: Ui) {
+        if global.stats {
+            print_stats(ui, &self.stats);
+        }
     }
 
     /// The mesh of that name, or the only one.
@@ -92,6 +156,28 @@ impl Scene {
             CommandError::error(error.to_string()).hint(hint)
         })
     }
+}
+
+/// How long one question may take: as long as the flags say.
+fn with_deadline(global: &Global, options: ObserveOptions) -> ObserveOptions {
+    ObserveOptions {
+        deadline: global.request_timeout.unwrap_or(options.deadline),
+        ..options
+    }
+}
+
+/// Refuses several contexts where one cluster is meant.
+///
+/// # Errors
+/// When `--contexts` is given.
+pub fn refuse_contexts(global: &Global, verb: &str) -> Result<(), CommandError> {
+    if global.contexts.is_empty() {
+        return Ok(());
+    }
+    Err(CommandError::usage(format!(
+        "{verb} acts in one cluster: --contexts is for list, check and plan"
+    ))
+    .hint("name the cluster with --context"))
 }
 
 /// Refuses to write as somebody else: impersonation does not nest, and the driver is impersonated already.

@@ -4,7 +4,6 @@ use super::{Scene, apply::absolute, check::observe_options, path};
 use crate::{
     cli::{Global, PlanArgs},
     clock::today,
-    cluster::Cluster,
     error::{CommandError, Exit},
     installer::{Change, Installer as _, Writer, helm::Helm},
     ui::{Mark, Output, Ui, strong, table},
@@ -60,9 +59,11 @@ pub fn build(scene: &Scene, mesh: &MeshView, to: &IstioVersion, charts: &str) ->
 ///
 /// # Errors
 /// When a chart is not to be had, or does not render with its release's values.
-pub async fn look_at_charts(helm: &Helm, cluster: &Cluster, plan: &mut Plan) -> Result<(), String> {
+pub async fn look_at_charts(helm: &Helm, scene: &Scene, plan: &mut Plan) -> Result<(), String> {
     let mut images = BTreeSet::new();
     for step in &plan.steps {
+        let cluster = scene.clusters.iter().find(|cluster| cluster.name == step.cluster);
+        let cluster = cluster.ok_or_else(|| format!("cluster {} was not asked", step.cluster))?;
         helm.prepare(step, &plan.charts.location).await?;
         let change = Change {
             cluster,
@@ -125,7 +126,7 @@ fn write(path: &Path, scene: &Scene, mesh: &MeshView, to: &IstioVersion, plan: &
 /// # Errors
 /// When the cluster cannot be read, no mesh can be chosen, or there is no plan.
 pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    let scene = Scene::observe(global, observe_options(true)).await?;
+    let scene = Scene::observe(global, ui, observe_options(true)).await?;
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
     let legs = path::legs(&scene, mesh, &args.to)?;
     if !legs.is_empty() {
@@ -149,7 +150,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     let mut plan = build(&scene, mesh, &args.to, &charts)?;
     // A plan can be read without helm and charts; only its images are then guessed from those that run now.
     let looked = match Helm::find(None).await {
-        Ok(helm) => look_at_charts(&helm, &scene.cluster, &mut plan).await,
+        Ok(helm) => look_at_charts(&helm, &scene, &mut plan).await,
         Err(error) => Err(error.to_string()),
     };
     if let (Err(why), Some(_)) = (&looked, &args.out) {
@@ -171,10 +172,10 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
         Exit::Done
     };
     if ui.output != Output::Text {
-        ui.document(
-            "Plan",
-            json!({ "mesh": mesh.name, "to": args.to.to_string(), "hash": plan::hash(&plan), "plan": plan }),
-        )?;
+        let mut document =
+            json!({ "mesh": mesh.name, "to": args.to.to_string(), "hash": plan::hash(&plan), "plan": plan });
+        scene.add_stats(global, &mut document);
+        ui.document("Plan", document)?;
         return Ok(exit);
     }
     if plan.steps.is_empty() {
@@ -190,6 +191,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     )));
     print(ui, &plan);
     ui.result("Nothing was changed.");
+    scene.print_stats(global, ui);
     if let Some(path) = &args.out {
         ui.next(&format!("kubectl mesh-upgrade apply {}", path.display()));
         return Ok(exit);

@@ -1,5 +1,6 @@
 //! `status`: the journal of the upgrade that runs, or ran last.
 
+use super::refuse_contexts;
 use crate::{
     cli::{Global, MeshArgs},
     cluster::{self, Cluster},
@@ -23,6 +24,7 @@ const EVENTS: usize = 8;
 /// # Errors
 /// When the cluster cannot be read.
 pub async fn run(args: &MeshArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    refuse_contexts(global, "status")?;
     let cluster = cluster::connect(&global.cluster()).await?;
     let latest = latest(&cluster, args.mesh.as_deref()).await?;
     if ui.output != Output::Text {

@@ -2,10 +2,12 @@
 
 mod prompt;
 mod report;
+mod stats;
 mod table;
 
 pub use prompt::confirm;
 pub use report::print_report;
+pub use stats::print_stats;
 pub use table::table;
 
 use anstyle::{AnsiColor, Style};

@@ -1,7 +1,7 @@
 //! Inventories for tests: a healthy mesh, to be spoilt in one place at a time.
 
 use super::{
-    ClusterInventory, ClusterState, ControlPlane, Gateway, GuardPresence, HelmRelease, Inventory, MeshRecord,
+    ClusterInventory, ClusterState, ControlPlane, Found, Gateway, GuardPresence, HelmRelease, Inventory, MeshRecord,
     NodeComponent, Observed, ObservedVersion, Permission, Proxies, ProxyKind, Rollout, VersionSource,
 };
 use crate::{
@@ -136,6 +136,7 @@ pub fn permission(group: &str, resource: &str, verb: &str) -> Permission {
 pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
     ClusterInventory {
         name: name.to_owned(),
+        found: Found::Named,
         state: ClusterState::Observed(Box::new(Observed {
             uid: format!("uid-of-{name}"),
             kubernetes: kubernetes.parse().expect("a Kubernetes version"),
@@ -165,6 +166,7 @@ pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
 pub fn unknown(name: &str) -> ClusterInventory {
     ClusterInventory {
         name: name.to_owned(),
+        found: Found::Named,
         state: ClusterState::Unknown {
             reason: "connection refused".to_owned(),
         },

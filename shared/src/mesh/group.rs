@@ -3,7 +3,7 @@
 use super::{MeshMember, MeshView};
 use crate::{
     api::{MeshCluster, is_mesh_name},
-    inventory::{ClusterState, Inventory, MeshRecord, Observed},
+    inventory::{ClusterState, Found, Inventory, MeshRecord, Observed},
     version::{Flavor, IstioVersion},
 };
 use std::{cmp::Ordering, collections::BTreeSet};
@@ -29,7 +29,7 @@ struct Group<'a> {
 /// that has no object to say otherwise.
 #[must_use]
 pub fn meshes(inventory: &Inventory) -> Vec<MeshView> {
-    let mut groups = by_mesh_id(inventory);
+    let mut groups = join_by_secrets(by_mesh_id(inventory), inventory);
     for (home, record) in records(inventory) {
         groups = claim(groups, home, record);
     }
@@ -105,6 +105,41 @@ fn by_mesh_id(inventory: &Inventory) -> Vec<Group<'_>> {
                     object: None,
                 }),
             }
+        }
+    }
+    groups
+}
+
+/// Joins what istiods know of each other: who was given a cluster's kubeconfig is of one mesh with the istiods there,
+/// unless their mesh IDs say otherwise.
+fn join_by_secrets<'a>(mut groups: Vec<Group<'a>>, inventory: &Inventory) -> Vec<Group<'a>> {
+    for cluster in &inventory.clusters {
+        let Found::RemoteSecret {
+            cluster: holder,
+            namespace,
+            ..
+        } = &cluster.found
+        else {
+            continue;
+        };
+        let of = |groups: &[Group<'_>], is_it: &dyn Fn(&Place) -> bool| {
+            groups.iter().position(|group| group.places.iter().any(is_it))
+        };
+        let ours = of(&groups, &|(cluster, place)| cluster == holder && place == namespace);
+        let theirs = of(&groups, &|(place, _)| *place == cluster.name);
+        let (Some(ours), Some(theirs)) = (ours, theirs) else {
+            continue;
+        };
+        let id = |place: usize| groups.get(place).and_then(|group| group.mesh_id);
+        let (our_id, their_id) = (id(ours), id(theirs));
+        if ours == theirs || our_id.is_some() && their_id.is_some() {
+            continue;
+        }
+        let joined = groups.remove(theirs);
+        let ours = if theirs < ours { ours - 1 } else { ours };
+        if let Some(group) = groups.get_mut(ours) {
+            group.mesh_id = our_id.or(their_id);
+            group.places.extend(joined.places);
         }
     }
     groups
@@ -188,9 +223,25 @@ impl Group<'_> {
             None => Vec::new(),
         };
         names.extend(self.places.iter().map(|(cluster, _)| cluster.as_str()));
+        // Whose istiod was given a cluster's kubeconfig, its mesh the cluster is of: unless it has a mesh of its own.
+        names.extend(inventory.clusters.iter().filter_map(|cluster| {
+            let Found::RemoteSecret {
+                cluster: holder,
+                namespace,
+                ..
+            } = &cluster.found
+            else {
+                return None;
+            };
+            let has_its_own =
+                matches!(&cluster.state, ClusterState::Observed(observed) if !observed.control_planes.is_empty());
+            let is_its = |(cluster, place): &Place| cluster == holder && place == namespace;
+            (!has_its_own && self.places.iter().any(is_its)).then_some(cluster.name.as_str())
+        }));
         if self.object.is_none() {
             names.extend(inventory.clusters.iter().filter_map(|cluster| {
-                let unclaimed = !listed.contains(cluster.name.as_str());
+                let by_secret = matches!(cluster.found, Found::RemoteSecret { .. });
+                let unclaimed = !by_secret && !listed.contains(cluster.name.as_str());
                 let may_belong = match &cluster.state {
                     ClusterState::Unknown { .. } => true,
                     ClusterState::Observed(observed) => only_one && observed.control_planes.is_empty(),

@@ -4,7 +4,7 @@ use super::{Purpose, Subject};
 use crate::{
     api::Management,
     finding::{Finding, Report, Severity, codes},
-    inventory::Inventory,
+    inventory::{Found, Inventory},
 };
 use std::collections::BTreeMap;
 
@@ -14,10 +14,7 @@ pub(super) fn check(subject: &Subject<'_>, inventory: &Inventory, report: &mut R
             Finding::new(
                 codes::CLUSTER_UNKNOWN,
                 format!("the cluster could not be observed: {reason}"),
-                format!(
-                    "make sure that kubectl --context {cluster} version answers, or take the cluster out of the mesh, \
-                     then check again"
-                ),
+                remedy(cluster, inventory),
             )
             .in_cluster(cluster),
         );
@@ -28,6 +25,29 @@ pub(super) fn check(subject: &Subject<'_>, inventory: &Inventory, report: &mut R
     partly_observed(subject, report);
     same_cluster_twice(subject, report);
     external(subject, report);
+}
+
+/// What to do about a cluster that did not answer, by what led to it.
+fn remedy(cluster: &str, inventory: &Inventory) -> String {
+    let found = inventory.clusters.iter().find(|known| known.name == cluster);
+    match found.map(|known| &known.found) {
+        Some(Found::RemoteSecret {
+            cluster: holder,
+            namespace,
+            name,
+        }) => format!(
+            "name a context of yours that reaches it, with --contexts or in the Mesh object's clusters: the Secret \
+             {namespace}/{name} of {holder} gives Istio's rights alone; or delete that Secret if the cluster is gone"
+        ),
+        Some(Found::Listed { mesh }) => format!(
+            "make sure that kubectl version answers with its context, or take {cluster} out of the clusters of the Mesh \
+             {mesh}, then check again"
+        ),
+        Some(Found::Named) | None => format!(
+            "make sure that kubectl --context {cluster} version answers, or take the cluster out of the mesh, then \
+             check again"
+        ),
+    }
 }
 
 fn partly_observed(subject: &Subject<'_>, report: &mut Report) {
@@ -96,7 +116,7 @@ mod tests {
     use crate::{
         api::Management,
         finding::Severity,
-        inventory::sample,
+        inventory::{Found, Inventory, sample},
         preflight::{
             Purpose,
             tests::{check, check_for, found, ids},
@@ -114,6 +134,27 @@ mod tests {
             (Severity::Blocker, Some("west"))
         );
         assert!(finding.cause.contains("connection refused") && !finding.code.is_waivable());
+    }
+
+    #[test]
+    fn what_to_do_follows_from_what_led_there() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        inventory.clusters.push(sample::unknown("west"));
+        inventory.clusters[1].found = Found::RemoteSecret {
+            cluster: "east".to_owned(),
+            namespace: "istio-system".to_owned(),
+            name: "istio-remote-secret-west".to_owned(),
+        };
+        let fix = |inventory: &Inventory| found(&check(inventory, "1.31.0"), "MU901").fix.clone();
+        let text = fix(&inventory);
+        assert!(
+            text.contains("--contexts") && text.contains("istio-system/istio-remote-secret-west of east"),
+            "{text}"
+        );
+        inventory.clusters[1].found = Found::Listed {
+            mesh: "shop".to_owned(),
+        };
+        assert!(fix(&inventory).contains("the Mesh shop"), "{}", fix(&inventory));
     }
 
     #[test]

@@ -15,20 +15,24 @@
 mod build;
 mod charts;
 mod cluster;
+mod contexts;
 mod holding_proxy;
 mod istio;
 mod leftovers;
 mod probes;
 mod recipe;
 mod run;
+mod stand_ins;
 mod supervisor;
 mod toolbox;
 mod wait;
 
 pub use cluster::{Cluster, ClusterOptions};
+pub use contexts::Contexts;
 pub use holding_proxy::{HoldingProxy, Moment, Seen};
 pub use istio::{Istio, IstioOptions};
 pub use leftovers::{Footprint, no_leftovers};
 pub use run::Run;
+pub use stand_ins::{stand_in_that_hangs, stand_in_that_refuses, stand_in_with_an_expired_certificate};
 pub use toolbox::Toolbox;
 pub use wait::wait_until;

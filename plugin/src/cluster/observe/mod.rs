@@ -3,6 +3,7 @@
 mod ask;
 mod catalog;
 mod guard;
+mod leads;
 mod mesh_config;
 mod permissions;
 mod protobuf;
@@ -17,6 +18,8 @@ pub use permissions::{
     PermissionQuery, impersonation_arrives, permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };
 
+pub(super) use leads::{Lead, Leads, leads};
+
 use super::{client::Cluster, error::ClusterError};
 use ask::Asker;
 use futures::future::join_all;
@@ -24,7 +27,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use running::IstiodPod;
 use shared::{
-    inventory::{ClusterInventory, ClusterState, ControlPlane, Inventory, Observed},
+    inventory::{ClusterInventory, ClusterState, ControlPlane, Found, Inventory, Observed},
     version::KubernetesVersion,
 };
 use std::time::Duration;
@@ -77,6 +80,7 @@ pub async fn observe(cluster: &Cluster, options: &ObserveOptions) -> ClusterInve
     };
     ClusterInventory {
         name: cluster.name.clone(),
+        found: Found::Named,
         state,
     }
 }

@@ -3,7 +3,7 @@
 mod drive;
 mod plan_file;
 
-use super::{Scene, check::observe_options, plan, refuse_impersonation, waivers};
+use super::{Scene, check::observe_options, plan, refuse_contexts, refuse_impersonation, waivers};
 use crate::{
     cli::{ApplyArgs, Global},
     clock::today,
@@ -19,6 +19,7 @@ use shared::{
     api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
     finding::{Finding, Report},
     inventory::GuardPresence,
+    mesh::MeshView,
     plan::{PlanFile, hash},
     preflight::{self, Purpose, Target},
     version::IstioVersion,
@@ -41,7 +42,8 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
             "--reason is empty: say why the upgrade goes on without the guard",
         ));
     }
-    let scene = Scene::observe(global, observe_options(!args.unguarded)).await?;
+    refuse_contexts(global, "apply")?;
+    let scene = Scene::observe(global, ui, observe_options(!args.unguarded)).await?;
     let person = cluster::whoami(&scene.cluster).await?;
     let mut begun = journal::unfinished(&scene.cluster.client, args.mesh.mesh.as_deref()).await?;
     if begun.len() > 1 {
@@ -132,6 +134,7 @@ async fn begin(
         print_report(ui, &report, false);
         return Err(cannot_go(&report, &mesh.name, to));
     }
+    refuse_several_clusters(mesh)?;
     let guarded = !args.unguarded;
     refuse_needless_consent(args, scene)?;
     let charts = plan::chart_source(args.charts.as_deref(), &scene.catalog, to)?;
@@ -144,7 +147,7 @@ async fn begin(
         ui.next("kubectl mesh-upgrade list");
         return Ok(Exit::Done);
     }
-    let looked = plan::look_at_charts(helm, &scene.cluster, &mut plan).await;
+    let looked = plan::look_at_charts(helm, scene, &mut plan).await;
     looked
         .map_err(|why| CommandError::error(why).hint("nothing was changed; say where the charts are with --charts"))?;
     if let Some(file) = file {
@@ -178,6 +181,25 @@ async fn begin(
     let driven = driven.await;
     lease.release().await;
     driven
+}
+
+/// Checks and plans span clusters; an upgrade is driven in one.
+fn refuse_several_clusters(mesh: &MeshView) -> Result<(), CommandError> {
+    let clusters: Vec<&str> = mesh.clusters().collect();
+    if clusters.len() < 2 {
+        return Ok(());
+    }
+    Err(CommandError::blocked(format!(
+        "mesh {} has {} clusters, {}: nothing was changed, because a freeze in several clusters at once cannot be driven \
+         by this version",
+        mesh.name,
+        clusters.len(),
+        clusters.join(", ")
+    ))
+    .hint(format!(
+        "see the order of the steps with: kubectl mesh-upgrade plan {} --to VERSION",
+        mesh.name
+    )))
 }
 
 /// Where the guard stands, its policies let nobody but the driver write journals: going on without it cannot work.

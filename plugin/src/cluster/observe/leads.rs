@@ -1,0 +1,161 @@
+//! What a cluster says about others: clusters that its Mesh objects list, and kubeconfigs that its istiods were given.
+
+use super::{AGAIN_AFTER, ask::Asker, guard};
+use crate::cluster::{client::Cluster, error::ClusterError, remote_secret};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{Api, api::ListParams};
+use serde::Deserialize;
+use shared::{inventory::MeshRecord, members::RemoteSecret};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+/// Label that Istio's istiods look for; its slash and equals sign are escaped in a query.
+const SELECTOR: &str = "labelSelector=istio%2FmultiCluster%3Dtrue";
+
+/// What a cluster leads to.
+#[derive(Default)]
+pub(in crate::cluster) struct Leads {
+    /// Its Mesh objects.
+    pub meshes: Vec<MeshRecord>,
+    /// Kubeconfigs of its istiods.
+    pub secrets: Vec<Lead>,
+    /// What could not be read, each in a sentence.
+    pub unreadable: Vec<String>,
+}
+
+/// One kubeconfig of a Secret. Not to be printed: it holds credentials.
+pub(in crate::cluster) struct Lead {
+    /// Where it stands and what it is called.
+    pub secret: RemoteSecret,
+    /// The kubeconfig as it stands there, not to be trusted.
+    pub kubeconfig: Vec<u8>,
+}
+
+/// Reads what a cluster leads to.
+///
+/// # Errors
+/// When the cluster cannot be reached, or does not know the caller. What is only forbidden is said in the result.
+pub(in crate::cluster) async fn leads(cluster: &Cluster, deadline: Duration) -> Result<Leads, ClusterError> {
+    let asker = Asker { cluster, deadline };
+    let started = Instant::now();
+    loop {
+        match read(asker).await {
+            // As in an observation: a server that has just started says so for a moment.
+            Err(ClusterError::Api { code: 429 | 503, .. }) if started.elapsed() < deadline => {
+                tokio::time::sleep(AGAIN_AFTER).await;
+            }
+            read => return read,
+        }
+    }
+}
+
+async fn read(asker: Asker<'_>) -> Result<Leads, ClusterError> {
+    let (meshes, namespaces, secrets) = futures::join!(
+        guard::meshes(asker),
+        namespaces(asker),
+        secrets(asker, "/api/v1/secrets"),
+    );
+    let mut leads = Leads::default();
+    leads.meshes = told("Mesh objects", meshes, &mut leads.unreadable)?;
+    let mut namespaces = told("control planes", namespaces, &mut leads.unreadable)?;
+    namespaces.extend(leads.meshes.iter().map(|mesh| mesh.istio_namespace.clone()));
+    let secrets = match secrets {
+        // Who may not read all Secrets may still read those beside istiod.
+        Err(ClusterError::Forbidden { .. }) => {
+            let each = namespaces
+                .iter()
+                .map(|namespace| async move { secrets_at(asker, namespace).await });
+            let each = futures::future::try_join_all(each).await;
+            each.map(|each| each.into_iter().flatten().collect())
+        }
+        secrets => secrets,
+    };
+    let secrets = told("kubeconfigs of remote clusters", secrets, &mut leads.unreadable)?;
+    // Only a Secret beside an istiod is one that istiod reads: elsewhere anybody may have made it.
+    let beside_istiod = |secret: &Secret| namespaces.contains(&secret.metadata.namespace);
+    leads.secrets = secrets
+        .into_iter()
+        .filter(beside_istiod)
+        .flat_map(Secret::leads)
+        .collect();
+    Ok(leads)
+}
+
+async fn secrets_at(asker: Asker<'_>, namespace: &str) -> Result<Vec<Secret>, ClusterError> {
+    secrets(asker, &format!("/api/v1/namespaces/{namespace}/secrets")).await
+}
+
+/// What was read, or nothing and why where only this was refused.
+fn told<T: Default>(
+    what: &str,
+    read: Result<T, ClusterError>,
+    unreadable: &mut Vec<String>,
+) -> Result<T, ClusterError> {
+    match read {
+        Err(error @ ClusterError::Forbidden { .. }) => {
+            unreadable.push(format!("{what}: {error}"));
+            Ok(T::default())
+        }
+        read => read,
+    }
+}
+
+async fn namespaces(asker: Asker<'_>) -> Result<BTreeSet<String>, ClusterError> {
+    let deployments: Api<Deployment> = Api::all(asker.cluster.client.clone());
+    let istiods = ListParams::default().labels("app=istiod");
+    let found = asker
+        .ask("list Deployments", deployments.list_metadata(&istiods))
+        .await?;
+    Ok(found.items.iter().filter_map(kube::ResourceExt::namespace).collect())
+}
+
+async fn secrets(asker: Asker<'_>, path: &str) -> Result<Vec<Secret>, ClusterError> {
+    #[derive(Deserialize)]
+    struct Secrets {
+        items: Vec<Secret>,
+    }
+    let path = format!("{path}?{SELECTOR}");
+    let found = asker
+        .fields::<Secrets>("list the Secrets of remote clusters", &path)
+        .await?;
+    Ok(found.map(|found| found.items).unwrap_or_default())
+}
+
+#[derive(Deserialize)]
+struct Secret {
+    metadata: Metadata,
+    #[serde(default)]
+    data: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
+    namespace: String,
+}
+
+impl Secret {
+    /// Each key is a cluster's name, and its value a kubeconfig.
+    fn leads(self) -> impl Iterator<Item = Lead> {
+        let Metadata { name, namespace } = self.metadata;
+        self.data
+            .unwrap_or_default()
+            .into_iter()
+            .map(move |(cluster, kubeconfig)| {
+                // What is no base64 the API server would not have taken; were it so, the kubeconfig is unusable.
+                let kubeconfig = STANDARD.decode(kubeconfig).unwrap_or_default();
+                Lead {
+                    secret: RemoteSecret {
+                        namespace: namespace.clone(),
+                        name: name.clone(),
+                        cluster,
+                        server: remote_secret::server(&kubeconfig),
+                    },
+                    kubeconfig,
+                }
+            })
+    }
+}

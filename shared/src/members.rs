@@ -1,0 +1,427 @@
+//! Members: which clusters are asked, out of what the operator named, what Mesh objects list, and what istiod was given.
+
+use crate::{
+    api::MeshCluster,
+    inventory::{ClusterState, Found, Inventory, MeshRecord},
+};
+
+/// A cluster that the operator named, and what it says about others.
+#[derive(Clone, Debug, Default)]
+pub struct Entry {
+    /// Context of the operator's kubeconfig that leads to it.
+    pub context: String,
+    /// Mesh objects in it.
+    pub meshes: Vec<MeshRecord>,
+    /// Kubeconfigs that were given to its istiods.
+    pub secrets: Vec<RemoteSecret>,
+}
+
+/// One kubeconfig of a Secret with the label `istio/multiCluster=true`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteSecret {
+    /// Namespace of the Secret, which is that of a control plane.
+    pub namespace: String,
+    /// Name of the Secret.
+    pub name: String,
+    /// Name of the cluster, by the key in the Secret.
+    pub cluster: String,
+    /// URL of the API server, where the kubeconfig tells one.
+    pub server: Option<String>,
+}
+
+/// A context of the operator's kubeconfig.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownContext {
+    /// Its name.
+    pub name: String,
+    /// URL of its API server.
+    pub server: String,
+}
+
+/// How a cluster is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// With a context of the operator's kubeconfig.
+    Context(String),
+    /// With the kubeconfig in a Secret: entry's place in the list, and the kubeconfig's place in the entry.
+    Secret(usize, usize),
+}
+
+/// A cluster that is to be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name in the inventory.
+    pub name: String,
+    /// How it is reached.
+    pub way: Way,
+    /// How it became a member.
+    pub found: Found,
+}
+
+/// Two Mesh objects mean different clusters by one name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the Mesh objects call two clusters {name:?}: one is reached by the context {first:?}, the other by {second:?} (mesh \
+     {mesh})"
+)]
+pub struct NameTaken {
+    /// The name.
+    pub name: String,
+    /// Context of the one.
+    pub first: String,
+    /// Context of the other.
+    pub second: String,
+    /// Mesh object that lists the other.
+    pub mesh: String,
+}
+
+/// Which clusters to ask. Those that the operator named come first, in their order, under the names that Mesh objects
+/// give them; then those that Mesh objects list, then those of Secrets, each by a context of the operator's where one
+/// leads to the same API server, since a Secret's credentials are Istio's and read little.
+///
+/// # Errors
+/// When one name stands for two clusters.
+pub fn members(entries: &[Entry], contexts: &[KnownContext]) -> Result<Vec<Member>, NameTaken> {
+    let mut members: Vec<Member> = Vec::new();
+    for entry in entries {
+        let listed = entries.iter().flat_map(listed).find(|(_, cluster)| {
+            context(cluster) == entry.context && !members.iter().any(|member| member.name == cluster.name)
+        });
+        members.push(match listed {
+            Some((mesh, cluster)) => by_list(mesh, cluster),
+            None => Member {
+                name: entry.context.clone(),
+                way: Way::Context(entry.context.clone()),
+                found: Found::Named,
+            },
+        });
+    }
+    for (mesh, cluster) in entries.iter().flat_map(listed) {
+        let wanted = by_list(mesh, cluster);
+        match members.iter().find(|member| member.name == cluster.name) {
+            None => members.push(wanted),
+            Some(Member {
+                way: Way::Context(first),
+                ..
+            }) if first != context(cluster) => {
+                return Err(NameTaken {
+                    name: cluster.name.clone(),
+                    first: first.clone(),
+                    second: context(cluster).to_owned(),
+                    mesh: mesh.name.clone(),
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    for (place, entry) in entries.iter().enumerate() {
+        for (number, secret) in entry.secrets.iter().enumerate() {
+            members.extend(by_secret(&members, (place, number), secret, contexts));
+        }
+    }
+    Ok(members)
+}
+
+fn listed(entry: &Entry) -> impl Iterator<Item = (&MeshRecord, &MeshCluster)> {
+    entry
+        .meshes
+        .iter()
+        .flat_map(|mesh| mesh.clusters.iter().map(move |cluster| (mesh, cluster)))
+}
+
+/// Context that leads to a cluster of a Mesh object.
+fn context(cluster: &MeshCluster) -> &str {
+    cluster.context.as_deref().unwrap_or(&cluster.name)
+}
+
+fn by_list(mesh: &MeshRecord, cluster: &MeshCluster) -> Member {
+    Member {
+        name: cluster.name.clone(),
+        way: Way::Context(context(cluster).to_owned()),
+        found: Found::Listed {
+            mesh: mesh.name.clone(),
+        },
+    }
+}
+
+/// A Secret's cluster, unless it is a member already by its name or by its server.
+fn by_secret(
+    members: &[Member],
+    place: (usize, usize),
+    secret: &RemoteSecret,
+    contexts: &[KnownContext],
+) -> Option<Member> {
+    let same_server = |known: &&KnownContext| {
+        let server = secret.server.as_deref().map(|server| server.trim_end_matches('/'));
+        server == Some(known.server.trim_end_matches('/'))
+    };
+    let mut own = contexts.iter().filter(same_server);
+    let is_member = |known: &KnownContext| {
+        let way = Way::Context(known.name.clone());
+        members.iter().any(|member| member.way == way)
+    };
+    if members.iter().any(|member| member.name == secret.cluster) || own.clone().any(is_member) {
+        return None;
+    }
+    let way = match own.next() {
+        Some(known) => Way::Context(known.name.clone()),
+        None => Way::Secret(place.0, place.1),
+    };
+    Some(Member {
+        name: secret.cluster.clone(),
+        way,
+        found: Found::RemoteSecret {
+            // The operator's clusters stand first, in their order.
+            cluster: members.get(place.0)?.name.clone(),
+            namespace: secret.namespace.clone(),
+            name: secret.name.clone(),
+        },
+    })
+}
+
+/// Two names of one cluster, of which one was dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Same {
+    /// The name that is no longer in the inventory.
+    pub dropped: String,
+    /// The name that stays.
+    pub kept: String,
+}
+
+/// Drops what is one cluster by the UID of its `kube-system` and was asked under two names: the name that a Mesh object
+/// gives stays, then the one that the operator gave, then the first. Two names in Mesh objects both stay: that is for a
+/// person to correct, and a finding.
+#[must_use]
+pub fn merge(inventory: &mut Inventory) -> Vec<Same> {
+    let weight = |found: &Found| match found {
+        Found::Listed { .. } => 2,
+        Found::Named => 1,
+        Found::RemoteSecret { .. } => 0,
+    };
+    let mut kept: Vec<(String, u8, String)> = Vec::new();
+    let mut merged: Vec<Same> = Vec::new();
+    for cluster in &inventory.clusters {
+        let ClusterState::Observed(observed) = &cluster.state else {
+            continue;
+        };
+        let weight = weight(&cluster.found);
+        let known = kept
+            .iter_mut()
+            .find(|(uid, ..)| *uid == observed.uid && !uid.is_empty());
+        match known {
+            None => kept.push((observed.uid.clone(), weight, cluster.name.clone())),
+            Some((_, 2, _)) if weight == 2 => {}
+            Some((_, heavier, name)) if *heavier >= weight => merged.push(Same {
+                dropped: cluster.name.clone(),
+                kept: name.clone(),
+            }),
+            Some((_, lighter, name)) => {
+                let dropped = std::mem::replace(name, cluster.name.clone());
+                *lighter = weight;
+                for same in &mut merged {
+                    if same.kept == dropped {
+                        same.kept.clone_from(&cluster.name);
+                    }
+                }
+                merged.push(Same {
+                    dropped,
+                    kept: cluster.name.clone(),
+                });
+            }
+        }
+    }
+    let same = |name: &str| merged.iter().find(|same| same.dropped == name);
+    inventory.clusters.retain(|cluster| same(&cluster.name).is_none());
+    for cluster in &mut inventory.clusters {
+        if let Found::RemoteSecret { cluster: holder, .. } = &mut cluster.found
+            && let Some(same) = same(holder)
+        {
+            holder.clone_from(&same.kept);
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::ClusterRole,
+        inventory::sample::{cluster, record, unknown},
+    };
+
+    fn entry(context: &str) -> Entry {
+        Entry {
+            context: context.to_owned(),
+            ..Entry::default()
+        }
+    }
+
+    fn mesh(name: &str, clusters: &[(&str, Option<&str>)]) -> MeshRecord {
+        let clusters = clusters.iter().map(|(name, context)| MeshCluster {
+            name: (*name).to_owned(),
+            role: ClusterRole::Primary,
+            context: context.map(str::to_owned),
+        });
+        MeshRecord {
+            clusters: clusters.collect(),
+            ..record(name)
+        }
+    }
+
+    fn secret(cluster: &str, server: &str) -> RemoteSecret {
+        RemoteSecret {
+            namespace: "istio-system".to_owned(),
+            name: format!("istio-remote-secret-{cluster}"),
+            cluster: cluster.to_owned(),
+            server: Some(server.to_owned()),
+        }
+    }
+
+    fn known(name: &str, server: &str) -> KnownContext {
+        KnownContext {
+            name: name.to_owned(),
+            server: server.to_owned(),
+        }
+    }
+
+    /// Name and way of each member, as text.
+    fn shown(entries: &[Entry], contexts: &[KnownContext]) -> String {
+        let members = members(entries, contexts).unwrap();
+        let shown: Vec<String> = members
+            .iter()
+            .map(|member| match &member.way {
+                Way::Context(context) => format!("{}={context}", member.name),
+                Way::Secret(entry, secret) => format!("{}=secret {entry}.{secret}", member.name),
+            })
+            .collect();
+        shown.join(" ")
+    }
+
+    #[test]
+    fn a_mesh_object_lists_and_names_its_clusters() {
+        let mut home = entry("admin@east");
+        assert_eq!(shown(&[home.clone()], &[]), "admin@east=admin@east");
+        home.meshes = vec![mesh(
+            "shop",
+            &[("east", Some("admin@east")), ("west", None), ("north", Some("n"))],
+        )];
+        assert_eq!(shown(&[home.clone()], &[]), "east=admin@east west=west north=n");
+        let found = &members(&[home.clone()], &[]).unwrap()[0].found;
+        assert_eq!(
+            *found,
+            Found::Listed {
+                mesh: "shop".to_owned()
+            }
+        );
+        // A list that leaves its home out; and another mesh with a cluster of the same name.
+        home.meshes = vec![
+            mesh("shop", &[("west", None)]),
+            mesh("bank", &[("west", None), ("south", None)]),
+        ];
+        assert_eq!(
+            shown(&[home.clone()], &[]),
+            "admin@east=admin@east west=west south=south"
+        );
+        home.meshes = vec![
+            mesh("shop", &[("west", None)]),
+            mesh("bank", &[("west", Some("other"))]),
+        ];
+        let error = members(&[home], &[]).unwrap_err().to_string();
+        assert!(
+            error.contains("\"west\"") && error.contains("\"other\" (mesh bank)"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn named_contexts_come_first_and_once() {
+        let mut east = entry("east");
+        east.meshes = vec![mesh(
+            "shop",
+            &[("e", Some("east")), ("w", Some("west")), ("n", Some("north"))],
+        )];
+        assert_eq!(shown(&[entry("west"), east], &[]), "w=west e=east n=north");
+    }
+
+    #[test]
+    fn a_secret_adds_what_nobody_named() {
+        let mut home = entry("east");
+        home.meshes = vec![mesh("shop", &[("east", None), ("west", Some("w"))])];
+        home.secrets = vec![
+            secret("west", "https://elsewhere:6443"),
+            secret("by-server", "https://west:6443/"),
+            secret("own", "https://own:6443"),
+            secret("foreign", "https://foreign:6443"),
+            secret("foreign", "https://foreign-again:6443"),
+        ];
+        home.secrets.push(RemoteSecret {
+            server: None,
+            ..secret("broken", "")
+        });
+        let contexts = [
+            known("w", "https://west:6443"),
+            known("mine", "https://own:6443/"),
+            known("empty", ""),
+        ];
+        assert_eq!(
+            shown(&[home.clone()], &contexts),
+            "east=east west=w own=mine foreign=secret 0.3 broken=secret 0.5"
+        );
+        let found = members(&[home], &contexts).unwrap().pop().unwrap().found;
+        assert!(matches!(found, Found::RemoteSecret { cluster, namespace, name }
+            if cluster == "east" && namespace == "istio-system" && name == "istio-remote-secret-broken"));
+    }
+
+    #[test]
+    fn one_cluster_under_two_names_is_counted_once() {
+        let one = |name: &str, uid: &str, found: Found| {
+            let mut cluster = cluster(name, "1.30.3", "v1.36.3");
+            crate::inventory::sample::seen(&mut cluster).uid = uid.to_owned();
+            cluster.found = found;
+            cluster
+        };
+        let listed = || Found::Listed {
+            mesh: "shop".to_owned(),
+        };
+        let secret = || Found::RemoteSecret {
+            cluster: "named".to_owned(),
+            namespace: "istio-system".to_owned(),
+            name: "s".to_owned(),
+        };
+        let mut inventory = Inventory {
+            clusters: vec![
+                one("by-secret", "1", secret()),
+                one("named", "1", Found::Named),
+                one("named-again", "1", Found::Named),
+                one("listed", "1", listed()),
+                one("listed-again", "1", listed()),
+                one("late-secret", "1", secret()),
+                one("other", "2", Found::Named),
+                one("remote", "3", secret()),
+                one("no-uid", "", Found::Named),
+                one("no-uid-either", "", Found::Named),
+                unknown("silent"),
+                unknown("silent-too"),
+            ],
+        };
+        let merged = merge(&mut inventory);
+        let names: Vec<&str> = inventory.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "listed",
+                "listed-again",
+                "other",
+                "remote",
+                "no-uid",
+                "no-uid-either",
+                "silent",
+                "silent-too"
+            ]
+        );
+        assert!(merged.iter().all(|same| same.kept == "listed"), "{merged:?}");
+        assert_eq!(merged.len(), 4);
+        assert!(matches!(&inventory.clusters[3].found, Found::RemoteSecret { cluster, .. } if cluster == "listed"));
+    }
+}
