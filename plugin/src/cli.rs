@@ -214,8 +214,11 @@ pub enum GuardCommand {
 #[derive(Debug, Args)]
 pub struct GuardInstallArgs {
     /// Only the policies: no pod and no image in the cluster
-    #[arg(long, conflicts_with_all = ["image", "webhook_url"])]
+    #[arg(long, conflicts_with_all = ["image", "webhook_url", "cert_manager"])]
     pub policy_only: bool,
+    /// Let cert-manager make the webhook's certificates; without it the webhook makes and renews them itself
+    #[arg(long, conflicts_with = "webhook_url")]
+    pub cert_manager: bool,
     /// Image of the webhook
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<String>,

@@ -36,8 +36,14 @@ pub const LABEL_MESH: &str = "meshupgrade.io/mesh";
 pub const FREEZE_POLICY_PREFIX: &str = "mesh-freeze-";
 /// Name of the static policy that guards our own objects.
 pub const OWN_OBJECTS_POLICY: &str = "mesh-upgrade-own-objects";
-/// Name of the guard's ValidatingWebhookConfiguration, of its Deployment, its Service and its certificate Secret.
+/// Name of the guard's ValidatingWebhookConfiguration, of its Deployment and its Service.
 pub const WEBHOOK: &str = "mesh-upgrade-webhook";
+/// Name of the Secret in which the webhook keeps the certificates of its own authority.
+pub const CERTIFICATES: &str = "mesh-upgrade-webhook-certificates";
+/// Name of cert-manager's Certificate for the webhook, and of the Secret that cert-manager keeps it in.
+pub const MANAGED_CERTIFICATE: &str = "mesh-upgrade-webhook-tls";
+/// Name of cert-manager's Certificate for the authority of [`MANAGED_CERTIFICATE`], of its Secret and of its Issuer.
+pub const MANAGED_AUTHORITY: &str = "mesh-upgrade-webhook-authority";
 
 /// User name of the driver as the API server sees it.
 #[must_use]

@@ -9,7 +9,7 @@
 use serde_json::{Value, json};
 use shared::{
     api,
-    guard::install::{InstallOptions, objects},
+    guard::install::{Certificates, InstallOptions, objects},
 };
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -23,7 +23,12 @@ fn file(object: &Value) -> &'static str {
         "Namespace" => "guard/namespace.yaml",
         "ServiceAccount" | "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => "guard/rbac.yaml",
         "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding" => "guard/own-objects-policy.yaml",
-        "Deployment" | "PodDisruptionBudget" | "Service" | "ValidatingWebhookConfiguration" => "guard/webhook.yaml",
+        "Deployment"
+        | "NetworkPolicy"
+        | "PodDisruptionBudget"
+        | "Secret"
+        | "Service"
+        | "ValidatingWebhookConfiguration" => "guard/webhook.yaml",
         kind => panic!("{kind} has no file"),
     }
 }
@@ -34,7 +39,15 @@ fn rendered() -> BTreeMap<String, Vec<Value>> {
         let name = format!("crds/{}.yaml", crd.spec.names.plural);
         files.entry(name).or_default().push(json!(crd));
     }
-    for object in objects(&InstallOptions::default()) {
+    let usual = objects(&InstallOptions::default());
+    // To be applied on top of the others, for clusters whose certificates cert-manager makes.
+    let with_cert_manager = objects(&InstallOptions {
+        certificates: Certificates::CertManager,
+        ..InstallOptions::default()
+    });
+    let differing = with_cert_manager.into_iter().filter(|object| !usual.contains(object));
+    files.insert("guard/cert-manager.yaml".to_owned(), differing.collect());
+    for object in usual {
         files.entry(file(&object).to_owned()).or_default().push(object);
     }
     files

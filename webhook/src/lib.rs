@@ -2,6 +2,7 @@
 
 mod answer;
 mod args;
+mod authority;
 mod connections;
 mod exempt;
 mod facts;

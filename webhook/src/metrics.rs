@@ -25,6 +25,11 @@ struct ExemptChange {
     what: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CertificateStep {
+    step: &'static str,
+}
+
 /// What the webhook counts.
 #[derive(Debug)]
 pub struct Metrics {
@@ -33,6 +38,7 @@ pub struct Metrics {
     certificate_expiry: Gauge<i64, AtomicI64>,
     drifted: Family<OfMesh, Gauge>,
     exempt_changes: Family<ExemptChange, Counter>,
+    certificate_steps: Family<CertificateStep, Counter>,
 }
 
 impl Default for Metrics {
@@ -58,12 +64,19 @@ impl Default for Metrics {
             "Changes of a frozen mesh that no guard is asked about, by kind and by what was done",
             exempt_changes.clone(),
         );
+        let certificate_steps = Family::<CertificateStep, Counter>::default();
+        registry.register(
+            "certificate_rotation_steps",
+            "Steps of the certificates' rotation that this replica has performed",
+            certificate_steps.clone(),
+        );
         Self {
             registry,
             reviews,
             certificate_expiry,
             drifted,
             exempt_changes,
+            certificate_steps,
         }
     }
 }
@@ -101,6 +114,10 @@ impl Metrics {
     pub(crate) fn count_exempt_change(&self, change: &Change) {
         let (kind, what) = (change.kind.as_str(), change.what.as_str());
         self.exempt_changes.get_or_create(&ExemptChange { kind, what }).inc();
+    }
+
+    pub(crate) fn count_certificate_step(&self, step: &'static str) {
+        self.certificate_steps.get_or_create(&CertificateStep { step }).inc();
     }
 
     /// All of them as text.

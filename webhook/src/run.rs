@@ -1,13 +1,26 @@
 //! Wires it all: client, caches, certificate, both servers, and the drain at the end.
 
-use crate::{Args, exempt, follow, handler::Reviews, health::Health, metrics::Metrics, server, tls::Certificate};
+use crate::{
+    Args,
+    authority::Authority,
+    exempt, follow,
+    handler::Reviews,
+    health::Health,
+    metrics::Metrics,
+    server,
+    tls::{Certificate, Source},
+};
 use anyhow::Context as _;
 use axum_server::Handle;
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use shared::{catalog::Catalog, guard::Facts, version::Flavor};
+use shared::{
+    catalog::Catalog,
+    guard::{Facts, certificates::Times},
+    version::Flavor,
+};
 use std::{
     net::{SocketAddr, TcpListener},
     path::Path,
@@ -23,7 +36,10 @@ use tokio::{
     sync::watch,
 };
 
-/// Reviews under way get this long to end.
+/// At the end each answer asks to close its connection, for so long: closing one that is idle could meet the next
+/// review on its way, and fail it.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// Then reviews under way get this long to end.
 const DRAIN: Duration = Duration::from_secs(20);
 /// A watch that is silent for longer is dead: API servers end theirs after 290 s.
 const READ_TIMEOUT: Duration = Duration::from_secs(295);
@@ -41,9 +57,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         port,
         health_port,
         tls_dir,
+        serving_certificate_lifetime: lifetime,
+        authority_settle_time: settle,
         kubeconfig,
         flavors,
     } = args;
+    let times = Times::new(lifetime, settle).context("--serving-certificate-lifetime and --authority-settle-time")?;
     let mut terminated = signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?;
     let client = client(kubeconfig.as_deref()).await?;
@@ -67,17 +86,22 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         metrics: Arc::clone(&metrics),
     };
     let draining: Arc<AtomicBool> = Arc::clone(&health.draining);
+    let leaving = Arc::clone(&draining);
     let (review_handle, health_handle) = (Handle::new(), Handle::new());
 
     let watch_exempt = exempt::watch(client.clone(), Arc::clone(&metrics));
+    let source = match tls_dir {
+        Some(directory) => Source::Directory(directory),
+        None => Source::Authority(Box::new(Authority::new(client.clone(), times, Arc::clone(&metrics)))),
+    };
     let follow = follow::follow(client, facts, Arc::clone(&health.synced));
     let serve_health = server::serve_health(health_listener, health, health_handle.clone());
     let serve_reviews = async {
-        let certificate = Certificate::first(tls_dir, validity, metrics).await;
+        let certificate = Certificate::first(source, validity, metrics).await;
         let served = certificate.served();
         tracing::info!(%bind, port, "serving reviews");
         tokio::select! {
-            ended = server::serve_reviews(review_listener, served, reviews, review_handle.clone()) => ended,
+            ended = server::serve_reviews(review_listener, served, reviews, leaving, review_handle.clone()) => ended,
             () = certificate.follow() => Ok(()),
         }
     };
@@ -88,6 +112,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
         tracing::info!("draining");
         draining.store(true, Ordering::Relaxed);
+        tokio::time::sleep(FAREWELL).await;
         review_handle.graceful_shutdown(Some(DRAIN));
         // The server for reviews ends the process; without a certificate there is none yet.
         tokio::time::sleep(DRAIN).await;

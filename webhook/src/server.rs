@@ -9,7 +9,9 @@ use axum::{
     BoxError, Router,
     error_handling::HandleErrorLayer,
     extract::DefaultBodyLimit,
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
+    middleware,
+    response::Response,
     routing::{get, post},
 };
 use axum_server::{
@@ -19,6 +21,10 @@ use axum_server::{
 use shared::guard::{review::MAX_REVIEW, rules};
 use std::{
     net::{SocketAddr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tower::{ServiceBuilder, limit::GlobalConcurrencyLimitLayer};
@@ -75,11 +81,23 @@ async fn overloaded(_: BoxError) -> (StatusCode, &'static str) {
     (StatusCode::SERVICE_UNAVAILABLE, "too many reviews at once\n")
 }
 
+/// The same, closing each connection after its answer once the process is about to end.
+fn router_that_leaves(reviews: Reviews, leaving: Arc<AtomicBool>) -> Router {
+    router(reviews).layer(middleware::map_response(move |mut response: Response| {
+        if leaving.load(Ordering::Relaxed) {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+        }
+        std::future::ready(response)
+    }))
+}
+
 /// Serves reviews until the handle says otherwise.
 pub(crate) async fn serve_reviews(
     listener: TcpListener,
     tls: RustlsConfig,
     reviews: Reviews,
+    leaving: Arc<AtomicBool>,
     handle: Handle<SocketAddr>,
 ) -> std::io::Result<()> {
     let acceptor = RustlsAcceptor::new(tls)
@@ -96,7 +114,9 @@ pub(crate) async fn serve_reviews(
         .header_read_timeout(HEADER_READ_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEADER_BYTES);
-    server.serve(router(reviews).into_make_service()).await
+    server
+        .serve(router_that_leaves(reviews, leaving).into_make_service())
+        .await
 }
 
 /// Routes of the server for health and metrics.

@@ -1,21 +1,27 @@
-//! The serving certificate: loaded from a directory, and again whenever its contents change.
+//! The serving certificate: taken from the webhook's own authority or from a directory, and again whenever it changes.
 //!
 //! Contents are compared, not events watched: a Secret's volume changes by the swap of a symlink, of which a watch on
 //! the file itself sees only the end of the old one.
 
-use crate::metrics::Metrics;
+use crate::{
+    authority::{Authority, AuthorityError},
+    metrics::Metrics,
+};
 use axum_server::tls_rustls::RustlsConfig;
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 use std::{
+    collections::BTreeSet,
     io,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 use tokio::sync::watch;
+use x509_parser::extensions::GeneralName;
 
 /// How often the directory is looked at.
 const POLL: Duration = Duration::from_secs(5);
@@ -59,13 +65,23 @@ pub enum TlsError {
     /// A key that is not the certificate's, or of an unknown kind.
     #[error("tls.crt and tls.key cannot be served together")]
     Pair(#[source] rustls::Error),
+    /// The authority's pair that is not there.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
 }
 
-/// A pair of files as read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Pair {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
+/// A certificate and its key, both PEM.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) certificate: Vec<u8>,
+    pub(crate) key: Vec<u8>,
+}
+
+impl std::fmt::Debug for Pair {
+    /// A key never reaches a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pair").finish_non_exhaustive()
+    }
 }
 
 impl Pair {
@@ -84,7 +100,7 @@ impl Pair {
         })
     }
 
-    fn load(&self) -> Result<(Arc<ServerConfig>, Validity), TlsError> {
+    pub(crate) fn load(&self) -> Result<(Arc<ServerConfig>, Validity), TlsError> {
         let chain = CertificateDer::pem_slice_iter(&self.certificate)
             .collect::<Result<Vec<_>, _>>()
             .ok()
@@ -108,7 +124,8 @@ impl Pair {
     }
 }
 
-fn validity(certificate: &CertificateDer<'_>) -> Result<Validity, TlsError> {
+/// When a certificate is valid.
+pub(crate) fn validity(certificate: &CertificateDer<'_>) -> Result<Validity, TlsError> {
     let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(|_| TlsError::X509)?;
     Ok(Validity {
         not_before: parsed.validity().not_before.timestamp(),
@@ -116,9 +133,51 @@ fn validity(certificate: &CertificateDer<'_>) -> Result<Validity, TlsError> {
     })
 }
 
-/// The certificate that is served, and the directory that it comes from.
+/// Names and addresses that a certificate is for; `None` when they cannot be read.
+pub(crate) fn hosts(certificate: &CertificateDer<'_>) -> Option<BTreeSet<String>> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let names = parsed.subject_alternative_name().ok()??;
+    let shown = names.value.general_names.iter().filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(octets) => {
+            let address = match octets.len() {
+                4 => <[u8; 4]>::try_from(*octets).ok().map(IpAddr::from),
+                _ => <[u8; 16]>::try_from(*octets).ok().map(IpAddr::from),
+            };
+            address.map(|address| address.to_string())
+        }
+        _ => None,
+    });
+    Some(shown.collect())
+}
+
+/// Where the pair comes from.
+pub(crate) enum Source {
+    /// The webhook's own authority.
+    Authority(Box<Authority>),
+    /// A directory with tls.crt and tls.key, which others write.
+    Directory(PathBuf),
+}
+
+impl Source {
+    async fn pair(&mut self) -> Result<Pair, TlsError> {
+        match self {
+            Self::Authority(authority) => Ok(authority.turn().await?),
+            Self::Directory(directory) => Pair::read(directory).await,
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        match self {
+            Self::Authority(authority) => authority.pause(),
+            Self::Directory(_) => POLL,
+        }
+    }
+}
+
+/// The certificate that is served, and where it comes from.
 pub(crate) struct Certificate {
-    directory: PathBuf,
+    source: Source,
     last: Pair,
     served: RustlsConfig,
     validity: watch::Sender<Option<Validity>>,
@@ -126,39 +185,33 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    /// Waits until the directory holds a pair that can be served.
+    /// Waits until there is a pair that can be served.
     pub(crate) async fn first(
-        directory: PathBuf,
+        mut source: Source,
         validity: watch::Sender<Option<Validity>>,
         metrics: Arc<Metrics>,
     ) -> Self {
         loop {
-            match Self::try_first(&directory, &validity, &metrics).await {
-                Ok(certificate) => return certificate,
-                Err(error) => {
-                    tracing::warn!(error = ?error, directory = %directory.display(), "no certificate yet; waiting");
+            let loaded = match source.pair().await {
+                Ok(pair) => pair.load().map(|loaded| (pair, loaded)),
+                Err(error) => Err(error),
+            };
+            match loaded {
+                Ok((last, (config, dates))) => {
+                    let certificate = Self {
+                        source,
+                        last,
+                        served: RustlsConfig::from_config(config),
+                        validity,
+                        metrics,
+                    };
+                    certificate.announce(dates);
+                    return certificate;
                 }
+                Err(error) => tracing::warn!(error = ?error, "no certificate yet; waiting"),
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(source.pause()).await;
         }
-    }
-
-    async fn try_first(
-        directory: &Path,
-        validity: &watch::Sender<Option<Validity>>,
-        metrics: &Arc<Metrics>,
-    ) -> Result<Self, TlsError> {
-        let last = Pair::read(directory).await?;
-        let (config, dates) = last.load()?;
-        let certificate = Self {
-            directory: directory.to_owned(),
-            last,
-            served: RustlsConfig::from_config(config),
-            validity: validity.clone(),
-            metrics: Arc::clone(metrics),
-        };
-        certificate.announce(dates);
-        Ok(certificate)
     }
 
     /// What the server serves; it follows every reload.
@@ -166,23 +219,23 @@ impl Certificate {
         self.served.clone()
     }
 
-    /// Follows the directory for ever.
+    /// Follows the source for ever.
     pub(crate) async fn follow(mut self) {
         loop {
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(self.source.pause()).await;
             match self.reload().await {
                 Ok(true) => tracing::info!("certificate reloaded"),
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::warn!(error = ?error, "new certificate cannot be used; the old one stays");
+                    tracing::warn!(error = ?error, "no new certificate can be used; the old one stays");
                 }
             }
         }
     }
 
-    /// Serves what is in the directory now if it changed; the old pair stays when the new one is bad.
+    /// Serves what the source has now if it changed; the old pair stays when the new one is bad.
     async fn reload(&mut self) -> Result<bool, TlsError> {
-        let pair = Pair::read(&self.directory).await?;
+        let pair = self.source.pair().await?;
         if pair == self.last {
             return Ok(false);
         }
@@ -233,13 +286,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (validity, seen) = watch::channel(None);
         let metrics = Arc::new(Metrics::default());
-        assert!(
-            Certificate::try_first(root.path(), &validity, &metrics).await.is_err(),
-            "nothing is there"
-        );
+        let mut source = Source::Directory(root.path().to_owned());
+        assert!(source.pair().await.is_err(), "nothing is there");
 
         publish(root.path(), "1", &pair("one"));
-        let mut certificate = Certificate::try_first(root.path(), &validity, &metrics).await.unwrap();
+        let mut certificate = Certificate::first(source, validity, metrics).await;
         assert!(seen.borrow().is_some());
         assert!(!certificate.reload().await.unwrap(), "nothing has changed");
 

@@ -6,14 +6,13 @@ use crate::{
     cluster::{self, Cluster, ObserveOptions},
     error::{CommandError, Exit},
     executor::{effects::observed, journal},
-    guard::{apply, certificate, prove},
+    guard::{apply, prove},
     ui::{Mark, Output, Ui, table},
 };
-use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::json;
 use shared::{
-    guard::install::{InstallOptions, WebhookClient, objects},
+    guard::install::{Certificates, InstallOptions, WebhookClient, all_objects, objects},
     names,
 };
 
@@ -31,19 +30,24 @@ pub async fn run(command: GuardCommand, global: &Global, ui: Ui) -> Result<Exit,
 
 async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     refuse_impersonation(global, "guard install")?;
-    let host = match &args.webhook_url {
-        Some(url) => host_of(url)?,
-        None => format!("{}.{}.svc", names::WEBHOOK, names::NAMESPACE),
-    };
     refuse_contexts(global, "guard install")?;
+    if let Some(url) = &args.webhook_url {
+        check_url(url)?;
+    }
     let cluster = cluster::connect(&global.cluster()).await?;
     refuse_during_unguarded_upgrade(&cluster).await?;
+    if args.cert_manager && !apply::serves_cert_manager(&cluster.client).await? {
+        return Err(
+            CommandError::blocked(format!("cluster {} has no cert-manager", cluster.name))
+                .hint("install it first, or leave --cert-manager out: the webhook then makes its certificates itself"),
+        );
+    }
     // The CRDs and the namespace, which an unguarded upgrade needs, too.
     apply::ensure_journal(&cluster).await?;
     ui.progress(Mark::Pass, "custom resources served");
     let mut options = options(args);
-    if !args.policy_only {
-        options.ca_bundle = certificate::ensure(&cluster.client, &host, Timestamp::now()).await?;
+    if let Some(ports) = apply::api_server_ports(&cluster.client).await {
+        options.api_server_ports = ports;
     }
     for object in objects(&options) {
         apply::apply(&cluster.client, &object).await?;
@@ -86,23 +90,27 @@ fn options(args: &GuardInstallArgs) -> InstallOptions {
             .webhook_url
             .clone()
             .map_or(WebhookClient::Service, WebhookClient::Url),
+        certificates: if args.cert_manager {
+            Certificates::CertManager
+        } else {
+            Certificates::Own
+        },
         replicas: args.replicas,
         flavors: args.flavors.clone(),
         ..InstallOptions::default()
     }
 }
 
-/// Host of a webhook's URL; the API server speaks only https to webhooks.
-fn host_of(url: &str) -> Result<String, CommandError> {
-    let wrong = || {
-        CommandError::usage(format!("--webhook-url {url:?} is no URL of a webhook"))
-            .hint("as in https://webhook.example:8443")
-    };
-    let uri: http::Uri = url.parse().map_err(|_| wrong())?;
-    if uri.scheme_str() != Some("https") {
-        return Err(wrong());
+/// The API server speaks only https to webhooks.
+fn check_url(url: &str) -> Result<(), CommandError> {
+    let uri = url.parse::<http::Uri>().ok();
+    match uri.filter(|uri| uri.scheme_str() == Some("https") && uri.host().is_some()) {
+        Some(_) => Ok(()),
+        None => Err(
+            CommandError::usage(format!("--webhook-url {url:?} is no URL of a webhook"))
+                .hint("as in https://webhook.example:8443"),
+        ),
     }
-    uri.host().map(str::to_owned).ok_or_else(wrong)
 }
 
 async fn status(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
@@ -187,7 +195,7 @@ async fn uninstall(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         ))
         .hint("see who holds it: kubectl mesh-upgrade guard status"));
     }
-    for object in objects(&InstallOptions::default()).iter().rev() {
+    for object in all_objects().iter().rev() {
         apply::delete(&cluster.client, object).await?;
         ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
     }
@@ -205,9 +213,9 @@ mod tests {
 
     #[test]
     fn a_webhook_is_reached_by_https_only() {
-        assert_eq!(host_of("https://localhost:8443").unwrap(), "localhost");
+        assert!(check_url("https://localhost:8443").is_ok());
         for url in ["http://localhost", "localhost:8443", "https://", ""] {
-            assert_eq!(host_of(url).unwrap_err().exit, Exit::Usage, "{url}");
+            assert_eq!(check_url(url).unwrap_err().exit, Exit::Usage, "{url}");
         }
     }
 }

@@ -4,16 +4,19 @@ use crate::{
     cluster::Cluster,
     error::{CommandError, api_code, api_message},
 };
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::{core::v1::Namespace, discovery::v1::EndpointSlice};
 use kube::{
     Api, Client,
     api::{DeleteParams, DynamicObject, ListParams, ObjectMeta, Patch, PatchParams, PostParams},
     core::{GroupVersionKind, TypeMeta},
     discovery::{Scope, pinned_kind},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::names;
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -85,6 +88,32 @@ async fn api_of(client: &Client, object: &Value) -> Result<Option<Api<DynamicObj
         (Scope::Namespaced, Some(namespace)) => Api::namespaced_with(client.clone(), namespace, &resource),
         _ => Api::all_with(client.clone(), &resource),
     }))
+}
+
+/// Whether the API server serves cert-manager's kinds.
+///
+/// # Errors
+/// When it cannot be asked.
+pub async fn serves_cert_manager(client: &Client) -> Result<bool, CommandError> {
+    let certificate = json!({"apiVersion": "cert-manager.io/v1", "kind": "Certificate"});
+    let found = api_of(client, &certificate).await;
+    found
+        .map(|api| api.is_some())
+        .map_err(|why| CommandError::error(format!("cannot ask for cert-manager's kinds: {why}")))
+}
+
+/// Ports of the API servers behind their Service, and the Service's own; `None` where they cannot be read.
+pub async fn api_server_ports(client: &Client) -> Option<Vec<u16>> {
+    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), "default");
+    let of_kubernetes = ListParams::default().labels("kubernetes.io/service-name=kubernetes");
+    let listed = slices.list(&of_kubernetes).await.ok()?;
+    let ports = listed.items.iter().flat_map(|slice| slice.ports.iter().flatten());
+    let mut ports: BTreeSet<u16> = ports.filter_map(|port| u16::try_from(port.port?).ok()).collect();
+    if ports.is_empty() {
+        return None;
+    }
+    ports.insert(443);
+    Some(ports.into_iter().collect())
 }
 
 /// Waits until the API server serves our custom resources.

@@ -4,6 +4,7 @@ use crate::{
     cluster::{self, Cluster},
     error::{CommandError, api_message},
     executor::canary::{Answer, Asker, Prover},
+    guard::certificate,
 };
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use kube::{
@@ -13,7 +14,7 @@ use kube::{
 use serde_json::json;
 use shared::{
     api::{FreezeScope, MeshFreeze, MeshFreezeSpec},
-    guard::{self, codes::Code},
+    guard::{codes::Code, webhook_refusal},
     inventory::Observed,
     names,
     version::{IstioVersion, Minor},
@@ -51,6 +52,12 @@ impl Proof {
 pub async fn all(caller: &Cluster, observed: &Observed) -> Result<Vec<Proof>, CommandError> {
     let mut proofs = vec![impersonation(caller).await, own_objects(caller).await];
     if observed.guard.webhook {
+        let trusted = certificate::trust(caller, Timestamp::now()).await?;
+        proofs.push(Proof::new(
+            "webhook, certificate",
+            "the authorities in its configuration",
+            trusted,
+        ));
         proofs.push(versions(caller, observed).await);
     }
     for record in freezes(caller).await? {
@@ -164,11 +171,11 @@ async fn versions(caller: &Cluster, observed: &Observed) -> Proof {
     };
     let answer = match api.create(&dry_run, &object).await {
         Ok(_) => Err(format!(
-            "an istiod {ahead} beside {version} was admitted: is the webhook running?"
+            "an istiod {ahead} beside {version} was admitted: is the webhook running, ready, and trusted by its configuration?"
         )),
         Err(error) => {
             let message = api_message(&error);
-            match guard::webhook_refusal(&message) {
+            match webhook_refusal(&message) {
                 Some(Code::SkipVersion) => Ok(format!("refused with {}", Code::SkipVersion.as_str())),
                 _ => Err(format!("no proof: {message}")),
             }

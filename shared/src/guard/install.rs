@@ -1,9 +1,9 @@
 //! Everything that `guard install` puts into a cluster, as values in the order in which they are applied.
 //!
-//! The CRDs ([`crate::api::crds`]) go before them. The webhook's certificate is a Secret of type `kubernetes.io/tls`
-//! named as the webhook, made by whoever holds the key; it is not among these objects.
+//! The CRDs ([`crate::api::crds`]) go before them. The webhook makes its certificates itself, in a Secret that is
+//! empty here and that keeps its contents when this is applied again; or cert-manager makes them.
 
-use super::{own_objects, rbac, rules};
+use super::{cert_manager, own_objects, rbac, rules};
 use crate::names;
 use serde_json::{Value, json};
 
@@ -16,6 +16,15 @@ pub enum WebhookClient {
     Url(String),
 }
 
+/// Who makes the webhook's certificates, and writes their authority into the webhook configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certificates {
+    /// The webhook itself; see [`super::certificates`].
+    Own,
+    /// cert-manager and its CA injector.
+    CertManager,
+}
+
 /// What to install.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstallOptions {
@@ -25,12 +34,14 @@ pub struct InstallOptions {
     pub image: String,
     /// How the API server reaches the webhook.
     pub client: WebhookClient,
-    /// PEM certificate of the authority that signed the webhook's.
-    pub ca_bundle: String,
+    /// Who makes the webhook's certificates.
+    pub certificates: Certificates,
     /// Pods of the webhook.
     pub replicas: i32,
     /// Flavors that a Mesh may name beside those of the built-in catalog.
     pub flavors: Vec<String>,
+    /// Ports at which the webhook's pods reach an API server, behind its Service.
+    pub api_server_ports: Vec<u16>,
 }
 
 impl Default for InstallOptions {
@@ -39,9 +50,10 @@ impl Default for InstallOptions {
             policy_only: false,
             image: format!("{IMAGE}:{}", env!("CARGO_PKG_VERSION")),
             client: WebhookClient::Service,
-            ca_bundle: String::new(),
+            certificates: Certificates::Own,
             replicas: 3,
             flavors: Vec::new(),
+            api_server_ports: vec![443, 6443],
         }
     }
 }
@@ -52,7 +64,7 @@ const IMAGE: &str = "ghcr.io/kubectl-mesh-upgrade/mesh-upgrade-webhook";
 const PORT: u16 = 8443;
 /// Port of health and metrics in the pod.
 const HEALTH_PORT: u16 = 8081;
-/// Where the certificate is mounted.
+/// Where cert-manager's certificate is mounted.
 const TLS_DIRECTORY: &str = "/etc/mesh-upgrade-webhook/tls";
 /// The webhook's user: not root, and no user of a distribution.
 const USER_ID: u32 = 65532;
@@ -64,17 +76,52 @@ pub fn objects(options: &InstallOptions) -> Vec<Value> {
     if !options.policy_only {
         objects.push(service_account(names::WEBHOOK_SERVICE_ACCOUNT));
     }
-    objects.extend(rbac::objects(options.policy_only));
+    let own_authority = options.certificates == Certificates::Own;
+    objects.extend(rbac::objects(!options.policy_only, own_authority));
     let (policy, binding) = own_objects::own_objects_policy();
     objects.push(json!(policy));
     objects.push(json!(binding));
     if !options.policy_only {
-        if options.client == WebhookClient::Service {
-            objects.extend([deployment(options), disruption_budget(), service()]);
+        match options.certificates {
+            Certificates::Own => objects.push(certificates()),
+            Certificates::CertManager => objects.extend(cert_manager::objects()),
         }
-        objects.push(json!(rules::webhook_configuration(&options.client, &options.ca_bundle)));
+        if options.client == WebhookClient::Service {
+            objects.extend([
+                network_policy(options),
+                deployment(options),
+                disruption_budget(),
+                service(),
+            ]);
+        }
+        let mut configuration = rules::webhook_configuration(&options.client);
+        if options.certificates == Certificates::CertManager {
+            configuration.metadata.annotations = Some(cert_manager::injection());
+        }
+        objects.push(json!(configuration));
     }
     objects
+}
+
+/// The objects of every way to install, for whoever takes them away without knowing which way was taken.
+#[must_use]
+pub fn all_objects() -> Vec<Value> {
+    let mut all = objects(&InstallOptions::default());
+    let managed = objects(&InstallOptions {
+        certificates: Certificates::CertManager,
+        ..InstallOptions::default()
+    });
+    let same = |one: &Value, other: &Value| {
+        ["/kind", "/metadata/namespace", "/metadata/name"]
+            .iter()
+            .all(|pointer| one.pointer(pointer) == other.pointer(pointer))
+    };
+    for object in managed {
+        if !all.iter().any(|other| same(&object, other)) {
+            all.push(object);
+        }
+    }
+    all
 }
 
 fn labels() -> Value {
@@ -113,18 +160,63 @@ fn service_account(name: &str) -> Value {
     })
 }
 
+/// Empty: the webhook fills it, and owns what it has filled.
+fn certificates() -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": names::CERTIFICATES, "namespace": names::NAMESPACE, "labels": labels()},
+        "type": "Opaque",
+    })
+}
+
+/// API servers are hosts and no pods, and this kind selects hosts only by addresses that nobody here knows: reviews are
+/// taken from everywhere, and API servers reached everywhere, at their ports alone.
+fn network_policy(options: &InstallOptions) -> Value {
+    let ports = |ports: &[u16]| -> Vec<Value> {
+        ports
+            .iter()
+            .map(|port| json!({"port": port, "protocol": "TCP"}))
+            .collect()
+    };
+    json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {
+            "name": names::WEBHOOK,
+            "namespace": names::NAMESPACE,
+            "labels": labels(),
+            "annotations": {
+                "kubernetes.io/description": "A NetworkPolicy cannot select the hosts of API servers: reviews are taken \
+                    from every address, metrics from every pod, and only ports of API servers are reached. Narrow it \
+                    by ipBlock, or with the kinds of your network plugin that know API servers.",
+            },
+        },
+        "spec": {
+            "podSelector": {"matchLabels": selector()},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [
+                {"ports": ports(&[PORT])},
+                {"from": [{"namespaceSelector": {}}], "ports": ports(&[HEALTH_PORT])},
+            ],
+            "egress": [{"ports": ports(&options.api_server_ports)}],
+        },
+    })
+}
+
 fn deployment(options: &InstallOptions) -> Value {
+    let managed = options.certificates == Certificates::CertManager;
     let probe = |path: &str, period: u32| json!({"httpGet": {"path": path, "port": "health"}, "periodSeconds": period});
     let mut pod_labels = labels();
     if let Some(labels) = pod_labels.as_object_mut() {
         labels.insert("sidecar.istio.io/inject".to_owned(), json!("false"));
     }
-    let mut args = vec![
-        format!("--port={PORT}"),
-        format!("--health-port={HEALTH_PORT}"),
-        format!("--tls-dir={TLS_DIRECTORY}"),
-    ];
+    let mut args = vec![format!("--port={PORT}"), format!("--health-port={HEALTH_PORT}")];
+    args.extend(managed.then(|| format!("--tls-dir={TLS_DIRECTORY}")));
     args.extend(options.flavors.iter().map(|flavor| format!("--flavor={flavor}")));
+    let mounts = managed.then(|| json!({"name": "tls", "mountPath": TLS_DIRECTORY, "readOnly": true}));
+    let secret = json!({"secretName": names::MANAGED_CERTIFICATE, "defaultMode": 0o440});
+    let volumes = managed.then(|| json!({"name": "tls", "secret": secret}));
     let container = json!({
         "name": "webhook",
         "image": options.image,
@@ -141,7 +233,7 @@ fn deployment(options: &InstallOptions) -> Value {
         },
         // Endpoints are withdrawn before the server stops to listen.
         "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
-        "volumeMounts": [{"name": "tls", "mountPath": TLS_DIRECTORY, "readOnly": true}],
+        "volumeMounts": Vec::from_iter(mounts),
     });
     json!({
         "apiVersion": "apps/v1",
@@ -157,7 +249,8 @@ fn deployment(options: &InstallOptions) -> Value {
                     "serviceAccountName": names::WEBHOOK_SERVICE_ACCOUNT,
                     "automountServiceAccountToken": true,
                     "priorityClassName": "system-cluster-critical",
-                    "terminationGracePeriodSeconds": 30,
+                    // preStop, then both parts of the webhook's own drain.
+                    "terminationGracePeriodSeconds": 40,
                     "securityContext": {
                         "runAsNonRoot": true,
                         "runAsUser": USER_ID,
@@ -170,7 +263,7 @@ fn deployment(options: &InstallOptions) -> Value {
                         spread("kubernetes.io/hostname"),
                     ],
                     "containers": [container],
-                    "volumes": [{"name": "tls", "secret": {"secretName": names::WEBHOOK, "defaultMode": 0o440}}],
+                    "volumes": Vec::from_iter(volumes),
                 },
             },
         },
@@ -191,7 +284,12 @@ fn disruption_budget() -> Value {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": {"name": names::WEBHOOK, "namespace": names::NAMESPACE, "labels": labels()},
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": selector()}},
+        "spec": {
+            "maxUnavailable": 1,
+            // A pod that is not ready guards nothing; it must not hold up the draining of its node.
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+            "selector": {"matchLabels": selector()},
+        },
     })
 }
 
@@ -205,4 +303,74 @@ fn service() -> Value {
             "ports": [{"name": "https", "port": 443, "targetPort": "https", "protocol": "TCP"}],
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
+        objects.iter().filter(|object| object["kind"] == kind).collect()
+    }
+
+    #[test]
+    fn pods_are_restricted_spread_and_leave_in_order() {
+        let objects = objects(&InstallOptions::default());
+        let pod = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"];
+        let container = &pod["containers"][0];
+        assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+        assert_eq!(container["securityContext"]["allowPrivilegeEscalation"], false);
+        assert_eq!(container["securityContext"]["capabilities"]["drop"], json!(["ALL"]));
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+        assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+        assert_eq!(pod["priorityClassName"], "system-cluster-critical");
+        assert_eq!(pod["topologySpreadConstraints"].as_array().unwrap().len(), 2);
+        assert!(container["resources"]["limits"]["memory"].is_string());
+        assert!(container["lifecycle"]["preStop"].is_object());
+        assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/readyz");
+        assert_eq!(of_kind(&objects, "PodDisruptionBudget").len(), 1);
+        assert_eq!(of_kind(&objects, "NetworkPolicy").len(), 1);
+    }
+
+    #[test]
+    fn the_webhook_makes_its_certificates_or_cert_manager_does_and_never_both() {
+        let own = objects(&InstallOptions::default());
+        let managed = objects(&InstallOptions {
+            certificates: Certificates::CertManager,
+            ..InstallOptions::default()
+        });
+        assert_eq!(of_kind(&own, "Secret").len(), 1);
+        assert!(
+            of_kind(&own, "Secret")[0].get("data").is_none(),
+            "it would undo what is in it"
+        );
+        assert!(of_kind(&own, "Certificate").is_empty());
+        assert!(of_kind(&managed, "Secret").is_empty());
+        assert_eq!(of_kind(&managed, "Certificate").len(), 2);
+        let roles = |objects: &[Value]| {
+            let bound = |object: &&Value| object.pointer("/metadata/name") == Some(&json!(names::CERTIFICATES));
+            objects.iter().filter(bound).count()
+        };
+        assert_eq!((roles(&own), roles(&managed)), (5, 0));
+        let annotation = "/metadata/annotations/cert-manager.io~1inject-ca-from";
+        assert!(
+            of_kind(&managed, "ValidatingWebhookConfiguration")[0]
+                .pointer(annotation)
+                .is_some()
+        );
+        assert!(
+            of_kind(&own, "ValidatingWebhookConfiguration")[0]
+                .pointer(annotation)
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn what_is_taken_away_is_everything_that_is_ever_put_up_and_the_namespace_last() {
+        let all = all_objects();
+        assert_eq!(all[0]["kind"], "Namespace");
+        for kind in ["Secret", "NetworkPolicy", "Certificate", "Issuer", "Deployment"] {
+            assert!(!of_kind(&all, kind).is_empty(), "{kind}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! The guard: the freeze as a policy of the API server, and the decisions of the webhook, from one table.
 
 pub mod cel;
+mod cert_manager;
+pub mod certificates;
 pub mod codes;
 pub mod decide;
 #[cfg(test)]

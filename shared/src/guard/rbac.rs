@@ -21,8 +21,9 @@ const WRITE: &[&str] = &[
     "deletecollection",
 ];
 
-/// All roles and bindings, in order.
-pub(super) fn objects(policy_only: bool) -> Vec<Value> {
+/// All roles and bindings, in order; with those for the webhook unless there is none, and with those for its
+/// certificates if it makes them itself.
+pub(super) fn objects(webhook: bool, own_authority: bool) -> Vec<Value> {
     let mut objects = vec![
         cluster_role(names::DRIVER_SERVICE_ACCOUNT, &driver_rules()),
         cluster_role_binding(names::DRIVER_SERVICE_ACCOUNT, names::DRIVER_SERVICE_ACCOUNT),
@@ -31,12 +32,16 @@ pub(super) fn objects(policy_only: bool) -> Vec<Value> {
         cluster_role(OPERATOR_ROLE, &operator_rules()),
         cluster_role(UNLOCKER_ROLE, &unlocker_rules()),
     ];
-    if !policy_only {
-        objects.push(cluster_role(names::WEBHOOK_SERVICE_ACCOUNT, &webhook_rules()));
-        objects.push(cluster_role_binding(
-            names::WEBHOOK_SERVICE_ACCOUNT,
-            names::WEBHOOK_SERVICE_ACCOUNT,
-        ));
+    let account = names::WEBHOOK_SERVICE_ACCOUNT;
+    if webhook {
+        objects.push(cluster_role(account, &webhook_rules()));
+        objects.push(cluster_role_binding(account, account));
+    }
+    if webhook && own_authority {
+        objects.push(cluster_role(names::CERTIFICATES, &[own_configuration_rule()]));
+        objects.push(cluster_role_binding(names::CERTIFICATES, account));
+        objects.push(role(names::CERTIFICATES, &[own_secret_rule()]));
+        objects.push(role_binding(names::CERTIFICATES, account));
     }
     objects
 }
@@ -121,7 +126,28 @@ fn driver_home_rules() -> Vec<Value> {
     vec![rule(&["coordination.k8s.io"], &["leases"], WRITE)]
 }
 
-/// The webhook only looks: no Secrets, and nothing is written but what it saw change that no guard is asked about.
+/// The webhook writes its authorities into its own configuration, and into no other.
+fn own_configuration_rule() -> Value {
+    json!({
+        "apiGroups": ["admissionregistration.k8s.io"],
+        "resources": ["validatingwebhookconfigurations"],
+        "resourceNames": [names::WEBHOOK],
+        "verbs": ["get", "patch"],
+    })
+}
+
+/// The one Secret that the webhook reads and writes.
+fn own_secret_rule() -> Value {
+    json!({
+        "apiGroups": [""],
+        "resources": ["secrets"],
+        "resourceNames": [names::CERTIFICATES],
+        "verbs": ["get", "patch"],
+    })
+}
+
+/// Everywhere else the webhook only looks: no Secrets, and nothing is written but what it saw change that no guard is
+/// asked about.
 fn webhook_rules() -> Vec<Value> {
     let exempt: Vec<&str> = ExemptKind::ALL.into_iter().map(ExemptKind::resource).collect();
     vec![
@@ -217,4 +243,50 @@ fn role_binding(role: &str, service_account: &str) -> Value {
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
         "subjects": [{"kind": "ServiceAccount", "namespace": names::NAMESPACE, "name": service_account}],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_webhook_may_touch_one_secret_and_write_one_configuration() {
+        let objects = objects(true, true);
+        let bound: Vec<&str> = objects
+            .iter()
+            .filter(|object| object.pointer("/subjects/0/name") == Some(&json!(names::WEBHOOK_SERVICE_ACCOUNT)))
+            .filter_map(|object| object.pointer("/roleRef/name").and_then(Value::as_str))
+            .collect();
+        let rules = objects
+            .iter()
+            .filter(|object| {
+                bound
+                    .iter()
+                    .any(|name| object.pointer("/metadata/name") == Some(&json!(name)))
+            })
+            .filter_map(|object| object.pointer("/rules").and_then(Value::as_array))
+            .flatten();
+        let mut secrets = 0;
+        for rule in rules {
+            let named = rule.get("resourceNames").is_some();
+            let has = |key: &str, item: &str| rule[key].as_array().unwrap().contains(&json!(item));
+            assert!(
+                !has("resources", "*") && !has("apiGroups", "*") && !has("verbs", "*"),
+                "{rule}"
+            );
+            if has("resources", "secrets") {
+                assert_eq!(rule["resourceNames"], json!([names::CERTIFICATES]));
+                assert!(!has("verbs", "list"), "{rule}");
+                secrets += 1;
+            }
+            let writes = rule["verbs"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|verb| !READ.contains(&verb.as_str().unwrap()));
+            let reports = rule["resources"] == json!(["meshfreezes/status"]) || rule["resources"] == json!(["events"]);
+            assert!(named || reports || !writes, "{rule}");
+        }
+        assert_eq!(secrets, 1);
+    }
 }

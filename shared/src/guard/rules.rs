@@ -12,7 +12,6 @@ use super::{
 };
 use crate::names;
 use k8s_openapi::{
-    ByteString,
     api::admissionregistration::v1::{
         MatchCondition, RuleWithOperations, ServiceReference, ValidatingWebhook, ValidatingWebhookConfiguration,
         WebhookClientConfig,
@@ -30,15 +29,15 @@ const TIMEOUT_SECONDS: i32 = 3;
 /// Beginnings of the names of Istio's own ConfigMaps; those of a scope are among them in every known installation.
 const CONFIG_MAP_PREFIXES: &[&str] = &["istio", "values", names::CANARY];
 
-/// The configuration of the webhook.
+/// The configuration of the webhook. It names no authority: whoever makes the certificates writes `caBundle`, and
+/// keeps it when this is applied again.
 #[must_use]
-pub fn webhook_configuration(client: &WebhookClient, ca_bundle: &str) -> ValidatingWebhookConfiguration {
+pub fn webhook_configuration(client: &WebhookClient) -> ValidatingWebhookConfiguration {
     let picked = |picks: &'static [Picks]| table::FROZEN.iter().filter(move |row| picks.contains(&row.picks));
     let webhooks = vec![
         webhook(
             "config",
             client,
-            ca_bundle,
             picked(&[Picks::All]).map(rule).collect(),
             vec![],
             true,
@@ -46,7 +45,6 @@ pub fn webhook_configuration(client: &WebhookClient, ca_bundle: &str) -> Validat
         webhook(
             "workloads",
             client,
-            ca_bundle,
             picked(&[Picks::ScopeWorkloads]).map(rule).collect(),
             vec![without_the_autoscaler()],
             true,
@@ -54,7 +52,6 @@ pub fn webhook_configuration(client: &WebhookClient, ca_bundle: &str) -> Validat
         webhook(
             "cluster",
             client,
-            ca_bundle,
             picked(&[Picks::MeshCrds, Picks::ScopeNamespaces]).map(rule).collect(),
             vec![condition(
                 "istio-or-own-crds-or-namespaces",
@@ -72,7 +69,6 @@ pub fn webhook_configuration(client: &WebhookClient, ca_bundle: &str) -> Validat
         webhook(
             "helm",
             client,
-            ca_bundle,
             picked(&[Picks::ScopeConfigMaps, Picks::HelmStorage, Picks::HelmOwned])
                 .filter(|row| !row.groups.contains(&"apps"))
                 .map(rule)
@@ -80,7 +76,7 @@ pub fn webhook_configuration(client: &WebhookClient, ca_bundle: &str) -> Validat
             vec![condition("of-a-helm-release-or-of-istio", &helm_condition())],
             true,
         ),
-        webhook("own", client, ca_bundle, own_rules(), vec![], false),
+        webhook("own", client, own_rules(), vec![], false),
     ];
     ValidatingWebhookConfiguration {
         metadata: ObjectMeta {
@@ -98,7 +94,6 @@ pub fn webhook_configuration(client: &WebhookClient, ca_bundle: &str) -> Validat
 fn webhook(
     name: &str,
     client: &WebhookClient,
-    ca_bundle: &str,
     rules: Vec<RuleWithOperations>,
     conditions: Vec<MatchCondition>,
     namespaced: bool,
@@ -106,7 +101,7 @@ fn webhook(
     ValidatingWebhook {
         name: format!("{name}.{WEBHOOK_DOMAIN}"),
         admission_review_versions: vec!["v1".to_owned()],
-        client_config: client_config(client, ca_bundle),
+        client_config: client_config(client),
         failure_policy: Some("Ignore".to_owned()),
         match_conditions: Some(conditions).filter(|conditions| !conditions.is_empty()),
         match_policy: Some("Equivalent".to_owned()),
@@ -125,11 +120,10 @@ fn webhook(
     }
 }
 
-fn client_config(client: &WebhookClient, ca_bundle: &str) -> WebhookClientConfig {
-    let ca_bundle = Some(ByteString(ca_bundle.as_bytes().to_vec())).filter(|bundle| !bundle.0.is_empty());
+fn client_config(client: &WebhookClient) -> WebhookClientConfig {
     match client {
         WebhookClient::Service => WebhookClientConfig {
-            ca_bundle,
+            ca_bundle: None,
             service: Some(ServiceReference {
                 name: names::WEBHOOK.to_owned(),
                 namespace: names::NAMESPACE.to_owned(),
@@ -139,7 +133,7 @@ fn client_config(client: &WebhookClient, ca_bundle: &str) -> WebhookClientConfig
             url: None,
         },
         WebhookClient::Url(url) => WebhookClientConfig {
-            ca_bundle,
+            ca_bundle: None,
             service: None,
             url: Some(format!("{}{PATH}", url.trim_end_matches('/'))),
         },
@@ -247,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_webhook_is_asked_about_every_row_but_status() {
-        let configuration = webhook_configuration(&WebhookClient::Service, "");
+        let configuration = webhook_configuration(&WebhookClient::Service);
         for row in table::FROZEN.iter().filter(|row| row.picks != Picks::StatusMetadata) {
             assert!(covers(&configuration, row), "{row:?}");
         }
@@ -255,7 +249,7 @@ mod tests {
 
     #[test]
     fn an_absent_webhook_hinders_nobody_and_status_is_never_asked_about() {
-        let configuration = webhook_configuration(&WebhookClient::Url("https://127.0.0.1:1/".to_owned()), "pem");
+        let configuration = webhook_configuration(&WebhookClient::Url("https://127.0.0.1:1/".to_owned()));
         for webhook in configuration.webhooks.unwrap() {
             assert_eq!(webhook.failure_policy.as_deref(), Some("Ignore"));
             assert_eq!(webhook.side_effects, "None");

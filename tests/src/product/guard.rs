@@ -9,7 +9,6 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 use shared::names;
 
@@ -25,6 +24,7 @@ pub struct Guard {
     dir: tempfile::TempDir,
     port: u16,
     health_port: u16,
+    flags: Vec<String>,
     webhook: Option<Child>,
 }
 
@@ -34,18 +34,63 @@ impl Guard {
     /// # Errors
     /// When a command fails or the webhook does not become ready.
     pub fn install(cluster: &Cluster) -> Result<Self> {
+        Self::install_with(cluster, &[])
+    }
+
+    /// The same, with more flags for the webhook.
+    ///
+    /// # Errors
+    /// When a command fails or the webhook does not become ready.
+    pub fn install_with(cluster: &Cluster, flags: &[&str]) -> Result<Self> {
         let mut guard = Self {
             dir: tempfile::tempdir()?,
             port: free_port()?,
             health_port: free_port()?,
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             webhook: None,
         };
         let url = format!("https://localhost:{}", guard.port);
         mesh_upgrade(cluster, &["guard", "install", "--webhook-url", &url])?.ok()?;
-        guard.write_certificate(cluster)?;
         guard.write_kubeconfig(cluster)?;
         guard.start()?;
+        guard.wait_until_asked(cluster)?;
         Ok(guard)
+    }
+
+    /// The webhook has just written its authority into its configuration: an API server reads that a moment later.
+    fn wait_until_asked(&self, cluster: &Cluster) -> Result<()> {
+        let canary = [
+            "create",
+            "deployment",
+            "asked",
+            "--image=example/app:1",
+            "--dry-run=server",
+        ];
+        wait_until("the API server to trust the webhook", READY_DEADLINE, || {
+            cluster.kubectl(&canary)?.ok()?;
+            Ok((self.metric("mesh_upgrade_webhook_reviews_total")? > 0.0).then_some(()))
+        })
+        .with_context(|| std::fs::read_to_string(self.log()).unwrap_or_default())
+    }
+
+    /// Sum of the webhook's samples whose line begins so.
+    ///
+    /// # Errors
+    /// When the webhook does not answer.
+    pub fn metric(&self, beginning: &str) -> Result<f64> {
+        let text = self.get("/metrics")?;
+        let samples = text.lines().filter(|line| line.starts_with(beginning));
+        Ok(samples
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum())
+    }
+
+    /// What the webhook says of its readiness, with the status line.
+    ///
+    /// # Errors
+    /// When the webhook does not answer.
+    pub fn readiness(&self) -> Result<String> {
+        self.get("/readyz")
     }
 
     /// Starts the webhook after [`Self::kill`].
@@ -65,10 +110,9 @@ impl Guard {
             .arg(Binaries::get()?.webhook())
             .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
             .args(["--health-port", &self.health_port.to_string()])
-            .arg("--tls-dir")
-            .arg(self.dir.path())
             .arg("--kubeconfig")
             .arg(self.dir.path().join("kubeconfig"))
+            .args(&self.flags)
             .env_clear()
             .process_group(0)
             .stdin(Stdio::piped())
@@ -82,15 +126,17 @@ impl Guard {
     }
 
     fn is_ready(&self) -> bool {
+        self.readiness().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    }
+
+    fn get(&self, path: &str) -> Result<String> {
         use std::io::{Read as _, Write as _};
-        let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", self.health_port)) else {
-            return false;
-        };
-        let request = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.health_port))?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let mut answer = String::new();
-        stream.write_all(request.as_bytes()).is_ok()
-            && stream.read_to_string(&mut answer).is_ok()
-            && answer.starts_with("HTTP/1.1 200")
+        stream.write_all(request.as_bytes())?;
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 
     /// Kills the webhook with SIGKILL, as a lost node would.
@@ -105,20 +151,6 @@ impl Guard {
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.dir.path().join("webhook.log")
-    }
-
-    fn write_certificate(&self, cluster: &Cluster) -> Result<()> {
-        let secret = cluster
-            .kubectl(&["get", "secret", names::WEBHOOK, "-n", names::NAMESPACE, "-o", "json"])?
-            .json()?;
-        for file in ["tls.crt", "tls.key"] {
-            let encoded = secret
-                .pointer(&format!("/data/{}", file.replace('/', "~1")))
-                .and_then(|value| value.as_str());
-            let pem = STANDARD.decode(encoded.with_context(|| format!("{file} in the webhook's Secret"))?)?;
-            std::fs::write(self.dir.path().join(file), pem)?;
-        }
-        Ok(())
     }
 
     /// The webhook acts with its own rights, so that a missing one is found here.
@@ -138,7 +170,7 @@ impl Guard {
         Ok(())
     }
 
-    /// Folder with the webhook's certificate, kubeconfig and log.
+    /// Folder with the webhook's kubeconfig and log.
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.dir.path()
