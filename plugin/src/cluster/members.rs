@@ -64,7 +64,7 @@ impl Asked {
         connecting: impl Future<Output = Result<Cluster, ClusterError>>,
     ) -> Self {
         let since = Instant::now();
-        let connected = match tokio::time::timeout(options.deadline, connecting).await {
+        let connected = match tokio::time::timeout(options.deadline, Box::pin(connecting)).await {
             Ok(connected) => connected,
             Err(_) => Err(ClusterError::Credentials {
                 context: context.to_owned(),
@@ -86,7 +86,7 @@ impl Asked {
     /// Asks what other clusters this one leads to.
     async fn lead(mut self, options: &ObserveOptions) -> Self {
         if let Some(cluster) = &self.cluster {
-            match leads(cluster, options.deadline).await {
+            match Box::pin(leads(cluster, options.deadline)).await {
                 Ok(leads) => self.leads = leads,
                 Err(error) => self.failure = Some(error),
             }
@@ -94,6 +94,7 @@ impl Asked {
         self
     }
 
+    /// The parts of an observation are large, and a hundred of them are made: they are kept off the stack.
     async fn observe(self, member: Member, options: &ObserveOptions) -> Observation {
         let cluster = self.cluster.map(|mut cluster| {
             cluster.name.clone_from(&member.name);
@@ -101,7 +102,7 @@ impl Asked {
         });
         let limit = options.deadline.saturating_mul(QUESTIONS_LONG);
         let state = match (&cluster, self.failure) {
-            (Some(cluster), None) => match tokio::time::timeout(limit, observe(cluster, options)).await {
+            (Some(cluster), None) => match tokio::time::timeout(limit, Box::pin(observe(cluster, options))).await {
                 Ok(observed) => observed.state,
                 Err(_) => ClusterState::Unknown {
                     reason: format!("{} took longer than {} s in all", cluster.server(), limit.as_secs()),

@@ -1,6 +1,9 @@
 //! What connecting makes of servers that do not listen, do not answer, are not trusted or refuse.
 
-use super::{Cluster, ClusterError, ClusterFlags, ObserveOptions, connect, connector::Proxies, observe, whoami};
+use super::{
+    Cluster, ClusterError, ClusterFlags, ClusterStats, ObserveOptions, connect, connector::Proxies, observe,
+    observe_members, whoami,
+};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
 use serde_json::{Value, json};
 use shared::inventory::ClusterState;
@@ -271,6 +274,63 @@ async fn a_proxy_of_the_kubeconfig_is_used() {
         "{request}"
     );
     assert!(!request.contains(TOKEN), "the proxy must not see the token: {request}");
+}
+
+#[tokio::test]
+async fn calls_and_bytes_are_counted() {
+    let body = r#"{"kind":"Status","code":403,"message":"no"}"#;
+    let cluster = at(&format!("http://127.0.0.1:{}", answering("403 Forbidden", body))).await;
+    // Whoever acts as the driver is counted with the rest.
+    let driver = cluster.impersonating(&[]).unwrap();
+    for asked in [&cluster, &driver, &cluster] {
+        assert!(matches!(failure(asked).await, ClusterError::Forbidden { .. }));
+    }
+    let stats = ClusterStats::new("east", Some(&cluster.meter), Duration::from_millis(7));
+    assert_eq!((stats.calls, stats.bytes), (3, 3 * body.len() as u64));
+    assert_eq!((stats.cluster.as_str(), stats.milliseconds), ("east", 7));
+}
+
+#[tokio::test]
+async fn a_credential_plugin_that_hangs_makes_its_cluster_unknown_and_no_other_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config");
+    let port = answering("403 Forbidden", r#"{"kind":"Status","code":403,"message":"no"}"#);
+    let server = json!({"server": format!("http://127.0.0.1:{port}")});
+    let exec = json!({"apiVersion": "client.authentication.k8s.io/v1", "command": "sleep", "args": ["1"],
+        "interactiveMode": "Never"});
+    let document = json!({
+        "apiVersion": "v1", "kind": "Config",
+        "clusters": [{"name": "c", "cluster": server}],
+        "users": [{"name": "waits", "user": {"exec": exec}}, {"name": "u", "user": {"token": TOKEN}}],
+        "contexts": [{"name": "east", "context": {"cluster": "c", "user": "waits"}},
+            {"name": "west", "context": {"cluster": "c", "user": "u"}}],
+    });
+    std::fs::write(&path, document.to_string()).unwrap();
+    let flags = ClusterFlags {
+        kubeconfig: Some(path),
+        ..ClusterFlags::default()
+    };
+    let options = ObserveOptions {
+        deadline: Duration::from_millis(300),
+        ..ObserveOptions::default()
+    };
+    let members = observe_members(&flags, &["east".to_owned(), "west".to_owned()], &options)
+        .await
+        .unwrap();
+    let reason = |index: usize| match &members.inventory.clusters[index].state {
+        ClusterState::Unknown { reason } => reason.as_str(),
+        ClusterState::Observed(_) => "observed",
+    };
+    assert!(
+        reason(0).ends_with("its credential plugin did not end in time"),
+        "{}",
+        reason(0)
+    );
+    assert!(reason(1).starts_with("not allowed to"), "{}", reason(1));
+    assert_eq!(
+        members.clusters.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(),
+        ["west"]
+    );
 }
 
 #[test]

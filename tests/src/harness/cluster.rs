@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 
 use super::leftovers::{self, Footprint};
+use super::on_demand::{OnDemand, with_api_server};
 use super::run::Run;
 use super::supervisor::Supervisor;
 use super::toolbox::Toolbox;
@@ -26,6 +27,8 @@ pub struct ClusterOptions {
     pub nodes: u32,
     /// A Kubernetes version that `/version` shall tell instead of the true one, such as `1.31.5`.
     pub report_version: Option<String>,
+    /// An API server of another Kubernetes version, for real; everything else stays the same.
+    pub api_server: Option<OnDemand>,
 }
 
 impl ClusterOptions {
@@ -35,6 +38,7 @@ impl ClusterOptions {
             name: name.to_owned(),
             nodes: 1,
             report_version: None,
+            api_server: None,
         }
     }
 
@@ -58,6 +62,8 @@ pub struct Cluster {
     home: PathBuf,
     description: Value,
     kubeconfig: PathBuf,
+    /// The programs, where one of them is another; to be there as long as they run.
+    _programs: Option<tempfile::TempDir>,
     // Dropped by hand in `drop`, before the footprint is recorded.
     supervisor: Mutex<Option<Supervisor>>,
 }
@@ -81,6 +87,10 @@ impl Cluster {
         if let Some(version) = &options.report_version {
             arguments.push(format!("--report-version={version}"));
         }
+        let programs = options.api_server.map(with_api_server).transpose()?;
+        if let Some(programs) = &programs {
+            arguments.push(format!("--bin={}", programs.path().display()));
+        }
         let started = Supervisor::start(&toolbox.program("controlplane"), &arguments);
         if started.is_err() {
             // The supervisor removes it, unless it could not even start.
@@ -96,6 +106,7 @@ impl Cluster {
             home,
             description,
             kubeconfig,
+            _programs: programs,
             supervisor: Mutex::new(Some(supervisor)),
         })
     }

@@ -1,0 +1,68 @@
+//! A program's run, measured from outside: wall time and peak memory.
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+
+/// How often a program's memory is looked at. The kernel keeps the peak; only that of the last moment may be missed.
+const EVERY: Duration = Duration::from_millis(2);
+
+/// What one run took.
+#[derive(Debug, Clone)]
+pub(super) struct Measured {
+    pub wall: Duration,
+    /// Peak of the resident set (`VmHWM`).
+    pub peak_kib: u64,
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a program to its end.
+pub(super) fn measured(mut command: Command) -> Result<Measured> {
+    let (out, error) = (tempfile::NamedTempFile::new()?, tempfile::NamedTempFile::new()?);
+    command
+        .stdin(Stdio::null())
+        .stdout(File::create(out.path())?)
+        .stderr(File::create(error.path())?);
+    let began = Instant::now();
+    let mut child = command.spawn().context("start the measured program")?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak_kib = 0;
+    let ended = loop {
+        if let Some(ended) = child.try_wait()? {
+            break ended;
+        }
+        peak_kib = peak_kib.max(peak(&status).unwrap_or_default());
+        std::thread::sleep(EVERY);
+    };
+    let wall = began.elapsed();
+    let code = ended.code().context("a signal ended the measured program")?;
+    Ok(Measured {
+        wall,
+        peak_kib,
+        code,
+        stdout: std::fs::read_to_string(out.path())?,
+        stderr: std::fs::read_to_string(error.path())?,
+    })
+}
+
+fn peak(status: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(status).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// Medians of several runs: wall time and peak memory.
+pub(super) fn medians(runs: &[Measured]) -> Result<(Duration, u64)> {
+    ensure!(!runs.is_empty(), "nothing was run");
+    let mut walls: Vec<Duration> = runs.iter().map(|run| run.wall).collect();
+    let mut peaks: Vec<u64> = runs.iter().map(|run| run.peak_kib).collect();
+    walls.sort_unstable();
+    peaks.sort_unstable();
+    let middle = runs.len() / 2;
+    let wall = walls.get(middle).copied().unwrap_or_default();
+    Ok((wall, peaks.get(middle).copied().unwrap_or_default()))
+}

@@ -1,0 +1,22 @@
+//! Benchmarks: each measures real parts and prints ratios of one run beside the bars.
+
+pub mod check;
+mod measured;
+mod population;
+mod stand_in_clusters;
+
+use std::io::Write as _;
+
+/// Prints a line of the result.
+pub fn say(line: &str) {
+    // A reader that went away is no error of ours.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Prints a figure beside its bar, and says whether it is met.
+fn held(what: &str, figure: f64, bar: f64, unit: &str) -> bool {
+    let met = figure <= bar;
+    let mark = if met { "met" } else { "MISSED" };
+    say(&format!("  {what}: {figure:.2}{unit}, bar {bar:.2}{unit}: {mark}"));
+    met
+}

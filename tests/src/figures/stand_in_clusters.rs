@@ -1,0 +1,197 @@
+//! A hundred stand-ins for clusters: each is an HTTPS server with an address and a UID of its own, which repeats what one
+//! real API server answers and takes as long as a distant one. They show what asking many clusters costs the one who
+//! asks; a hundred real API servers do not fit on one machine.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use base64::Engine as _;
+use bytes::Bytes;
+use http::{HeaderName, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::rt::TokioIo;
+use kube::{Client, client::Body};
+use rustls::pki_types::PrivateKeyDer;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// Headers that make answers differ, and are repeated to the real API server.
+const TOLD: [HeaderName; 2] = [header::ACCEPT, header::CONTENT_TYPE];
+const IMPERSONATED: HeaderName = HeaderName::from_static("impersonate-user");
+
+/// What is asked, as far as the answer depends on it.
+type Question = (String, Vec<Option<String>>, Bytes);
+
+struct Answer {
+    status: StatusCode,
+    kind: String,
+    body: Bytes,
+}
+
+struct Repeated {
+    real: Client,
+    uid: String,
+    latency: Duration,
+    answers: Mutex<HashMap<Question, Arc<Answer>>>,
+}
+
+/// Running stand-ins; they end when this is dropped.
+pub(super) struct StandInClusters {
+    document: Value,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl StandInClusters {
+    /// Starts some, named `m0`, `m1`, …; each answer takes at least `latency`.
+    pub(super) fn start(kubeconfig: &Path, uid: &str, count: usize, latency: Duration) -> Result<Self> {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).map_err(|error| anyhow!("{error}"))?;
+        let mut config = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let authority = base64::engine::general_purpose::STANDARD.encode(made.cert.pem());
+        let repeated = Arc::new(Repeated {
+            real: runtime.block_on(super::population::client(kubeconfig))?,
+            uid: uid.to_owned(),
+            latency,
+            answers: Mutex::default(),
+        });
+        let mut document = json!({"apiVersion": "v1", "kind": "Config", "current-context": "m0",
+            "clusters": [], "users": [{"name": "somebody", "user": {"token": "stand-in"}}], "contexts": []});
+        for number in 0..count {
+            let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+            let name = format!("m{number}");
+            let entries = [
+                (
+                    "clusters",
+                    json!({"name": name, "cluster": {"server": format!("https://{}", listener.local_addr()?),
+                    "certificate-authority-data": authority}}),
+                ),
+                (
+                    "contexts",
+                    json!({"name": name, "context": {"cluster": name, "user": "somebody"}}),
+                ),
+            ];
+            for (list, entry) in entries {
+                let list = document.get_mut(list).and_then(Value::as_array_mut);
+                list.context("a list of the kubeconfig")?.push(entry);
+            }
+            let own = format!("{number:08x}-0000-4000-8000-000000000000");
+            runtime.spawn(accept(listener, acceptor.clone(), Arc::clone(&repeated), own));
+        }
+        Ok(Self {
+            document,
+            _runtime: runtime,
+        })
+    }
+
+    /// Writes a kubeconfig with all of them.
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        std::fs::write(path, self.document.to_string()).context("write the kubeconfig of the stand-ins")
+    }
+}
+
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, repeated: Arc<Repeated>, uid: String) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (acceptor, repeated, uid) = (acceptor.clone(), Arc::clone(&repeated), uid.clone());
+        tokio::spawn(async move {
+            stream.set_nodelay(true).ok();
+            let Ok(stream) = acceptor.accept(stream).await else {
+                return;
+            };
+            let service = service_fn(|request| answer(&repeated, &uid, request));
+            // A client that goes away is no news.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+async fn answer(
+    repeated: &Repeated,
+    uid: &str,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (answer, ()) = futures::join!(repeated.ask(request), tokio::time::sleep(repeated.latency));
+    let mut response = Response::new(Full::default());
+    match answer {
+        Ok(answer) => {
+            *response.status_mut() = answer.status;
+            if let Ok(kind) = answer.kind.parse() {
+                response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            }
+            let body = match std::str::from_utf8(&answer.body) {
+                Ok(text) if text.contains(&repeated.uid) => Bytes::from(text.replace(&repeated.uid, uid)),
+                _ => answer.body.clone(),
+            };
+            *response.body_mut() = Full::new(body);
+        }
+        Err(_) => *response.status_mut() = StatusCode::BAD_GATEWAY,
+    }
+    Ok(response)
+}
+
+impl Repeated {
+    async fn ask(&self, request: Request<Incoming>) -> Result<Arc<Answer>> {
+        let (parts, body) = request.into_parts();
+        let header = |name: &HeaderName| Some(parts.headers.get(name)?.to_str().ok()?.to_owned());
+        let told: Vec<Option<String>> = TOLD.iter().chain([&IMPERSONATED]).map(header).collect();
+        let body = body.collect().await?.to_bytes();
+        let question = (format!("{} {}", parts.method, parts.uri), told, body);
+        let known = self
+            .answers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&question)
+            .cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        // A port-forward is no answer that could be repeated.
+        let answer = if parts.headers.contains_key(header::UPGRADE) {
+            Answer {
+                status: StatusCode::NOT_FOUND,
+                kind: String::new(),
+                body: Bytes::new(),
+            }
+        } else {
+            let mut asked = Request::builder().method(parts.method.clone()).uri(parts.uri.clone());
+            for name in TOLD.iter().chain([&IMPERSONATED]) {
+                if let Some(value) = parts.headers.get(name) {
+                    asked = asked.header(name, value);
+                }
+            }
+            let response = self.real.send(asked.body(Body::from(question.2.to_vec()))?).await?;
+            let kind = response.headers().get(header::CONTENT_TYPE);
+            let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+            Answer {
+                status: response.status(),
+                kind,
+                body: response
+                    .into_body()
+                    .collect()
+                    .await
+                    .map_err(|error| anyhow!("{error}"))?
+                    .to_bytes(),
+            }
+        };
+        let answer = Arc::new(answer);
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.insert(question, Arc::clone(&answer));
+        Ok(answer)
+    }
+}
