@@ -99,6 +99,8 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Show the journal of the upgrade that runs, or ran last
     Status(MeshArgs),
+    /// Lift the freeze of an upgrade that stopped, on the record; the upgrade can still be resumed
+    Unlock(UnlockArgs),
     /// Install, prove or remove the guard in the cluster
     #[command(subcommand)]
     Guard(GuardCommand),
@@ -199,6 +201,20 @@ pub struct ApplyArgs {
     pub helm: Option<PathBuf>,
 }
 
+/// Flags of `unlock`.
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    /// Which mesh.
+    #[command(flatten)]
+    pub mesh: MeshArgs,
+    /// Why; recorded in the MeshFreeze, the journal, an Event and the audit log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
+
 /// Verbs of the guard.
 #[derive(Debug, Subcommand)]
 pub enum GuardCommand {
@@ -206,8 +222,8 @@ pub enum GuardCommand {
     Install(GuardInstallArgs),
     /// Prove the guard by dry runs, and say what is protected and what is not
     Status,
-    /// Remove the guard; refused while an upgrade runs
-    Uninstall,
+    /// Remove the guard; refused while an upgrade runs, unless forced with a reason
+    Uninstall(GuardUninstallArgs),
 }
 
 /// Flags of `guard install`.
@@ -231,6 +247,17 @@ pub struct GuardInstallArgs {
     /// Another flavor that a Mesh may name, beside those of the built-in catalog; may be repeated
     #[arg(long = "flavor", value_name = "NAME", value_parser = flavor, conflicts_with = "policy_only")]
     pub flavors: Vec<String>,
+}
+
+/// Flags of `guard uninstall`.
+#[derive(Debug, Default, Args)]
+pub struct GuardUninstallArgs {
+    /// Also while an upgrade runs: its freeze is lifted first, as by `unlock`
+    #[arg(long, requires = "reason")]
+    pub force: bool,
+    /// Why; recorded as by `unlock`
+    #[arg(long, value_name = "TEXT", requires = "force")]
+    pub reason: Option<String>,
 }
 
 /// Flags of `explain`.

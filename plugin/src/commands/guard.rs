@@ -1,6 +1,6 @@
-//! `guard install|status|uninstall`: the admission side, put up, proved and taken away.
+//! `guard install|status`: the admission side, put up and proved.
 
-use super::{Scene, refuse_contexts, refuse_impersonation};
+use super::{Scene, refuse_contexts, refuse_impersonation, uninstall};
 use crate::{
     cli::{Global, GuardCommand, GuardInstallArgs},
     cluster::{self, Cluster, ObserveOptions},
@@ -24,7 +24,7 @@ pub async fn run(command: GuardCommand, global: &Global, ui: Ui) -> Result<Exit,
     match command {
         GuardCommand::Install(args) => install(&args, global, ui).await,
         GuardCommand::Status => status(global, ui).await,
-        GuardCommand::Uninstall => uninstall(global, ui).await,
+        GuardCommand::Uninstall(args) => uninstall::run(&args, global, ui).await,
     }
 }
 
@@ -172,39 +172,6 @@ async fn status(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     }
     ui.next("kubectl mesh-upgrade list");
     Ok(exit)
-}
-
-async fn uninstall(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    refuse_impersonation(global, "guard uninstall")?;
-    refuse_contexts(global, "guard uninstall")?;
-    let cluster = cluster::connect(&global.cluster()).await?;
-    if let Some(running) = journal::unfinished(&cluster.client, None).await?.first() {
-        return Err(CommandError::blocked(format!(
-            "the upgrade {} has begun: the guard stays until it has ended",
-            running.name_any()
-        ))
-        .hint(format!(
-            "go on with it: kubectl mesh-upgrade apply {}",
-            running.spec.mesh
-        )));
-    }
-    if let Some(record) = prove::freezes(&cluster).await?.first() {
-        return Err(CommandError::blocked(format!(
-            "mesh {} is frozen: the guard stays until it is thawed",
-            record.name_any()
-        ))
-        .hint("see who holds it: kubectl mesh-upgrade guard status"));
-    }
-    for object in all_objects().iter().rev() {
-        apply::delete(&cluster.client, object).await?;
-        ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
-    }
-    ui.result("The guard is removed. Its CRDs stay, with the journals of past upgrades.");
-    ui.next(&format!(
-        "kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}   (deletes the journals)",
-        g = names::GROUP
-    ));
-    Ok(Exit::Done)
 }
 
 #[cfg(test)]

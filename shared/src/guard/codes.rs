@@ -78,7 +78,7 @@ impl Code {
                  the control plane, Istio's CRDs and the helm releases of the mesh. See who holds it with \
                  `kubectl mesh-upgrade status`. When the upgrade was abandoned, take it over with \
                  `kubectl mesh-upgrade apply`, or, with the RBAC verb `unlock` on meshfreezes, lift the freeze with \
-                 `spec.unlock` of its MeshFreeze, with `by` and `reason`."
+                 `kubectl mesh-upgrade unlock --reason TEXT`."
             }
             Self::SkipVersion => {
                 "Istio is upgraded one minor at a time: the configuration and the proxies of a mesh are tested by \
@@ -100,7 +100,7 @@ impl Code {
             Self::OwnObjects => {
                 "MeshFreeze and MeshUpgrade objects are the lock and the journal of an upgrade; only the driver \
                  writes them, with the epoch that holds the upgrade. To lift a freeze by hand use \
-                 `spec.unlock` of its MeshFreeze, with `by` and `reason`."
+                 `kubectl mesh-upgrade unlock --reason TEXT`."
             }
             Self::UnknownFlavor => {
                 "A Mesh names the builder of its Istio, and of this one the guard knows no releases, so that no \

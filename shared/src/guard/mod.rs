@@ -23,4 +23,5 @@ mod versions;
 
 pub use decide::{Facts, Ruling, Verdict, decide};
 pub use policy::freeze_policy;
+pub use rbac::UNLOCKER_ROLE;
 pub use refusal::{WEBHOOK_DOMAIN, is_refused_by_policy, is_refused_by_webhook, webhook_refusal};
