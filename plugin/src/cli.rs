@@ -104,7 +104,7 @@ pub enum Command {
     /// Install, prove or remove the guard in the cluster
     #[command(subcommand)]
     Guard(GuardCommand),
-    /// Explain a finding by its code, as MU101
+    /// Explain a finding or a refusal by its code, as MU101 or MG001
     Explain(ExplainArgs),
     /// Show the plugin's version
     Version,
@@ -263,7 +263,7 @@ pub struct GuardUninstallArgs {
 /// Flags of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// Code of the finding, as MU101
+    /// Code, as MU101 or MG001
     #[arg(value_name = "CODE")]
     pub code: String,
 }
