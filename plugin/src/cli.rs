@@ -2,7 +2,7 @@
 
 use crate::{cluster::ClusterFlags, ui::Output};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use shared::version::{Flavor, IstioVersion};
+use shared::version::IstioVersion;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 /// Upgrade Istio meshes one minor at a time, checked first and frozen while it runs.
@@ -244,9 +244,6 @@ pub struct GuardInstallArgs {
     /// Replicas of the webhook
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub replicas: i32,
-    /// Another flavor that a Mesh may name, beside those of the built-in catalog; may be repeated
-    #[arg(long = "flavor", value_name = "NAME", value_parser = flavor, conflicts_with = "policy_only")]
-    pub flavors: Vec<String>,
 }
 
 /// Flags of `guard uninstall`.
@@ -271,17 +268,6 @@ pub struct ExplainArgs {
 fn version(text: &str) -> Result<IstioVersion, String> {
     text.parse()
         .map_err(|error: shared::version::VersionError| error.to_string())
-}
-
-/// A vendor's word as it stands in versions, the `mspider` of `1.31.0-mspider`.
-fn flavor(text: &str) -> Result<String, String> {
-    match format!("1.0.0-{text}")
-        .parse::<IstioVersion>()
-        .map(|version| version.flavor)
-    {
-        Ok(Flavor::Custom(name)) if name == text => Ok(name),
-        _ => Err("expected the vendor's word in its versions, as mspider of 1.31.0-mspider".to_owned()),
-    }
 }
 
 /// A component that gets no time, or a week, is a slip of the pen.
@@ -341,14 +327,6 @@ mod tests {
             assert!(step_timeout(text).is_err(), "{text}");
         }
         assert_eq!(step_timeout("24h"), Ok(Duration::from_secs(86400)));
-    }
-
-    #[test]
-    fn a_flavor_is_a_word_that_versions_end_with() {
-        assert_eq!(flavor("mspider").as_deref(), Ok("mspider"));
-        for text in ["", "rc", "distroless", "Mspider!", "a b", "1.31.0-mspider"] {
-            assert!(flavor(text).is_err(), "{text}");
-        }
     }
 
     #[test]

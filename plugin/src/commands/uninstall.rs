@@ -13,11 +13,7 @@ use crate::{
     ui::{Mark, Ui},
 };
 use kube::ResourceExt as _;
-use shared::{
-    api::MeshUpgrade,
-    guard::install::all_objects,
-    names,
-};
+use shared::{api::MeshUpgrade, guard::install::all_objects, names};
 use std::collections::BTreeSet;
 
 /// Runs `guard uninstall`.

@@ -4,6 +4,7 @@ pub mod cel;
 mod cert_manager;
 pub mod certificates;
 pub mod codes;
+pub mod coverage;
 pub mod decide;
 #[cfg(test)]
 mod decide_cases;

@@ -162,6 +162,7 @@ fn webhook_rules() -> Vec<Value> {
         rule(&["events.k8s.io"], &["events"], &["create"]),
         rule(&[names::GROUP], &["meshes", "meshfreezes", "meshupgrades"], READ),
         rule(&["apps"], &["daemonsets", "deployments"], READ),
+        named(&["configmaps"], crate::catalog::CONFIG_MAP, READ),
     ]
 }
 

@@ -342,7 +342,7 @@ fn a_mesh_names_a_flavor_that_is_known() {
     assert_eq!(
         ruling.message,
         "MG007 unknown-flavor: mesh \"shop\" names the flavor \"mspyder\"; known are: community, mspider. See: kubectl \
-         mesh-upgrade guard install --flavor"
+         mesh-upgrade explain MG007"
     );
 }
 
