@@ -100,8 +100,8 @@ fn mesh(change: &Change<'_>, facts: &Facts) -> Result<(), Refusal> {
     Err((
         Code::UnknownFlavor,
         format!(
-            "mesh \"{}\" names the flavor \"{}\"; known are: {}. See: kubectl mesh-upgrade guard install \
-             --flavor",
+            "mesh \"{}\" names the flavor \"{}\"; known are: {}. See: kubectl mesh-upgrade explain \
+             MG007",
             one_line(change.request.object_name()),
             one_line(&named.to_string()),
             known.join(", "),
