@@ -4,4 +4,5 @@ pub mod bypass;
 pub mod fuzz;
 pub mod harness;
 pub mod kill;
+pub mod load;
 pub mod product;
