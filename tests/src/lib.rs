@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod bypass;
+pub mod figures;
 pub mod fuzz;
 pub mod harness;
 pub mod kill;
