@@ -6,6 +6,7 @@
 
 mod dice;
 pub mod image;
+pub mod kubeconfig;
 pub mod release;
 pub mod review;
 pub mod version;
@@ -30,11 +31,11 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     Target {
         name: "review",
         run: review::run,
-        share: 22,
+        share: 21,
     },
     Target {
         name: "version",
@@ -50,6 +51,11 @@ pub const TARGETS: [Target; 4] = [
         name: "release",
         run: release::run,
         share: 5,
+    },
+    Target {
+        name: "kubeconfig",
+        run: kubeconfig::run,
+        share: 1,
     },
 ];
 
