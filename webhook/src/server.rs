@@ -85,7 +85,7 @@ async fn overloaded(_: BoxError) -> (StatusCode, &'static str) {
     (StatusCode::SERVICE_UNAVAILABLE, "too many reviews at once\n")
 }
 
-/// The same, closing each connection after its answer once the process is about to end.
+/// Closes each connection after its answer once the process is about to end.
 fn leaves(router: Router, leaving: Arc<AtomicBool>) -> Router {
     router.layer(middleware::map_response(move |mut response: Response| {
         if leaving.load(Ordering::Relaxed) {
