@@ -24,8 +24,10 @@ const SLOW: usize = 300;
 /// More than it keeps for those whom it has answered.
 const HOARDED: usize = 500;
 /// Connections that come anew each second in place of closed ones.
-const ANEW: u32 = 200;
-const ROUNDS: usize = 3;
+const ANEW: u32 = 100;
+/// How often a slow one does: what it costs to make is not what is measured.
+const SLOW_EVERY: Duration = Duration::from_millis(50);
+const ROUNDS: usize = 5;
 const REVIEWS: usize = 1500;
 /// Every so many reviews come on a new connection.
 const NEW_EVERY: usize = 10;
@@ -155,7 +157,7 @@ fn beside_a_crowd(server: &Server, idle: usize) -> Result<Met> {
                 if let (Some(last), Ok(client)) = (slow.last_mut(), slow_body(server)) {
                     *last = client;
                 }
-                std::thread::sleep(Duration::from_millis(10));
+                std::thread::sleep(SLOW_EVERY);
             }
         });
         while opened.load(Ordering::Relaxed) < idle && !crowd.is_finished() {

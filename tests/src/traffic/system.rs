@@ -192,7 +192,6 @@ fn deployment(name: &str) -> Value {
 }
 
 fn endpoints(round: usize) -> Value {
-    json!({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "mirrored", "annotations": {
-            "meta.helm.sh/release-name": "istiod", "meta.helm.sh/release-namespace": "istio-system"}},
+    json!({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "mirrored"},
         "subsets": [{"addresses": [{"ip": format!("192.0.2.{}", 10 + round % 200)}], "ports": [{"port": 80}]}]})
 }
