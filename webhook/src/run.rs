@@ -96,7 +96,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         let served = certificate.served();
         tracing::info!(%bind, port, "serving reviews");
         tokio::select! {
-            ended = server::serve_reviews(review_listener, served, reviews, leaving, review_handle.clone()) => ended,
+            ended = server::serve_reviews(
+                review_listener,
+                served,
+                server::router(reviews),
+                leaving,
+                review_handle.clone(),
+            ) => ended,
             () = certificate.follow() => Ok(()),
         }
     };

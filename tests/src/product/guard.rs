@@ -18,6 +18,8 @@ use crate::harness::{Cluster, wait_until};
 /// How long a webhook may take to fill its caches.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
 
+const WEBHOOK_PROGRAM: &str = "mesh-upgrade-webhook";
+
 /// A guard whose webhook runs as a process until this value is dropped.
 #[derive(Debug)]
 pub struct Guard {
@@ -145,6 +147,26 @@ impl Guard {
             drop(webhook.stdin.take());
             webhook.wait().ok();
         }
+    }
+
+    /// Port of reviews, on loopback.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The webhook's process.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn process(&self) -> Result<u32> {
+        let shell = self.webhook.as_ref().context("the webhook was killed")?.id();
+        let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"))?;
+        let is_webhook = |process: &&str| {
+            std::fs::read_link(format!("/proc/{process}/exe")).is_ok_and(|program| program.ends_with(WEBHOOK_PROGRAM))
+        };
+        let process = children.split_whitespace().find(is_webhook);
+        Ok(process.context("the webhook has ended")?.parse()?)
     }
 
     /// What the webhook logs.
