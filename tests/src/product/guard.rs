@@ -88,12 +88,6 @@ impl Guard {
         wait_until("the webhook to answer", READY_DEADLINE, || self.readiness().map(Some)).map(drop)
     }
 
-    /// Port of the reviews.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     fn kubeconfig(&self) -> PathBuf {
         self.dir.path().join("kubeconfig")
     }
