@@ -9,9 +9,9 @@ use axum::{
 };
 use shared::guard::{
     Facts, Verdict, decide, message,
-    review::{self, Request},
+    review::{self, Request, ReviewError},
 };
-use std::{error::Error as _, sync::Arc};
+use std::{sync::Arc, time::Instant};
 use tokio::sync::watch;
 
 /// What answering reviews needs.
@@ -25,25 +25,34 @@ pub struct Reviews {
 
 /// Answers a review; what is none gets a 400 and is never allowed.
 pub(crate) async fn validate(State(reviews): State<Reviews>, body: Bytes) -> Response {
+    let arrived = Instant::now();
     let request = match review::parse(&body) {
         Ok(request) => request,
         Err(error) => {
             reviews.metrics.count_unreadable();
-            let cause = error.source().map(ToString::to_string).unwrap_or_default();
-            tracing::warn!(%error, cause = message::one_line(&cause), bytes = body.len(), "unreadable review");
+            tracing::warn!(%error, place = place(&error), bytes = body.len(), "unreadable review");
             return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response();
         }
     };
     let facts = Arc::clone(&reviews.facts.borrow());
     let verdict = decide(&request, &facts);
-    reviews.metrics.count(&verdict);
     log(&request, &verdict);
-    match answer::render(&request.uid, &verdict) {
+    let answer = answer::render(&request.uid, &verdict);
+    reviews.metrics.count(&verdict, arrived.elapsed());
+    match answer {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(error) => {
             tracing::error!(%error, "answer cannot be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+/// Where in the body it stopped to make sense. What stands there is not told: it may be anybody's Secret.
+fn place(error: &ReviewError) -> String {
+    match error {
+        ReviewError::Malformed(error) => format!("line {} column {}", error.line(), error.column()),
+        _ => String::new(),
     }
 }
 
@@ -56,6 +65,7 @@ fn log(request: &Request<'_>, verdict: &Verdict) {
     tracing::info!(
         decision,
         code = ruling.code.as_str(),
+        reason = ruling.message,
         uid = message::one_line(&request.uid),
         operation = request.operation.as_str(),
         group = message::one_line(&request.group),

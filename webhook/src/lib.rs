@@ -9,6 +9,7 @@ mod facts;
 mod follow;
 mod handler;
 mod health;
+mod heard;
 mod metrics;
 mod run;
 mod server;

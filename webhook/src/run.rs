@@ -6,6 +6,7 @@ use crate::{
     exempt, follow,
     handler::Reviews,
     health::Health,
+    heard::ListenLayer,
     metrics::Metrics,
     server,
     tls::{Certificate, Source},
@@ -14,6 +15,7 @@ use anyhow::Context as _;
 use axum_server::Handle;
 use kube::{
     Client, Config,
+    client::ClientBuilder,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use shared::{
@@ -65,11 +67,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let times = Times::new(lifetime, settle).context("--serving-certificate-lifetime and --authority-settle-time")?;
     let mut terminated = signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?;
-    let client = client(kubeconfig.as_deref()).await?;
+    let metrics = Arc::new(Metrics::default());
+    let client = client(kubeconfig.as_deref(), Arc::clone(&metrics)).await?;
     let review_listener = listen(SocketAddr::new(bind, port))?;
     let health_listener = listen(SocketAddr::new(bind, health_port))?;
 
-    let metrics = Arc::new(Metrics::default());
     let (facts, known) = watch::channel(Arc::new(Facts {
         flavors: known_flavors(&flavors)?,
         ..Facts::default()
@@ -150,7 +152,7 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     listen().with_context(|| format!("cannot listen on {address}"))
 }
 
-async fn client(kubeconfig: Option<&Path>) -> anyhow::Result<Client> {
+async fn client(kubeconfig: Option<&Path>, metrics: Arc<Metrics>) -> anyhow::Result<Client> {
     let mut config = match kubeconfig {
         Some(path) => {
             let read = Kubeconfig::read_from(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -161,5 +163,6 @@ async fn client(kubeconfig: Option<&Path>) -> anyhow::Result<Client> {
         None => Config::incluster().context("not running in a cluster; give --kubeconfig FILE to run elsewhere")?,
     };
     config.read_timeout = Some(READ_TIMEOUT);
-    Client::try_from(config).context("cannot make a client of the cluster's configuration")
+    let builder = ClientBuilder::try_from(config).context("cannot make a client of the cluster's configuration")?;
+    Ok(builder.with_layer(&ListenLayer(metrics)).build())
 }

@@ -144,4 +144,6 @@ pub(crate) async fn serve_health(
 }
 
 #[cfg(test)]
+mod connection_tests;
+#[cfg(test)]
 mod tests;

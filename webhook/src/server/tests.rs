@@ -12,11 +12,14 @@ use shared::{
     api::{FreezeScope, MeshFreezeSpec},
     guard::{Facts, decide::Freeze},
 };
-use std::sync::Arc;
+use std::{
+    io::{self, Write},
+    sync::{Mutex, PoisonError},
+};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
-fn reviews(frozen: bool) -> Reviews {
+pub(super) fn reviews(frozen: bool) -> Reviews {
     let freeze = Freeze {
         spec: MeshFreezeSpec {
             mesh: "default".to_owned(),
@@ -44,7 +47,7 @@ fn reviews(frozen: bool) -> Reviews {
     }
 }
 
-fn review() -> Value {
+pub(super) fn review() -> Value {
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
         "uid": "705ab4f5-6393-11e8-b7cc-42010a800002", "operation": "CREATE",
         "resource": {"group": "networking.istio.io", "version": "v1", "resource": "virtualservices"},
@@ -164,4 +167,71 @@ async fn a_body_that_never_ends_is_given_up_and_too_many_at_once_are_refused_fas
     for one in held {
         assert_eq!(one.await.unwrap().unwrap().status(), StatusCode::REQUEST_TIMEOUT);
     }
+}
+
+/// What is logged, kept for looking at.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_denial_is_logged_with_its_reason_and_no_object_ever() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let mut release = review();
+    release["request"]["resource"] = json!({"group": "", "version": "v1", "resource": "secrets"});
+    release["request"]["object"] = json!({"metadata": {"name": "sh.helm.release.v1.istiod.v2", "namespace": "shop",
+        "labels": {"owner": "helm", "name": "istiod"}, "annotations": {"note": "geheim"}},
+        "type": "helm.sh/release.v1", "data": {"release": "Z2VoZWlt", "password": "geheim"}});
+    // Texts where the rules expect objects: an error that quotes them would tell them.
+    let mut torn = review();
+    torn["request"]["object"] = json!("geheim");
+    let mut twisted = review();
+    twisted["request"]["object"]["metadata"] = json!("geheim");
+    for body in [review(), release, torn, twisted] {
+        send(&reviews(true), body.to_string()).await;
+        send(&reviews(false), body.to_string()).await;
+    }
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let denied = lines.iter().find(|line| line["fields"]["decision"] == "deny").unwrap();
+    assert_eq!(denied["fields"]["code"], "MG001");
+    assert!(
+        denied["fields"]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("is being upgraded"),
+        "{denied}"
+    );
+    assert!(!text.contains("geheim") && !text.contains("Z2VoZWlt"), "{text}");
+}
+
+#[tokio::test]
+async fn decisions_and_their_durations_are_measured() {
+    let reviews = reviews(true);
+    send(&reviews, review().to_string()).await;
+    let text = reviews.metrics.text();
+    assert!(
+        text.contains("mesh_upgrade_webhook_review_duration_seconds_count 1"),
+        "{text}"
+    );
+    assert!(
+        text.contains("reviews_total{decision=\"deny\",code=\"MG001\"} 1"),
+        "{text}"
+    );
 }
