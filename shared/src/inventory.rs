@@ -5,7 +5,7 @@ mod data_plane;
 pub use data_plane::{Proxies, ProxyKind};
 
 use crate::{
-    api::{Component, Management, MeshCluster, WorkloadName},
+    api::{Component, FreezeSettings, Management, MeshCluster, WorkloadName},
     version::{IstioVersion, KubernetesVersion},
 };
 
@@ -222,6 +222,8 @@ pub struct MeshRecord {
     pub clusters: Vec<MeshCluster>,
     /// Text of its annotation `meshupgrade.io/waivers`, if any.
     pub waivers: Option<String>,
+    /// How it wants to be frozen.
+    pub freeze: FreezeSettings,
 }
 
 /// The guard as far as it is installed in a cluster.

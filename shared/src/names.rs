@@ -34,6 +34,8 @@ pub const LABEL_MESH: &str = "meshupgrade.io/mesh";
 
 /// Beginning of the names of freeze policies and their bindings.
 pub const FREEZE_POLICY_PREFIX: &str = "mesh-freeze-";
+/// End of the names of policies that only warn.
+pub const WARNING_POLICY_SUFFIX: &str = "-warn";
 /// Name of the static policy that guards our own objects.
 pub const OWN_OBJECTS_POLICY: &str = "mesh-upgrade-own-objects";
 /// Name of the guard's ValidatingWebhookConfiguration, of its Deployment and its Service.
@@ -55,6 +57,12 @@ pub fn driver_user() -> String {
 #[must_use]
 pub fn freeze_policy(mesh: &str, epoch: u64) -> String {
     format!("{FREEZE_POLICY_PREFIX}{mesh}-{epoch}")
+}
+
+/// Name of the policy beside the freeze policy, and of its binding, where a mesh's configuration is only warned about.
+#[must_use]
+pub fn warning_policy(mesh: &str, epoch: u64) -> String {
+    format!("{}{WARNING_POLICY_SUFFIX}", freeze_policy(mesh, epoch))
 }
 
 /// User name of the webhook as the API server sees it.

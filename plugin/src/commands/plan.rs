@@ -101,6 +101,14 @@ pub fn print(ui: Ui, plan: &Plan) {
         plan.images.join("\n  ")
     ));
     ui.result(&format!("Charts: {}", plan.charts.location));
+    // The settings are the mesh's, so that every cluster has the same.
+    let settings = plan
+        .clusters
+        .first()
+        .map(|cluster| cluster.scope.configuration.differences());
+    for difference in settings.unwrap_or_default() {
+        ui.result(&format!("Freeze: {difference}"));
+    }
 }
 
 fn write(path: &Path, scene: &Scene, mesh: &MeshView, to: &IstioVersion, plan: &Plan) -> Result<(), CommandError> {

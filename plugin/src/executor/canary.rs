@@ -1,16 +1,19 @@
 //! Dry-run canaries: the only proof that a freeze is closed, by each barrier on its own, and that its holder passes.
 //!
 //! A canary asks to create an object that the freeze covers. Only a refusal in the barrier's own words counts; an
-//! error of permissions, schema or connection proves nothing.
+//! error of permissions, schema or connection proves nothing. Of configuration that a mesh only warns about, the
+//! barrier's own warning is asked for in the place of a refusal.
 
-use crate::{cluster::Cluster, error::api_message};
+use crate::cluster::Cluster;
 use kube::{
-    Api,
-    api::{ApiResource, DynamicObject, PostParams},
+    Resource as _,
+    api::{ApiResource, DynamicObject, PostParams, Request},
+    client::Body,
+    core::Status,
 };
 use serde_json::{Value, json};
 use shared::{
-    api::{FreezeScope, MeshFreezeSpec},
+    api::{FreezeMode, FreezeScope, MeshFreezeSpec},
     guard, names,
 };
 
@@ -34,6 +37,12 @@ pub enum Answer {
     RefusedByPolicy,
     /// The guard's webhook refused.
     RefusedByWebhook,
+    /// It would create the object, and the policy that warns warned.
+    WarnedByPolicy,
+    /// It would create the object, and the guard's webhook warned.
+    WarnedByWebhook,
+    /// The API server serves no such kind: there is nothing to freeze.
+    NotServed,
     /// The guard let it pass, and something else stopped it, as Istio's own validation while istiod is down.
     StoppedElsewhere(String),
     /// Something else: no proof of anything.
@@ -46,6 +55,21 @@ struct Canary {
     resource: ApiResource,
     namespace: String,
     object: Value,
+    /// Whether it is configuration, whose strictness is a setting of the mesh.
+    is_configuration: bool,
+    /// Whether its kind may be missing: Istio works without the Gateway API.
+    may_be_missing: bool,
+}
+
+impl Canary {
+    /// What stands for `expected` where this canary is only warned about.
+    fn stands_for(&self, expected: &Answer, mode: FreezeMode) -> Answer {
+        match (expected, mode) {
+            (Answer::RefusedByPolicy, FreezeMode::Warn) if self.is_configuration => Answer::WarnedByPolicy,
+            (Answer::RefusedByWebhook, FreezeMode::Warn) if self.is_configuration => Answer::WarnedByWebhook,
+            _ => expected.clone(),
+        }
+    }
 }
 
 /// One canary for each family that the freeze covers in this cluster.
@@ -55,32 +79,55 @@ fn canaries(scope: &FreezeScope) -> Vec<Canary> {
         return canaries;
     };
     let metadata = json!({ "name": names::CANARY, "namespace": namespace });
-    canaries.push(Canary {
-        resource: resource("", "v1", "ConfigMap", "configmaps"),
+    let canary = |resource: ApiResource, object: Value| Canary {
         namespace: namespace.clone(),
-        object: json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata }),
-    });
+        is_configuration: false,
+        may_be_missing: false,
+        resource,
+        object,
+    };
+    canaries.push(canary(
+        resource("", "v1", "ConfigMap", "configmaps"),
+        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata }),
+    ));
     canaries.push(Canary {
-        resource: resource("networking.istio.io", "v1", "VirtualService", "virtualservices"),
-        namespace: namespace.clone(),
-        object: json!({
-            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": metadata,
-            "spec": {
-                "hosts": ["mesh-upgrade-canary.invalid"],
-                "http": [{ "route": [{ "destination": { "host": "mesh-upgrade-canary.invalid" } }] }],
-            },
-        }),
-    });
-    if let Some(release) = scope.helm_releases.first() {
-        canaries.push(Canary {
-            resource: resource("", "v1", "Secret", "secrets"),
-            namespace: release.namespace.clone(),
-            object: json!({
-                "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
-                "metadata": {
-                    "name": format!("sh.helm.release.v1.{}.v0", release.name), "namespace": release.namespace,
+        is_configuration: true,
+        ..canary(
+            resource("networking.istio.io", "v1", "VirtualService", "virtualservices"),
+            json!({
+                "apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": metadata,
+                "spec": {
+                    "hosts": ["mesh-upgrade-canary.invalid"],
+                    "http": [{ "route": [{ "destination": { "host": "mesh-upgrade-canary.invalid" } }] }],
                 },
             }),
+        )
+    });
+    if scope.configuration.gateway_api {
+        canaries.push(Canary {
+            is_configuration: true,
+            may_be_missing: true,
+            ..canary(
+                resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
+                json!({
+                    "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata,
+                    "spec": { "hostnames": ["mesh-upgrade-canary.invalid"] },
+                }),
+            )
+        });
+    }
+    if let Some(release) = scope.helm_releases.first() {
+        canaries.push(Canary {
+            namespace: release.namespace.clone(),
+            ..canary(
+                resource("", "v1", "Secret", "secrets"),
+                json!({
+                    "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+                    "metadata": {
+                        "name": format!("sh.helm.release.v1.{}.v0", release.name), "namespace": release.namespace,
+                    },
+                }),
+            )
         });
     }
     canaries
@@ -96,6 +143,7 @@ fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource
 pub struct Prover {
     cluster: Cluster,
     policy: String,
+    warning_policy: String,
     scope: FreezeScope,
 }
 
@@ -107,11 +155,13 @@ impl Prover {
         Self {
             cluster,
             policy: names::freeze_policy(&freeze.mesh, epoch),
+            warning_policy: names::warning_policy(&freeze.mesh, epoch),
             scope: freeze.scope.clone(),
         }
     }
 
-    /// Asks once with every canary. `Ok` when all answers are `expected`; otherwise the first that is not.
+    /// Asks once with every canary. `Ok`, with the number of those that count, when all answers are `expected`, or for
+    /// configuration that the mesh only warns about the warning in its place; otherwise the first that is not.
     ///
     /// # Errors
     /// What the API server answered instead, in a sentence.
@@ -120,11 +170,17 @@ impl Prover {
         if canaries.is_empty() {
             return Err("there is nothing in this cluster to try the freeze on".to_owned());
         }
+        let mut asked = 0;
         for canary in &canaries {
+            let expected = canary.stands_for(expected, self.scope.configuration.mode);
             let answer = self.ask(asker, canary).await?;
+            if answer == Answer::NotServed && canary.may_be_missing {
+                continue;
+            }
+            asked += 1;
             // Whether istiod is well is not the question here: a mesh with a sick one must be mended by the holder.
-            let past_us = *expected == Answer::Admitted && matches!(answer, Answer::StoppedElsewhere(_));
-            if answer != *expected && !past_us {
+            let past_us = expected == Answer::Admitted && matches!(answer, Answer::StoppedElsewhere(_));
+            if answer != expected && !past_us {
                 return Err(format!(
                     "a dry run of a {} was {}",
                     canary.resource.kind,
@@ -132,7 +188,7 @@ impl Prover {
                 ));
             }
         }
-        Ok(canaries.len())
+        Ok(asked)
     }
 
     async fn ask(&self, asker: Asker, canary: &Canary) -> Result<Answer, String> {
@@ -151,26 +207,65 @@ impl Prover {
             .impersonating(extra)
             .map_err(|error| error.to_string())?
             .client;
-        let api: Api<DynamicObject> = Api::namespaced_with(client, &canary.namespace, &canary.resource);
-        let object = serde_json::from_value(canary.object.clone()).map_err(|error| error.to_string())?;
         let dry_run = PostParams {
             dry_run: true,
             field_manager: Some(names::FIELD_MANAGER.to_owned()),
         };
-        Ok(match api.create(&dry_run, &object).await {
-            Ok(_) => Answer::Admitted,
-            Err(error) => self.read(&error),
-        })
+        let url = DynamicObject::url_path(&canary.resource, Some(&canary.namespace));
+        let request = serde_json::to_vec(&canary.object)
+            .map_err(|error| error.to_string())
+            .and_then(|body| {
+                Request::new(url)
+                    .create(&dry_run, body)
+                    .map_err(|error| error.to_string())
+            })?;
+        // Asked past kube's Api, which keeps the warnings to itself.
+        let response = match client.send(request.map(Body::from)).await {
+            Ok(response) => response,
+            Err(error) => return Ok(Answer::NoProof(error.to_string())),
+        };
+        let warnings: Vec<String> = response
+            .headers()
+            .get_all(http::header::WARNING)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect();
+        let status = response.status();
+        let body = response
+            .into_body()
+            .collect_bytes()
+            .await
+            .map_err(|error| error.to_string())?;
+        let refusal = (!status.is_success()).then(|| {
+            let said = serde_json::from_slice::<Status>(&body).map(|status| (status.reason, status.message));
+            said.unwrap_or_else(|_| (String::new(), String::from_utf8_lossy(&body).into_owned()))
+        });
+        Ok(self.read(status, refusal, &warnings))
     }
 
-    fn read(&self, error: &kube::Error) -> Answer {
-        let message = api_message(error);
+    /// What an answer means; `refusal` is the reason and the message of one that is no success.
+    fn read(&self, status: http::StatusCode, refusal: Option<(String, String)>, warnings: &[String]) -> Answer {
+        let is_warned = |by: &dyn Fn(&str) -> bool| warnings.iter().any(|warning| by(warning));
+        let warned = if is_warned(&|header| guard::is_warned_by_policy(header, &self.warning_policy)) {
+            Some(Answer::WarnedByPolicy)
+        } else if is_warned(&guard::is_warned_by_webhook) {
+            Some(Answer::WarnedByWebhook)
+        } else {
+            None
+        };
+        let Some((reason, message)) = refusal else {
+            return warned.unwrap_or(Answer::Admitted);
+        };
         if guard::is_refused_by_policy(&message, &self.policy) {
             Answer::RefusedByPolicy
         } else if guard::is_refused_by_webhook(&message) {
             Answer::RefusedByWebhook
         } else if is_another_webhook(&message) {
-            Answer::StoppedElsewhere(message)
+            // Who warned was asked before, or at the same time.
+            warned.unwrap_or(Answer::StoppedElsewhere(message))
+        } else if status == http::StatusCode::NOT_FOUND && (reason.is_empty() || message.contains("requested resource"))
+        {
+            Answer::NotServed
         } else {
             Answer::NoProof(message)
         }
@@ -188,6 +283,9 @@ fn describe(answer: &Answer) -> String {
         Answer::Admitted => "admitted".to_owned(),
         Answer::RefusedByPolicy => "refused by the freeze policy".to_owned(),
         Answer::RefusedByWebhook => "refused by the guard's webhook".to_owned(),
+        Answer::WarnedByPolicy => "admitted with a warning of the freeze policy".to_owned(),
+        Answer::WarnedByWebhook => "admitted with a warning of the guard's webhook".to_owned(),
+        Answer::NotServed => "not known to the API server".to_owned(),
         Answer::StoppedElsewhere(message) | Answer::NoProof(message) => format!("answered with: {message}"),
     }
 }

@@ -1,6 +1,7 @@
 //! Mesh: what the operator says about a mesh, and what was last observed of it.
 #![expect(clippy::duplicated_attributes, reason = "printer columns may well be of one type")]
 
+use super::FreezeSettings;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -87,6 +88,9 @@ pub struct MeshSpec {
     /// Member clusters; left out for a mesh of the one cluster that holds this object.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub clusters: Vec<MeshCluster>,
+    /// How the mesh's configuration is frozen while it is upgraded.
+    #[serde(default, skip_serializing_if = "FreezeSettings::is_default")]
+    pub freeze: FreezeSettings,
 }
 
 fn default_istio_namespace() -> String {

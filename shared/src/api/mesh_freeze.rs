@@ -1,7 +1,7 @@
 //! MeshFreeze: the readable record of a freeze in one cluster, and the scope that policy and webhook enforce.
 #![expect(clippy::duplicated_attributes, reason = "printer columns may well be of one type")]
 
-use super::Fingerprint;
+use super::{Fingerprint, FreezeSettings};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -59,8 +59,8 @@ pub struct WorkloadName {
 
 /// What a freeze covers in one cluster, in literals: nothing has to be looked up while it holds.
 ///
-/// Configuration of the mesh (the groups `networking.istio.io`, `security.istio.io`, `telemetry.istio.io` and
-/// `extensions.istio.io`), Istio's and our CRDs are covered in any case.
+/// Istio's and our CRDs are covered in any case; configuration of the mesh (the groups `networking.istio.io`,
+/// `security.istio.io`, `telemetry.istio.io` and `extensions.istio.io`) as [`Self::configuration`] says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FreezeScope {
@@ -79,6 +79,9 @@ pub struct FreezeScope {
     /// User names of Istio's own service accounts, let through for what istiod itself must write.
     #[serde(default)]
     pub istiod_users: Vec<String>,
+    /// How the mesh's configuration is frozen, as its Mesh object said when the upgrade was planned.
+    #[serde(default, skip_serializing_if = "FreezeSettings::is_default")]
+    pub configuration: FreezeSettings,
 }
 
 /// The audited way out of a freeze.

@@ -1,11 +1,13 @@
 //! The project's own custom resources: Mesh, MeshUpgrade (the journal) and MeshFreeze (the lock's record).
 
 mod fingerprint;
+mod freeze_settings;
 mod mesh;
 mod mesh_freeze;
 mod mesh_upgrade;
 
 pub use fingerprint::*;
+pub use freeze_settings::*;
 pub use mesh::*;
 pub use mesh_freeze::*;
 pub use mesh_upgrade::*;

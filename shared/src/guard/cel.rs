@@ -175,7 +175,14 @@ pub fn helm_labelled() -> String {
 
 fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
     match picks {
-        Picks::All => None,
+        Picks::Configuration => in_configuration_namespaces(scope).map(|within| {
+            // What is in no namespace is valid in all.
+            format!("variables.inNamespace == '' || {within}")
+        }),
+        Picks::GatewayApi => Some(match in_configuration_namespaces(scope) {
+            Some(within) => within,
+            None => "variables.inNamespace != ''".to_owned(),
+        }),
         Picks::ScopeConfigMaps => Some(format!(
             "{PATH} in {}",
             paths(&table::guarded_config_maps(scope).collect::<Vec<_>>())
@@ -206,6 +213,11 @@ fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
             owners_change()
         )),
     }
+}
+
+fn in_configuration_namespaces(scope: &FreezeScope) -> Option<String> {
+    let namespaces = table::configuration_namespaces(scope)?;
+    Some(format!("variables.inNamespace in {}", list(namespaces)))
 }
 
 fn helm_owned(scope: &FreezeScope) -> String {
@@ -257,10 +269,15 @@ pub fn writer(writer: &Writer, scope: &FreezeScope) -> String {
         ),
         May::Scale => "has(request.subResource) && request.subResource == 'scale'".to_owned(),
         May::WriteEndpointSlices => resource("discovery.k8s.io", "endpointslices"),
+        May::WriteConfiguration => format!(
+            "request.resource.group in {}",
+            list(table::CONFIGURATION_GROUPS.iter().chain(table::GATEWAY_API_GROUPS))
+        ),
     };
     let who = match writer.who {
         Who::Anybody => return may,
         Who::Istiod => is_user(&scope.istiod_users),
+        Who::ExtraWriters => is_user(&scope.configuration.extra_writers),
         Who::Users(users) => is_user(&users.iter().map(|user| (*user).to_owned()).collect::<Vec<_>>()),
     };
     format!("{who} && {may}")

@@ -1,6 +1,12 @@
 //! The webhook's decision: the freeze by the same table as the policy, and at any time the guard on versions.
 
-use super::{codes::Code, matching, message, own_objects, review::Request, versions};
+use super::{
+    codes::Code,
+    matching::{self, Stance},
+    message, own_objects,
+    review::Request,
+    versions,
+};
 use crate::{
     api::MeshFreezeSpec,
     names,
@@ -92,20 +98,30 @@ pub enum Verdict {
 
 /// Decides a request. Whoever passes the freeze is still judged by version: the holder too.
 pub fn decide(request: &Request<'_>, facts: &Facts) -> Verdict {
-    let refusing = facts.freezes.iter().find(|freeze| {
-        matching::is_frozen(request, &freeze.spec.scope)
-            && !matching::is_holder(request, &freeze.spec)
-            && !matching::is_let_through(request, &freeze.spec.scope)
-            && !matching::is_unchanged(request)
-    });
-    if let Some(freeze) = refusing {
-        return Verdict::Deny(Ruling {
+    let mut warning = None;
+    for freeze in &facts.freezes {
+        let message = match matching::stance(request, &freeze.spec) {
+            Stance::Free => continue,
+            Stance::Refuse => {
+                return Verdict::Deny(Ruling {
+                    code: Code::MeshFrozen,
+                    message: message::frozen(&freeze.spec, freeze.phase),
+                });
+            }
+            Stance::Tell(what) => message::told(&freeze.spec, freeze.phase, what),
+        };
+        warning = Some(Ruling {
             code: Code::MeshFrozen,
-            message: message::frozen(&freeze.spec, freeze.phase),
+            message,
         });
     }
-    if *request.group == *names::GROUP {
-        return own_objects::judge(request, facts);
+    let verdict = if *request.group == *names::GROUP {
+        own_objects::judge(request, facts)
+    } else {
+        versions::judge(request, facts)
+    };
+    match (verdict, warning) {
+        (Verdict::Allow, Some(ruling)) => Verdict::Warn(ruling),
+        (verdict, _) => verdict,
     }
-    versions::judge(request, facts)
 }

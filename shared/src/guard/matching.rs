@@ -1,10 +1,11 @@
 //! The table applied to a request of the webhook: the same rows and writers as in the policy's CEL.
 
 use super::{
+    message::Told,
     review::{Object, Request},
     table::{
         self, CRD_SUFFIXES, FREE_METADATA, HELM_OWNER, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, HELM_STORAGE_PREFIX,
-        ISTIOD_PROBE_NAME, May, Operation, Picks, Row, Who, Writer,
+        ISTIOD_PROBE_NAME, May, Operation, Picks, Row, Strictness, Who, Writer,
     },
 };
 use crate::{
@@ -13,26 +14,74 @@ use crate::{
 };
 use serde_json::{Map, Value};
 
-/// Whether a request is refused to foreigners while this scope is frozen, by any row of the table.
+/// What one freeze makes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stance {
+    /// It has nothing to do with the freeze.
+    Free,
+    /// It passes and is told of.
+    Tell(Told),
+    /// It is refused.
+    Refuse,
+}
+
+/// What this freeze makes of a request: what it falls under first, then who makes it, and last, because it costs most,
+/// whether it changes anything.
 #[must_use]
-pub fn is_frozen(request: &Request<'_>, scope: &FreezeScope) -> bool {
+pub fn stance(request: &Request<'_>, freeze: &MeshFreezeSpec) -> Stance {
+    let scope = &freeze.scope;
+    let Some(strictness) = strictness(request, scope) else {
+        return if deletes_configuration_with_its_namespace(request, scope) && !is_holder(request, freeze) {
+            Stance::Tell(Told::DeletesNamespace)
+        } else {
+            Stance::Free
+        };
+    };
+    if is_holder(request, freeze) {
+        return Stance::Free;
+    }
+    match let_through(request, scope) {
+        Some(writer) if writer.reported => Stance::Tell(Told::BySystem),
+        Some(_) => Stance::Free,
+        None if is_unchanged(request) => Stance::Free,
+        None => match strictness {
+            Strictness::Refuse => Stance::Refuse,
+            Strictness::Warn => Stance::Tell(Told::AgainstAdvice),
+        },
+    }
+}
+
+/// What a freeze of this scope does about a foreigner's request, by the strictest row of the table that it falls under.
+fn strictness(request: &Request<'_>, scope: &FreezeScope) -> Option<Strictness> {
     table::FROZEN
         .iter()
-        .any(|row| is_in_row(request, row) && is_picked(request, row.picks, scope))
+        .filter(|row| is_in_row(request, row))
+        .filter_map(|row| Some((row, row.strictness(scope)?)))
+        .filter(|(row, _)| is_picked(request, row.picks, scope))
+        .map(|(_, strictness)| strictness)
+        .max()
+}
+
+/// Namespaces of components are frozen by a row of their own; any other may hold configuration.
+fn deletes_configuration_with_its_namespace(request: &Request<'_>, scope: &FreezeScope) -> bool {
+    request.operation == Operation::Delete
+        && request.group.is_empty()
+        && *request.resource == *"namespaces"
+        && request.subresource.is_empty()
+        && is_in_configuration_namespaces(request.object_name(), scope)
 }
 
 /// Whether the request comes from the holder of this freeze. A canary never does.
-#[must_use]
-pub fn is_holder(request: &Request<'_>, freeze: &MeshFreezeSpec) -> bool {
+fn is_holder(request: &Request<'_>, freeze: &MeshFreezeSpec) -> bool {
     *request.username == names::driver_user()
         && request.probes.is_empty()
         && matches!(request.epochs.as_slice(), [epoch] if **epoch == freeze.epoch.to_string())
 }
 
-/// Whether one of the table's writers makes the request and may.
-#[must_use]
-pub fn is_let_through(request: &Request<'_>, scope: &FreezeScope) -> bool {
-    table::WRITERS.iter().any(|writer| may(request, writer, scope))
+/// The writer of the table that makes the request and may; of several the one that is not reported.
+fn let_through(request: &Request<'_>, scope: &FreezeScope) -> Option<&'static Writer> {
+    let writers = table::WRITERS.iter().filter(|writer| may(request, writer, scope));
+    writers.min_by_key(|writer| writer.reported)
 }
 
 /// Whether an update changes nothing but book-keeping and the removal of finalizers.
@@ -89,7 +138,8 @@ fn is_picked(request: &Request<'_>, picks: Picks, scope: &FreezeScope) -> bool {
     let name = request.object_name();
     let namespace = &*request.namespace;
     match picks {
-        Picks::All => true,
+        Picks::Configuration => namespace.is_empty() || is_in_configuration_namespaces(namespace, scope),
+        Picks::GatewayApi => !namespace.is_empty() && is_in_configuration_namespaces(namespace, scope),
         Picks::ScopeConfigMaps => table::guarded_config_maps(scope).any(|guarded| guarded == (namespace, name)),
         Picks::ScopeWorkloads => is_workload(request, scope),
         Picks::MeshCrds => CRD_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)),
@@ -113,6 +163,11 @@ fn is_picked(request: &Request<'_>, picks: Picks, scope: &FreezeScope) -> bool {
             guarded && changes_owners(request)
         }
     }
+}
+
+fn is_in_configuration_namespaces(namespace: &str, scope: &FreezeScope) -> bool {
+    let named = &scope.configuration.namespaces;
+    named.is_empty() || named.iter().chain(&scope.istio_namespaces).any(|one| one == namespace)
 }
 
 fn is_workload(request: &Request<'_>, scope: &FreezeScope) -> bool {
@@ -158,9 +213,11 @@ fn is_helm_owned(object: &Object<'_>, scope: &FreezeScope) -> bool {
 }
 
 fn may(request: &Request<'_>, writer: &Writer, scope: &FreezeScope) -> bool {
+    let named = |users: &[String]| !request.username.is_empty() && users.iter().any(|user| **user == *request.username);
     let who = match writer.who {
         Who::Anybody => true,
-        Who::Istiod => scope.istiod_users.iter().any(|user| **user == *request.username),
+        Who::Istiod => named(&scope.istiod_users),
+        Who::ExtraWriters => named(&scope.configuration.extra_writers),
         Who::Users(users) => users.contains(&&*request.username),
     };
     let is = |group: &str, resource: &str| *request.group == *group && *request.resource == *resource;
@@ -189,5 +246,9 @@ fn may(request: &Request<'_>, writer: &Writer, scope: &FreezeScope) -> bool {
         }
         May::Scale => &*request.subresource == "scale",
         May::WriteEndpointSlices => is("discovery.k8s.io", "endpointslices"),
+        May::WriteConfiguration => {
+            let mut groups = table::CONFIGURATION_GROUPS.iter().chain(table::GATEWAY_API_GROUPS);
+            groups.any(|group| **group == *request.group)
+        }
     }
 }

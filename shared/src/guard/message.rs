@@ -24,9 +24,38 @@ pub fn one_line(text: &str) -> String {
 /// phase that it is in.
 #[must_use]
 pub fn frozen(freeze: &MeshFreezeSpec, phase: Option<Phase>) -> String {
+    said(freeze, phase, "this change is refused until it ends")
+}
+
+/// What passes a freeze, and is told of all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A foreign change of configuration, where the mesh only warns.
+    AgainstAdvice,
+    /// A deletion by the garbage collector or the namespace controller.
+    BySystem,
+    /// The deletion of a namespace that is not the mesh's own, with whatever configuration is in it.
+    DeletesNamespace,
+}
+
+/// The warning of a frozen mesh about something that passes.
+#[must_use]
+pub fn told(freeze: &MeshFreezeSpec, phase: Option<Phase>, what: Told) -> String {
+    said(
+        freeze,
+        phase,
+        match what {
+            Told::AgainstAdvice => "this change passes, but should wait until it ends",
+            Told::BySystem => "this is deleted all the same, with its namespace or its owner",
+            Told::DeletesNamespace => "mesh configuration in this namespace, if there is any, is deleted all the same",
+        },
+    )
+}
+
+fn said(freeze: &MeshFreezeSpec, phase: Option<Phase>, what: &str) -> String {
     let phase = phase.map(|phase| format!(", now {phase}")).unwrap_or_default();
     format!(
-        "{}: mesh \"{}\" is being upgraded from {} to {} by {} since {}{phase}: this change is refused until it ends. \
+        "{}: mesh \"{}\" is being upgraded from {} to {} by {} since {}{phase}: {what}. \
          See: kubectl mesh-upgrade status",
         Code::MeshFrozen,
         one_line(&freeze.mesh),

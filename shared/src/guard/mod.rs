@@ -22,5 +22,8 @@ pub mod table;
 mod versions;
 
 pub use decide::{Facts, Ruling, Verdict, decide};
-pub use policy::freeze_policy;
-pub use refusal::{WEBHOOK_DOMAIN, is_refused_by_policy, is_refused_by_webhook, webhook_refusal};
+pub use policy::freeze_policies;
+pub use refusal::{
+    WEBHOOK_DOMAIN, is_refused_by_policy, is_refused_by_webhook, is_warned_by_policy, is_warned_by_webhook,
+    webhook_refusal,
+};

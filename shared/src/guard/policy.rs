@@ -2,30 +2,108 @@
 //! literal. In-process in the API server, it needs no pod and fails closed.
 
 use super::{
-    cel, message,
-    table::{self, Row},
+    cel,
+    message::{self, Told},
+    table::{self, Row, Strictness},
 };
 use crate::{api::MeshFreezeSpec, names};
 use k8s_openapi::{
     api::admissionregistration::v1::{
-        MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
-        ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec, Validation, Variable,
+        AuditAnnotation, MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy,
+        ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec,
+        Validation, Variable,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use std::collections::BTreeMap;
 
-/// The policy and the binding that freeze a mesh for everybody but the holder of this epoch.
+/// What a binding does with a refusal.
+const REFUSE: &[&str] = &["Deny"];
+/// What it does with a warning.
+const WARN: &[&str] = &["Warn", "Audit"];
+/// Audit annotation of what a system account did to a frozen mesh; the API server puts the policy's name before it.
+const LET_THROUGH: &str = "let-through";
+
+/// The policies, each with its binding, that freeze a mesh for everybody but the holder of this epoch: the one that
+/// refuses, and behind it, where the mesh's configuration is only warned about, the one that warns.
 #[must_use]
-pub fn freeze_policy(freeze: &MeshFreezeSpec) -> (ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding) {
+pub fn freeze_policies(freeze: &MeshFreezeSpec) -> Vec<(ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding)> {
+    [Strictness::Refuse, Strictness::Warn]
+        .into_iter()
+        .filter_map(|strictness| of(freeze, strictness))
+        .collect()
+}
+
+/// The policy of all rows of one strictness; `None` where there is no such row.
+fn of(
+    freeze: &MeshFreezeSpec,
+    strictness: Strictness,
+) -> Option<(ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding)> {
+    let scope = &freeze.scope;
+    let rows: Vec<&Row> = table::FROZEN
+        .iter()
+        .filter(|row| row.strictness(scope) == Some(strictness))
+        .collect();
+    if rows.is_empty() {
+        return None;
+    }
     let epoch = u64::try_from(freeze.epoch).unwrap_or_default();
-    let name = names::freeze_policy(&freeze.mesh, epoch);
+    let (name, says, actions) = match strictness {
+        Strictness::Refuse => (
+            names::freeze_policy(&freeze.mesh, epoch),
+            message::frozen(freeze, None),
+            REFUSE,
+        ),
+        Strictness::Warn => (
+            names::warning_policy(&freeze.mesh, epoch),
+            message::told(freeze, None, Told::AgainstAdvice),
+            WARN,
+        ),
+    };
     let labels = BTreeMap::from([
         (names::LABEL_PART_OF.to_owned(), names::PART_OF.to_owned()),
         (names::LABEL_MESH.to_owned(), freeze.mesh.clone()),
     ]);
+    let policy = ValidatingAdmissionPolicy {
+        metadata: ObjectMeta {
+            name: Some(name.clone()),
+            labels: Some(labels.clone()),
+            ..ObjectMeta::default()
+        },
+        spec: Some(ValidatingAdmissionPolicySpec {
+            failure_policy: Some("Fail".to_owned()),
+            match_constraints: Some(match_resources(&rows)),
+            variables: Some(variables(freeze, &rows)),
+            validations: Some(vec![Validation {
+                expression: "!variables.frozen || variables.holder || variables.webhookProbe || \
+                             variables.letThrough || variables.toldOf || variables.unchanged"
+                    .to_owned(),
+                message: Some(says),
+                reason: Some("Forbidden".to_owned()),
+                ..Validation::default()
+            }]),
+            audit_annotations: Some(vec![AuditAnnotation {
+                key: LET_THROUGH.to_owned(),
+                // An empty text is left out.
+                value_expression: format!(
+                    "variables.frozen && variables.toldOf && !variables.letThrough && !variables.holder ? {} : ''",
+                    cel::literal(&message::told(freeze, None, Told::BySystem))
+                ),
+            }]),
+            ..ValidatingAdmissionPolicySpec::default()
+        }),
+        ..ValidatingAdmissionPolicy::default()
+    };
+    Some((policy, bound(&name, labels, actions)))
+}
+
+fn variables(freeze: &MeshFreezeSpec, rows: &[&Row]) -> Vec<Variable> {
     let scope = &freeze.scope;
-    let variables = vec![
+    let writers = |reported: bool| {
+        let writers = table::WRITERS.iter().filter(|writer| writer.reported == reported);
+        cel::any(writers.map(|writer| cel::writer(writer, scope)))
+    };
+    vec![
         variable("resource", cel::RESOURCE),
         variable("name", cel::NAME),
         variable("inNamespace", cel::NAMESPACE),
@@ -47,44 +125,20 @@ pub fn freeze_policy(freeze: &MeshFreezeSpec) -> (ValidatingAdmissionPolicy, Val
                 cel::list([names::PROBE_WEBHOOK])
             ),
         ),
-        variable(
-            "frozen",
-            &cel::any(table::FROZEN.iter().map(|row| cel::row(row, scope))),
-        ),
-        variable(
-            "letThrough",
-            &cel::any(table::WRITERS.iter().map(|writer| cel::writer(writer, scope))),
-        ),
+        variable("frozen", &cel::any(rows.iter().map(|row| cel::row(row, scope)))),
+        variable("letThrough", &writers(false)),
+        variable("toldOf", &writers(true)),
         variable("unchanged", &cel::unchanged(&[])),
-    ];
-    let policy = ValidatingAdmissionPolicy {
-        metadata: ObjectMeta {
-            name: Some(name.clone()),
-            labels: Some(labels.clone()),
-            ..ObjectMeta::default()
-        },
-        spec: Some(ValidatingAdmissionPolicySpec {
-            failure_policy: Some("Fail".to_owned()),
-            match_constraints: Some(match_resources(table::FROZEN)),
-            variables: Some(variables),
-            validations: Some(vec![Validation {
-                expression: "!variables.frozen || variables.holder || variables.webhookProbe || \
-                             variables.letThrough || variables.unchanged"
-                    .to_owned(),
-                message: Some(message::frozen(freeze, None)),
-                reason: Some("Forbidden".to_owned()),
-                ..Validation::default()
-            }]),
-            ..ValidatingAdmissionPolicySpec::default()
-        }),
-        ..ValidatingAdmissionPolicy::default()
-    };
-    (policy, binding(&name, labels))
+    ]
 }
 
-/// A binding of the same name as its policy, for the whole cluster.
+/// A binding of the same name as its policy, for the whole cluster, that refuses.
 #[must_use]
 pub fn binding(name: &str, labels: BTreeMap<String, String>) -> ValidatingAdmissionPolicyBinding {
+    bound(name, labels, REFUSE)
+}
+
+fn bound(name: &str, labels: BTreeMap<String, String>, actions: &[&str]) -> ValidatingAdmissionPolicyBinding {
     ValidatingAdmissionPolicyBinding {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
@@ -93,7 +147,7 @@ pub fn binding(name: &str, labels: BTreeMap<String, String>) -> ValidatingAdmiss
         },
         spec: Some(ValidatingAdmissionPolicyBindingSpec {
             policy_name: Some(name.to_owned()),
-            validation_actions: Some(vec!["Deny".to_owned()]),
+            validation_actions: Some(strings(actions)),
             ..ValidatingAdmissionPolicyBindingSpec::default()
         }),
     }
@@ -109,7 +163,7 @@ pub fn variable(name: &str, expression: &str) -> Variable {
 }
 
 /// What the API server asks the policy about: the resources of the rows, in any version that it serves.
-fn match_resources(rows: &[Row]) -> MatchResources {
+fn match_resources(rows: &[&Row]) -> MatchResources {
     MatchResources {
         match_policy: Some("Equivalent".to_owned()),
         resource_rules: Some(
@@ -124,7 +178,7 @@ fn match_resources(rows: &[Row]) -> MatchResources {
                             .map(|operation| operation.as_str().to_owned())
                             .collect(),
                     ),
-                    scope: Some("*".to_owned()),
+                    scope: Some(row.scope().to_owned()),
                     ..NamedRuleWithOperations::default()
                 })
                 .collect(),

@@ -1,6 +1,6 @@
 //! Who may do what: the driver, the webhook, the people who upgrade, and the people who may lift a freeze.
 
-use super::table::CONFIGURATION_GROUPS;
+use super::table::{CONFIGURATION_GROUPS, GATEWAY_API_GROUPS};
 use crate::{api::ExemptKind, names};
 use serde_json::{Value, json};
 
@@ -110,11 +110,9 @@ fn driver_rules() -> Vec<Value> {
         ),
         rule(&["apiextensions.k8s.io"], &["customresourcedefinitions"], WRITE),
         rule(CONFIGURATION_GROUPS, &["*"], WRITE),
-        rule(
-            &["gateway.networking.k8s.io", "gateway.networking.x-k8s.io"],
-            &["*"],
-            READ,
-        ),
+        rule(GATEWAY_API_GROUPS, &["*"], READ),
+        // Only in a dry run: the canary of a freeze that holds the Gateway API too.
+        rule(&["gateway.networking.k8s.io"], &["httproutes"], &["create"]),
         // The CNI chart brings one on OpenShift.
         rule(&["k8s.cni.cncf.io"], &["network-attachment-definitions"], WRITE),
         rule(&[names::GROUP], &["*"], WRITE),

@@ -27,6 +27,27 @@ pub fn is_refused_by_webhook(message: &str) -> bool {
     webhook_refusal(message) == Some(Code::MeshFrozen)
 }
 
+/// Whether a `Warning` header says that the policy of this name, bound to warn, would have refused the request because
+/// the mesh is frozen.
+///
+/// The API server writes `299 - "Validation failed for ValidatingAdmissionPolicy 'NAME' with binding 'BINDING': MESSAGE"`.
+#[must_use]
+pub fn is_warned_by_policy(header: &str, policy: &str) -> bool {
+    let head = format!("\"Validation failed for ValidatingAdmissionPolicy '{policy}' with binding '");
+    header
+        .split_once(&head)
+        .and_then(|(_, rest)| rest.split_once("': "))
+        .is_some_and(|(binding, rest)| !binding.contains('\'') && Code::at_start_of(rest) == Some(Code::MeshFrozen))
+}
+
+/// Whether a `Warning` header is our webhook's, about a frozen mesh. The API server does not say whose a warning is.
+#[must_use]
+pub fn is_warned_by_webhook(header: &str) -> bool {
+    header
+        .split_once(" \"")
+        .is_some_and(|(_, text)| Code::at_start_of(text) == Some(Code::MeshFrozen))
+}
+
 /// The code with which our webhook refused a request, if `message` says that it did.
 #[must_use]
 pub fn webhook_refusal(message: &str) -> Option<Code> {
@@ -71,6 +92,17 @@ mod tests {
             assert!(!is_refused_by_policy(message, "mesh-freeze-default-3"), "{message}");
             assert!(!is_refused_by_webhook(message), "{message}");
         }
+    }
+
+    #[test]
+    fn a_warning_tells_whose_it_is() {
+        let policy = "299 - \"Validation failed for ValidatingAdmissionPolicy 'mesh-freeze-default-3-warn' with binding \
+            'mesh-freeze-default-3-warn': MG001 mesh-frozen: mesh \\\"default\\\" is being upgraded\"";
+        let webhook = "299 - \"MG001 mesh-frozen: mesh \\\"default\\\" is being upgraded\"";
+        assert!(is_warned_by_policy(policy, "mesh-freeze-default-3-warn") && !is_warned_by_webhook(policy));
+        assert!(is_warned_by_webhook(webhook) && !is_warned_by_policy(webhook, "mesh-freeze-default-3-warn"));
+        assert!(!is_warned_by_policy(policy, "mesh-freeze-default-3"));
+        assert!(!is_warned_by_webhook("299 - \"MG005 unreadable-version: x\""));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub fn webhook_configuration(client: &WebhookClient) -> ValidatingWebhookConfigu
         webhook(
             "config",
             client,
-            picked(&[Picks::All]).map(rule).collect(),
+            picked(&[Picks::Configuration, Picks::GatewayApi]).map(rule).collect(),
             vec![],
             true,
         ),
@@ -70,7 +70,7 @@ pub fn webhook_configuration(client: &WebhookClient) -> ValidatingWebhookConfigu
             "helm",
             client,
             picked(&[Picks::ScopeConfigMaps, Picks::HelmStorage, Picks::HelmOwned])
-                .filter(|row| !row.groups.contains(&"apps"))
+                .filter(|row| !row.groups.contains(&"apps") && row.groups != table::CONFIGURATION_GROUPS)
                 .map(rule)
                 .collect(),
             vec![condition("of-a-helm-release-or-of-istio", &helm_condition())],
@@ -151,7 +151,7 @@ fn rule(row: &Row) -> RuleWithOperations {
                 .collect(),
         ),
         resources: Some(strings(row.resources)),
-        scope: Some("*".to_owned()),
+        scope: Some(row.scope().to_owned()),
     }
 }
 
@@ -184,7 +184,7 @@ fn without_the_autoscaler() -> MatchCondition {
     let scalers = table::WRITERS.iter().filter(|writer| writer.may == May::Scale);
     let users = scalers.filter_map(|writer| match writer.who {
         Who::Users(users) => Some(users),
-        Who::Anybody | Who::Istiod => None,
+        Who::Anybody | Who::Istiod | Who::ExtraWriters => None,
     });
     let users: Vec<String> = users.flatten().map(|user| (*user).to_owned()).collect();
     condition(

@@ -1,7 +1,10 @@
 //! The one table of the guard: what is frozen, and who is let through. The policies' CEL, the webhook's rules and its
 //! decisions are all made from it, so that the two barriers agree.
 
-use crate::names;
+use crate::{
+    api::{FreezeMode, FreezeScope},
+    names,
+};
 
 /// What a request does. Patches, applies and deletions of collections arrive as one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +50,9 @@ pub const CONFIGURATION_GROUPS: &[&str] = &[
     "extensions.istio.io",
 ];
 
+/// Groups of the Gateway API, whose objects are configuration where the mesh's settings say so.
+pub const GATEWAY_API_GROUPS: &[&str] = &["gateway.networking.k8s.io", "gateway.networking.x-k8s.io"];
+
 /// Endings of the names of CRDs that are Istio's or ours.
 pub const CRD_SUFFIXES: &[&str] = &[".istio.io", ".meshupgrade.io"];
 
@@ -74,8 +80,10 @@ pub const ISTIOD_PROBE_ANNOTATION: &str = "internal.istio.io/webhook-always-reje
 /// How a row picks its objects among those of its resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Picks {
-    /// Every object.
-    All,
+    /// Configuration of the mesh, in the namespaces of its settings.
+    Configuration,
+    /// Objects of the Gateway API, in the same namespaces, where the settings say so. A GatewayClass is in none.
+    GatewayApi,
     /// ConfigMaps named in the scope, and the canary in the Istio namespaces.
     ScopeConfigMaps,
     /// Workloads named in the scope. A Scale has the name of its Deployment and no labels, so names decide.
@@ -108,14 +116,63 @@ pub struct Row {
     pub why: &'static str,
 }
 
+/// What a freeze does about a foreign change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strictness {
+    /// It passes with a warning and an audit annotation.
+    Warn,
+    /// It is refused.
+    Refuse,
+}
+
+impl Row {
+    /// What a freeze of this scope does about it; `None` where the settings leave the row out.
+    #[must_use]
+    pub fn strictness(&self, scope: &FreezeScope) -> Option<Strictness> {
+        let settings = &scope.configuration;
+        let configuration = match settings.mode {
+            FreezeMode::Enforce => Strictness::Refuse,
+            FreezeMode::Warn => Strictness::Warn,
+        };
+        match self.picks {
+            Picks::Configuration => Some(configuration),
+            Picks::GatewayApi => settings.gateway_api.then_some(configuration),
+            _ => Some(Strictness::Refuse),
+        }
+    }
+
+    /// Scope of the row's rules, in the API server's words.
+    #[must_use]
+    pub fn scope(&self) -> &'static str {
+        match self.picks {
+            Picks::GatewayApi => "Namespaced",
+            _ => "*",
+        }
+    }
+}
+
 /// What is frozen.
 pub const FROZEN: &[Row] = &[
     Row {
         groups: CONFIGURATION_GROUPS,
         resources: &["*"],
         operations: CHANGES,
-        picks: Picks::All,
+        picks: Picks::Configuration,
         why: "configuration of the mesh; status writes are subresources and never match",
+    },
+    Row {
+        groups: GATEWAY_API_GROUPS,
+        resources: &["*"],
+        operations: CHANGES,
+        picks: Picks::GatewayApi,
+        why: "routes and gateways of the Gateway API are configuration as well, where istiod serves them",
+    },
+    Row {
+        groups: CONFIGURATION_GROUPS,
+        resources: &["*"],
+        operations: CHANGES,
+        picks: Picks::HelmOwned,
+        why: "configuration that a release of the mesh brought is part of its components, whatever the settings",
     },
     Row {
         groups: &[""],
@@ -231,6 +288,8 @@ pub enum Who {
     Anybody,
     /// The service accounts of istiod in the scope.
     Istiod,
+    /// The users that the mesh's settings name.
+    ExtraWriters,
     /// One of these user names.
     Users(&'static [&'static str]),
 }
@@ -250,6 +309,8 @@ pub enum May {
     Scale,
     /// Write EndpointSlices.
     WriteEndpointSlices,
+    /// Write configuration, the Gateway API's too.
+    WriteConfiguration,
 }
 
 /// A writer that passes besides the holder. Nobody else does, `system:masters` neither.
@@ -259,6 +320,8 @@ pub struct Writer {
     pub who: Who,
     /// What it may do.
     pub may: May,
+    /// Whether it is told of each time, by a warning, an audit annotation, the log and a metric.
+    pub reported: bool,
     /// Why it must.
     pub why: &'static str,
 }
@@ -271,16 +334,19 @@ pub const WRITERS: &[Writer] = &[
     Writer {
         who: Who::Istiod,
         may: May::WriteWorkloadEntries,
+        reported: false,
         why: "virtual machines register by themselves and would lose their traffic",
     },
     Writer {
         who: Who::Istiod,
         may: May::WriteManagedGateways,
+        reported: false,
         why: "istiod copies a Gateway's annotations, helm's too, to the Deployment and Service that it makes for it",
     },
     Writer {
         who: Who::Anybody,
         may: May::ProbeIstiod,
+        reported: false,
         why: "istiod proves its validation by a refused dry run and must be refused by itself, not by the freeze",
     },
     Writer {
@@ -290,6 +356,7 @@ pub const WRITERS: &[Writer] = &[
             CONTROLLER_MANAGER,
         ]),
         may: May::DeleteNamespaced,
+        reported: true,
         why: "a namespace of an application would hang in Terminating",
     },
     Writer {
@@ -298,6 +365,7 @@ pub const WRITERS: &[Writer] = &[
             CONTROLLER_MANAGER,
         ]),
         may: May::Scale,
+        reported: false,
         why: "gateways follow their load, frozen or not",
     },
     Writer {
@@ -306,16 +374,31 @@ pub const WRITERS: &[Writer] = &[
             CONTROLLER_MANAGER,
         ]),
         may: May::WriteEndpointSlices,
+        reported: false,
         why: "it copies the annotations of Endpoints, helm's too",
+    },
+    Writer {
+        who: Who::ExtraWriters,
+        may: May::WriteConfiguration,
+        reported: false,
+        why: "the operator named them in spec.freeze.extraWriters of the Mesh, as Flagger or cert-manager",
     },
 ];
 
 /// Parts of `metadata` that may change in an update that counts as unchanged; finalizers may only be removed.
 pub const FREE_METADATA: &[&str] = &["managedFields", "resourceVersion", "generation"];
 
+/// Namespaces whose configuration is frozen; `None` for all. Those of control planes always are.
+#[must_use]
+pub fn configuration_namespaces(scope: &FreezeScope) -> Option<std::collections::BTreeSet<&str>> {
+    let named = &scope.configuration.namespaces;
+    let all = named.iter().chain(&scope.istio_namespaces).map(String::as_str);
+    (!named.is_empty()).then(|| all.collect())
+}
+
 /// Namespaces that may not be deleted while this scope is frozen: where components live, and the guard's own.
 #[must_use]
-pub fn protected_namespaces(scope: &crate::api::FreezeScope) -> std::collections::BTreeSet<&str> {
+pub fn protected_namespaces(scope: &FreezeScope) -> std::collections::BTreeSet<&str> {
     scope
         .istio_namespaces
         .iter()
@@ -327,7 +410,7 @@ pub fn protected_namespaces(scope: &crate::api::FreezeScope) -> std::collections
 }
 
 /// ConfigMaps that may not change while this scope is frozen, as namespace and name: those named, and the canary.
-pub fn guarded_config_maps(scope: &crate::api::FreezeScope) -> impl Iterator<Item = (&str, &str)> {
+pub fn guarded_config_maps(scope: &FreezeScope) -> impl Iterator<Item = (&str, &str)> {
     scope
         .config_maps
         .iter()

@@ -5,7 +5,7 @@ use super::{
     NodeComponent, Observed, ObservedVersion, Permission, Proxies, ProxyKind, Rollout, VersionSource,
 };
 use crate::{
-    api::{Component, Management, WorkloadKind, WorkloadName},
+    api::{Component, FreezeSettings, Management, WorkloadKind, WorkloadName},
     version::IstioVersion,
 };
 
@@ -116,6 +116,7 @@ pub fn record(name: &str) -> MeshRecord {
         recorded_version: None,
         clusters: Vec::new(),
         waivers: None,
+        freeze: FreezeSettings::default(),
     }
 }
 

@@ -190,6 +190,7 @@ impl Group<'_> {
             members: self.members(inventory, &istio_namespace, listed, only_one),
             has_object: self.object.is_some(),
             recorded_version: self.object.and_then(|(_, record)| record.recorded_version.clone()),
+            freeze: self.object.map(|(_, record)| record.freeze.clone()).unwrap_or_default(),
             istio_namespace,
         };
         view.name = self.name(&view, taken);

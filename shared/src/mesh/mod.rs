@@ -5,7 +5,7 @@ mod group;
 pub use group::meshes;
 
 use crate::{
-    api::{Component, Management},
+    api::{Component, FreezeSettings, Management},
     inventory::{ClusterInventory, ClusterState, ControlPlane, HelmRelease, Inventory, Observed},
     version::{Flavor, IstioVersion},
 };
@@ -38,6 +38,8 @@ pub struct MeshView {
     pub has_object: bool,
     /// Version that the Mesh object last recorded.
     pub recorded_version: Option<String>,
+    /// How the Mesh object wants it frozen.
+    pub freeze: FreezeSettings,
 }
 
 /// A member that answered.

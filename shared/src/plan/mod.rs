@@ -122,7 +122,7 @@ pub fn plan(
         clusters.push(PlanCluster {
             name: member.name().to_owned(),
             uid: member.observed.uid.clone(),
-            scope: scope::of(&member),
+            scope: scope::of(&member, &mesh.freeze),
         });
         steps.extend(due.into_iter().map(|step| (order, step)));
     }

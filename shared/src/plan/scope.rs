@@ -1,13 +1,13 @@
 //! What is frozen in a cluster: everything of the mesh that was observed there, by name.
 
 use crate::{
-    api::{FreezeScope, ObjectName},
+    api::{FreezeScope, FreezeSettings, ObjectName},
     mesh::ObservedMember,
 };
 use std::collections::BTreeSet;
 
 /// Scope of a member's freeze, sorted so that the same cluster always gives the same plan.
-pub(super) fn of(member: &ObservedMember<'_>) -> FreezeScope {
+pub(super) fn of(member: &ObservedMember<'_>, settings: &FreezeSettings) -> FreezeScope {
     let mut namespaces: BTreeSet<&String> = member.member.istio_namespaces.iter().collect();
     let mut config_maps = BTreeSet::new();
     let mut workloads = BTreeSet::new();
@@ -49,5 +49,6 @@ pub(super) fn of(member: &ObservedMember<'_>) -> FreezeScope {
         workloads: workloads.into_iter().collect(),
         helm_releases: releases.into_iter().collect(),
         istiod_users: users.into_iter().collect(),
+        configuration: settings.clone(),
     }
 }

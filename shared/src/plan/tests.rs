@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    api::{MeshCluster, ObjectName},
+    api::{FreezeSettings, MeshCluster, ObjectName},
     inventory::sample,
     mesh::meshes,
 };
@@ -205,6 +205,22 @@ fn the_scope_names_everything_of_the_mesh() {
         ]
     );
     assert_eq!(scope.workloads.len(), 4);
+}
+
+#[test]
+fn the_scope_carries_the_settings_of_the_mesh() {
+    let mut inventory = ambient("1.30.3");
+    let settings = FreezeSettings {
+        gateway_api: true,
+        namespaces: vec!["shop".to_owned()],
+        ..FreezeSettings::default()
+    };
+    let mut record = sample::record("default");
+    record.freeze = settings.clone();
+    inventory.seen(0).meshes = vec![record];
+    let plan = plan_to(&inventory, "1.31.0").unwrap();
+    assert_eq!(plan.clusters[0].scope.configuration, settings);
+    assert_eq!(settings.differences().len(), 2);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use shared::{
     api::MeshFreezeSpec,
-    guard::{codes::Code, freeze_policy},
+    guard::{codes::Code, freeze_policies},
     names,
 };
 
@@ -83,9 +83,11 @@ impl<'a> Freeze<'a> {
     /// # Errors
     /// When a write is refused or the policy does not close.
     pub fn close_policy(&self) -> Result<()> {
-        let (policy, binding) = freeze_policy(&self.spec);
-        self.write(Verb::Create, &format!("{POLICIES} {}", self.policy), json!(policy))?;
-        self.write(Verb::Create, &format!("{BINDINGS} {}", self.policy), json!(binding))?;
+        for (policy, binding) in freeze_policies(&self.spec) {
+            let name = policy.metadata.name.as_deref().unwrap_or_default();
+            self.write(Verb::Create, &format!("{POLICIES} {name}"), json!(policy))?;
+            self.write(Verb::Create, &format!("{BINDINGS} {name}"), json!(binding))?;
+        }
         self.wait("the policy to close", "admin", &Answer::FreezePolicy)
     }
 

@@ -107,6 +107,7 @@ pub(super) async fn meshes(asker: Asker<'_>) -> Result<Vec<MeshRecord>, ClusterE
             flavor: mesh.spec.flavor,
             recorded_version: mesh.status.and_then(|status| status.version),
             clusters: mesh.spec.clusters,
+            freeze: mesh.spec.freeze,
         })
         .collect();
     records.sort_by(|a, b| a.name.cmp(&b.name));

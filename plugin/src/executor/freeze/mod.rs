@@ -13,8 +13,14 @@ use super::{
 use crate::cluster::Cluster;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::Api;
-use shared::{api::MeshFreezeSpec, guard, names};
-use std::time::{Duration, Instant};
+use shared::{
+    api::{FreezeMode, MeshFreezeSpec},
+    guard, names,
+};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 /// A policy closes within a second and the webhook's cache within less; an API server may be restarting meanwhile.
 const PROOF_DEADLINE: Duration = Duration::from_secs(60);
@@ -30,14 +36,16 @@ pub async fn close(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, 
     let holder = holder(caller, freeze)?;
     policies::refuse_other_meshes(&holder, freeze).await?;
     record::write(&holder, freeze).await?;
-    let (policy, binding) = guard::freeze_policy(freeze);
-    policies::write(&holder, policy).await?;
-    policies::write(&holder, binding).await?;
+    for (policy, binding) in guard::freeze_policies(freeze) {
+        policies::write(&holder, policy).await?;
+        policies::write(&holder, binding).await?;
+    }
 
     let prover = Prover::new(caller.clone(), freeze);
     let old = policies::older(&holder, freeze).await?;
-    for (_, epoch) in &old {
-        proved(&prover, Asker::Holder(*epoch), &Answer::RefusedByPolicy).await?;
+    let old_epochs: BTreeSet<i64> = old.iter().map(|(_, epoch)| *epoch).collect();
+    for epoch in old_epochs {
+        proved(&prover, Asker::Holder(epoch), &Answer::RefusedByPolicy).await?;
     }
     for (policy, _) in &old {
         policies::delete(&holder, policy).await?;
@@ -51,8 +59,12 @@ pub async fn close(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, 
         "the policy (the webhook is not installed)"
     };
     proved(&prover, Asker::Holder(freeze.epoch), &Answer::Admitted).await?;
+    let refused = match freeze.scope.configuration.mode {
+        FreezeMode::Enforce => "refused",
+        FreezeMode::Warn => "refused, configuration only warned about,",
+    };
     Ok(format!(
-        "{strangers} of {strangers} canaries refused by {webhook}, the holder let through"
+        "{strangers} of {strangers} canaries {refused} by {webhook}, the holder let through"
     ))
 }
 

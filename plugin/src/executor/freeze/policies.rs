@@ -8,7 +8,7 @@ use kube::{
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use shared::{api::MeshFreezeSpec, names};
+use shared::{api::MeshFreezeSpec, guard, names};
 use std::fmt::Debug;
 
 /// A freeze policy that stands: its name, its mesh, and its epoch if the name has one.
@@ -53,7 +53,7 @@ pub async fn refuse_other_meshes(holder: &Cluster, freeze: &MeshFreezeSpec) -> R
     }
 }
 
-/// Policies of drivers before this one, with their epochs.
+/// Policies of drivers before this one, with their epochs, those that only warn included.
 pub async fn older(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<Vec<(String, i64)>, Fault> {
     let mut older = Vec::new();
     for policy in standing(holder).await? {
@@ -74,11 +74,12 @@ pub async fn is_alone(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), F
     {
         return Err(late(epoch));
     }
-    let name = names::freeze_policy(&freeze.mesh, u64::try_from(freeze.epoch).unwrap_or_default());
-    if !standing.iter().any(|policy| policy.name == name) {
-        return Err(Fault::lasting(format!("ValidatingAdmissionPolicy {name} is gone")));
+    let wanted = guard::freeze_policies(freeze);
+    let mut names = wanted.iter().map(|(policy, _)| policy.name_any());
+    match names.find(|name| standing.iter().all(|policy| policy.name != *name)) {
+        Some(name) => Err(Fault::lasting(format!("ValidatingAdmissionPolicy {name} is gone"))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Deletes the policies of this driver and of those before it.
@@ -136,7 +137,8 @@ fn epoch_of(policy: &str, mesh: &str) -> Option<i64> {
     policy
         .strip_prefix("mesh-freeze-")?
         .strip_prefix(mesh)?
-        .strip_prefix('-')?
+        .strip_prefix('-')
+        .map(|epoch| epoch.strip_suffix(names::WARNING_POLICY_SUFFIX).unwrap_or(epoch))?
         .parse()
         .ok()
 }
@@ -146,6 +148,7 @@ mod tests {
     #[test]
     fn reads_the_epoch_out_of_a_policy_name() {
         assert_eq!(super::epoch_of("mesh-freeze-my-mesh-12", "my-mesh"), Some(12));
+        assert_eq!(super::epoch_of("mesh-freeze-my-mesh-12-warn", "my-mesh"), Some(12));
         assert_eq!(super::epoch_of("mesh-freeze-my-mesh-12", "my"), None);
     }
 }

@@ -3,6 +3,7 @@
 mod frozen;
 mod let_through;
 mod own_objects;
+mod settings;
 mod versions;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     review,
 };
 use crate::{
-    api::{FreezeScope, MeshFreezeSpec, ObjectName, WorkloadKind, WorkloadName},
+    api::{FreezeScope, FreezeSettings, MeshFreezeSpec, ObjectName, WorkloadKind, WorkloadName},
     names,
     phase::Phase,
 };
@@ -55,6 +56,7 @@ pub(super) fn freeze() -> MeshFreezeSpec {
             ],
             helm_releases: vec![object("istio-system", "istiod"), object("istio-ingress", "gateway")],
             istiod_users: vec![ISTIOD.to_owned()],
+            configuration: FreezeSettings::default(),
         },
         unlock: None,
     }
