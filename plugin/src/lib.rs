@@ -13,7 +13,7 @@ pub mod ui;
 use cli::{Cli, Command};
 use error::{CommandError, Exit};
 use std::{ffi::OsString, process::ExitCode};
-use ui::{Output, Ui};
+use ui::{Format, Output, Ui};
 
 /// Runs the plugin with a command line and returns its exit code; prints whatever there is to say.
 pub fn run<I: IntoIterator<Item = OsString>>(args: I) -> ExitCode {
@@ -23,6 +23,8 @@ pub fn run<I: IntoIterator<Item = OsString>>(args: I) -> ExitCode {
     };
     let ui = Ui::new(cli.global.output);
     let outcome = match cli.command {
+        Command::Check(_) => in_runtime(cli.command, &cli.global, ui),
+        _ if cli.global.output == Format::Markdown => Err(CommandError::usage("-o markdown is for check")),
         // Answered before a runtime is started: `version` is asked often, and by scripts.
         Command::Version => commands::version::run(ui),
         Command::Explain(args) => commands::explain::run(&args, ui),

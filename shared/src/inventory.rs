@@ -1,13 +1,16 @@
 //! Inventory: a plain picture of what runs in the clusters of a mesh, made by observing, read by the checks.
 
 mod data_plane;
+mod surroundings;
 
 pub use data_plane::{Proxies, ProxyKind};
+pub use surroundings::*;
 
 use crate::{
     api::{Component, FreezeSettings, Management, MeshCluster, WorkloadName},
     version::{IstioVersion, KubernetesVersion},
 };
+use std::collections::BTreeMap;
 
 /// What was observed in all clusters that were asked.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +87,8 @@ pub struct Observed {
     pub guard: GuardPresence,
     /// What the caller may do of the things that `apply` needs; empty when not asked.
     pub permissions: Vec<Permission>,
+    /// What stands around the workloads; `None` when not asked.
+    pub surroundings: Option<Box<Surroundings>>,
     /// What could not be read although the rest could, each in a sentence; empty in a cluster seen whole.
     pub unreadable: Vec<String>,
 }
@@ -154,6 +159,30 @@ pub struct ControlPlane {
     pub mesh_id: Option<String>,
     /// Helm release that owns it, as namespace and name.
     pub helm_release: Option<(String, String)>,
+    /// Who else has a hand in it.
+    pub ownership: Ownership,
+    /// How it is set up.
+    pub settings: Settings,
+}
+
+/// Who beside helm has a hand in a workload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ownership {
+    /// A GitOps controller and its object, as `Argo CD application mesh`.
+    pub gitops: Option<String>,
+    /// An operator and its object, as `IstioRevision default`.
+    pub operator: Option<String>,
+    /// Field managers that are neither helm's, nor Kubernetes' own, nor Istio's.
+    pub editors: Vec<String>,
+}
+
+/// How a control plane is set up, as far as rules ask.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// Environment of its container, by name; empty values for those that come from elsewhere.
+    pub environment: BTreeMap<String, String>,
+    /// The mesh configuration; null when it could not be read.
+    pub mesh: serde_json::Value,
 }
 
 /// A CNI node agent or a ztunnel.
@@ -171,6 +200,8 @@ pub struct NodeComponent {
     pub rollout: Rollout,
     /// Helm release that owns it, as namespace and name.
     pub helm_release: Option<(String, String)>,
+    /// Who else has a hand in it.
+    pub ownership: Ownership,
 }
 
 /// A gateway of its own.
@@ -203,6 +234,8 @@ pub struct HelmRelease {
     pub chart_version: String,
     /// What the chart installs.
     pub component: Component,
+    /// Kinds in its manifest, as `policy/v1 PodDisruptionBudget`.
+    pub kinds: Vec<String>,
 }
 
 /// A Mesh object.

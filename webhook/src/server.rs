@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     middleware,
     response::Response,
-    routing::{MethodRouter, get, post},
+    routing::{get, post},
 };
 use axum_server::{
     Handle,
@@ -61,17 +61,12 @@ const MAX_HEADER_BYTES: usize = 32 << 10;
 
 /// Routes of the server for reviews.
 pub fn router(reviews: Reviews) -> Router {
-    limited(post(validate)).with_state(reviews)
-}
-
-/// Whatever answers reviews, within the limits of all of them.
-pub fn limited<S: Clone + Send + Sync + 'static>(answers: MethodRouter<S>) -> Router<S> {
     let limits = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(overloaded))
         .load_shed()
         .layer(GlobalConcurrencyLimitLayer::new(MAX_CONCURRENT));
     Router::new()
-        .route(rules::PATH, answers)
+        .route(rules::PATH, post(validate))
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(MAX_REVIEW))
         .layer(TimeoutLayer::with_status_code(
@@ -79,15 +74,16 @@ pub fn limited<S: Clone + Send + Sync + 'static>(answers: MethodRouter<S>) -> Ro
             REVIEW_TIMEOUT,
         ))
         .layer(limits)
+        .with_state(reviews)
 }
 
 async fn overloaded(_: BoxError) -> (StatusCode, &'static str) {
     (StatusCode::SERVICE_UNAVAILABLE, "too many reviews at once\n")
 }
 
-/// Closes each connection after its answer once the process is about to end.
-fn leaves(router: Router, leaving: Arc<AtomicBool>) -> Router {
-    router.layer(middleware::map_response(move |mut response: Response| {
+/// The same, closing each connection after its answer once the process is about to end.
+fn router_that_leaves(reviews: Reviews, leaving: Arc<AtomicBool>) -> Router {
+    router(reviews).layer(middleware::map_response(move |mut response: Response| {
         if leaving.load(Ordering::Relaxed) {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
@@ -96,14 +92,11 @@ fn leaves(router: Router, leaving: Arc<AtomicBool>) -> Router {
     }))
 }
 
-/// Serves reviews over TLS until the handle says otherwise.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve_reviews(
+/// Serves reviews until the handle says otherwise.
+pub(crate) async fn serve_reviews(
     listener: TcpListener,
     tls: RustlsConfig,
-    router: Router,
+    reviews: Reviews,
     leaving: Arc<AtomicBool>,
     handle: Handle<SocketAddr>,
 ) -> std::io::Result<()> {
@@ -121,7 +114,9 @@ pub async fn serve_reviews(
         .header_read_timeout(HEADER_READ_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEADER_BYTES);
-    server.serve(leaves(router, leaving).into_make_service()).await
+    server
+        .serve(router_that_leaves(reviews, leaving).into_make_service())
+        .await
 }
 
 /// Routes of the server for health and metrics.

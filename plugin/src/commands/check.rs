@@ -6,11 +6,11 @@ use crate::{
     clock::today,
     cluster::{ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
     error::{CommandError, Exit},
-    ui::{Output, Ui, print_report, strong},
+    ui::{Layout, Output, Ui, faint, print_report, strong},
 };
 use serde_json::json;
 use shared::{
-    finding::Severity,
+    finding::{Baseline, Finding, Severity},
     preflight::{self, Target},
 };
 
@@ -25,6 +25,7 @@ pub fn observe_options(guarded: bool) -> ObserveOptions {
     ObserveOptions {
         ask_running_versions: true,
         count_proxies: true,
+        surroundings: false,
         permissions,
         ..ObserveOptions::default()
     }
@@ -40,11 +41,16 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     let target = Target::new(args.to.clone());
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today());
     let report = waivers::apply(report, args.waivers.as_deref(), &scene, mesh)?;
+    let free = report.is_free();
+    let (report, known) = match baseline(args)? {
+        Some(baseline) => baseline.split(report),
+        None => (report, Vec::new()),
+    };
     let warned = report
         .findings
         .iter()
         .any(|finding| finding.severity == Severity::Warning);
-    let exit = if !report.is_free() {
+    let exit = if !free {
         Exit::Blocked
     } else if warned && args.fail_on == Some(FailOn::Warning) {
         Exit::Warnings
@@ -57,18 +63,33 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         .map_or_else(|| "unknown".to_owned(), ToString::to_string);
     if ui.output != Output::Text {
         let mut document = json!({
-            "mesh": mesh.name, "from": from, "to": args.to.to_string(), "free": report.is_free(),
-            "findings": report.findings, "passed": report.passed, "waived": report.waived,
-            "catalog": scene.catalog.edition(),
+            "mesh": mesh.name, "from": from, "to": args.to.to_string(), "free": free,
+            "findings": report.findings.iter().map(documented).collect::<Vec<_>>(), "passed": report.passed, "waived": report.waived,
+            "known": known, "catalog": scene.catalog.edition(),
         });
         scene.add_stats(global, &mut document);
         ui.document("CheckReport", document)?;
         return Ok(exit);
     }
-    ui.result(&strong(&format!("Mesh {}: {from} to {}", mesh.name, args.to)));
+    let title = format!("Mesh {}: {from} to {}", mesh.name, args.to);
+    ui.result(&match ui.layout {
+        Layout::Markdown => format!("# {title}\n"),
+        Layout::Lines | Layout::Wide => strong(&title),
+    });
     print_report(ui, &report, args.verbose);
+    if args.baseline.is_some() {
+        let blockers = known
+            .iter()
+            .filter(|finding| finding.severity == Severity::Blocker)
+            .count();
+        ui.result(&format!(
+            "{} more were in the baseline, {blockers} of them blockers, which still block",
+            known.len()
+        ));
+    }
+    ui.note(&faint(&format!("Catalog: {}", scene.catalog.edition())));
     scene.print_stats(global, ui);
-    if report.is_free() {
+    if free {
         ui.next(&format!("kubectl mesh-upgrade plan {} --to {}", mesh.name, args.to));
     } else {
         ui.next(&format!(
@@ -77,4 +98,25 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         ));
     }
     Ok(exit)
+}
+
+/// A finding with the place in the reference that tells of it.
+fn documented(finding: &Finding) -> serde_json::Value {
+    let mut value = json!(finding);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("doc".to_owned(), json!(finding.code.anchor()));
+    }
+    value
+}
+
+fn baseline(args: &CheckArgs) -> Result<Option<Baseline>, CommandError> {
+    let Some(path) = &args.baseline else {
+        return Ok(None);
+    };
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CommandError::error(format!("cannot read the baseline {shown}: {error}")))?;
+    Baseline::read(&text, &shown)
+        .map(Some)
+        .map_err(|error| CommandError::error(error.to_string()))
 }

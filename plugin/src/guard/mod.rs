@@ -2,7 +2,6 @@
 
 pub mod apply;
 pub mod certificate;
-pub mod lift;
 pub mod prove;
 
 pub use apply::ensure_journal;

@@ -13,8 +13,35 @@ pub use table::table;
 use anstyle::{AnsiColor, Style};
 use std::io::{IsTerminal as _, Write as _};
 
-/// How results are printed.
+/// What `-o` may say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For people with a broad terminal: a table, one line for each finding of `check`.
+    Wide,
+    /// For programs; the schema is versioned.
+    Json,
+    /// The same as YAML.
+    Yaml,
+    /// For tickets and pull requests; only `check` knows it.
+    Markdown,
+}
+
+/// How people see a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// By cluster and family.
+    Lines,
+    /// As a table.
+    Wide,
+    /// As a page.
+    Markdown,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Output {
     /// For people.
     #[default]
@@ -33,6 +60,8 @@ pub const OUTPUT_VERSION: &str = "output.meshupgrade.io/v1alpha1";
 pub struct Ui {
     /// How results are printed.
     pub output: Output,
+    /// How people see a report.
+    pub layout: Layout,
     ascii: bool,
 }
 
@@ -56,14 +85,22 @@ pub enum Mark {
 impl Ui {
     /// A terminal of the process; marks are ASCII where the locale cannot show others.
     #[must_use]
-    pub fn new(output: Output) -> Self {
+    pub fn new(format: Format) -> Self {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
             .iter()
             .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
             .unwrap_or_default()
             .to_ascii_lowercase();
+        let (output, layout) = match format {
+            Format::Text => (Output::Text, Layout::Lines),
+            Format::Wide => (Output::Text, Layout::Wide),
+            Format::Markdown => (Output::Text, Layout::Markdown),
+            Format::Json => (Output::Json, Layout::Lines),
+            Format::Yaml => (Output::Yaml, Layout::Lines),
+        };
         Self {
             output,
+            layout,
             ascii: !(locale.contains("utf-8") || locale.contains("utf8")),
         }
     }

@@ -54,10 +54,22 @@ pub const PARTLY_OBSERVED: Code = Code(&Rule {
     fix: "Get the permission to read that the finding names, or repair what is broken, then check again.",
 });
 
+/// Some checks were not made.
+pub const OVERLOOKED: Code = Code(&Rule {
+    id: "MU906",
+    title: "A part of the configuration could not be looked at",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "The checks that need it were not made: what they would have found is not in this report.",
+    evidence: "What the API server answered.",
+    fix: "Get the permission to read it, then check again.",
+});
+
 pub(super) const ALL: &[Code] = &[
     CLUSTER_UNKNOWN,
     EXTERNAL_MESH,
     SAME_CLUSTER_TWICE,
     WAIVER_WITHOUT_EFFECT,
     PARTLY_OBSERVED,
+    OVERLOOKED,
 ];

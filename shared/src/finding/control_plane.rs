@@ -63,6 +63,67 @@ pub const NAMED_REVISION: Code = Code(&Rule {
     fix: "Make sure that the revision's name says no version, or people will take it for what runs.",
 });
 
+/// Evictions are blocked.
+pub const NO_DISRUPTION_ALLOWED: Code = Code(&Rule {
+    id: "MU307",
+    title: "A PodDisruptionBudget of istiod allows no eviction",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "Draining a node waits for ever, and with it the Kubernetes upgrade that a hop may need.",
+    evidence: "minAvailable, the pods that it covers and disruptionsAllowed of the PodDisruptionBudgets with the label app=istiod.",
+    fix: "Run at least one istiod more than minAvailable.",
+});
+/// A tag points to nothing.
+pub const TAG_LEADS_NOWHERE: Code = Code(&Rule {
+    id: "MU308",
+    title: "A revision tag leads to no control plane",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "Pods of namespaces with this tag are not injected, or cannot be created.",
+    evidence: "The labels istio.io/tag and istio.io/rev of the MutatingWebhookConfigurations, against the control planes.",
+    fix: "Let the tag point to a revision that runs: istioctl tag set TAG --revision REVISION --overwrite, or remove it.",
+});
+/// A webhook's Service is missing.
+pub const WEBHOOK_LEADS_NOWHERE: Code = Code(&Rule {
+    id: "MU309",
+    title: "A webhook of Istio leads nowhere",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "Its Service is gone: what it is asked about is refused or passes unseen, in the middle of an upgrade as well.",
+    evidence: "The Service that each of Istio's webhook configurations names.",
+    fix: "Delete the configuration if its control plane is gone, otherwise bring the Service back.",
+});
+/// The caBundle is not the mesh's.
+pub const WEBHOOK_CA_WRONG: Code = Code(&Rule {
+    id: "MU310",
+    title: "A webhook of Istio trusts another root",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "The API server does not trust the istiod behind it: calls fail until istiod has written its own root there.",
+    evidence: "The caBundle of each of Istio's webhooks, against the root in the ConfigMap istio-ca-root-cert.",
+    fix: "See in istiod's log why it does not patch the webhook; somebody else may own the field.",
+});
+/// Trust runs out.
+pub const CERTIFICATE_EXPIRES: Code = Code(&Rule {
+    id: "MU311",
+    title: "A certificate that the mesh rests on expires",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "Without its root or its issuer no workload gets a certificate, and none trusts another.",
+    evidence: "Public certificates only: ca-cert.pem, cert-chain.pem and root-cert.pem of the Secrets cacerts and istio-ca-secret, the ConfigMap istio-ca-root-cert, and the webhooks' caBundles.",
+    fix: "Renew it before the upgrade, following Istio's instructions for plugging in certificates.",
+});
+/// A namespace asks for a revision that is gone.
+pub const REVISION_OF_NOBODY: Code = Code(&Rule {
+    id: "MU312",
+    title: "Namespaces ask for a revision that is not there",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "New pods of these namespaces get no sidecar.",
+    evidence: "The label istio.io/rev of namespaces, against the control planes and tags.",
+    fix: "Label the namespace with a revision or tag that exists.",
+});
+
 pub(super) const ALL: &[Code] = &[
     ROLLOUT_INCOMPLETE,
     SINGLE_REPLICA,
@@ -70,4 +131,10 @@ pub(super) const ALL: &[Code] = &[
     SEVERAL_REVISIONS,
     UNFINISHED_CANARY,
     NAMED_REVISION,
+    NO_DISRUPTION_ALLOWED,
+    TAG_LEADS_NOWHERE,
+    WEBHOOK_LEADS_NOWHERE,
+    WEBHOOK_CA_WRONG,
+    CERTIFICATE_EXPIRES,
+    REVISION_OF_NOBODY,
 ];

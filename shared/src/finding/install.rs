@@ -73,6 +73,57 @@ pub const SHARED_CLUSTER: Code = Code(&Rule {
     fix: "Make sure that the other mesh's control plane is at most one minor behind the target, and upgrade it soon after.",
 });
 
+/// Helm would refuse the definitions.
+pub const CRDS_NOT_OWNED: Code = Code(&Rule {
+    id: "MU408",
+    title: "The chart base does not own Istio's definitions",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "Helm refuses to change objects that do not name its release: the upgrade of base would fail at its first step.",
+    evidence: "The annotations meta.helm.sh/release-name and release-namespace of Istio's definitions.",
+    fix: "Let the release own them: annotate and label each, or run helm upgrade with --take-ownership once, at the version that runs.",
+});
+/// Argo CD or Flux would revert the upgrade.
+pub const OWNED_BY_GITOPS: Code = Code(&Rule {
+    id: "MU409",
+    title: "A GitOps controller owns the installation",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "It would take back what the upgrade changes, or fight with it.",
+    evidence: "Labels and annotations of Argo CD and Flux on the control plane and the node components.",
+    fix: "Change the version in the repository that it follows; or suspend it for the time of the upgrade, and waive this.",
+});
+/// An operator would revert the upgrade.
+pub const OWNED_BY_OPERATOR: Code = Code(&Rule {
+    id: "MU410",
+    title: "An operator owns the installation",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "It would take back what the upgrade changes.",
+    evidence: "Owner references and labels of the control plane and the node components.",
+    fix: "Change the version in the operator's own object.",
+});
+/// Changes by hand are lost.
+pub const EDITED_BY_HAND: Code = Code(&Rule {
+    id: "MU411",
+    title: "Somebody else than helm set fields of a component",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "Helm 4 takes them back by force, helm 3 overwrites those that the chart names: the change is lost with the upgrade.",
+    evidence: "The field managers of the control plane and the node components.",
+    fix: "Move the change into the chart's values.",
+});
+/// A vendor's own component.
+pub const VENDOR_COMPONENT: Code = Code(&Rule {
+    id: "MU412",
+    title: "A vendor's component is not upgraded by this tool",
+    severity: Severity::Info,
+    waivable: false,
+    cause: "The flavor brings components beside Istio's own; the catalog says when they are upgraded.",
+    evidence: "The components of the flavor in the catalog, looked for by their labels.",
+    fix: "Upgrade it as the finding says.",
+});
+
 pub(super) const ALL: &[Code] = &[
     NO_HELM_RELEASE,
     RELEASE_NOT_DEPLOYED,
@@ -81,4 +132,9 @@ pub(super) const ALL: &[Code] = &[
     RETIRED_REGISTRY,
     GATEWAY_WITHOUT_RELEASE,
     SHARED_CLUSTER,
+    CRDS_NOT_OWNED,
+    OWNED_BY_GITOPS,
+    OWNED_BY_OPERATOR,
+    EDITED_BY_HAND,
+    VENDOR_COMPONENT,
 ];

@@ -43,9 +43,43 @@ pub const BELOW_HARD_MINIMUM: Code = Code(&Rule {
     fix: "Upgrade that cluster's Kubernetes to at least the version that the finding names, then check again.",
 });
 
+/// Kubelets are out of range.
+pub const NODE_SKEW: Code = Code(&Rule {
+    id: "MU205",
+    title: "Nodes are too far from their API server",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "Kubernetes supports kubelets up to three minors behind the API server and none ahead; native sidecars and the CNI agent depend on the kubelet.",
+    evidence: "The kubelet versions of all nodes.",
+    fix: "Upgrade these nodes first.",
+});
+/// Helm cannot read its own release.
+pub const REMOVED_API: Code = Code(&Rule {
+    id: "MU206",
+    title: "A helm release holds objects of an API that is gone",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "Helm compares with what it installed last. Where that names an API that this Kubernetes no longer serves, helm upgrade fails before it changes anything.",
+    evidence: "The kinds in the manifest of each release of Istio's charts, against the APIs that Kubernetes removed.",
+    fix: "Mend the stored release with helm's mapkubeapis plugin, then check again.",
+});
+/// Storage has to be migrated some day.
+pub const OLD_STORED_VERSIONS: Code = Code(&Rule {
+    id: "MU207",
+    title: "Objects may be stored in an older version",
+    severity: Severity::Info,
+    waivable: false,
+    cause: "A definition whose storedVersions name more than its storage version cannot drop the older one: an update that does is refused by the API server.",
+    evidence: "spec.versions and status.storedVersions of Istio's and the Gateway API's definitions.",
+    fix: "Rewrite the objects, as with kubectl get KIND -A -o json | kubectl replace -f -, then take the old version out of status.storedVersions.",
+});
+
 pub(super) const ALL: &[Code] = &[
     KUBERNETES_TOO_LOW,
     KUBERNETES_TOO_HIGH,
     NO_ISTIO_FOR_KUBERNETES,
     BELOW_HARD_MINIMUM,
+    NODE_SKEW,
+    REMOVED_API,
+    OLD_STORED_VERSIONS,
 ];

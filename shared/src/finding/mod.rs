@@ -1,8 +1,12 @@
 //! Findings: what a check says, under a stable code, with its cause and what to do about it.
 
+mod baseline;
 mod clusters;
+mod configuration;
 mod control_plane;
+mod data_plane;
 mod guard;
+mod images;
 mod install;
 mod kubernetes;
 mod permissions;
@@ -10,6 +14,7 @@ mod reference;
 mod report;
 mod versions;
 
+pub use baseline::Baseline;
 pub use reference::reference;
 pub use report::{Finding, Passed, Report, Waived};
 
@@ -18,7 +23,10 @@ use std::{fmt, str::FromStr};
 
 /// All codes by family; the constants that the checks use.
 pub mod codes {
-    pub use super::{clusters::*, control_plane::*, guard::*, install::*, kubernetes::*, permissions::*, versions::*};
+    pub use super::{
+        clusters::*, configuration::*, control_plane::*, data_plane::*, guard::*, images::*, install::*, kubernetes::*,
+        permissions::*, versions::*,
+    };
 }
 
 /// How much a finding weighs, heaviest first.
@@ -53,6 +61,8 @@ impl fmt::Display for Severity {
 /// Families of codes: the hundreds of their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
+    /// MU0xx: what will be pulled, and from where.
+    Images,
     /// MU1xx: which Istio runs and which one it should become.
     Versions,
     /// MU2xx: the clusters' Kubernetes.
@@ -65,19 +75,26 @@ pub enum Family {
     Permissions,
     /// MU6xx: the guard.
     Guard,
+    /// MU7xx: configuration against the target.
+    Configuration,
+    /// MU8xx: the proxies that run.
+    DataPlane,
     /// MU9xx: clusters, who operates them, and waivers.
     Clusters,
 }
 
 impl Family {
     /// All families in the order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
+        Self::Images,
         Self::Versions,
         Self::Kubernetes,
         Self::ControlPlane,
         Self::Install,
         Self::Permissions,
         Self::Guard,
+        Self::Configuration,
+        Self::DataPlane,
         Self::Clusters,
     ];
 
@@ -85,6 +102,9 @@ impl Family {
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
+            Self::Images => "Images",
+            Self::Configuration => "Configuration against the target",
+            Self::DataPlane => "Data plane",
             Self::Versions => "Versions",
             Self::Kubernetes => "Kubernetes",
             Self::ControlPlane => "Control plane",
@@ -98,6 +118,9 @@ impl Family {
     /// The digit that all its codes begin with.
     fn digit(self) -> char {
         match self {
+            Self::Images => '0',
+            Self::Configuration => '7',
+            Self::DataPlane => '8',
             Self::Versions => '1',
             Self::Kubernetes => '2',
             Self::ControlPlane => '3',
@@ -110,6 +133,9 @@ impl Family {
 
     fn rules(self) -> &'static [Code] {
         match self {
+            Self::Images => images::ALL,
+            Self::Configuration => configuration::ALL,
+            Self::DataPlane => data_plane::ALL,
             Self::Versions => versions::ALL,
             Self::Kubernetes => kubernetes::ALL,
             Self::ControlPlane => control_plane::ALL,
@@ -186,6 +212,21 @@ impl Code {
         self.0.fix
     }
 
+    /// Where the reference tells of it: page and heading, as a reader of Markdown makes anchors out of headings.
+    #[must_use]
+    pub fn anchor(self) -> String {
+        let heading = format!("{}: {}", self.id(), self.title()).to_lowercase();
+        let slug: String = heading
+            .chars()
+            .filter_map(|character| match character {
+                ' ' => Some('-'),
+                other if other.is_alphanumeric() || other == '-' || other == '_' => Some(other),
+                _ => None,
+            })
+            .collect();
+        format!("shared/reference/findings.md#{slug}")
+    }
+
     /// Its family.
     #[must_use]
     pub fn family(self) -> Family {
@@ -212,7 +253,10 @@ impl Code {
             (_, true) => "may be waived in writing, with an owner and an expiry",
             (_, false) => "cannot be waived",
         };
-        format!("{id}: {title} ({severity}, {waiver})\n\nCause:    {cause}\nEvidence: {evidence}\nFix:      {fix}\n")
+        format!(
+            "{id}: {title} ({severity}, {waiver})\n\nCause:    {cause}\nEvidence: {evidence}\nFix:      {fix}\nDocs:     {}\n",
+            self.anchor()
+        )
     }
 }
 
@@ -325,6 +369,17 @@ mod tests {
         for id in ["MU101", "MU102", "MU103", "MU105", "MU109", "MU601", "MU602", "MU901"] {
             assert!(!id.parse::<Code>().unwrap().is_waivable(), "{id}");
         }
+    }
+
+    #[test]
+    fn anchors_are_those_of_the_headings() {
+        let code = "MU407".parse::<Code>().unwrap();
+        assert_eq!(
+            code.anchor(),
+            "shared/reference/findings.md#mu407-another-mesh-shares-the-cluster"
+        );
+        let slugs: BTreeSet<String> = Code::all().map(Code::anchor).collect();
+        assert_eq!(slugs.len(), Code::all().count());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{
+    collections::BTreeSet,
     fmt,
     io::{self, BufReader, Read},
 };
@@ -39,6 +40,8 @@ pub struct Release {
     pub app_version: Option<String>,
     /// Whether helm 4 applied it on the server; a release without this was made by helm 3 or on the client.
     pub server_side: bool,
+    /// Kinds in its manifest, as `policy/v1 PodDisruptionBudget`, each once.
+    pub kinds: Vec<String>,
     /// Values that the user set, without the chart's defaults.
     pub values: Values,
 }
@@ -155,6 +158,56 @@ struct Stored {
     config: Option<Box<RawValue>>,
     #[serde(default)]
     apply_method: Option<String>,
+    #[serde(default)]
+    manifest: Kinds,
+}
+
+/// Kinds in a manifest; the manifest itself is dropped as soon as they are read.
+#[derive(Default)]
+struct Kinds(BTreeSet<String>);
+
+impl<'de> Deserialize<'de> for Kinds {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl serde::de::Visitor<'_> for Reader {
+            type Value = Kinds;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a manifest")
+            }
+
+            fn visit_str<E>(self, manifest: &str) -> Result<Kinds, E> {
+                Ok(Kinds(kinds(manifest)))
+            }
+
+            fn visit_unit<E>(self) -> Result<Kinds, E> {
+                Ok(Kinds::default())
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+/// `apiVersion` and `kind` of each document, which stand at the beginning of a line in what helm renders.
+fn kinds(manifest: &str) -> BTreeSet<String> {
+    let mut kinds = BTreeSet::new();
+    for document in manifest.split("\n---") {
+        let field = |name: &str| {
+            let value = document.lines().find_map(|line| line.strip_prefix(name))?;
+            Some(
+                value
+                    .split(" #")
+                    .next()
+                    .unwrap_or(value)
+                    .trim()
+                    .trim_matches(['"', '\'']),
+            )
+        };
+        if let (Some(version), Some(kind)) = (field("apiVersion:"), field("kind:")) {
+            kinds.insert(format!("{version} {kind}"));
+        }
+    }
+    kinds
 }
 
 #[derive(Deserialize)]
@@ -203,6 +256,7 @@ impl Stored {
             chart_version: self.chart.metadata.version,
             app_version: self.chart.metadata.app_version,
             // `ssa` or `csa`: ApplyMethod in pkg/release/v1/release.go of helm 4.
+            kinds: self.manifest.0.into_iter().collect(),
             server_side: self.apply_method.as_deref() == Some("ssa"),
             values: Values(values),
         })

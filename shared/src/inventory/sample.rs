@@ -2,7 +2,8 @@
 
 use super::{
     ClusterInventory, ClusterState, ControlPlane, Found, Gateway, GuardPresence, HelmRelease, Inventory, MeshRecord,
-    NodeComponent, Observed, ObservedVersion, Permission, Proxies, ProxyKind, Rollout, VersionSource,
+    NodeComponent, Nodes, Observed, ObservedVersion, Ownership, Permission, Proxies, ProxyKind, Rollout, Settings,
+    Surroundings, VersionSource, Webhook, WebhookTarget,
 };
 use crate::{
     api::{Component, FreezeSettings, Management, WorkloadKind, WorkloadName},
@@ -51,6 +52,8 @@ pub fn istiod(namespace: &str, running: &str) -> ControlPlane {
         config_maps: vec!["istio".to_owned(), "istio-sidecar-injector".to_owned()],
         mesh_id: None,
         helm_release: Some((namespace.to_owned(), "istiod".to_owned())),
+        ownership: Ownership::default(),
+        settings: Settings::default(),
     }
 }
 
@@ -67,6 +70,7 @@ pub fn node(component: Component, running: &str) -> NodeComponent {
         image: format!("docker.io/istio/{image}:{running}"),
         rollout: rollout(3),
         helm_release: Some(("istio-system".to_owned(), release.to_owned())),
+        ownership: Ownership::default(),
     }
 }
 
@@ -103,6 +107,7 @@ pub fn release(namespace: &str, name: &str, chart: &str, chart_version: &str) ->
         chart: chart.to_owned(),
         chart_version: chart_version.to_owned(),
         component: Component::from_chart(chart).expect("one of Istio's charts"),
+        kinds: vec!["apps/v1 Deployment".to_owned()],
     }
 }
 
@@ -133,6 +138,32 @@ pub fn permission(group: &str, resource: &str, verb: &str) -> Permission {
     }
 }
 
+/// Nothing that a rule would hit: three nodes, one webhook.
+pub fn surroundings(kubernetes: &str) -> Surroundings {
+    Surroundings {
+        nodes: vec![Nodes {
+            kubelet: kubernetes.parse().expect("a Kubernetes version"),
+            count: 3,
+            example: "node-0".to_owned(),
+        }],
+        webhooks: vec![webhook("istio-sidecar-injector")],
+        ..Surroundings::default()
+    }
+}
+
+/// A mutating webhook of the revision `default` that leads to istiod's Service.
+pub fn webhook(configuration: &str) -> Webhook {
+    Webhook {
+        configuration: format!("MutatingWebhookConfiguration {configuration}"),
+        name: "namespace.sidecar-injector.istio.io".to_owned(),
+        revision: Some("default".to_owned()),
+        tag: None,
+        target: WebhookTarget::Service("istio-system/istiod".to_owned()),
+        ca: vec!["root".to_owned()],
+        fails_closed: true,
+    }
+}
+
 /// A cluster with a helm-installed base and istiod in `istio-system`, and the guard.
 pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
     ClusterInventory {
@@ -158,6 +189,7 @@ pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
                 policy_api: true,
             },
             permissions: vec![permission("", "secrets", "get")],
+            surroundings: Some(Box::new(surroundings(kubernetes))),
             unreadable: Vec::new(),
         })),
     }
@@ -205,5 +237,10 @@ impl Inventory {
     /// What was observed of a cluster by its index.
     pub fn seen(&mut self, index: usize) -> &mut Observed {
         seen(&mut self.clusters[index])
+    }
+
+    /// What stands around a cluster's workloads, by its index.
+    pub fn around(&mut self, index: usize) -> &mut Surroundings {
+        self.seen(index).surroundings.as_mut().expect("looked at")
     }
 }

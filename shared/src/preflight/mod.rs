@@ -1,12 +1,19 @@
 //! Preflight: what has to be right before a mesh may go to a version, one file for each family of checks.
 
+mod apis;
 mod clusters;
+mod configuration;
 mod control_plane;
+mod data_plane;
 mod guard;
+mod images;
 mod install;
 mod kubernetes;
+mod ownership;
 mod permissions;
+pub mod rules;
 mod target;
+mod trust;
 mod versions;
 
 pub use target::{Purpose, Target};
@@ -107,8 +114,14 @@ pub fn check(mesh: &MeshView, inventory: &Inventory, target: &Target, catalog: &
     clusters::check(&subject, inventory, &mut report);
     versions::check(&subject, &mut report);
     kubernetes::check(&subject, &mut report);
+    apis::check(&subject, &mut report);
     control_plane::check(&subject, &mut report);
+    trust::check(&subject, &mut report);
     install::check(&subject, &mut report);
+    ownership::check(&subject, &mut report);
+    images::check(&subject, &mut report);
+    configuration::check(&subject, &mut report);
+    data_plane::check(&subject, &mut report);
     if subject.writes() {
         permissions::check(&subject, &mut report);
         guard::check(&subject, &mut report);

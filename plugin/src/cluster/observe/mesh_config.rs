@@ -13,8 +13,18 @@ struct ConfigMap {
     data: BTreeMap<String, String>,
 }
 
-/// Names of the ConfigMaps that exist, and the mesh's ID if one is set.
-pub(super) async fn read(asker: Asker<'_>, istiod: &Istiod) -> Result<(Vec<String>, Option<String>), ClusterError> {
+/// What the ConfigMaps of a control plane say.
+pub(super) struct MeshConfig {
+    /// Names of those that exist.
+    pub names: Vec<String>,
+    /// The mesh's ID if one is set.
+    pub mesh_id: Option<String>,
+    /// The mesh configuration; null where there is none that can be read.
+    pub mesh: serde_json::Value,
+}
+
+/// Reads the ConfigMaps of a control plane.
+pub(super) async fn read(asker: Asker<'_>, istiod: &Istiod) -> Result<MeshConfig, ClusterError> {
     let control_plane = &istiod.control_plane;
     let namespace = &control_plane.workload.namespace;
     let names = candidates(&control_plane.revision, istiod.shared_config_map.as_deref());
@@ -35,7 +45,15 @@ pub(super) async fn read(asker: Asker<'_>, istiod: &Istiod) -> Result<(Vec<Strin
             .find_map(|(_, config_map)| values_mesh_id(config_map.data.get("merged-values")?))
     };
     let mesh_id = of_mesh.or_else(of_values);
-    Ok((found.into_iter().map(|(name, _)| name).collect(), mesh_id))
+    let mesh = found.iter().find_map(|(_, config_map)| {
+        let text = config_map.data.get("mesh")?;
+        serde_saphyr::from_str::<serde_json::Value>(text).ok()
+    });
+    Ok(MeshConfig {
+        names: found.into_iter().map(|(name, _)| name).collect(),
+        mesh_id,
+        mesh: mesh.unwrap_or_default(),
+    })
 }
 
 /// Names under which a revision's ConfigMaps go.

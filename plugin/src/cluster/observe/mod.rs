@@ -5,11 +5,14 @@ mod catalog;
 mod guard;
 mod leads;
 mod mesh_config;
+mod ownership;
 mod permissions;
 mod protobuf;
 mod proxies;
 mod releases;
 mod running;
+mod stream;
+mod surroundings;
 mod version;
 mod workloads;
 
@@ -40,6 +43,8 @@ pub struct ObserveOptions {
     pub ask_running_versions: bool,
     /// Count the proxies of the data plane, out of all pods.
     pub count_proxies: bool,
+    /// Look at what stands around the workloads: configuration, webhooks, certificates, nodes.
+    pub surroundings: bool,
     /// What the caller and the driver must be allowed to do.
     pub permissions: Vec<PermissionQuery>,
     /// How long each single question may take.
@@ -51,6 +56,7 @@ impl Default for ObserveOptions {
         Self {
             ask_running_versions: false,
             count_proxies: false,
+            surroundings: false,
             permissions: Vec::new(),
             deadline: Duration::from_secs(20),
         }
@@ -104,16 +110,24 @@ async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, C
         if options.count_proxies {
             proxies::read(asker).await
         } else {
-            Ok(Vec::new())
+            Ok(proxies::Pods::default())
         }
     };
-    let (uid, meshes, (guard, of_guard), permissions, istio, proxies) = futures::join!(
+    let around = async {
+        if options.surroundings {
+            Some(surroundings::read(asker).await)
+        } else {
+            None
+        }
+    };
+    let (uid, meshes, (guard, of_guard), permissions, istio, pods, around) = futures::join!(
         uid(asker),
         guard::meshes(asker),
         guard::presence(asker),
         permissions::ask(asker, &options.permissions),
         istio(asker, options.ask_running_versions),
         proxies,
+        around,
     );
     let istio = istio?;
     let mut unreadable = istio.unreadable;
@@ -122,17 +136,24 @@ async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, C
         unreadable.push(format!("permissions: {error}"));
         Vec::new()
     });
-    let proxies = proxies.unwrap_or_else(|error| {
+    let pods = pods.unwrap_or_else(|error| {
         unreadable.push(format!("proxies of the data plane: {error}"));
-        Vec::new()
+        proxies::Pods::default()
     });
+    let surroundings = match around {
+        Some(around) => Some(Box::new(
+            around.complete(asker, &istio.control_planes, pods.annotated).await,
+        )),
+        None => None,
+    };
     Ok(Observed {
         uid: uid?,
         kubernetes,
         control_planes: istio.control_planes,
         node_components: istio.workloads.node_components,
         gateways: istio.workloads.gateways,
-        proxies,
+        proxies: pods.proxies,
+        surroundings,
         helm_releases: istio.releases,
         meshes: meshes?,
         guard,
@@ -213,9 +234,10 @@ async fn complete(asker: Asker<'_>, istiod: &Istiod, pods: &[IstiodPod]) -> (Con
         running::versions(asker, pods, namespace, &istiod.control_plane.revision),
     );
     match config {
-        Ok((names, mesh_id)) => {
-            control_plane.config_maps = names;
-            control_plane.mesh_id = mesh_id;
+        Ok(config) => {
+            control_plane.config_maps = config.names;
+            control_plane.mesh_id = config.mesh_id;
+            control_plane.settings.mesh = config.mesh;
         }
         Err(error) => unreadable.push(format!("mesh configuration in {namespace}: {error}")),
     }

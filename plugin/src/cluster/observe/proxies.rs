@@ -5,87 +5,49 @@
 
 use super::{
     ask::Asker,
-    protobuf::{self, Broken, Fields, Value},
-    version,
+    protobuf::{Fields, Value},
+    stream, version,
 };
 use crate::cluster::error::ClusterError;
-use http::{Request, header};
-use http_body_util::{BodyExt as _, Limited};
-use kube::{client::Body, core::Status};
 use serde::Deserialize;
-use shared::inventory::{Proxies, ProxyKind};
+use shared::{
+    finding::Code,
+    inventory::{Proxies, ProxyKind},
+    preflight::rules::POD_ANNOTATIONS,
+};
 use std::collections::BTreeMap;
 
 /// Pods that ended run no proxy.
 const PATH: &str = "/api/v1/pods?fieldSelector=status.phase!%3DSucceeded,status.phase!%3DFailed";
-/// Longest refusal that is read.
-const MAX_REFUSAL: usize = 64 << 10;
 /// Name of the proxy's container, and the revision's annotation and label.
 const PROXY: &str = "istio-proxy";
 const REVISION: &str = "istio.io/rev";
 /// Annotation that injection leaves, which names the revision too.
 const STATUS: &str = "sidecar.istio.io/status";
 
+/// What the pods of a cluster say.
+#[derive(Default)]
+pub(super) struct Pods {
+    /// Their proxies.
+    pub proxies: Vec<Proxies>,
+    /// Annotations that rules ask for: the rule, an object and how many there are of it.
+    pub annotated: Vec<Annotated>,
+}
+
+/// Pods of one namespace with an annotation.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Annotated {
+    pub code: Code,
+    pub object: String,
+    pub annotation: &'static str,
+    pub count: u64,
+}
+
 /// Counts the proxies of a cluster.
-pub(super) async fn read(asker: Asker<'_>) -> Result<Vec<Proxies>, ClusterError> {
-    let what = "list Pods";
-    match tokio::time::timeout(asker.deadline, fetch(asker, what)).await {
-        Ok(counted) => counted,
-        Err(_) => Err(ClusterError::Timeout {
-            server: asker.cluster.server(),
-            what: what.to_owned(),
-        }),
-    }
-}
-
-async fn fetch(asker: Asker<'_>, what: &str) -> Result<Vec<Proxies>, ClusterError> {
-    let failed = |error: &kube::Error| asker.cluster.error(what, error);
-    let request = Request::get(PATH)
-        .header(header::ACCEPT, "application/vnd.kubernetes.protobuf")
-        .body(Body::empty())
-        .map_err(|error| failed(&kube::Error::HttpError(error)))?;
-    let response = asker
-        .cluster
-        .client
-        .send(request)
-        .await
-        .map_err(|error| failed(&error))?;
-    let status = response.status();
-    if !status.is_success() {
-        let body = Limited::new(response.into_body(), MAX_REFUSAL)
-            .collect()
-            .await
-            .map_err(|error| failed(&kube::Error::Service(error)))?
-            .to_bytes();
-        let mut refusal = refusal(&body);
-        refusal.code = status.as_u16();
-        return Err(failed(&kube::Error::Api(Box::new(refusal))));
-    }
+pub(super) async fn read(asker: Asker<'_>) -> Result<Pods, ClusterError> {
     let mut count = Count::default();
-    let pods = response.into_body().into_data_stream();
-    match protobuf::each_item(pods, |pod| count.pod(pod)).await {
-        Ok(()) => Ok(count.proxies()),
-        Err(Broken::Transport(error)) => Err(failed(&kube::Error::Service(error))),
-        Err(broken) => Err(ClusterError::Protocol {
-            server: asker.cluster.server(),
-            what: what.to_owned(),
-            reason: broken.to_string(),
-        }),
-    }
-}
-
-/// A refusal, which is protobuf like the answer that was asked for; a proxy in between may speak JSON.
-fn refusal(body: &[u8]) -> Status {
-    const MESSAGE: u64 = 3;
-    const REASON: u64 = 4;
-    match protobuf::unwrapped(body) {
-        Some(status) => Status {
-            message: status.fields().text(MESSAGE).to_owned(),
-            reason: status.fields().text(REASON).to_owned(),
-            ..Status::default()
-        },
-        None => serde_json::from_slice(body).unwrap_or_default(),
-    }
+    stream::each(asker, "list Pods", PATH, |pod| count.pod(pod)).await?;
+    Ok(count.pods())
 }
 
 /// What makes proxies alike.
@@ -100,7 +62,10 @@ struct Key {
 
 /// Proxies counted so far, each kind with the name of one pod.
 #[derive(Default)]
-struct Count(BTreeMap<Key, (u32, String)>);
+struct Count {
+    proxies: BTreeMap<Key, (u32, String)>,
+    annotated: BTreeMap<(usize, String), (u64, String)>,
+}
 
 impl Count {
     /// Field numbers are those of k8s.io/api, `core/v1/generated.proto`.
@@ -118,6 +83,17 @@ impl Count {
         }) else {
             return;
         };
+        for annotation in meta.all(12).map(Value::fields) {
+            let name = annotation.text(1);
+            if let Some(index) = POD_ANNOTATIONS.iter().position(|(known, _)| *known == name) {
+                let key = (index, meta.text(3).to_owned());
+                let known = self
+                    .annotated
+                    .entry(key)
+                    .or_insert_with(|| (0, meta.text(1).to_owned()));
+                known.0 = known.0.saturating_add(1);
+            }
+        }
         let (labels, annotations) = (meta.all(11), meta.all(12));
         let key = Key {
             namespace: meta.text(3).to_owned(),
@@ -126,12 +102,26 @@ impl Count {
             revision: revision(annotations, labels),
             native,
         };
-        let known = self.0.entry(key).or_insert_with(|| (0, meta.text(1).to_owned()));
+        let known = self.proxies.entry(key).or_insert_with(|| (0, meta.text(1).to_owned()));
         known.0 = known.0.saturating_add(1);
     }
 
-    fn proxies(self) -> Vec<Proxies> {
-        self.0
+    fn pods(self) -> Pods {
+        let annotated = self
+            .annotated
+            .into_iter()
+            .filter_map(|((index, namespace), (count, example))| {
+                let (annotation, code) = *POD_ANNOTATIONS.get(index)?;
+                Some(Annotated {
+                    code,
+                    object: format!("Pod {namespace}/{example}"),
+                    annotation,
+                    count,
+                })
+            });
+        let annotated = annotated.collect();
+        let proxies = self
+            .proxies
             .into_iter()
             .map(|(key, (count, example))| Proxies {
                 namespace: key.namespace,
@@ -142,7 +132,8 @@ impl Count {
                 count,
                 example,
             })
-            .collect()
+            .collect();
+        Pods { proxies, annotated }
     }
 }
 
@@ -243,7 +234,7 @@ mod tests {
         for pod in pods {
             count.pod(Fields(&pod.bytes()));
         }
-        count.proxies()
+        count.pods().proxies
     }
 
     const IMAGE: &str = "docker.io/istio/proxyv2:1.30.3";
@@ -312,11 +303,19 @@ mod tests {
     }
 
     #[test]
-    fn refusals_come_in_either_language() {
-        let status = [held(2, "Failure"), held(3, "pods is forbidden"), held(4, "Forbidden")].concat();
-        let message = [b"k8s\0".to_vec(), held(1, "v1"), held(2, status)].concat();
-        assert_eq!(refusal(&message).message, "pods is forbidden");
-        assert_eq!(refusal(br#"{"message":"no"}"#).message, "no");
-        assert_eq!(refusal(b"<html>").message, "");
+    fn annotations_that_rules_ask_for_are_counted_by_namespace() {
+        let mut count = Count::default();
+        for name in ["one", "two"] {
+            let mut pod = pod(name, vec![container(PROXY, IMAGE, &[])]);
+            pod.annotations = vec![
+                entry("sidecar.istio.io/statsCompression", "true"),
+                entry("sidecar.istio.io/inject", "true"),
+            ];
+            count.pod(Fields(&pod.bytes()));
+        }
+        let annotated = count.pods().annotated;
+        assert_eq!(annotated.len(), 1);
+        assert_eq!((annotated[0].count, annotated[0].object.as_str()), (2, "Pod shop/one"));
+        assert_eq!(annotated[0].code.id(), "MU720");
     }
 }

@@ -205,6 +205,7 @@ fn istio_release(stored: &Stored, release: helm::Release) -> Option<HelmRelease>
         chart: release.chart_name,
         chart_version: release.chart_version,
         component,
+        kinds: release.kinds,
     })
 }
 

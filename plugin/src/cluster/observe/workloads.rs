@@ -1,6 +1,6 @@
 //! From Deployments and DaemonSets to control planes, node components and gateways.
 
-use super::{ask::Asker, version};
+use super::{ask::Asker, ownership, version};
 use crate::cluster::error::ClusterError;
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, Deployment},
@@ -9,7 +9,7 @@ use k8s_openapi::api::{
 use kube::{Api, Resource, ResourceExt as _, api::ListParams};
 use shared::{
     api::{Component, WorkloadKind, WorkloadName},
-    inventory::{ControlPlane, Gateway, NodeComponent, Rollout},
+    inventory::{ControlPlane, Gateway, NodeComponent, Rollout, Settings},
 };
 use std::collections::BTreeMap;
 
@@ -137,6 +137,7 @@ impl Workloads {
                     image,
                     rollout,
                     helm_release: helm_release(daemon_set.annotations()),
+                    ownership: ownership::of(daemon_set),
                 });
             }
             None if is_gateway(daemon_set, &spec.template) => {
@@ -198,6 +199,14 @@ fn istiod(
             config_maps: Vec::new(),
             mesh_id: None,
             helm_release: helm_release(deployment.annotations()),
+            ownership: ownership::of(deployment),
+            settings: Settings {
+                environment: environment
+                    .iter()
+                    .map(|variable| (variable.name.clone(), variable.value.clone().unwrap_or_default()))
+                    .collect(),
+                mesh: serde_json::Value::Null,
+            },
             workload,
         },
         label: label.map(str::to_owned),

@@ -1,0 +1,134 @@
+//! Who beside helm has a hand in a workload, by its labels, owners and field managers.
+
+use kube::{Resource, ResourceExt as _};
+use shared::inventory::Ownership;
+use std::collections::BTreeSet;
+
+/// Kinds of the Sail Operator that own workloads.
+const OPERATORS: [&str; 5] = ["Istio", "IstioRevision", "IstioCNI", "ZTunnel", "IstioOperator"];
+
+/// Field managers that set specifications as a matter of course: helm 3 and 4, the controllers of Kubernetes, istiod,
+/// GitOps controllers (told apart by their labels), restarts, and this tool.
+const KNOWN: [&str; 12] = [
+    "helm",
+    "Helm",
+    "kube-controller-manager",
+    "pilot-discovery",
+    "istio-operator",
+    "kubectl-rollout",
+    "argocd-controller",
+    "argocd-application-controller",
+    "helm-controller",
+    "kustomize-controller",
+    "before-first-apply",
+    shared::names::FIELD_MANAGER,
+];
+
+/// Who has a hand in an object.
+pub(super) fn of(object: &impl Resource) -> Ownership {
+    Ownership {
+        gitops: gitops(object),
+        operator: object
+            .owner_references()
+            .iter()
+            .find(|owner| OPERATORS.contains(&owner.kind.as_str()))
+            .map(|owner| format!("{} {}", owner.kind, owner.name)),
+        editors: editors(object),
+    }
+}
+
+fn gitops(object: &impl Resource) -> Option<String> {
+    let labels = object.labels();
+    let argo = object.annotations().get("argocd.argoproj.io/tracking-id");
+    let argo = argo.and_then(|id| id.split(':').next());
+    let argo = argo.or_else(|| labels.get("argocd.argoproj.io/instance").map(String::as_str));
+    if let Some(application) = argo {
+        return Some(format!("Argo CD application {application}"));
+    }
+    [("helm", "HelmRelease"), ("kustomize", "Kustomization")]
+        .into_iter()
+        .find_map(|(group, kind)| {
+            let name = labels.get(&format!("{group}.toolkit.fluxcd.io/name"))?;
+            let namespace = labels.get(&format!("{group}.toolkit.fluxcd.io/namespace"));
+            let namespace = namespace.map_or("", String::as_str);
+            Some(format!("Flux {kind} {namespace}/{name}"))
+        })
+}
+
+/// Managers of fields of the specification, scaling and status apart.
+fn editors(object: &impl Resource) -> Vec<String> {
+    let managers = object.managed_fields().iter().filter(|managed| {
+        let fields = managed.fields_v1.as_ref().map(|fields| &fields.0);
+        managed.subresource.as_deref().unwrap_or_default().is_empty()
+            && fields.is_some_and(|fields| fields.get("f:spec").is_some())
+    });
+    let names: BTreeSet<String> = managers
+        .filter_map(|managed| managed.manager.clone())
+        .filter(|name| !KNOWN.contains(&name.as_str()))
+        .collect();
+    names.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::apps::v1::Deployment;
+    use serde_json::json;
+
+    fn deployment(metadata: &serde_json::Value) -> Deployment {
+        serde_json::from_value(json!({ "metadata": metadata })).unwrap()
+    }
+
+    #[test]
+    fn owners_are_told_by_their_own_marks() {
+        for (metadata, gitops, operator) in [
+            (json!({}), None, None),
+            (
+                json!({"annotations": {"argocd.argoproj.io/tracking-id": "mesh:apps/Deployment:istio-system/istiod"}}),
+                Some("Argo CD application mesh"),
+                None,
+            ),
+            (
+                json!({"labels": {"helm.toolkit.fluxcd.io/name": "istiod", "helm.toolkit.fluxcd.io/namespace": "flux"}}),
+                Some("Flux HelmRelease flux/istiod"),
+                None,
+            ),
+            (
+                json!({"ownerReferences": [{"apiVersion": "sailoperator.io/v1", "kind": "IstioRevision",
+                    "name": "default", "uid": "u"}]}),
+                None,
+                Some("IstioRevision default"),
+            ),
+            (
+                json!({"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "u"}]}),
+                None,
+                None,
+            ),
+        ] {
+            let found = of(&deployment(&metadata));
+            assert_eq!(
+                (found.gitops.as_deref(), found.operator.as_deref()),
+                (gitops, operator),
+                "{metadata}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_who_sets_the_specification_edits_it() {
+        let managed = |manager: &str, subresource: &str, fields: serde_json::Value| {
+            json!({"manager": manager, "operation": "Update", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+                "subresource": subresource, "fieldsV1": fields})
+        };
+        let spec = json!({"f:spec": {"f:replicas": {}}});
+        let found = of(&deployment(&json!({"managedFields": [
+            managed("helm", "", spec.clone()),
+            managed("kubectl-edit", "", spec.clone()),
+            managed("kubectl", "scale", spec.clone()),
+            managed("kubectl-label", "", json!({"f:metadata": {}})),
+            managed("kube-controller-manager", "status", json!({"f:status": {}})),
+            managed("kubectl-edit", "", spec),
+        ]})));
+        assert_eq!(found.editors, ["kubectl-edit"]);
+    }
+}

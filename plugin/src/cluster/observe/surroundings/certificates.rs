@@ -1,0 +1,134 @@
+//! Public certificates that a mesh's trust rests on. Private keys stand in the same Secrets; they are never kept.
+
+use super::super::ask::Asker;
+use crate::cluster::error::ClusterError;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use k8s_openapi::jiff::Timestamp;
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use serde::{Deserialize, de::IgnoredAny};
+use sha2::{Digest as _, Sha256};
+use shared::inventory::{Certificate, CertificateRole};
+use std::fmt::Write as _;
+
+/// Certificates of one PEM text that are looked at; a bundle of roots may hold hundreds.
+const MAX_OF_ONE: usize = 16;
+
+/// The public entries of istiod's Secrets; the names are those of Istio's documents on plugging in certificates.
+#[derive(Deserialize)]
+struct Secret {
+    #[serde(default)]
+    data: Option<Public>,
+}
+
+#[derive(Default, Deserialize)]
+struct Public {
+    #[serde(default, rename = "ca-cert.pem")]
+    issuer: Option<String>,
+    #[serde(default, rename = "cert-chain.pem")]
+    chain: Option<String>,
+    #[serde(default, rename = "root-cert.pem")]
+    root: Option<String>,
+    /// Keys are skipped over while the answer is read.
+    #[serde(default, rename = "ca-key.pem")]
+    _key: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct ConfigMap {
+    #[serde(default)]
+    data: Roots,
+}
+
+#[derive(Default, Deserialize)]
+struct Roots {
+    #[serde(default, rename = "root-cert.pem")]
+    root: Option<String>,
+}
+
+/// Reads the certificates that stand beside a control plane.
+pub(super) async fn read(asker: Asker<'_>, namespace: &str) -> Result<Vec<Certificate>, ClusterError> {
+    let path = |kind: &str, name: &str| format!("/api/v1/namespaces/{namespace}/{kind}/{name}");
+    let (own, made) = (path("secrets", "cacerts"), path("secrets", "istio-ca-secret"));
+    let root = path("configmaps", "istio-ca-root-cert");
+    let (own, made, root) = futures::try_join!(
+        asker.fields::<Secret>("get the Secret cacerts", &own),
+        asker.fields::<Secret>("get the Secret istio-ca-secret", &made),
+        asker.fields::<ConfigMap>("get the ConfigMap istio-ca-root-cert", &root),
+    )?;
+    let mut found = Vec::new();
+    // Where cacerts is there, istiod does not look at the other.
+    let (name, public) = match own {
+        Some(own) => ("cacerts", own.data),
+        None => ("istio-ca-secret", made.and_then(|made| made.data)),
+    };
+    let public = public.unwrap_or_default();
+    for (key, text, role) in [
+        ("ca-cert.pem", public.issuer, CertificateRole::Issuer),
+        ("cert-chain.pem", public.chain, CertificateRole::Issuer),
+        ("root-cert.pem", public.root, CertificateRole::Root),
+    ] {
+        let pem = text.and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
+        found.extend(of_pem(&pem, &format!("Secret {namespace}/{name}, {key}"), role));
+    }
+    let root = root.and_then(|root| root.data.root).unwrap_or_default();
+    let place = format!("ConfigMap {namespace}/istio-ca-root-cert");
+    found.extend(of_pem(root.as_bytes(), &place, CertificateRole::Root));
+    Ok(found)
+}
+
+/// The certificates in a PEM text; what is no certificate is passed over.
+pub(super) fn of_pem(pem: &[u8], place: &str, role: CertificateRole) -> Vec<Certificate> {
+    CertificateDer::pem_slice_iter(pem)
+        .take(MAX_OF_ONE)
+        .filter_map(|der| {
+            let der = der.ok()?;
+            let (_, parsed) = x509_parser::parse_x509_certificate(&der).ok()?;
+            let not_after = Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()?;
+            Some(Certificate {
+                place: place.to_owned(),
+                role,
+                fingerprint: fingerprint(&der),
+                not_after,
+            })
+        })
+        .collect()
+}
+
+fn fingerprint(der: &[u8]) -> String {
+    Sha256::digest(der).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_ends_and_fingerprints_and_passes_over_the_rest() {
+        let made = rcgen::generate_simple_self_signed(vec!["istiod.istio-system.svc".to_owned()]).unwrap();
+        let pem = format!("garbage\n{}{}", made.signing_key.serialize_pem(), made.cert.pem());
+        let found = of_pem(pem.as_bytes(), "here", CertificateRole::Root);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].fingerprint, fingerprint(made.cert.der()));
+        assert!(found[0].not_after > Timestamp::UNIX_EPOCH);
+        for text in [
+            "",
+            "x",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ] {
+            assert!(
+                of_pem(text.as_bytes(), "here", CertificateRole::Root).is_empty(),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_is_read_without_its_key() {
+        let text = r#"{"data": {"root-cert.pem": "AAAA", "ca-key.pem": "S0VZ", "other": "x"}}"#;
+        let secret: Secret = serde_json::from_str(text).unwrap();
+        assert_eq!(secret.data.unwrap().root.as_deref(), Some("AAAA"));
+    }
+}

@@ -1,0 +1,181 @@
+//! Objects that the rules look at, page by page: one page is all that is held.
+
+use super::super::ask::Asker;
+use crate::cluster::error::ClusterError;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use shared::{
+    inventory::Crd,
+    preflight::rules::{COUNTED, Object, READ, Reader},
+};
+use std::collections::BTreeMap;
+
+/// Objects in a page.
+const PAGE: usize = 250;
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    metadata: ListMeta,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    items: Vec<Item>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListMeta {
+    #[serde(default, rename = "continue")]
+    next: String,
+    #[serde(default)]
+    remaining_item_count: u64,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    #[serde(default)]
+    metadata: Meta,
+    #[serde(default)]
+    spec: Value,
+}
+
+#[derive(Default, Deserialize)]
+struct Meta {
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+/// The API server writes an empty list of custom resources as `[]`, other servers as null.
+fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Item>, D::Error> {
+    Ok(Option::<Vec<Item>>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Looks at all objects of the kinds that are there, and counts those that are only counted.
+pub(super) async fn read(asker: Asker<'_>, crds: &[Crd]) -> (Reader, BTreeMap<String, u64>, Vec<String>) {
+    let mut reader = Reader::default();
+    let mut counted = BTreeMap::new();
+    let mut overlooked = Vec::new();
+    for name in READ {
+        if let Some((crd, path)) = served(crds, name)
+            && let Err(error) = pages(asker, crd, &path, name, &mut reader).await
+        {
+            overlooked.push(format!("objects of the kind {}: {error}", crd.kind));
+        }
+    }
+    for resource in COUNTED {
+        let name = format!("{resource}.gateway.networking.k8s.io");
+        let Some((crd, path)) = served(crds, &name) else {
+            continue;
+        };
+        match count(asker, crd, &path).await {
+            Ok(count) => drop(counted.insert(resource.to_owned(), count)),
+            Err(error) => overlooked.push(format!("objects of the kind {}: {error}", crd.kind)),
+        }
+    }
+    (reader, counted, overlooked)
+}
+
+/// A definition and the path of its objects, in the version in which they are stored if that is served.
+fn served<'a>(crds: &'a [Crd], name: &str) -> Option<(&'a Crd, String)> {
+    let crd = crds.iter().find(|crd| crd.name == name)?;
+    let (plural, group) = name.split_once('.')?;
+    let version = if crd.served.contains(&crd.storage) {
+        &crd.storage
+    } else {
+        crd.served.first()?
+    };
+    Some((crd, format!("/apis/{group}/{version}/{plural}")))
+}
+
+async fn pages(
+    asker: Asker<'_>,
+    crd: &Crd,
+    path: &str,
+    definition: &str,
+    reader: &mut Reader,
+) -> Result<(), ClusterError> {
+    let what = format!("list objects of the kind {}", crd.kind);
+    let mut next = String::new();
+    loop {
+        let page = format!("{path}?limit={PAGE}&continue={next}");
+        let Some(page) = asker.fields::<Page>(&what, &page).await? else {
+            return Ok(());
+        };
+        for item in &page.items {
+            reader.look(&Object {
+                definition,
+                kind: &crd.kind,
+                namespace: &item.metadata.namespace,
+                name: &item.metadata.name,
+                labels: &item.metadata.labels,
+                annotations: &item.metadata.annotations,
+                spec: &item.spec,
+            });
+        }
+        // The token is of base64's alphabet for addresses.
+        next = page.metadata.next;
+        if next.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+async fn count(asker: Asker<'_>, crd: &Crd, path: &str) -> Result<u64, ClusterError> {
+    let what = format!("list objects of the kind {}", crd.kind);
+    let page = asker.fields::<Page>(&what, &format!("{path}?limit=1")).await?;
+    Ok(page.map_or(0, |page| {
+        page.metadata
+            .remaining_item_count
+            .saturating_add(page.items.len() as u64)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_version_is_asked_for_where_it_is_served() {
+        let crd = |served: &[&str], storage: &str| {
+            vec![Crd {
+                name: "gateways.networking.istio.io".to_owned(),
+                served: served.iter().map(|one| (*one).to_owned()).collect(),
+                storage: storage.to_owned(),
+                ..Crd::default()
+            }]
+        };
+        for (served_versions, storage, expected) in [
+            (
+                &["v1alpha3", "v1"][..],
+                "v1",
+                Some("/apis/networking.istio.io/v1/gateways"),
+            ),
+            (&["v1alpha3"], "v1", Some("/apis/networking.istio.io/v1alpha3/gateways")),
+            (&[], "v1", None),
+        ] {
+            let crds = crd(served_versions, storage);
+            let path = served(&crds, "gateways.networking.istio.io").map(|(_, path)| path);
+            assert_eq!(path.as_deref(), expected);
+        }
+        assert!(served(&[], "gateways.networking.istio.io").is_none());
+    }
+
+    #[test]
+    fn a_page_is_read_whatever_is_missing_in_it() {
+        let page: Page = serde_json::from_str(r#"{"items": null}"#).unwrap();
+        assert!(page.items.is_empty() && page.metadata.next.is_empty());
+        let text =
+            r#"{"metadata": {"continue": "abc", "remainingItemCount": 7}, "items": [{"metadata": {"name": "x"}}]}"#;
+        let page: Page = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            (page.metadata.next.as_str(), page.metadata.remaining_item_count),
+            ("abc", 7)
+        );
+        assert!(page.items[0].spec.is_null());
+    }
+}

@@ -1,0 +1,156 @@
+//! Istio's webhooks: where they lead, and whom the API server trusts behind them.
+
+use super::{super::ask::Asker, certificates};
+use crate::cluster::error::ClusterError;
+use k8s_openapi::api::{
+    admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig},
+    core::v1::Service,
+};
+use kube::{Api, Resource, ResourceExt as _, api::ListParams};
+use shared::inventory::{Certificate, CertificateRole, Webhook, WebhookTarget};
+use std::collections::BTreeMap;
+
+/// End of the names of Istio's own webhooks.
+const OURS: &str = ".istio.io";
+
+#[derive(Default)]
+pub(super) struct Webhooks {
+    pub webhooks: Vec<Webhook>,
+    pub certificates: Vec<Certificate>,
+}
+
+/// One webhook of either kind.
+struct One<'a> {
+    name: &'a str,
+    client: &'a WebhookClientConfig,
+    failure_policy: Option<&'a str>,
+}
+
+/// Reads Istio's webhooks, and asks for each Service that they name once.
+pub(super) async fn read(asker: Asker<'_>) -> Result<Webhooks, ClusterError> {
+    let client = &asker.cluster.client;
+    let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
+    let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+    let all = ListParams::default();
+    let (mutating, validating) = futures::try_join!(
+        asker.ask("list MutatingWebhookConfigurations", mutating.list(&all)),
+        asker.ask("list ValidatingWebhookConfigurations", validating.list(&all)),
+    )?;
+    let mut found = Webhooks::default();
+    for configuration in &mutating.items {
+        for webhook in configuration.webhooks.iter().flatten() {
+            let one = One {
+                name: &webhook.name,
+                client: &webhook.client_config,
+                failure_policy: webhook.failure_policy.as_deref(),
+            };
+            found.add("MutatingWebhookConfiguration", configuration, &one);
+        }
+    }
+    for configuration in &validating.items {
+        for webhook in configuration.webhooks.iter().flatten() {
+            let one = One {
+                name: &webhook.name,
+                client: &webhook.client_config,
+                failure_policy: webhook.failure_policy.as_deref(),
+            };
+            found.add("ValidatingWebhookConfiguration", configuration, &one);
+        }
+    }
+    found.look_for_services(asker).await?;
+    Ok(found)
+}
+
+impl Webhooks {
+    fn add(&mut self, kind: &str, configuration: &impl Resource, webhook: &One<'_>) {
+        if !webhook.name.ends_with(OURS) {
+            return;
+        }
+        let configured = format!("{kind} {}", configuration.name_any());
+        let label = |name: &str| configuration.labels().get(name).cloned();
+        let place = format!("{configured}, webhook {}", webhook.name);
+        let pem = webhook.client.ca_bundle.as_ref().map_or(&[][..], |bundle| &bundle.0);
+        let certificates = certificates::of_pem(pem, &place, CertificateRole::WebhookCa);
+        let service = webhook.client.service.as_ref();
+        self.webhooks.push(Webhook {
+            configuration: configured,
+            name: webhook.name.to_owned(),
+            revision: label("istio.io/rev"),
+            tag: label("istio.io/tag"),
+            // Whether it is there is asked afterwards.
+            target: service.map_or(WebhookTarget::Url, |service| {
+                WebhookTarget::Missing(format!("{}/{}", service.namespace, service.name))
+            }),
+            ca: certificates.iter().map(|one| one.fingerprint.clone()).collect(),
+            fails_closed: webhook.failure_policy != Some("Ignore"),
+        });
+        self.certificates.extend(certificates);
+    }
+
+    async fn look_for_services(&mut self, asker: Asker<'_>) -> Result<(), ClusterError> {
+        let mut there: BTreeMap<String, bool> = BTreeMap::new();
+        for webhook in &mut self.webhooks {
+            let WebhookTarget::Missing(service) = &webhook.target else {
+                continue;
+            };
+            let is_there = match there.get(service) {
+                Some(known) => *known,
+                None => {
+                    let (namespace, name) = service.split_once('/').unwrap_or_default();
+                    let api: Api<Service> = Api::namespaced(asker.cluster.client.clone(), namespace);
+                    let found = asker
+                        .ask_optional("get Services of webhooks", api.get_metadata(name))
+                        .await?;
+                    there.insert(service.clone(), found.is_some());
+                    found.is_some()
+                }
+            };
+            if is_there {
+                webhook.target = WebhookTarget::Service(service.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_istios_own_are_kept_with_their_labels() {
+        let configuration: MutatingWebhookConfiguration = serde_json::from_value(json!({
+            "metadata": {"name": "istio-revision-tag-prod", "labels": {"istio.io/rev": "1-30", "istio.io/tag": "prod"}},
+            "webhooks": [
+                {"name": "rev.namespace.sidecar-injector.istio.io", "admissionReviewVersions": ["v1"],
+                    "sideEffects": "None", "failurePolicy": "Fail",
+                    "clientConfig": {"service": {"namespace": "istio-system", "name": "istiod-1-30"}}},
+                {"name": "webhook.cert-manager.io", "admissionReviewVersions": ["v1"], "sideEffects": "None",
+                    "clientConfig": {"url": "https://x"}},
+            ],
+        }))
+        .unwrap();
+        let mut found = Webhooks::default();
+        for webhook in configuration.webhooks.iter().flatten() {
+            let one = One {
+                name: &webhook.name,
+                client: &webhook.client_config,
+                failure_policy: webhook.failure_policy.as_deref(),
+            };
+            found.add("MutatingWebhookConfiguration", &configuration, &one);
+        }
+        assert_eq!(
+            found.webhooks,
+            [Webhook {
+                configuration: "MutatingWebhookConfiguration istio-revision-tag-prod".to_owned(),
+                name: "rev.namespace.sidecar-injector.istio.io".to_owned(),
+                revision: Some("1-30".to_owned()),
+                tag: Some("prod".to_owned()),
+                target: WebhookTarget::Missing("istio-system/istiod-1-30".to_owned()),
+                ca: Vec::new(),
+                fails_closed: true,
+            }]
+        );
+    }
+}

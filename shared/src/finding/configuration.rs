@@ -1,0 +1,315 @@
+//! MU7xx: what of the configuration the target breaks, changes or no longer knows, release by release.
+
+use super::{Code, Rule, Severity};
+
+/// 1.21 verifies certificates by default.
+pub const EXTERNAL_NAME_TLS: Code = Code(&Rule {
+    id: "MU701",
+    title: "A DestinationRule starts TLS without saying what it trusts",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.21 on the certificate of the other side is verified against the system's roots, and SNI is set from the host, where a DestinationRule starts TLS without caCertificates, credentialName or insecureSkipVerify.",
+    evidence: "The specifications of the objects themselves, page by page.",
+    fix: "Name the roots in caCertificates, or set insecureSkipVerify to true where nothing is to be verified.",
+});
+/// 1.21 and 1.22 match wildcard hosts otherwise.
+pub const WILDCARD_HOSTS: Code = Code(&Rule {
+    id: "MU702",
+    title: "A VirtualService of the mesh has a wildcard host",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.21 on a VirtualService with a wildcard host applies to all services that match in a sidecar, the most specific host first, and no more to the oldest.",
+    evidence: "The specifications of the objects themselves, page by page.",
+    fix: "Name the hosts, or try in a test mesh that the routes are those that you mean.",
+});
+/// 1.22 scopes configuration.
+pub const DISCOVERY_SELECTORS: Code = Code(&Rule {
+    id: "MU703",
+    title: "The mesh configuration has discoverySelectors",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.22 on discoverySelectors also select the configuration that istiod reads: VirtualServices and all others in namespaces that are not selected are no longer applied.",
+    evidence: "The key discoverySelectors of the mesh configuration.",
+    fix: "Make sure that each namespace whose configuration is meant is selected, or set ENABLE_ENHANCED_RESOURCE_SCOPING to false for the time being.",
+});
+/// 1.22 ignores it.
+pub const SERVICE_ENTRY_TARGET_PORT: Code = Code(&Rule {
+    id: "MU704",
+    title: "A ServiceEntry without resolution has a targetPort",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.22 on targetPort is ignored where resolution is NONE: traffic goes to the port that was asked for.",
+    evidence: "The specifications of the objects themselves, page by page.",
+    fix: "Remove targetPort, or give the ServiceEntry another resolution.",
+});
+/// 1.22 has no default tracer.
+pub const ZIPKIN_DEFAULT: Code = Code(&Rule {
+    id: "MU705",
+    title: "A Service zipkin stands in the control plane's namespace",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.22 on traces are no longer sent to zipkin.istio-system by default.",
+    evidence: "The Service zipkin in the namespace of the control plane, and the extensionProviders of the mesh configuration.",
+    fix: "Define an extension provider for it and choose it in a Telemetry, or in defaultProviders of the mesh configuration.",
+});
+/// 1.22 attaches waypoints otherwise.
+pub const SERVICE_ACCOUNT_WAYPOINT: Code = Code(&Rule {
+    id: "MU706",
+    title: "A waypoint is attached to a service account",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "From 1.22 on waypoints are attached by the label istio.io/use-waypoint; what is attached by a service account is bypassed, with its policies.",
+    evidence: "The annotation istio.io/for-service-account of Gateways.",
+    fix: "Label the services or namespaces with istio.io/use-waypoint and take the annotation away.",
+});
+/// 1.23 excludes DNS.
+pub const EXCLUDED_DNS: Code = Code(&Rule {
+    id: "MU707",
+    title: "Pods exclude outbound traffic, which now covers DNS",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.23 on the annotations that exclude outbound ports and ranges exclude DNS as well, which used to be captured nevertheless.",
+    evidence: "The annotations traffic.sidecar.istio.io/excludeOutboundPorts and excludeOutboundIPRanges of pods.",
+    fix: "Take port 53 and the name servers out of the exclusions where DNS is to be captured.",
+});
+/// 1.24 has no operator.
+pub const IN_CLUSTER_OPERATOR: Code = Code(&Rule {
+    id: "MU708",
+    title: "An IstioOperator object is there",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "The operator that ran in the cluster is gone from 1.24 on: nobody acts on IstioOperator objects any more.",
+    evidence: "Objects of the kind IstioOperator.",
+    fix: "Move the installation to helm or the Sail Operator, then delete the objects.",
+});
+/// 1.24 renames attributes.
+pub const WASM_PEER_EXPRESSION: Code = Code(&Rule {
+    id: "MU709",
+    title: "A Telemetry reads wasm.upstream_peer or wasm.downstream_peer",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.24 on expressions read filter_state.upstream_peer and filter_state.downstream_peer; the old names give nothing.",
+    evidence: "The specifications of the objects themselves, page by page.",
+    fix: "Write filter_state in the place of wasm.",
+});
+/// 1.24 drops the label.
+pub const GATEWAY_NAME_LABEL: Code = Code(&Rule {
+    id: "MU710",
+    title: "Something selects by the label istio.io/gateway-name",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "Pods of Gateways are labelled gateway.networking.k8s.io/gateway-name; from 1.24 on the old label is gone, and what selects by it selects nothing.",
+    evidence: "The specifications of the objects themselves, page by page.",
+    fix: "Select by gateway.networking.k8s.io/gateway-name, or attach the policy with targetRefs.",
+});
+/// 1.24 drops an annotation.
+pub const CORE_DUMP_ANNOTATION: Code = Code(&Rule {
+    id: "MU711",
+    title: "Pods have the annotation sidecar.istio.io/enableCoreDump",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "The annotation is ignored from 1.24 on.",
+    evidence: "The annotations of pods.",
+    fix: "Take the annotation away; core dumps are switched on by the node's own means.",
+});
+/// Switches that releases removed.
+pub const REMOVED_ENVIRONMENT: Code = Code(&Rule {
+    id: "MU712",
+    title: "istiod has an environment variable that the target does not know",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "A switch that was removed is ignored: what it held back takes effect with the upgrade.",
+    evidence: "The environment of istiod's container, against the list of switches that each release removed.",
+    fix: "Prepare for the behaviour that the switch held back, then remove it from pilot.env or env of the chart's values.",
+});
+/// 1.27 removes tracers.
+pub const REMOVED_TRACER: Code = Code(&Rule {
+    id: "MU713",
+    title: "The mesh configuration uses a tracer that is gone",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "OpenCensus and Lightstep were removed in 1.27: no traces are sent, and a Telemetry that names them is ignored.",
+    evidence: "The keys extensionProviders, enableTracing and defaultConfig.tracing of the mesh configuration.",
+    fix: "Send traces with an opentelemetry provider.",
+});
+/// 1.25 and 1.26 name ztunnel otherwise.
+pub const ZTUNNEL_RENAMED: Code = Code(&Rule {
+    id: "MU714",
+    title: "ztunnel's helm release has a name of its own",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "1.25 named ztunnel's objects by its release, 1.26 by the fixed name ztunnel again: on the way two DaemonSets may run on each node, or none.",
+    evidence: "The name of the helm release of the chart ztunnel.",
+    fix: "Set resourceName in ztunnel's values to the name that its DaemonSet has now.",
+});
+/// 1.25 allocates addresses otherwise.
+pub const DNS_AUTO_ALLOCATE: Code = Code(&Rule {
+    id: "MU715",
+    title: "ISTIO_META_DNS_AUTO_ALLOCATE is set",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.25 on addresses for ServiceEntries are given by istiod's own controller, and the setting in proxies is overruled: addresses change.",
+    evidence: "proxyMetadata of the mesh configuration and of ProxyConfigs.",
+    fix: "Remove the setting; label a ServiceEntry networking.istio.io/enable-autoallocate-ip=false where it shall have none.",
+});
+/// 1.25 captures DNS.
+pub const AMBIENT_DNS_CAPTURE: Code = Code(&Rule {
+    id: "MU716",
+    title: "DNS of ambient pods is captured from now on",
+    severity: Severity::Info,
+    waivable: false,
+    cause: "From 1.25 on new pods of the ambient mode have their DNS captured, those that run do not: the two behave differently until they are restarted.",
+    evidence: "A DaemonSet of ztunnel, and a hop that leads over 1.25.",
+    fix: "Restart ambient workloads after the upgrade, or set cni.ambient.dnsCapture to false.",
+});
+/// 1.28 reads v1.
+pub const INFERENCE_POOL_VERSION: Code = Code(&Rule {
+    id: "MU717",
+    title: "The InferencePool's definition is an old one",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.28 on istiod reads InferencePool v1 only.",
+    evidence: "The versions that the definition inferencepools.inference.networking.x-k8s.io serves.",
+    fix: "Install the inference extension 1.0 or newer, and move the objects to v1.",
+});
+/// 1.28 changes mirrored hosts.
+pub const MIRROR_HOST: Code = Code(&Rule {
+    id: "MU718",
+    title: "A VirtualService mirrors traffic",
+    severity: Severity::Info,
+    waivable: false,
+    cause: "From 1.28 on the host of mirrored requests has no longer the suffix -shadow, unless it is switched on.",
+    evidence: "The specifications of the objects themselves, page by page.",
+    fix: "Look whether something behind the mirror tells requests apart by that suffix.",
+});
+/// 1.28 serves them to ztunnel.
+pub const PASSTHROUGH_NACK: Code = Code(&Rule {
+    id: "MU719",
+    title: "A ServiceEntry without resolution is served to an older ztunnel",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.28 on istiod sends ServiceEntries with resolution NONE to ztunnel, which refuses them until it is upgraded itself, and keeps what it had.",
+    evidence: "The specifications of the objects themselves, page by page.",
+    fix: "Upgrade ztunnel right after istiod; new ServiceEntries of this kind take effect only then.",
+});
+/// 1.29 drops an annotation.
+pub const STATS_COMPRESSION: Code = Code(&Rule {
+    id: "MU720",
+    title: "Pods have the annotation sidecar.istio.io/statsCompression",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "The annotation was removed in 1.29: metrics are compressed unless statsCompression of the proxy's configuration says otherwise.",
+    evidence: "The annotations of pods.",
+    fix: "Set statsCompression in the annotation proxy.istio.io/config.",
+});
+/// 1.29 sends them to ztunnel.
+pub const DRY_RUN_POLICY: Code = Code(&Rule {
+    id: "MU721",
+    title: "A dry-run AuthorizationPolicy meets an older ztunnel",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.29 on dry-run policies are sent to ztunnel; one that is older does not know the flag and enforces them.",
+    evidence: "The annotation istio.io/dry-run of AuthorizationPolicies, and the version of ztunnel.",
+    fix: "Remove these policies until ztunnel is upgraded too.",
+});
+/// 1.29 drops metrics.
+pub const REMAINING_METRICS: Code = Code(&Rule {
+    id: "MU722",
+    title: "A DestinationRule limits connections",
+    severity: Severity::Info,
+    waivable: false,
+    cause: "From 1.29 on Envoy no longer tracks the remaining_ metrics of circuit breakers by default.",
+    evidence: "The specifications of the objects themselves, page by page.",
+    fix: "Look for dashboards and alerts on envoy_cluster_circuit_breakers_default_remaining_; the annotation proxy.istio.io/config can bring them back.",
+});
+/// 1.30 chooses otherwise.
+pub const HOST_IN_SEVERAL_NAMESPACES: Code = Code(&Rule {
+    id: "MU723",
+    title: "A host is declared in several namespaces",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.30 on a sidecar takes the Kubernetes service or else the oldest ServiceEntry of a host, and no longer the first namespace by the alphabet.",
+    evidence: "The hosts of ServiceEntries.",
+    fix: "Declare each host once, or limit each declaration with exportTo.",
+});
+/// 1.31 merges strictly.
+pub const MANAGED_GATEWAY_SELECTED: Code = Code(&Rule {
+    id: "MU724",
+    title: "A Gateway selects the pods of a managed gateway",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.31 on an Istio Gateway is merged with a gateway that istiod made out of the Gateway API only within its namespace.",
+    evidence: "The specifications of the objects themselves, page by page.",
+    fix: "Move the Gateway into the namespace of the pods that it selects, or define its servers in the Gateway API's own object.",
+});
+/// 1.31 sends unhealthy endpoints.
+pub const UNHEALTHY_ENDPOINTS: Code = Code(&Rule {
+    id: "MU725",
+    title: "A DestinationRule detects outliers without minHealthPercent",
+    severity: Severity::Info,
+    waivable: false,
+    cause: "From 1.31 on istiod also sends endpoints that are not ready, unless minHealthPercent is set: outlier detection and panic thresholds see more hosts.",
+    evidence: "The specifications of the objects themselves, page by page.",
+    fix: "Set outlierDetection.minHealthPercent, or PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS to false.",
+});
+/// 1.31 labels at registration.
+pub const AUTO_REGISTERED: Code = Code(&Rule {
+    id: "MU726",
+    title: "A WorkloadEntry was registered without its tunnel",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.31 on the label that leads to a workload through HBONE is set when it registers; those that are registered already are reached in plain text until they register anew.",
+    evidence: "WorkloadEntries that istiod registered, without the label networking.istio.io/tunnel=http.",
+    fix: "Let the workloads reconnect after the upgrade, or label their WorkloadEntries networking.istio.io/tunnel=http.",
+});
+/// EnvoyFilters are not checked by anybody.
+pub const ENVOY_FILTER: Code = Code(&Rule {
+    id: "MU727",
+    title: "EnvoyFilters patch what the target generates",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "An EnvoyFilter matches what istiod generates and gives Envoy fields of its own version. Both change with every minor, and nothing checks them before a proxy refuses its configuration.",
+    evidence: "Objects of the kind EnvoyFilter, and the filters, listeners and types that they name.",
+    fix: "Try each of them with the target in a test mesh, and look for proxies that refuse: istioctl proxy-status. Remove those that an API of Istio has replaced.",
+});
+/// Istio ignores kinds of old bundles.
+pub const GATEWAY_API_TOO_OLD: Code = Code(&Rule {
+    id: "MU728",
+    title: "The Gateway API's bundle is too old for a kind in use",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "Istio ignores kinds of a bundle that is older than it needs: the routes stay where they are and lead nowhere.",
+    evidence: "The annotation gateway.networking.k8s.io/bundle-version of the definitions, the number of objects, and the catalog.",
+    fix: "Install the newer bundle before the upgrade; running Istio reads it, too.",
+});
+
+pub(super) const ALL: &[Code] = &[
+    EXTERNAL_NAME_TLS,
+    WILDCARD_HOSTS,
+    DISCOVERY_SELECTORS,
+    SERVICE_ENTRY_TARGET_PORT,
+    ZIPKIN_DEFAULT,
+    SERVICE_ACCOUNT_WAYPOINT,
+    EXCLUDED_DNS,
+    IN_CLUSTER_OPERATOR,
+    WASM_PEER_EXPRESSION,
+    GATEWAY_NAME_LABEL,
+    CORE_DUMP_ANNOTATION,
+    REMOVED_ENVIRONMENT,
+    REMOVED_TRACER,
+    ZTUNNEL_RENAMED,
+    DNS_AUTO_ALLOCATE,
+    AMBIENT_DNS_CAPTURE,
+    INFERENCE_POOL_VERSION,
+    MIRROR_HOST,
+    PASSTHROUGH_NACK,
+    STATS_COMPRESSION,
+    DRY_RUN_POLICY,
+    REMAINING_METRICS,
+    HOST_IN_SEVERAL_NAMESPACES,
+    MANAGED_GATEWAY_SELECTED,
+    UNHEALTHY_ENDPOINTS,
+    AUTO_REGISTERED,
+    ENVOY_FILTER,
+    GATEWAY_API_TOO_OLD,
+];

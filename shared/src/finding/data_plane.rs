@@ -1,0 +1,73 @@
+//! MU8xx: whether the proxies that run can live with the target.
+
+use super::{Code, Rule, Severity};
+
+/// Proxies are too old for the target.
+pub const PROXIES_TOO_OLD: Code = Code(&Rule {
+    id: "MU801",
+    title: "Proxies are too far behind the target",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "Istio supports proxies at most one minor behind their control plane; older ones may refuse what the target sends them.",
+    evidence: "The images of all proxies, counted by namespace, kind and version.",
+    fix: "Restart these workloads, so that they get the proxy of the version that runs, then check again.",
+});
+/// Proxies are newer than the target.
+pub const PROXIES_AHEAD: Code = Code(&Rule {
+    id: "MU802",
+    title: "Proxies are newer than the target",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "A proxy that is newer than its control plane is not supported.",
+    evidence: "The images of all proxies, counted by namespace, kind and version.",
+    fix: "Find out who injected them; choose a target that is not older.",
+});
+/// Versions of proxies cannot be read.
+pub const PROXIES_UNREADABLE: Code = Code(&Rule {
+    id: "MU803",
+    title: "The version of proxies cannot be read",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "An image that is named by digest only, or by a tag that is no version, does not say how far behind a proxy is.",
+    evidence: "The images of all proxies, counted by namespace, kind and version.",
+    fix: "Let them run images whose tag is a version.",
+});
+/// Proxies of a revision that is gone.
+pub const PROXIES_OF_NO_REVISION: Code = Code(&Rule {
+    id: "MU804",
+    title: "Proxies belong to a revision that is not there",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "They were injected by a control plane that is gone: nobody configures them, and a restart is refused or leaves them without a proxy.",
+    evidence: "The revision that injection left in the pods, against the control planes and tags.",
+    fix: "Move their namespace to a revision or tag that exists, and restart them.",
+});
+/// Two patches refuse newer listeners.
+pub const PROXIES_REFUSE_NEWER: Code = Code(&Rule {
+    id: "MU805",
+    title: "Proxies refuse listeners of a newer istiod",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "Proxies 1.29.0 and 1.29.1 refuse listeners that istiod sends from 1.30 on (istio issue 60486).",
+    evidence: "The images of all proxies, counted by namespace, kind and version.",
+    fix: "Bring the control plane to the newest patch of 1.29 and restart these workloads before this hop.",
+});
+/// 1.27 makes sidecars native.
+pub const BECOME_NATIVE: Code = Code(&Rule {
+    id: "MU806",
+    title: "Sidecars become native ones",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.27 on a sidecar is an init container that stays, where Kubernetes can do it: what looks for istio-proxy among the containers, patches it there, or ends it when a Job is done, no longer finds it.",
+    evidence: "Pods whose istio-proxy is an ordinary container, and a hop that leads over 1.27.",
+    fix: "Look at webhooks, policies and Jobs that name the container istio-proxy; set ENABLE_NATIVE_SIDECARS to false for the time being.",
+});
+
+pub(super) const ALL: &[Code] = &[
+    PROXIES_TOO_OLD,
+    PROXIES_AHEAD,
+    PROXIES_UNREADABLE,
+    PROXIES_OF_NO_REVISION,
+    PROXIES_REFUSE_NEWER,
+    BECOME_NATIVE,
+];

@@ -1,0 +1,194 @@
+//! What stands around a mesh's workloads: configuration, CRDs, webhooks, certificates, nodes, namespaces.
+
+use crate::{
+    finding::Code,
+    version::{KubernetesVersion, Minor},
+};
+use k8s_openapi::jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// Examples of one rule that are kept; the rest is only counted.
+pub const EXAMPLES: usize = 20;
+
+/// What was looked at around a mesh's workloads.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// What the rules on configuration hit, whichever release they belong to.
+    pub hits: Hits,
+    /// Kinds that a Gateway API bundle brings and how many objects there are, by resource.
+    pub gateway_api: BTreeMap<String, u64>,
+    /// Custom resource definitions of Istio, of the Gateway API and of those that rules ask for.
+    pub crds: Vec<Crd>,
+    /// Nodes by the version of their kubelet.
+    pub nodes: Vec<Nodes>,
+    /// Namespaces that ask for a revision by its name or by a tag.
+    pub namespaces: Vec<NamespaceRevision>,
+    /// Istio's webhooks.
+    pub webhooks: Vec<Webhook>,
+    /// Public certificates that the mesh's trust rests on.
+    pub certificates: Vec<Certificate>,
+    /// PodDisruptionBudgets of control planes.
+    pub budgets: Vec<Budget>,
+    /// What a vendor's build runs beside Istio's own components, as `DaemonSet kube-system/merbridge`, by its name.
+    pub extra_components: Vec<(String, String)>,
+    /// What could not be looked at, each in a sentence.
+    pub overlooked: Vec<String>,
+}
+
+/// What rules hit: a few examples of each, and how many there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hits(BTreeMap<Code, HitsOfRule>);
+
+/// What one rule hit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HitsOfRule {
+    /// Objects that were hit, with what is in them; at most [`EXAMPLES`].
+    pub examples: Vec<Hit>,
+    /// How many were hit in all.
+    pub count: u64,
+}
+
+/// An object that a rule hit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// The object, as `VirtualService shop/reviews`.
+    pub object: String,
+    /// What is in it.
+    pub detail: String,
+}
+
+impl Hits {
+    /// Notes a hit.
+    pub fn add(&mut self, code: Code, object: String, detail: String) {
+        self.add_many(code, object, detail, 1);
+    }
+
+    /// Notes objects that are alike, one of them by name.
+    pub fn add_many(&mut self, code: Code, object: String, detail: String, count: u64) {
+        let of_rule = self.0.entry(code).or_default();
+        of_rule.count = of_rule.count.saturating_add(count);
+        if of_rule.examples.len() < EXAMPLES {
+            of_rule.examples.push(Hit { object, detail });
+        }
+    }
+
+    /// What one rule hit.
+    #[must_use]
+    pub fn of(&self, code: Code) -> Option<&HitsOfRule> {
+        self.0.get(&code)
+    }
+}
+
+/// A custom resource definition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Crd {
+    /// Its name, as `virtualservices.networking.istio.io`.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Versions that are served.
+    pub served: Vec<String>,
+    /// Version in which new objects are stored.
+    pub storage: String,
+    /// Versions in which objects may still be stored.
+    pub stored: Vec<String>,
+    /// Bundle of the Gateway API that it came with.
+    pub bundle: Option<String>,
+    /// Helm release that owns it, as namespace and name.
+    pub helm_release: Option<(String, String)>,
+}
+
+/// Nodes whose kubelets have one minor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nodes {
+    /// Version of the kubelet of one of them.
+    pub kubelet: KubernetesVersion,
+    /// How many.
+    pub count: u32,
+    /// Name of one of them.
+    pub example: String,
+}
+
+impl Nodes {
+    /// Their kubelets' minor.
+    #[must_use]
+    pub fn minor(&self) -> Minor {
+        self.kubelet.minor
+    }
+}
+
+/// A namespace that asks for a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceRevision {
+    /// Its name.
+    pub namespace: String,
+    /// The revision or tag of its label `istio.io/rev`.
+    pub revision: String,
+}
+
+/// Where a webhook leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebhookTarget {
+    /// A URL.
+    Url,
+    /// A Service that is there.
+    Service(String),
+    /// A Service that is not there.
+    Missing(String),
+}
+
+/// One of Istio's webhooks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Its configuration, as `MutatingWebhookConfiguration istio-sidecar-injector`.
+    pub configuration: String,
+    /// Its own name.
+    pub name: String,
+    /// Revision that it belongs to, by its label.
+    pub revision: Option<String>,
+    /// Tag that it stands for, by its label.
+    pub tag: Option<String>,
+    /// Where it leads.
+    pub target: WebhookTarget,
+    /// Fingerprints of the certificates in its caBundle; empty where there is none.
+    pub ca: Vec<String>,
+    /// Whether it refuses when it cannot be reached.
+    pub fails_closed: bool,
+}
+
+/// A public certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Where it stands, as `Secret istio-system/cacerts, root-cert.pem`.
+    pub place: String,
+    /// What it is for.
+    pub role: CertificateRole,
+    /// SHA-256 of it, in hexadecimal.
+    pub fingerprint: String,
+    /// Last moment of its validity.
+    pub not_after: Timestamp,
+}
+
+/// What a certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateRole {
+    /// The root that proxies trust.
+    Root,
+    /// The one that signs workloads' certificates, or stands between it and the root.
+    Issuer,
+    /// A webhook's caBundle.
+    WebhookCa,
+}
+
+/// A PodDisruptionBudget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// How many pods may be evicted now.
+    pub allowed: i32,
+    /// How many pods it covers.
+    pub expected: i32,
+}

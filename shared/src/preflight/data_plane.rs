@@ -1,0 +1,364 @@
+//! Whether the proxies that run can live with the target, and belong to a control plane that is there.
+
+use super::{Subject, configuration::crosses};
+use crate::{
+    finding::{Code, Finding, Report, codes},
+    inventory::{Proxies, ProxyKind},
+    mesh::ObservedMember,
+    version::{IstioVersion, Minor},
+};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
+
+/// Namespaces that a finding names.
+const NAMED: usize = 8;
+
+pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
+    for member in &subject.members {
+        let proxies = proxies(member);
+        if proxies.is_empty() {
+            continue;
+        }
+        versions(subject, member, &proxies, report);
+        revisions(member, &proxies, report);
+        native(subject, member, &proxies, report);
+    }
+}
+
+/// The proxies of the mesh: where another one shares the cluster, those of its own revisions. Ztunnels are components.
+fn proxies<'a>(member: &ObservedMember<'a>) -> Vec<&'a Proxies> {
+    let foreign: BTreeSet<&str> = member
+        .foreign_control_planes()
+        .map(|plane| plane.revision.as_str())
+        .collect();
+    let own: BTreeSet<&str> = member.control_planes().map(|plane| plane.revision.as_str()).collect();
+    let is_foreign = |revision: &str| foreign.contains(revision) && !own.contains(revision);
+    member
+        .observed
+        .proxies
+        .iter()
+        .filter(|proxies| proxies.kind != ProxyKind::Ztunnel)
+        .filter(|proxies| !proxies.revision.as_deref().is_some_and(is_foreign))
+        .collect()
+}
+
+/// Proxies that are alike in what is wrong with them, over all namespaces.
+#[derive(Default)]
+struct Group<'a> {
+    namespaces: BTreeMap<&'a str, u64>,
+    example: &'a str,
+}
+
+impl Group<'_> {
+    /// `12 sidecars, as reviews-v1-0, in shop (8) and pay (4)`.
+    fn told(&self, kind: ProxyKind) -> String {
+        let count: u64 = self.namespaces.values().sum();
+        let plural = if count == 1 { "" } else { "s" };
+        let mut named: Vec<String> = self
+            .namespaces
+            .iter()
+            .take(NAMED)
+            .map(|(namespace, count)| format!("{namespace} ({count})"))
+            .collect();
+        let more = self.namespaces.len().saturating_sub(NAMED);
+        if more > 0 {
+            named.push(format!("{more} more namespaces"));
+        }
+        format!(
+            "{count} {}{plural}, as {}, in {}",
+            kind.as_str(),
+            self.example,
+            named.join(", ")
+        )
+    }
+
+    /// What restarts them, as far as one command can say it.
+    fn restart(&self) -> String {
+        let namespace = self.namespaces.keys().next().copied().unwrap_or("NAMESPACE");
+        format!("kubectl rollout restart deployment -n {namespace}")
+    }
+}
+
+fn grouped<'a, K: Ord>(
+    proxies: &[&'a Proxies],
+    key: impl Fn(&'a Proxies) -> Option<K>,
+) -> BTreeMap<(ProxyKind, K), Group<'a>> {
+    let mut groups: BTreeMap<(ProxyKind, K), Group<'a>> = BTreeMap::new();
+    for proxies in proxies {
+        if let Some(key) = key(proxies) {
+            let group = groups.entry((proxies.kind, key)).or_default();
+            *group.namespaces.entry(&proxies.namespace).or_default() += u64::from(proxies.count);
+            group.example = &proxies.example;
+        }
+    }
+    groups
+}
+
+fn versions(subject: &Subject<'_>, member: &ObservedMember<'_>, proxies: &[&Proxies], report: &mut Report) {
+    let target = &subject.target.version;
+    // The oldest control plane of the mesh: a remote cluster has none of its own.
+    let oldest = subject
+        .members
+        .iter()
+        .flat_map(ObservedMember::control_planes)
+        .filter_map(|plane| plane.version.version.as_ref().map(IstioVersion::minor))
+        .min();
+    // Where it cannot be read there is a finding, and nothing to compare with; a way back has findings of its own.
+    let Some(oldest) = oldest.filter(|oldest| target.minor() >= *oldest) else {
+        return;
+    };
+    let mut all_fit = true;
+    let told = |code: Code, kind: ProxyKind, version: &str, cause: String, fix: String| {
+        Finding::new(code, cause, fix)
+            .in_cluster(member.name())
+            .about(format!("{}s of {version}", kind.as_str()))
+    };
+    for ((kind, version), group) in grouped(proxies, |one| {
+        let version = one.version.version.as_ref()?;
+        Some((version.minor(), version.patch))
+    }) {
+        let (minor, patch) = version;
+        let shown = format!("{minor}.{patch}");
+        let (code, cause, fix) = match behind(minor, target) {
+            // Where the control plane itself is too far behind, that is the finding.
+            Some(behind) if behind > 1 && minor < oldest => (
+                codes::PROXIES_TOO_OLD,
+                format!("{} run {shown}, {behind} minors behind {target}", group.told(kind)),
+                format!(
+                    "restart them first, so that they get the proxy of the control plane that runs: {}",
+                    group.restart()
+                ),
+            ),
+            Some(behind) if behind < 0 => (
+                codes::PROXIES_AHEAD,
+                format!("{} run {shown}, newer than {target}", group.told(kind)),
+                "find out who injected them, and choose a target that is not older".to_owned(),
+            ),
+            _ if minor == Minor::new(1, 29) && patch < 2 && target.minor() > minor => (
+                codes::PROXIES_REFUSE_NEWER,
+                format!(
+                    "{} run {shown}, which refuses listeners of istiod {target}",
+                    group.told(kind)
+                ),
+                format!(
+                    "go to the newest patch of 1.29 and restart them before this hop: {}",
+                    group.restart()
+                ),
+            ),
+            _ => continue,
+        };
+        all_fit = false;
+        report.find(told(code, kind, &shown, cause, fix));
+    }
+    for ((kind, raw), group) in grouped(proxies, |one| {
+        one.version.version.is_none().then(|| one.version.raw.clone())
+    }) {
+        all_fit = false;
+        let cause = if raw == "auto" {
+            format!("{} were never injected: their image is auto", group.told(kind))
+        } else {
+            format!("the version of {} cannot be read from {raw:?}", group.told(kind))
+        };
+        let fix = format!(
+            "let them run an image whose tag is a version, or restart them: {}",
+            group.restart()
+        );
+        report.find(told(codes::PROXIES_UNREADABLE, kind, &raw, cause, fix));
+    }
+    if all_fit {
+        let count: u64 = proxies.iter().map(|one| u64::from(one.count)).sum();
+        let summary = format!("{count} proxies are at most one minor behind {target}");
+        report.pass(codes::PROXIES_TOO_OLD, Some(member.name()), summary);
+    }
+}
+
+/// How many minors a proxy is behind the target; `None` across majors.
+fn behind(minor: Minor, target: &IstioVersion) -> Option<i64> {
+    minor.distance(target.minor())
+}
+
+fn revisions(member: &ObservedMember<'_>, proxies: &[&Proxies], report: &mut Report) {
+    // Tags are names of revisions too, and only the webhooks tell them.
+    let Some(around) = &member.observed.surroundings else {
+        return;
+    };
+    let planes = member.observed.control_planes.iter();
+    let mut known: BTreeSet<&str> = planes.map(|plane| plane.revision.as_str()).collect();
+    known.extend(around.webhooks.iter().filter_map(|webhook| webhook.tag.as_deref()));
+    if known.is_empty() {
+        return;
+    }
+    let gone = grouped(proxies, |one| {
+        let revision = one.revision.as_deref()?;
+        (!known.contains(revision)).then_some(revision)
+    });
+    for ((kind, revision), group) in gone {
+        let names: Vec<&str> = known.iter().copied().collect();
+        report.find(
+            Finding::new(
+                codes::PROXIES_OF_NO_REVISION,
+                format!(
+                    "{} belong to the revision {revision}, which is not there; there are {}",
+                    group.told(kind),
+                    names.join(", ")
+                ),
+                format!(
+                    "label their namespace with one that is there, then: {}",
+                    group.restart()
+                ),
+            )
+            .in_cluster(member.name())
+            .about(format!("{}s of revision {revision}", kind.as_str())),
+        );
+    }
+}
+
+fn native(subject: &Subject<'_>, member: &ObservedMember<'_>, proxies: &[&Proxies], report: &mut Report) {
+    let oldest = member
+        .control_planes()
+        .filter_map(|plane| plane.version.version.as_ref())
+        .min_by(|a, b| a.cmp_release(b));
+    let becomes = oldest.is_some_and(|from| {
+        from.cmp_release(&subject.target.version) == Ordering::Less
+            && crosses(from.minor(), subject.target.version.minor(), 27)
+    });
+    if !becomes {
+        return;
+    }
+    let ordinary = grouped(proxies, |one| {
+        (one.kind == ProxyKind::Sidecar && !one.native).then_some(())
+    });
+    for ((kind, ()), group) in ordinary {
+        report.find(
+            Finding::new(
+                codes::BECOME_NATIVE,
+                format!(
+                    "{} are ordinary containers, and become native ones when restarted",
+                    group.told(kind)
+                ),
+                codes::BECOME_NATIVE.fix(),
+            )
+            .in_cluster(member.name()),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        finding::Severity,
+        inventory::{Proxies, ProxyKind, sample},
+        preflight::tests::{check, found, ids},
+    };
+
+    #[test]
+    fn skew_is_judged_against_the_target() {
+        for (proxy, from, to, expected) in [
+            ("1.30.3", "1.30.3", "1.31.0", None),
+            ("1.29.9", "1.30.3", "1.31.0", Some("MU801")),
+            ("1.28.1", "1.30.3", "1.31.0", Some("MU801")),
+            ("1.29.9", "1.30.3", "1.30.7", None),
+            ("1.31.0", "1.31.0", "1.31.3", None),
+            ("1.31.3", "1.30.3", "1.30.7", Some("MU802")),
+            ("1.29.1", "1.29.9", "1.30.7", Some("MU805")),
+            ("1.29.2", "1.29.9", "1.30.7", None),
+            ("sha256-0", "1.30.3", "1.31.0", Some("MU803")),
+            ("auto", "1.30.3", "1.31.0", Some("MU803")),
+        ] {
+            for kind in [
+                ProxyKind::Sidecar,
+                ProxyKind::Gateway,
+                ProxyKind::Waypoint,
+                ProxyKind::Ztunnel,
+            ] {
+                let mut inventory = sample::one(from, "v1.34.1");
+                inventory.seen(0).proxies = vec![Proxies {
+                    kind,
+                    ..sample::sidecars(proxy, 12)
+                }];
+                let report = check(&inventory, to);
+                let outcome = ids(&report).into_iter().find(|id| id.starts_with("MU8"));
+                // ztunnel is judged as a component.
+                let expected = expected.filter(|_| kind != ProxyKind::Ztunnel);
+                assert_eq!(outcome, expected, "{proxy} {kind:?} {from} to {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn namespaces_are_named_and_counted() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let of = |namespace: &str, count| Proxies {
+            namespace: namespace.to_owned(),
+            ..sample::sidecars("1.28.1", count)
+        };
+        let mut proxies: Vec<Proxies> = (0..10).map(|index| of(&format!("ns-{index}"), 2)).collect();
+        proxies.push(of("ns-0", 1));
+        inventory.seen(0).proxies = proxies;
+        let report = check(&inventory, "1.31.0");
+        let finding = found(&report, "MU801");
+        assert!(
+            finding
+                .cause
+                .starts_with("21 sidecars, as reviews-v1-0, in ns-0 (3), ns-1 (2)")
+                && finding
+                    .cause
+                    .ends_with("2 more namespaces run 1.28.1, 3 minors behind 1.31.0"),
+            "{}",
+            finding.cause
+        );
+        assert_eq!(
+            (finding.severity, finding.object.as_deref()),
+            (Severity::Blocker, Some("sidecars of 1.28.1"))
+        );
+        assert!(finding.fix.contains("rollout restart deployment -n ns-0"));
+    }
+
+    #[test]
+    fn a_revision_that_is_gone_is_told_unless_a_tag_has_its_name() {
+        for (revision, tag, expected) in [
+            (Some("default"), None, false),
+            (None, None, false),
+            (Some("1-29"), None, true),
+            (Some("prod"), Some("prod"), false),
+        ] {
+            let mut inventory = sample::one("1.30.3", "v1.36.3");
+            inventory.seen(0).proxies[0].revision = revision.map(str::to_owned);
+            inventory.around(0).webhooks[0].tag = tag.map(str::to_owned);
+            let report = check(&inventory, "1.31.0");
+            assert_eq!(ids(&report).contains(&"MU804"), expected, "{revision:?} {tag:?}");
+        }
+    }
+
+    #[test]
+    fn another_meshs_proxies_are_left_to_it() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let mut other = sample::istiod("other", "1.28.1");
+        other.revision = "theirs".to_owned();
+        inventory.seen(0).control_planes.push(other);
+        inventory.seen(0).proxies = vec![Proxies {
+            revision: Some("theirs".to_owned()),
+            ..sample::sidecars("1.28.1", 4)
+        }];
+        assert!(!ids(&check(&inventory, "1.31.0")).contains(&"MU801"));
+    }
+
+    #[test]
+    fn ordinary_sidecars_become_native_on_the_way_over_1_27() {
+        for (from, to, native, expected) in [
+            ("1.26.1", "1.27.9", false, true),
+            ("1.26.1", "1.27.9", true, false),
+            ("1.27.1", "1.28.10", false, false),
+        ] {
+            let mut inventory = sample::one(from, "v1.32.1");
+            inventory.seen(0).proxies[0].native = native;
+            assert_eq!(
+                ids(&check(&inventory, to)).contains(&"MU806"),
+                expected,
+                "{from} to {to}"
+            );
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Who owns what would be upgraded: helm alone, or somebody who would take the change back.
+
+use super::Subject;
+use crate::{
+    api::Component,
+    finding::{Finding, Report, codes},
+    inventory::Ownership,
+    mesh::ObservedMember,
+};
+
+/// Groups whose definitions the chart base installs.
+const GROUPS: [&str; 4] = [
+    ".extensions.istio.io",
+    ".networking.istio.io",
+    ".security.istio.io",
+    ".telemetry.istio.io",
+];
+
+pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
+    for member in &subject.members {
+        for plane in member.control_planes() {
+            owner(member, &super::named(&plane.workload), &plane.ownership, report);
+        }
+        for node in &member.observed.node_components {
+            owner(member, &super::named(&node.workload), &node.ownership, report);
+        }
+        definitions(member, report);
+        vendor(subject, member, report);
+    }
+}
+
+fn owner(member: &ObservedMember<'_>, object: &str, ownership: &Ownership, report: &mut Report) {
+    let mut found = Vec::new();
+    if let Some(gitops) = &ownership.gitops {
+        found.push(Finding::new(
+            codes::OWNED_BY_GITOPS,
+            format!("{gitops} owns it, and would take the upgrade back"),
+            "change the version in the repository that it follows; or suspend it for the time of the upgrade, and waive \
+             MU409",
+        ));
+    }
+    if let Some(operator) = &ownership.operator {
+        found.push(Finding::new(
+            codes::OWNED_BY_OPERATOR,
+            format!("{operator} owns it, and its operator would take the upgrade back"),
+            "change the version in the operator's own object",
+        ));
+    }
+    if !ownership.editors.is_empty() {
+        found.push(Finding::new(
+            codes::EDITED_BY_HAND,
+            format!(
+                "fields of its specification were set by {}",
+                ownership.editors.join(", ")
+            ),
+            "move the change into the chart's values, or it is lost with the upgrade",
+        ));
+    }
+    if found.is_empty() {
+        let summary = format!("{object} is helm's alone");
+        report.pass(codes::OWNED_BY_GITOPS, Some(member.name()), summary);
+    }
+    for finding in found {
+        report.find(finding.in_cluster(member.name()).about(object.to_owned()));
+    }
+}
+
+/// Definitions that the release of base does not own, which it would refuse to change.
+fn definitions(member: &ObservedMember<'_>, report: &mut Report) {
+    let Some(around) = &member.observed.surroundings else {
+        return;
+    };
+    let releases = member.releases();
+    let Some(base) = releases.iter().find(|release| release.component == Component::Base) else {
+        return;
+    };
+    let ours = around
+        .crds
+        .iter()
+        .filter(|crd| GROUPS.iter().any(|group| crd.name.ends_with(group)));
+    let owner = Some((base.namespace.clone(), base.name.clone()));
+    let (owned, foreign): (Vec<_>, Vec<_>) = ours.partition(|crd| crd.helm_release == owner);
+    if foreign.is_empty() {
+        let summary = format!("{} definitions belong to {}/{}", owned.len(), base.namespace, base.name);
+        return report.pass(codes::CRDS_NOT_OWNED, Some(member.name()), summary);
+    }
+    let names: Vec<String> = foreign
+        .iter()
+        .map(|crd| match &crd.helm_release {
+            Some((namespace, name)) => format!("{} (of {namespace}/{name})", crd.name),
+            None => crd.name.clone(),
+        })
+        .collect();
+    report.find(
+        Finding::new(
+            codes::CRDS_NOT_OWNED,
+            format!("helm would refuse to change {}", names.join(", ")),
+            format!(
+                "let the release own them once, at the version that runs: helm upgrade {} CHART -n {} --take-ownership",
+                base.name, base.namespace
+            ),
+        )
+        .in_cluster(member.name())
+        .about(format!("helm release {}/{}", base.namespace, base.name)),
+    );
+}
+
+fn vendor(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Report) {
+    let Some(around) = &member.observed.surroundings else {
+        return;
+    };
+    let flavor = subject.catalog.flavor(&subject.target.version.flavor);
+    for component in flavor.iter().flat_map(|flavor| &flavor.components) {
+        for (_, object) in around
+            .extra_components
+            .iter()
+            .filter(|(name, _)| *name == component.name)
+        {
+            report.find(
+                Finding::new(
+                    codes::VENDOR_COMPONENT,
+                    format!("{} runs, which this tool does not upgrade", component.name),
+                    component.upgrade.clone(),
+                )
+                .in_cluster(member.name())
+                .about(object.clone()),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        inventory::{Crd, Ownership, sample},
+        preflight::tests::{check, found, ids},
+    };
+
+    #[test]
+    fn whoever_would_take_it_back_is_named() {
+        let gitops = Ownership {
+            gitops: Some("Argo CD application mesh".to_owned()),
+            ..Ownership::default()
+        };
+        let operator = Ownership {
+            operator: Some("IstioRevision default".to_owned()),
+            ..Ownership::default()
+        };
+        let edited = Ownership {
+            editors: vec!["kubectl-edit".to_owned()],
+            ..Ownership::default()
+        };
+        for (ownership, code, blocks, part) in [
+            (gitops, "MU409", true, "Argo CD application mesh"),
+            (operator, "MU410", true, "IstioRevision default"),
+            (edited, "MU411", false, "kubectl-edit"),
+        ] {
+            for of_node in [false, true] {
+                let mut inventory = sample::one("1.30.3", "v1.36.3");
+                sample::add_ambient(&mut inventory.clusters[0], "1.30.3");
+                let observed = inventory.seen(0);
+                if of_node {
+                    observed.node_components[0].ownership = ownership.clone();
+                } else {
+                    observed.control_planes[0].ownership = ownership.clone();
+                }
+                let report = check(&inventory, "1.31.0");
+                assert_eq!(ids(&report), [code]);
+                assert!(found(&report, code).cause.contains(part) && report.is_free() != blocks);
+            }
+        }
+    }
+
+    #[test]
+    fn definitions_belong_to_the_release_of_base() {
+        let crd = |name: &str, owner: Option<(&str, &str)>| Crd {
+            name: name.to_owned(),
+            helm_release: owner.map(|(namespace, name)| (namespace.to_owned(), name.to_owned())),
+            ..Crd::default()
+        };
+        let base = Some(("istio-system", "istio-base"));
+        for (owner, expected) in [(base, false), (None, true), (Some(("istio-system", "other")), true)] {
+            let mut inventory = sample::one("1.30.3", "v1.36.3");
+            inventory.around(0).crds = vec![
+                crd("gateways.networking.istio.io", base),
+                crd("sidecars.networking.istio.io", owner),
+                crd("gateways.gateway.networking.k8s.io", None),
+            ];
+            let report = check(&inventory, "1.31.0");
+            assert_eq!(ids(&report).contains(&"MU408"), expected, "{owner:?}");
+            if expected {
+                let cause = &found(&report, "MU408").cause;
+                assert!(cause.contains("sidecars") && !cause.contains("gateways"), "{cause}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_vendors_own_components_are_told() {
+        let mut inventory = sample::one("1.30.3-mspider", "v1.36.3");
+        let object = "DaemonSet kube-system/merbridge".to_owned();
+        inventory.around(0).extra_components = vec![("Merbridge".to_owned(), object.clone())];
+        let report = check(&inventory, "1.31.0-mspider");
+        assert_eq!(found(&report, "MU412").object, Some(object));
+        assert!(!ids(&check(&inventory, "1.31.0")).contains(&"MU412"));
+    }
+}

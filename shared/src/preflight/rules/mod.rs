@@ -1,0 +1,177 @@
+//! The rule pack: what each release from 1.21 on breaks, changes or no longer knows, looked for in live objects.
+//!
+//! Sources: the upgrade notes of each release (istio.io, "Upgrade Notes"; releasenotes/notes of istio/istio). Objects are
+//! looked at one by one while they are listed, so that a page is all that is held; which rules matter for a move is
+//! decided afterwards.
+
+mod objects;
+mod settings;
+
+pub(super) use settings::{environment, mesh_config};
+
+use crate::{
+    finding::{Code, codes},
+    inventory::Hits,
+    version::Minor,
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Definitions whose objects are read, by name.
+pub const READ: [&str; 11] = [
+    "authorizationpolicies.security.istio.io",
+    "destinationrules.networking.istio.io",
+    "envoyfilters.networking.istio.io",
+    "gateways.gateway.networking.k8s.io",
+    "gateways.networking.istio.io",
+    "istiooperators.install.istio.io",
+    "proxyconfigs.networking.istio.io",
+    "serviceentries.networking.istio.io",
+    "telemetries.telemetry.istio.io",
+    "virtualservices.networking.istio.io",
+    "workloadentries.networking.istio.io",
+];
+
+/// Resources of the Gateway API of which Istio asks a minimum bundle; their objects are only counted.
+pub const COUNTED: [&str; 4] = ["backendtlspolicies", "grpcroutes", "tcproutes", "tlsroutes"];
+
+/// Annotations of pods that a release drops or reads otherwise.
+pub const POD_ANNOTATIONS: [(&str, Code); 4] = [
+    ("traffic.sidecar.istio.io/excludeOutboundPorts", codes::EXCLUDED_DNS),
+    ("traffic.sidecar.istio.io/excludeOutboundIPRanges", codes::EXCLUDED_DNS),
+    ("sidecar.istio.io/enableCoreDump", codes::CORE_DUMP_ANNOTATION),
+    ("sidecar.istio.io/statsCompression", codes::STATS_COMPRESSION),
+];
+
+/// The minor of Istio 1 from which on each rule matters.
+const SINCE: [(Code, u64); 26] = [
+    (codes::EXTERNAL_NAME_TLS, 21),
+    (codes::WILDCARD_HOSTS, 21),
+    (codes::DISCOVERY_SELECTORS, 22),
+    (codes::SERVICE_ENTRY_TARGET_PORT, 22),
+    (codes::ZIPKIN_DEFAULT, 22),
+    (codes::SERVICE_ACCOUNT_WAYPOINT, 22),
+    (codes::EXCLUDED_DNS, 23),
+    (codes::IN_CLUSTER_OPERATOR, 24),
+    (codes::WASM_PEER_EXPRESSION, 24),
+    (codes::GATEWAY_NAME_LABEL, 24),
+    (codes::CORE_DUMP_ANNOTATION, 24),
+    (codes::ZTUNNEL_RENAMED, 25),
+    (codes::ZTUNNEL_RENAMED, 26),
+    (codes::DNS_AUTO_ALLOCATE, 25),
+    (codes::AMBIENT_DNS_CAPTURE, 25),
+    (codes::REMOVED_TRACER, 27),
+    (codes::INFERENCE_POOL_VERSION, 28),
+    (codes::MIRROR_HOST, 28),
+    (codes::PASSTHROUGH_NACK, 28),
+    (codes::STATS_COMPRESSION, 29),
+    (codes::DRY_RUN_POLICY, 29),
+    (codes::REMAINING_METRICS, 29),
+    (codes::HOST_IN_SEVERAL_NAMESPACES, 30),
+    (codes::MANAGED_GATEWAY_SELECTED, 31),
+    (codes::UNHEALTHY_ENDPOINTS, 31),
+    (codes::AUTO_REGISTERED, 31),
+];
+
+/// A move from one minor to another, the ones that it leads over included.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way {
+    pub from: Minor,
+    pub to: Minor,
+}
+
+impl Way {
+    /// Whether the way leads over Istio `1.minor`.
+    pub(super) fn leads_over(self, minor: u64) -> bool {
+        let minor = Minor::new(1, minor);
+        self.from < minor && minor <= self.to
+    }
+
+    /// Codes of the rules that matter on this way, each once.
+    pub(super) fn rules(self) -> Vec<Code> {
+        let mut rules: Vec<Code> = SINCE
+            .iter()
+            .filter(|(_, since)| self.leads_over(*since))
+            .map(|(code, _)| *code)
+            .collect();
+        // EnvoyFilters are bound to Envoy's own version, which each minor changes.
+        if self.from < self.to {
+            rules.push(codes::ENVOY_FILTER);
+        }
+        rules.dedup();
+        rules
+    }
+}
+
+/// An object as the rules see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Object<'a> {
+    /// Name of its definition, one of [`READ`].
+    pub definition: &'a str,
+    /// Its kind.
+    pub kind: &'a str,
+    /// Its namespace; empty for none.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// Its labels.
+    pub labels: &'a BTreeMap<String, String>,
+    /// Its annotations.
+    pub annotations: &'a BTreeMap<String, String>,
+    /// Its specification.
+    pub spec: &'a Value,
+}
+
+/// Hosts of ServiceEntries that are remembered; enough for any mesh, and no more than some megabytes.
+const MAX_HOSTS: usize = 50_000;
+
+/// Looks at objects as they are listed.
+#[derive(Debug, Default)]
+pub struct Reader {
+    hits: Hits,
+    hosts: BTreeMap<String, String>,
+}
+
+impl Reader {
+    /// Looks at one object with every rule of its kind.
+    pub fn look(&mut self, object: &Object<'_>) {
+        let named = if object.namespace.is_empty() {
+            format!("{} {}", object.kind, object.name)
+        } else {
+            format!("{} {}/{}", object.kind, object.namespace, object.name)
+        };
+        for (code, detail) in objects::look(object) {
+            self.hits.add(code, named.clone(), detail);
+        }
+        if object.definition == "serviceentries.networking.istio.io" {
+            for host in objects::texts(object.spec.get("hosts")) {
+                match self.hosts.get(host) {
+                    Some(other) if other != object.namespace => self.hits.add(
+                        codes::HOST_IN_SEVERAL_NAMESPACES,
+                        named.clone(),
+                        format!("{host} is declared in {other} as well"),
+                    ),
+                    Some(_) => {}
+                    None if self.hosts.len() < MAX_HOSTS => {
+                        self.hosts.insert(host.to_owned(), object.namespace.to_owned());
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    /// Notes something that is no object of [`READ`].
+    pub fn note(&mut self, code: Code, object: String, detail: String, count: u64) {
+        self.hits.add_many(code, object, detail, count);
+    }
+
+    /// What was hit.
+    #[must_use]
+    pub fn finish(self) -> Hits {
+        self.hits
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! Rules on single objects: one small function each, which says what it found.
+
+use super::Object;
+use crate::finding::{Code, codes};
+use serde_json::Value;
+
+type Look = fn(&Object<'_>) -> Option<String>;
+
+/// Rules with the definitions whose objects they look at.
+const RULES: [(Code, &str, Look); 18] = [
+    (
+        codes::EXTERNAL_NAME_TLS,
+        "destinationrules.networking.istio.io",
+        unverified_tls,
+    ),
+    (
+        codes::WILDCARD_HOSTS,
+        "virtualservices.networking.istio.io",
+        wildcard_hosts,
+    ),
+    (
+        codes::SERVICE_ENTRY_TARGET_PORT,
+        "serviceentries.networking.istio.io",
+        target_port,
+    ),
+    (
+        codes::SERVICE_ACCOUNT_WAYPOINT,
+        "gateways.gateway.networking.k8s.io",
+        service_account_waypoint,
+    ),
+    (codes::IN_CLUSTER_OPERATOR, "istiooperators.install.istio.io", any),
+    (codes::WASM_PEER_EXPRESSION, "telemetries.telemetry.istio.io", wasm_peer),
+    (
+        codes::WASM_PEER_EXPRESSION,
+        "envoyfilters.networking.istio.io",
+        wasm_peer,
+    ),
+    (
+        codes::GATEWAY_NAME_LABEL,
+        "authorizationpolicies.security.istio.io",
+        old_gateway_label,
+    ),
+    (
+        codes::GATEWAY_NAME_LABEL,
+        "gateways.networking.istio.io",
+        old_gateway_label,
+    ),
+    (
+        codes::GATEWAY_NAME_LABEL,
+        "telemetries.telemetry.istio.io",
+        old_gateway_label,
+    ),
+    (
+        codes::DNS_AUTO_ALLOCATE,
+        "proxyconfigs.networking.istio.io",
+        auto_allocate,
+    ),
+    (codes::MIRROR_HOST, "virtualservices.networking.istio.io", mirrors),
+    (
+        codes::PASSTHROUGH_NACK,
+        "serviceentries.networking.istio.io",
+        passthrough,
+    ),
+    (
+        codes::DRY_RUN_POLICY,
+        "authorizationpolicies.security.istio.io",
+        dry_run,
+    ),
+    (codes::REMAINING_METRICS, "destinationrules.networking.istio.io", limits),
+    (
+        codes::MANAGED_GATEWAY_SELECTED,
+        "gateways.networking.istio.io",
+        managed_gateway,
+    ),
+    (
+        codes::UNHEALTHY_ENDPOINTS,
+        "destinationrules.networking.istio.io",
+        outliers,
+    ),
+    (
+        codes::AUTO_REGISTERED,
+        "workloadentries.networking.istio.io",
+        auto_registered,
+    ),
+];
+
+/// What the rules find in an object.
+pub(super) fn look<'a>(object: &'a Object<'a>) -> impl Iterator<Item = (Code, String)> + 'a {
+    let filters =
+        (object.definition == "envoyfilters.networking.istio.io").then(|| (codes::ENVOY_FILTER, patched(object)));
+    RULES
+        .iter()
+        .filter(|(_, definition, _)| *definition == object.definition)
+        .filter_map(|(code, _, look)| Some((*code, look(object)?)))
+        .chain(filters)
+}
+
+/// The texts of a list; none where it is no list.
+pub(super) fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
+    list.and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+}
+
+/// All values of a key at any depth.
+fn all<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, inner) in fields {
+                if name == key {
+                    found.push(inner);
+                }
+                all(inner, key, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| all(item, key, found)),
+        _ => {}
+    }
+}
+
+fn values<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
+    let mut found = Vec::new();
+    all(value, key, &mut found);
+    found
+}
+
+fn any(_: &Object<'_>) -> Option<String> {
+    Some("nobody acts on it".to_owned())
+}
+
+fn unverified_tls(object: &Object<'_>) -> Option<String> {
+    let unverified = |tls: &&Value| {
+        let text = |key: &str| tls.get(key).and_then(Value::as_str).unwrap_or_default();
+        matches!(text("mode"), "SIMPLE" | "MUTUAL")
+            && text("caCertificates").is_empty()
+            && text("credentialName").is_empty()
+            && tls.get("insecureSkipVerify").and_then(Value::as_bool) != Some(true)
+    };
+    let tls = values(object.spec, "tls").into_iter().find(unverified)?;
+    let mode = tls.get("mode").and_then(Value::as_str).unwrap_or_default();
+    let host = object.spec.get("host").and_then(Value::as_str).unwrap_or_default();
+    Some(format!("TLS {mode} to {host} without caCertificates"))
+}
+
+fn wildcard_hosts(object: &Object<'_>) -> Option<String> {
+    let gateways: Vec<&str> = texts(object.spec.get("gateways")).collect();
+    let of_mesh = gateways.is_empty() || gateways.contains(&"mesh");
+    let host = texts(object.spec.get("hosts")).find(|host| host.starts_with('*'))?;
+    of_mesh.then(|| format!("the host {host}"))
+}
+
+/// Whether the ServiceEntry has no resolution; that is the default.
+fn is_passthrough(object: &Object<'_>) -> bool {
+    let resolution = object.spec.get("resolution").and_then(Value::as_str);
+    resolution.is_none_or(|resolution| resolution == "NONE")
+}
+
+fn target_port(object: &Object<'_>) -> Option<String> {
+    let ports = object.spec.get("ports")?.as_array()?;
+    let port = ports.iter().find_map(|port| port.get("targetPort")?.as_u64())?;
+    is_passthrough(object).then(|| format!("targetPort {port} with the resolution NONE"))
+}
+
+fn passthrough(object: &Object<'_>) -> Option<String> {
+    is_passthrough(object).then(|| "the resolution is NONE".to_owned())
+}
+
+fn service_account_waypoint(object: &Object<'_>) -> Option<String> {
+    let account = object.annotations.get("istio.io/for-service-account")?;
+    let class = object.spec.get("gatewayClassName").and_then(Value::as_str);
+    (class == Some("istio-waypoint")).then(|| format!("for the service account {account}"))
+}
+
+fn wasm_peer(object: &Object<'_>) -> Option<String> {
+    let text = object.spec.to_string();
+    let found = ["wasm.upstream_peer", "wasm.downstream_peer"]
+        .into_iter()
+        .find(|name| text.contains(name))?;
+    Some(format!("reads {found}"))
+}
+
+fn old_gateway_label(object: &Object<'_>) -> Option<String> {
+    const LABEL: &str = "istio.io/gateway-name";
+    let selector = object.spec.get("selector")?;
+    let labels = selector.get("matchLabels").unwrap_or(selector);
+    let gateway = labels.get(LABEL)?.as_str()?;
+    Some(format!("selects {LABEL}={gateway}"))
+}
+
+fn auto_allocate(object: &Object<'_>) -> Option<String> {
+    let value = object
+        .spec
+        .get("environmentVariables")?
+        .get("ISTIO_META_DNS_AUTO_ALLOCATE")?;
+    Some(format!("ISTIO_META_DNS_AUTO_ALLOCATE is {value}"))
+}
+
+fn mirrors(object: &Object<'_>) -> Option<String> {
+    let to = values(object.spec, "mirror")
+        .into_iter()
+        .chain(values(object.spec, "mirrors"))
+        .next()?;
+    let host = values(to, "host")
+        .into_iter()
+        .find_map(Value::as_str)
+        .unwrap_or_default();
+    Some(format!("mirrors to {host}"))
+}
+
+fn dry_run(object: &Object<'_>) -> Option<String> {
+    let value = object.annotations.get("istio.io/dry-run")?;
+    (value == "true").then(|| "istio.io/dry-run is true".to_owned())
+}
+
+fn limits(object: &Object<'_>) -> Option<String> {
+    let limits = values(object.spec, "connectionPool");
+    (!limits.is_empty()).then(|| "connectionPool is set".to_owned())
+}
+
+fn outliers(object: &Object<'_>) -> Option<String> {
+    let without = |detection: &&Value| detection.is_object() && detection.get("minHealthPercent").is_none();
+    values(object.spec, "outlierDetection")
+        .into_iter()
+        .find(without)
+        .map(|_| "outlierDetection without minHealthPercent".to_owned())
+}
+
+fn managed_gateway(object: &Object<'_>) -> Option<String> {
+    const LABEL: &str = "gateway.networking.k8s.io/gateway-name";
+    let gateway = object.spec.get("selector")?.get(LABEL)?.as_str()?;
+    Some(format!("selects {LABEL}={gateway}"))
+}
+
+fn auto_registered(object: &Object<'_>) -> Option<String> {
+    let group = object.annotations.get("istio.io/autoRegistrationGroup")?;
+    let tunnel = object.labels.get("networking.istio.io/tunnel").map(String::as_str);
+    (tunnel != Some("http")).then(|| format!("registered for the group {group}"))
+}
+
+/// Most names that are told of one EnvoyFilter.
+const MAX_NAMES: usize = 6;
+
+/// What of Envoy an EnvoyFilter names: where it applies, and filters and types of Envoy's own.
+fn patched(object: &Object<'_>) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for key in ["applyTo", "name", "@type"] {
+        for value in values(object.spec, key).into_iter().filter_map(Value::as_str) {
+            let name = value.rsplit('/').next().unwrap_or(value);
+            if (key == "applyTo" || name.starts_with("envoy.")) && !names.contains(&name) && names.len() < MAX_NAMES {
+                names.push(name);
+            }
+        }
+    }
+    names.join(", ")
+}

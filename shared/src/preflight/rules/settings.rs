@@ -1,0 +1,88 @@
+//! Rules on how a control plane is set up: its environment, and the mesh configuration.
+
+use super::Way;
+use crate::{
+    finding::{Code, codes},
+    inventory::Settings,
+};
+use serde_json::Value;
+
+/// Switches that a release removed from istiod, and what they held back.
+const REMOVED_ENVIRONMENT: [(&str, u64, &str); 6] = [
+    (
+        "ENABLE_INBOUND_RETRY_POLICY",
+        24,
+        "inbound requests are retried as Istio decides",
+    ),
+    (
+        "PILOT_UNIFIED_SIDECAR_SCOPE",
+        24,
+        "the scope of sidecars is always worked out in one way",
+    ),
+    ("ENABLE_AUTO_SNI", 26, "SNI is always set from the host"),
+    (
+        "METRIC_ROTATION_INTERVAL",
+        28,
+        "metrics are rotated by the proxy's configuration only",
+    ),
+    (
+        "METRIC_GRACEFUL_DELETION_INTERVAL",
+        28,
+        "metrics are rotated by the proxy's configuration only",
+    ),
+    (
+        "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY",
+        31,
+        "gateways always make a span of their own for each upstream request",
+    ),
+];
+
+/// Variables of istiod that the way leaves behind, with what changes.
+pub(in crate::preflight) fn environment(settings: &Settings, way: Way) -> Vec<String> {
+    REMOVED_ENVIRONMENT
+        .iter()
+        .filter(|(name, since, _)| way.leads_over(*since) && settings.environment.contains_key(*name))
+        .map(|(name, since, effect)| format!("{name}, gone in 1.{since}: {effect}"))
+        .collect()
+}
+
+/// Keys of the mesh configuration that the way gives another meaning, or none.
+pub(in crate::preflight) fn mesh_config(settings: &Settings, way: Way) -> Vec<(Code, String)> {
+    let mesh = &settings.mesh;
+    let mut found = Vec::new();
+    let selectors = mesh.get("discoverySelectors").and_then(Value::as_array);
+    if way.leads_over(22) && selectors.is_some_and(|selectors| !selectors.is_empty()) {
+        found.push((codes::DISCOVERY_SELECTORS, "discoverySelectors is set".to_owned()));
+    }
+    let defaults = mesh.get("defaultConfig");
+    let allocates = defaults
+        .and_then(|defaults| defaults.get("proxyMetadata"))
+        .and_then(|metadata| metadata.get("ISTIO_META_DNS_AUTO_ALLOCATE"));
+    if way.leads_over(25)
+        && let Some(value) = allocates
+    {
+        let detail = format!("defaultConfig.proxyMetadata.ISTIO_META_DNS_AUTO_ALLOCATE is {value}");
+        found.push((codes::DNS_AUTO_ALLOCATE, detail));
+    }
+    if way.leads_over(27) {
+        found.extend(tracers(mesh).map(|detail| (codes::REMOVED_TRACER, detail)));
+    }
+    found
+}
+
+/// Tracers that were removed, where they are configured. Only names are told: beside them may stand a token.
+fn tracers(mesh: &Value) -> impl Iterator<Item = String> {
+    const GONE: [&str; 3] = ["lightstep", "opencensus", "openCensusAgent"];
+    let providers = mesh.get("extensionProviders").and_then(Value::as_array);
+    let of_providers = providers.into_iter().flatten().filter_map(|provider| {
+        let gone = GONE.into_iter().find(|name| provider.get(name).is_some())?;
+        let name = provider.get("name").and_then(Value::as_str).unwrap_or("without a name");
+        Some(format!("the provider {name} is of {gone}"))
+    });
+    let of_proxies = mesh.get("defaultConfig").and_then(|defaults| defaults.get("tracing"));
+    let of_proxies = GONE.into_iter().filter_map(move |name| {
+        of_proxies?.get(name)?;
+        Some(format!("defaultConfig.tracing.{name} is set"))
+    });
+    of_providers.chain(of_proxies)
+}

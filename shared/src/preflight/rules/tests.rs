@@ -1,0 +1,292 @@
+//! Each rule hits what it is for, and nothing beside it.
+
+use super::*;
+use crate::inventory::Settings;
+use serde_json::json;
+
+fn look(kind: &str, annotations: &[(&str, &str)], spec: &Value) -> Vec<(String, String)> {
+    let definition = READ
+        .into_iter()
+        .find(|definition| *definition == kind)
+        .unwrap_or_else(|| panic!("{kind} is not read"));
+    let map: BTreeMap<String, String> = annotations
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    let mut reader = Reader::default();
+    reader.look(&Object {
+        definition,
+        kind: "Kind",
+        namespace: "shop",
+        name: "reviews",
+        labels: &map,
+        annotations: &map,
+        spec,
+    });
+    let hits = reader.finish();
+    crate::finding::Code::all()
+        .filter_map(|code| {
+            let hit = hits.of(code)?.examples.first()?;
+            assert_eq!(hit.object, "Kind shop/reviews");
+            Some((code.to_string(), hit.detail.clone()))
+        })
+        .collect()
+}
+
+#[test]
+fn rules_hit_what_they_are_for() {
+    const DR: &str = "destinationrules.networking.istio.io";
+    const VS: &str = "virtualservices.networking.istio.io";
+    const SE: &str = "serviceentries.networking.istio.io";
+    const AP: &str = "authorizationpolicies.security.istio.io";
+    const GW: &str = "gateways.networking.istio.io";
+    const K8S: &str = "gateways.gateway.networking.k8s.io";
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Value, &'a [(&'a str, &'a str)]);
+    let cases: [Case<'_>; 22] = [
+        (
+            DR,
+            &[],
+            json!({"host": "db.example.com", "trafficPolicy": {"portLevelSettings": [{"tls": {"mode": "SIMPLE"}}]}}),
+            &[("MU701", "TLS SIMPLE to db.example.com without caCertificates")],
+        ),
+        (
+            DR,
+            &[],
+            json!({"trafficPolicy": {"tls": {"mode": "SIMPLE", "caCertificates": "/ca"}}}),
+            &[],
+        ),
+        (
+            DR,
+            &[],
+            json!({"trafficPolicy": {"tls": {"mode": "MUTUAL", "insecureSkipVerify": true}}}),
+            &[],
+        ),
+        (
+            DR,
+            &[],
+            json!({"trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}}),
+            &[],
+        ),
+        (
+            DR,
+            &[],
+            json!({"subsets": [{"trafficPolicy": {"outlierDetection": {}, "connectionPool": {}}}]}),
+            &[
+                ("MU722", "connectionPool is set"),
+                ("MU725", "outlierDetection without minHealthPercent"),
+            ],
+        ),
+        (
+            DR,
+            &[],
+            json!({"trafficPolicy": {"outlierDetection": {"minHealthPercent": 50}}}),
+            &[],
+        ),
+        (
+            VS,
+            &[],
+            json!({"hosts": ["*.example.com"]}),
+            &[("MU702", "the host *.example.com")],
+        ),
+        (VS, &[], json!({"hosts": ["*"], "gateways": ["ingress"]}), &[]),
+        (
+            VS,
+            &[],
+            json!({"hosts": ["a"], "http": [{"mirror": {"host": "b"}}]}),
+            &[("MU718", "mirrors to b")],
+        ),
+        (
+            SE,
+            &[],
+            json!({"hosts": ["a"], "ports": [{"number": 80, "targetPort": 8080}]}),
+            &[
+                ("MU704", "targetPort 8080 with the resolution NONE"),
+                ("MU719", "the resolution is NONE"),
+            ],
+        ),
+        (
+            SE,
+            &[],
+            json!({"hosts": ["a"], "resolution": "DNS", "ports": [{"targetPort": 8080}]}),
+            &[],
+        ),
+        (
+            K8S,
+            &[("istio.io/for-service-account", "pay")],
+            json!({"gatewayClassName": "istio-waypoint"}),
+            &[("MU706", "for the service account pay")],
+        ),
+        (K8S, &[], json!({"gatewayClassName": "istio-waypoint"}), &[]),
+        (
+            "istiooperators.install.istio.io",
+            &[],
+            json!({}),
+            &[("MU708", "nobody acts on it")],
+        ),
+        (
+            "telemetries.telemetry.istio.io",
+            &[],
+            json!({"metrics": [{"overrides": [{"tagOverrides": {"x": {"value": "wasm.upstream_peer.name"}}}]}]}),
+            &[("MU709", "reads wasm.upstream_peer")],
+        ),
+        (
+            AP,
+            &[],
+            json!({"selector": {"matchLabels": {"istio.io/gateway-name": "edge"}}}),
+            &[("MU710", "selects istio.io/gateway-name=edge")],
+        ),
+        (
+            AP,
+            &[("istio.io/dry-run", "true")],
+            json!({}),
+            &[("MU721", "istio.io/dry-run is true")],
+        ),
+        (AP, &[("istio.io/dry-run", "false")], json!({}), &[]),
+        (
+            GW,
+            &[],
+            json!({"selector": {"gateway.networking.k8s.io/gateway-name": "edge"}}),
+            &[("MU724", "selects gateway.networking.k8s.io/gateway-name=edge")],
+        ),
+        (
+            "workloadentries.networking.istio.io",
+            &[("istio.io/autoRegistrationGroup", "vms")],
+            json!({}),
+            &[("MU726", "registered for the group vms")],
+        ),
+        (
+            "workloadentries.networking.istio.io",
+            &[
+                ("istio.io/autoRegistrationGroup", "vms"),
+                ("networking.istio.io/tunnel", "http"),
+            ],
+            json!({}),
+            &[],
+        ),
+        (
+            "envoyfilters.networking.istio.io",
+            &[],
+            json!({"configPatches": [{"applyTo": "HTTP_FILTER", "match": {"name": "envoy.filters.http.router"},
+                "patch": {"value": {"typed_config": {"@type": "type.googleapis.com/envoy.extensions.Lua"}}}}]}),
+            &[("MU727", "HTTP_FILTER, envoy.filters.http.router, envoy.extensions.Lua")],
+        ),
+    ];
+    for (kind, annotations, spec, expected) in cases {
+        let found = look(kind, annotations, &spec);
+        let found: Vec<(&str, &str)> = found
+            .iter()
+            .map(|(code, detail)| (code.as_str(), detail.as_str()))
+            .collect();
+        assert_eq!(found, expected, "{kind} {spec}");
+    }
+}
+
+#[test]
+fn what_is_no_object_of_the_kind_is_passed_over() {
+    for kind in READ.into_iter().filter(|kind| !kind.starts_with("istiooperators")) {
+        for spec in [
+            json!(null),
+            json!([]),
+            json!("x"),
+            json!({"hosts": 1, "selector": [], "tls": {"mode": 3}}),
+        ] {
+            let found: Vec<_> = look(kind, &[], &spec)
+                .into_iter()
+                .filter(|(code, _)| !["MU727", "MU719"].contains(&code.as_str()))
+                .collect();
+            assert!(found.is_empty(), "{kind} {spec}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_host_is_told_only_where_namespaces_differ() {
+    let mut reader = Reader::default();
+    let none = BTreeMap::new();
+    for (namespace, name, host) in [
+        ("a", "one", "x.example.com"),
+        ("a", "two", "x.example.com"),
+        ("b", "three", "x.example.com"),
+        ("b", "four", "y.example.com"),
+    ] {
+        reader.look(&Object {
+            definition: "serviceentries.networking.istio.io",
+            kind: "ServiceEntry",
+            namespace,
+            name,
+            labels: &none,
+            annotations: &none,
+            spec: &json!({"hosts": [host], "resolution": "DNS"}),
+        });
+    }
+    let hits = reader.finish();
+    let of_rule = hits.of(codes::HOST_IN_SEVERAL_NAMESPACES).unwrap();
+    assert_eq!(
+        (of_rule.count, of_rule.examples[0].object.as_str()),
+        (1, "ServiceEntry b/three")
+    );
+    assert_eq!(of_rule.examples[0].detail, "x.example.com is declared in a as well");
+}
+
+#[test]
+fn settings_matter_only_on_the_way_that_changes_them() {
+    let settings = Settings {
+        environment: ["ENABLE_AUTO_SNI", "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY", "OTHER"]
+            .map(|name| (name.to_owned(), String::new()))
+            .into(),
+        mesh: json!({
+            "discoverySelectors": [{"matchLabels": {"a": "b"}}],
+            "extensionProviders": [{"name": "old", "opencensus": {"service": "x"}}, {"name": "new", "opentelemetry": {}}],
+            "defaultConfig": {
+                "proxyMetadata": {"ISTIO_META_DNS_AUTO_ALLOCATE": "true"},
+                "tracing": {"lightstep": {"accessToken": "secret"}},
+            },
+        }),
+    };
+    for (from, to, variables, keys) in [
+        (20, 21, 0, &[][..]),
+        (21, 22, 0, &["MU703"]),
+        (24, 25, 0, &["MU715"]),
+        (25, 26, 1, &[]),
+        (26, 27, 0, &["MU713", "MU713"]),
+        (30, 31, 1, &[]),
+        (20, 31, 2, &["MU703", "MU715", "MU713", "MU713"]),
+        (31, 31, 0, &[]),
+    ] {
+        let way = Way {
+            from: Minor::new(1, from),
+            to: Minor::new(1, to),
+        };
+        let found = mesh_config(&settings, way);
+        let codes: Vec<&str> = found.iter().map(|(code, _)| code.id()).collect();
+        assert_eq!(
+            (environment(&settings, way).len(), codes.as_slice()),
+            (variables, keys),
+            "{from} to {to}"
+        );
+        assert!(found.iter().all(|(_, detail)| !detail.contains("secret")));
+    }
+    let nothing = Settings::default();
+    let all = Way {
+        from: Minor::new(1, 10),
+        to: Minor::new(1, 31),
+    };
+    assert!(mesh_config(&nothing, all).is_empty() && environment(&nothing, all).is_empty());
+}
+
+#[test]
+fn every_release_from_1_21_on_has_its_rules() {
+    for minor in 21..=31 {
+        let way = Way {
+            from: Minor::new(1, minor - 1),
+            to: Minor::new(1, minor),
+        };
+        // 1.26 has the ztunnel's name and a variable.
+        assert!(way.rules().len() > 1, "1.{minor}: {:?}", way.rules());
+    }
+    let patch = Way {
+        from: Minor::new(1, 31),
+        to: Minor::new(1, 31),
+    };
+    assert!(patch.rules().is_empty());
+}
