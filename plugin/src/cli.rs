@@ -2,7 +2,7 @@
 
 use crate::{cluster::ClusterFlags, ui::Format};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use shared::version::{Flavor, IstioVersion};
+use shared::version::IstioVersion;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 /// Upgrade Istio meshes one minor at a time, checked first and frozen while it runs.
@@ -99,10 +99,12 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Show the journal of the upgrade that runs, or ran last
     Status(MeshArgs),
+    /// Lift the freeze of an upgrade that stopped, on the record; the upgrade can still be resumed
+    Unlock(UnlockArgs),
     /// Install, prove or remove the guard in the cluster
     #[command(subcommand)]
     Guard(GuardCommand),
-    /// Explain a finding by its code, as MU101
+    /// Explain a finding or a refusal by its code, as MU101 or MG001
     Explain(ExplainArgs),
     /// Show the plugin's version
     Version,
@@ -202,6 +204,20 @@ pub struct ApplyArgs {
     pub helm: Option<PathBuf>,
 }
 
+/// Flags of `unlock`.
+#[derive(Debug, Args)]
+pub struct UnlockArgs {
+    /// Which mesh.
+    #[command(flatten)]
+    pub mesh: MeshArgs,
+    /// Why; recorded in the MeshFreeze, the journal, an Event and the audit log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
+
 /// Verbs of the guard.
 #[derive(Debug, Subcommand)]
 pub enum GuardCommand {
@@ -209,8 +225,8 @@ pub enum GuardCommand {
     Install(GuardInstallArgs),
     /// Prove the guard by dry runs, and say what is protected and what is not
     Status,
-    /// Remove the guard; refused while an upgrade runs
-    Uninstall,
+    /// Remove the guard; refused while an upgrade runs, unless forced with a reason
+    Uninstall(GuardUninstallArgs),
 }
 
 /// Flags of `guard install`.
@@ -231,15 +247,23 @@ pub struct GuardInstallArgs {
     /// Replicas of the webhook
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub replicas: i32,
-    /// Another flavor that a Mesh may name, beside those of the built-in catalog; may be repeated
-    #[arg(long = "flavor", value_name = "NAME", value_parser = flavor, conflicts_with = "policy_only")]
-    pub flavors: Vec<String>,
+}
+
+/// Flags of `guard uninstall`.
+#[derive(Debug, Default, Args)]
+pub struct GuardUninstallArgs {
+    /// Also while an upgrade runs: its freeze is lifted first, as by `unlock`
+    #[arg(long, requires = "reason")]
+    pub force: bool,
+    /// Why; recorded as by `unlock`
+    #[arg(long, value_name = "TEXT", requires = "force")]
+    pub reason: Option<String>,
 }
 
 /// Flags of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// Code of the finding, as MU101
+    /// Code, as MU101 or MG001
     #[arg(value_name = "CODE")]
     pub code: String,
 }
@@ -247,17 +271,6 @@ pub struct ExplainArgs {
 fn version(text: &str) -> Result<IstioVersion, String> {
     text.parse()
         .map_err(|error: shared::version::VersionError| error.to_string())
-}
-
-/// A vendor's word as it stands in versions, the `mspider` of `1.31.0-mspider`.
-fn flavor(text: &str) -> Result<String, String> {
-    match format!("1.0.0-{text}")
-        .parse::<IstioVersion>()
-        .map(|version| version.flavor)
-    {
-        Ok(Flavor::Custom(name)) if name == text => Ok(name),
-        _ => Err("expected the vendor's word in its versions, as mspider of 1.31.0-mspider".to_owned()),
-    }
 }
 
 /// A component that gets no time, or a week, is a slip of the pen.
@@ -317,14 +330,6 @@ mod tests {
             assert!(step_timeout(text).is_err(), "{text}");
         }
         assert_eq!(step_timeout("24h"), Ok(Duration::from_secs(86400)));
-    }
-
-    #[test]
-    fn a_flavor_is_a_word_that_versions_end_with() {
-        assert_eq!(flavor("mspider").as_deref(), Ok("mspider"));
-        for text in ["", "rc", "distroless", "Mspider!", "a b", "1.31.0-mspider"] {
-            assert!(flavor(text).is_err(), "{text}");
-        }
     }
 
     #[test]

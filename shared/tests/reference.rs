@@ -1,18 +1,26 @@
-//! The reference of findings in the repository is the one that the code generates.
+//! The references in the repository are the ones that the code generates.
 
 use std::path::Path;
 
-#[test]
-fn the_reference_of_findings_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference/findings.md");
-    let generated = shared::finding::reference();
+fn is_up_to_date(name: &str, generated: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("reference").join(name);
     if std::env::var_os("UPDATE_REFERENCE").is_some() {
-        std::fs::write(&path, &generated).unwrap();
+        std::fs::write(&path, generated).ok();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         kept == generated,
-        "shared/reference/findings.md is not what the code says; write it anew with\n  UPDATE_REFERENCE=1 cargo test -p \
+        "shared/reference/{name} is not what the code says; write it anew with\n  UPDATE_REFERENCE=1 cargo test -p \
          mesh-upgrade-shared --test reference"
     );
+}
+
+#[test]
+fn the_reference_of_findings_is_up_to_date() {
+    is_up_to_date("findings.md", &shared::finding::reference());
+}
+
+#[test]
+fn the_reference_of_the_guard_is_up_to_date() {
+    is_up_to_date("guard.md", &shared::guard::coverage::reference());
 }

@@ -26,6 +26,10 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
         status.code == 0 && status.stdout.contains("Not installed: the webhook"),
         "{status}"
     );
+    ensure!(
+        status.stdout.contains("not refused: MG002 skip-version"),
+        "what the webhook alone refuses: {status}"
+    );
 
     let to = "1.31.0-mspider";
     let charts = Toolbox::get()?.charts(to)?.display().to_string();
@@ -45,6 +49,12 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
     let result = apply.json()?;
     ensure!(
         result.pointer("/status/phase").and_then(|phase| phase.as_str()) == Some("Succeeded"),
+        "{apply}"
+    );
+    ensure!(
+        apply
+            .stderr
+            .contains("canaries refused by the policy (the webhook is not installed)"),
         "{apply}"
     );
     let images = cluster.kubectl(&["get", "pods", "-A", "-o=jsonpath={.items[*].spec.containers[*].image}"])?;

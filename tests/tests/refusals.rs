@@ -1,9 +1,11 @@
 //! What must not happen does not: skipped minors, downgrades, mixed flavors, Kubernetes out of range; by check and by
 //! guard, each on the real API server.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, wait_until},
     product::{Guard, mesh_upgrade},
 };
 use serde_json::Value;
@@ -18,6 +20,25 @@ fn versions_that_must_not_follow_are_refused_by_check_and_by_guard() -> Result<(
     let _guard = Guard::install(&cluster)?;
     let status = mesh_upgrade(&cluster, &["guard", "status"])?;
     ensure!(status.code == 0, "{status}");
+    for words in [
+        "Protected:",
+        "MG002",
+        "Not protected:",
+        "asked about all that is guarded",
+    ] {
+        ensure!(status.stdout.contains(words), "{words} is not in {status}");
+    }
+    let status = mesh_upgrade(&cluster, &["guard", "status", "-o", "json"])?.json()?;
+    let proofs = status.pointer("/clusters/0/proofs").and_then(Value::as_array);
+    let proved = |proof: &Value| proof.get("proved") == Some(&Value::from(true));
+    ensure!(
+        proofs.is_some_and(|proofs| proofs.len() > 3 && proofs.iter().all(proved)),
+        "{status:#}"
+    );
+    ensure!(
+        status.pointer("/protected/0/policy") == Some(&Value::from(true)),
+        "{status:#}"
+    );
 
     let catalog = cluster.dir().join("catalog.yaml");
     std::fs::write(&catalog, LATER_CATALOG)?;
@@ -58,6 +79,38 @@ fn versions_that_must_not_follow_are_refused_by_check_and_by_guard() -> Result<(
         "discovery=x/pilot:1.30.4",
     ])?;
     patch.ok()?;
+    a_mesh_takes_only_flavors_that_a_catalog_knows(&cluster)
+}
+
+/// The built-in catalog, or the one that the cluster brings: the webhook follows it.
+fn a_mesh_takes_only_flavors_that_a_catalog_knows(cluster: &Cluster) -> Result<()> {
+    const MESH: &str = "\
+apiVersion: meshupgrade.io/v1alpha1
+kind: Mesh
+metadata: {name: shop}
+spec: {istioNamespace: shop, flavor: asm}
+";
+    const CATALOG: &str = "catalog.yaml={extends: embedded, asOf: 2026-11-25, from: [a test], flavors: [{suffix: asm, \
+                           sources: {images: r.example/asm, charts: \"https://c.example\"}, releases: [{minor: \"1.31\", \
+                           newestPatch: 1.31.3-asm, released: 2026-08-31, kubernetes: [\"1.36\"], endOfLife: {date: \
+                           2027-04-30, kind: estimate}}]}]}";
+    let refused = cluster.apply_stdin(MESH)?;
+    ensure!(refused.refused()?.contains("MG007"), "{refused}");
+    ensure!(
+        refused.stderr.contains("community, mspider"),
+        "the known ones are not named: {refused}"
+    );
+    let namespace = "--namespace=mesh-upgrade-system";
+    let literal = format!("--from-literal={CATALOG}");
+    cluster
+        .kubectl(&["create", "configmap", "mesh-upgrade-catalog", namespace, &literal])?
+        .ok()?;
+    wait_until("the flavor to be known", Duration::from_secs(20), || {
+        cluster.apply_stdin(MESH)?.ok()?;
+        Ok(Some(()))
+    })?;
+    let explained = mesh_upgrade(cluster, &["explain", "MG007"])?;
+    ensure!(explained.ok()?.contains("mesh-upgrade-catalog"), "{explained}");
     Ok(())
 }
 

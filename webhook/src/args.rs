@@ -37,8 +37,4 @@ pub struct Args {
     /// Kubeconfig of the cluster to guard; by default the cluster that the webhook runs in.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
-
-    /// Another flavor that a Mesh may name, beside those of the built-in catalog; may be repeated.
-    #[arg(long = "flavor", value_name = "NAME")]
-    pub flavors: Vec<String>,
 }

@@ -1,12 +1,14 @@
 //! What the webhook's caches mean for the rules.
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
 use shared::{
     api::{Mesh, MeshFreeze, MeshUpgrade},
+    catalog::{CONFIG_MAP, CONFIG_MAP_KEY, Catalog, CatalogError},
     guard::{
         Facts,
         decide::{Freeze, KnownControlPlane, KnownMesh, KnownUpgrade},
     },
+    names,
     version::{Flavor, IstioVersion},
 };
 use std::sync::Arc;
@@ -34,6 +36,31 @@ pub fn build(
         upgrades: upgrades.iter().map(|upgrade| known_upgrade(upgrade)).collect(),
         ..Facts::default()
     }
+}
+
+/// Flavors of the built-in catalog.
+///
+/// # Errors
+/// When it cannot be read, which its own tests rule out.
+pub(crate) fn built_in_flavors() -> Result<Vec<Flavor>, CatalogError> {
+    Ok(flavors_of(Catalog::embedded()?))
+}
+
+/// Flavors of the catalog that the cluster brings; what cannot be read makes none known, and is said.
+#[must_use]
+pub(crate) fn own_flavors(maps: &[Arc<ConfigMap>]) -> Vec<Flavor> {
+    let place = format!("ConfigMap {}/{CONFIG_MAP}", names::NAMESPACE);
+    let texts = maps.iter().filter_map(|map| map.data.as_ref()?.get(CONFIG_MAP_KEY));
+    let catalogs = texts.filter_map(|text| {
+        let read = Catalog::from_yaml(text, &place);
+        read.inspect_err(|error| tracing::warn!(%error, "the cluster's own catalog is not used"))
+            .ok()
+    });
+    catalogs.flat_map(flavors_of).collect()
+}
+
+fn flavors_of(catalog: Catalog) -> Vec<Flavor> {
+    catalog.flavors.into_iter().map(|of| of.flavor).collect()
 }
 
 fn known_upgrade(upgrade: &MeshUpgrade) -> KnownUpgrade {
@@ -132,5 +159,17 @@ mod tests {
         assert_eq!(facts.control_planes[1].version, None);
         assert_eq!(facts.meshes[0].flavor, Flavor::Custom("mspider".to_owned()));
         assert_eq!(facts.meshes[0].istio_namespace, "istio-system");
+    }
+
+    #[test]
+    fn a_cluster_makes_its_vendors_flavor_known() {
+        let map = |text: &str| -> Arc<ConfigMap> { from_value(json!({"data": {CONFIG_MAP_KEY: text}})).unwrap() };
+        let own = r#"flavors: [{suffix: asm, sources: {images: r.example/asm, charts: "https://c.example"}, releases: [
+            {minor: "1.31", newestPatch: 1.31.3-asm, released: 2026-08-31, kubernetes: ["1.32"],
+             endOfLife: {date: 2027-04-30, kind: estimate}}]}]"#;
+        assert_eq!(own_flavors(&[map(own)]), [Flavor::Custom("asm".to_owned())]);
+        assert_eq!(own_flavors(&[map("no catalog")]), []);
+        assert_eq!(own_flavors(&[]), []);
+        assert!(built_in_flavors().unwrap().contains(&Flavor::Native));
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::facts;
 use futures::{Stream, StreamExt as _, stream};
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
     runtime::{
@@ -15,14 +15,16 @@ use kube::{
 use serde::de::DeserializeOwned;
 use shared::{
     api::{Mesh, MeshFreeze, MeshUpgrade},
+    catalog::CONFIG_MAP,
     guard::Facts,
+    names,
 };
 use std::{
     fmt::Debug,
     hash::Hash,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -39,26 +41,41 @@ pub(crate) async fn follow(client: Client, facts: watch::Sender<Arc<Facts>>, syn
     let (upgrades, upgrade_changes) = cache(Api::<MeshUpgrade>::all(client.clone()), watcher::Config::default());
     let (meshes, mesh_changes) = cache(Api::<Mesh>::all(client.clone()), watcher::Config::default());
     let (istiods, istiod_changes) = cache(
-        Api::<Deployment>::all(client),
+        Api::<Deployment>::all(client.clone()),
         watcher::Config::default().labels(ISTIOD),
     );
-    // What was known before anything was watched stays known.
-    let flavors = facts.borrow().flavors.clone();
+    let (catalogs, catalog_changes) = cache(
+        Api::<ConfigMap>::namespaced(client, names::NAMESPACE),
+        watcher::Config::default().fields(&format!("metadata.name={CONFIG_MAP}")),
+    );
+    // What is built in stays known. The cluster's own catalog is read only when it changes: it is a long text.
+    let built_in = facts.borrow().flavors.clone();
+    let flavors = Mutex::new(built_in.clone());
+    let learn = || {
+        let mut known = built_in.clone();
+        known.extend(facts::own_flavors(&catalogs.state()));
+        *flavors.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    };
     let rebuild = || {
+        let flavors = flavors.lock().unwrap_or_else(PoisonError::into_inner).clone();
         facts.send_replace(Arc::new(Facts {
-            flavors: flavors.clone(),
+            flavors,
             ..facts::build(&freezes.state(), &upgrades.state(), &meshes.state(), &istiods.state())
         }));
     };
-    let mut changes = stream::select_all([freeze_changes, upgrade_changes, mesh_changes, istiod_changes]);
+    let catalog_changes = catalog_changes.inspect(|()| learn()).boxed_local();
+    let others = stream::select_all([freeze_changes, upgrade_changes, mesh_changes, istiod_changes]);
+    let mut changes = stream::select(others, catalog_changes);
     let all_filled = async {
         let filled = tokio::try_join!(
             freezes.wait_until_ready(),
             upgrades.wait_until_ready(),
             meshes.wait_until_ready(),
             istiods.wait_until_ready(),
+            catalogs.wait_until_ready(),
         );
         if filled.is_ok() {
+            learn();
             rebuild();
             synced.store(true, Ordering::Relaxed);
             tracing::info!("caches filled");

@@ -21,4 +21,4 @@ pub use facts::build as build_facts;
 pub use handler::Reviews;
 pub use metrics::Metrics;
 pub use run::run;
-pub use server::router;
+pub use server::{limited, router, serve_reviews};

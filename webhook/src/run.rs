@@ -3,7 +3,7 @@
 use crate::{
     Args,
     authority::Authority,
-    exempt, follow,
+    exempt, facts, follow,
     handler::Reviews,
     health::Health,
     heard::ListenLayer,
@@ -18,11 +18,7 @@ use kube::{
     client::ClientBuilder,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use shared::{
-    catalog::Catalog,
-    guard::{Facts, certificates::Times},
-    version::Flavor,
-};
+use shared::guard::{Facts, certificates::Times};
 use std::{
     net::{SocketAddr, TcpListener},
     path::Path,
@@ -62,7 +58,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         serving_certificate_lifetime: lifetime,
         authority_settle_time: settle,
         kubeconfig,
-        flavors,
     } = args;
     let times = Times::new(lifetime, settle).context("--serving-certificate-lifetime and --authority-settle-time")?;
     let mut terminated = signal(SignalKind::terminate()).context("cannot listen to SIGTERM")?;
@@ -73,7 +68,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let health_listener = listen(SocketAddr::new(bind, health_port))?;
 
     let (facts, known) = watch::channel(Arc::new(Facts {
-        flavors: known_flavors(&flavors)?,
+        flavors: facts::built_in_flavors()?,
         ..Facts::default()
     }));
     let (validity, certificate) = watch::channel(None);
@@ -103,7 +98,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         let served = certificate.served();
         tracing::info!(%bind, port, "serving reviews");
         tokio::select! {
-            ended = server::serve_reviews(review_listener, served, reviews, leaving, review_handle.clone()) => ended,
+            ended = server::serve_reviews(
+                review_listener,
+                served,
+                server::router(reviews),
+                leaving,
+                review_handle.clone(),
+            ) => ended,
             () = certificate.follow() => Ok(()),
         }
     };
@@ -129,13 +130,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     health_handle.shutdown();
     tracing::info!("ended");
     Ok(())
-}
-
-/// The built-in catalog's flavors, and those that whoever installed the guard has named.
-fn known_flavors(named: &[String]) -> anyhow::Result<Vec<Flavor>> {
-    let catalog = Catalog::embedded().context("the built-in catalog cannot be read")?;
-    let named = named.iter().map(|name| Flavor::Custom(name.clone()));
-    Ok(catalog.flavors.into_iter().map(|of| of.flavor).chain(named).collect())
 }
 
 fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     middleware,
     response::Response,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use axum_server::{
     Handle,
@@ -61,12 +61,17 @@ const MAX_HEADER_BYTES: usize = 32 << 10;
 
 /// Routes of the server for reviews.
 pub fn router(reviews: Reviews) -> Router {
+    limited(post(validate)).with_state(reviews)
+}
+
+/// Whatever answers reviews, within the limits of all of them.
+pub fn limited<S: Clone + Send + Sync + 'static>(answers: MethodRouter<S>) -> Router<S> {
     let limits = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(overloaded))
         .load_shed()
         .layer(GlobalConcurrencyLimitLayer::new(MAX_CONCURRENT));
     Router::new()
-        .route(rules::PATH, post(validate))
+        .route(rules::PATH, answers)
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(MAX_REVIEW))
         .layer(TimeoutLayer::with_status_code(
@@ -74,16 +79,15 @@ pub fn router(reviews: Reviews) -> Router {
             REVIEW_TIMEOUT,
         ))
         .layer(limits)
-        .with_state(reviews)
 }
 
 async fn overloaded(_: BoxError) -> (StatusCode, &'static str) {
     (StatusCode::SERVICE_UNAVAILABLE, "too many reviews at once\n")
 }
 
-/// The same, closing each connection after its answer once the process is about to end.
-fn router_that_leaves(reviews: Reviews, leaving: Arc<AtomicBool>) -> Router {
-    router(reviews).layer(middleware::map_response(move |mut response: Response| {
+/// Closes each connection after its answer once the process is about to end.
+fn leaves(router: Router, leaving: Arc<AtomicBool>) -> Router {
+    router.layer(middleware::map_response(move |mut response: Response| {
         if leaving.load(Ordering::Relaxed) {
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
@@ -92,11 +96,14 @@ fn router_that_leaves(reviews: Reviews, leaving: Arc<AtomicBool>) -> Router {
     }))
 }
 
-/// Serves reviews until the handle says otherwise.
-pub(crate) async fn serve_reviews(
+/// Serves reviews over TLS until the handle says otherwise.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_reviews(
     listener: TcpListener,
     tls: RustlsConfig,
-    reviews: Reviews,
+    router: Router,
     leaving: Arc<AtomicBool>,
     handle: Handle<SocketAddr>,
 ) -> std::io::Result<()> {
@@ -114,9 +121,7 @@ pub(crate) async fn serve_reviews(
         .header_read_timeout(HEADER_READ_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEADER_BYTES);
-    server
-        .serve(router_that_leaves(reviews, leaving).into_make_service())
-        .await
+    server.serve(leaves(router, leaving).into_make_service()).await
 }
 
 /// Routes of the server for health and metrics.

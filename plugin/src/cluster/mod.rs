@@ -20,6 +20,7 @@ pub use observe::{
     permissions_for_unguarded_apply, whoami,
 };
 pub use private::PrivateKubeconfig;
+pub use remote_secret::{Refused, sanitized as sanitized_kubeconfig};
 pub use stats::ClusterStats;
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ const MAX: usize = 1 << 20;
 
 /// Why a kubeconfig is not used; never with any of its content.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refused {
+pub enum Refused {
     /// It would do something that a Secret must not make this machine do.
     #[error("its kubeconfig is refused: {0} is not allowed in a Secret")]
     NotAllowed(&'static str),
@@ -24,7 +24,10 @@ pub(super) enum Refused {
 }
 
 /// The part of a kubeconfig that is used, with one context of the name given.
-pub(super) fn sanitized(text: &[u8], name: &str) -> Result<Kubeconfig, Refused> {
+///
+/// # Errors
+/// When it would do what a Secret must not make this machine do, or is not usable.
+pub fn sanitized(text: &[u8], name: &str) -> Result<Kubeconfig, Refused> {
     let unusable = |reason: &str| Refused::Unusable(reason.to_owned());
     if text.len() > MAX {
         return Err(unusable("it is longer than a Secret may be"));

@@ -1,19 +1,18 @@
-//! `guard install|status|uninstall`: the admission side, put up, proved and taken away.
+//! `guard install`: the admission side, put up.
 
-use super::{Scene, refuse_contexts, refuse_impersonation};
+use super::{guard_status, refuse_contexts, refuse_impersonation, uninstall};
 use crate::{
     cli::{Global, GuardCommand, GuardInstallArgs},
-    cluster::{self, Cluster, ObserveOptions},
+    cluster::{self, Cluster},
     error::{CommandError, Exit},
-    executor::{effects::observed, journal},
-    guard::{apply, prove},
-    ui::{Mark, Output, Ui, table},
+    executor::journal,
+    guard::apply,
+    ui::{Mark, Ui},
 };
 use kube::ResourceExt;
-use serde_json::json;
-use shared::{
-    guard::install::{Certificates, InstallOptions, WebhookClient, all_objects, objects},
-    names,
+use shared::guard::{
+    coverage,
+    install::{Certificates, InstallOptions, WebhookClient, objects},
 };
 
 /// Runs `guard`.
@@ -23,8 +22,8 @@ use shared::{
 pub async fn run(command: GuardCommand, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     match command {
         GuardCommand::Install(args) => install(&args, global, ui).await,
-        GuardCommand::Status => status(global, ui).await,
-        GuardCommand::Uninstall => uninstall(global, ui).await,
+        GuardCommand::Status => guard_status::run(global, ui).await,
+        GuardCommand::Uninstall(args) => uninstall::run(&args, global, ui).await,
     }
 }
 
@@ -59,7 +58,10 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
         cluster.name
     ));
     if args.policy_only {
-        ui.note("Only its policies: skip-version, downgrade and mixed-flavor changes are not refused while no upgrade runs.");
+        ui.note("Only its policies. Without the webhook:");
+        for difference in coverage::without_webhook() {
+            ui.note(&format!("  - {difference}"));
+        }
     }
     ui.next("kubectl mesh-upgrade guard status");
     Ok(Exit::Done)
@@ -96,7 +98,6 @@ fn options(args: &GuardInstallArgs) -> InstallOptions {
             Certificates::Own
         },
         replicas: args.replicas,
-        flavors: args.flavors.clone(),
         ..InstallOptions::default()
     }
 }
@@ -111,100 +112,6 @@ fn check_url(url: &str) -> Result<(), CommandError> {
                 .hint("as in https://webhook.example:8443"),
         ),
     }
-}
-
-async fn status(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    let scene = Scene::observe_alone(global, "guard status", ObserveOptions::default()).await?;
-    let Some(observed) = observed(&scene.inventory, &scene.cluster.name) else {
-        return Err(CommandError::error(format!(
-            "cluster {} cannot be read",
-            scene.cluster.name
-        )));
-    };
-    let guard = observed.guard;
-    if !guard.crds && !guard.policies {
-        return Err(
-            CommandError::blocked(format!("the guard is not installed in cluster {}", scene.cluster.name))
-                .hint("install it with: kubectl mesh-upgrade guard install"),
-        );
-    }
-    let proofs = prove::all(&scene.cluster, observed).await?;
-    let frozen: Vec<String> = prove::freezes(&scene.cluster)
-        .await?
-        .iter()
-        .map(ResourceExt::name_any)
-        .collect();
-    let exit = if proofs.iter().all(|proof| proof.proved) {
-        Exit::Done
-    } else {
-        Exit::Blocked
-    };
-    if ui.output != Output::Text {
-        ui.document(
-            "GuardStatus",
-            json!({
-                "cluster": scene.cluster.name, "webhook": guard.webhook, "frozen": frozen, "proofs": proofs,
-                "unprotected": prove::unprotected(),
-            }),
-        )?;
-        return Ok(exit);
-    }
-    let rows = proofs.iter().map(|proof| {
-        let word = if proof.proved { "proved" } else { "NOT PROVED" };
-        vec![
-            proof.barrier.to_owned(),
-            proof.tried.clone(),
-            word.to_owned(),
-            proof.result.clone(),
-        ]
-    });
-    ui.result(&table(&["BARRIER", "TRIED", "", "RESULT"], rows));
-    ui.result(&match frozen.as_slice() {
-        [] => "\nFrozen: nothing. No freeze policy exists while no upgrade runs.".to_owned(),
-        meshes => format!("\nFrozen: {}", meshes.join(", ")),
-    });
-    if !guard.webhook {
-        ui.result("Not installed: the webhook. Skip-version and mixed-flavor changes are not refused.");
-    }
-    ui.result("Not protected:");
-    for what in prove::unprotected() {
-        ui.result(&format!("  - {what}"));
-    }
-    ui.next("kubectl mesh-upgrade list");
-    Ok(exit)
-}
-
-async fn uninstall(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    refuse_impersonation(global, "guard uninstall")?;
-    refuse_contexts(global, "guard uninstall")?;
-    let cluster = cluster::connect(&global.cluster()).await?;
-    if let Some(running) = journal::unfinished(&cluster.client, None).await?.first() {
-        return Err(CommandError::blocked(format!(
-            "the upgrade {} has begun: the guard stays until it has ended",
-            running.name_any()
-        ))
-        .hint(format!(
-            "go on with it: kubectl mesh-upgrade apply {}",
-            running.spec.mesh
-        )));
-    }
-    if let Some(record) = prove::freezes(&cluster).await?.first() {
-        return Err(CommandError::blocked(format!(
-            "mesh {} is frozen: the guard stays until it is thawed",
-            record.name_any()
-        ))
-        .hint("see who holds it: kubectl mesh-upgrade guard status"));
-    }
-    for object in all_objects().iter().rev() {
-        apply::delete(&cluster.client, object).await?;
-        ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
-    }
-    ui.result("The guard is removed. Its CRDs stay, with the journals of past upgrades.");
-    ui.next(&format!(
-        "kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}   (deletes the journals)",
-        g = names::GROUP
-    ));
-    Ok(Exit::Done)
 }
 
 #[cfg(test)]

@@ -5,10 +5,13 @@ mod catalog;
 pub mod check;
 pub mod explain;
 pub mod guard;
+mod guard_status;
 pub mod list;
 mod path;
 pub mod plan;
 pub mod status;
+mod uninstall;
+pub mod unlock;
 pub mod version;
 mod waivers;
 
@@ -36,6 +39,7 @@ pub async fn run(command: Command, global: &Global, ui: Ui) -> Result<Exit, Comm
         Command::Plan(args) => plan::run(&args, global, ui).await,
         Command::Apply(args) => apply::run(&args, global, ui).await,
         Command::Status(args) => status::run(&args, global, ui).await,
+        Command::Unlock(args) => unlock::run(&args, global, ui).await,
         Command::Guard(args) => guard::run(args, global, ui).await,
         Command::Explain(args) => explain::run(&args, ui),
         Command::Version => version::run(ui),

@@ -13,6 +13,7 @@ use kube::ResourceExt as _;
 use serde_json::json;
 use shared::{
     api::{CONDITION_STALLED, MeshUpgrade, StepState},
+    guard::own_objects::CONDITION_UNLOCKED,
     phase::Phase,
 };
 
@@ -79,8 +80,17 @@ fn print(ui: Ui, journal: &MeshUpgrade) {
     ui.result(&format!("  journal   {}", journal.name_any()));
     let holder = status.holder.as_deref().unwrap_or(&spec.requested_by);
     ui.result(&format!("  driver    {holder} (epoch {})", status.epoch));
+    let condition = |type_: &str| {
+        let mut conditions = status.conditions.iter();
+        conditions.find(|condition| condition.type_ == type_ && condition.status == "True")
+    };
+    let unlocked = condition(CONDITION_UNLOCKED);
     match (&spec.unguarded, &status.frozen_since) {
         (Some(unguarded), _) => ui.result(&format!("  unguarded {}", unguarded.reason)),
+        _ if unlocked.is_some() => {
+            let lifted = unlocked.map(|condition| condition.message.as_str()).unwrap_or_default();
+            ui.result(&format!("  UNLOCKED  by {lifted}"));
+        }
         (None, Some(since)) if !status.phase.is_final() => ui.result(&format!("  frozen    since {}", time(since))),
         (None, _) => {}
     }
@@ -104,11 +114,7 @@ fn print(ui: Ui, journal: &MeshUpgrade) {
     for event in status.history.iter().skip(start) {
         ui.result(&format!("  {}  {}", faint(&time(&event.at)), event.what));
     }
-    let stalled = status
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == CONDITION_STALLED && condition.status == "True");
-    if let Some(stalled) = stalled {
+    if let Some(stalled) = condition(CONDITION_STALLED) {
         ui.result(&format!(
             "\n{} {}",
             ui.mark(Mark::Block),
@@ -117,7 +123,7 @@ fn print(ui: Ui, journal: &MeshUpgrade) {
         for line in stalled.message.lines() {
             ui.result(&format!("  {line}"));
         }
-        if status.phase >= Phase::Upgrading {
+        if status.phase >= Phase::Upgrading && unlocked.is_none() {
             ui.result("  The mesh stays frozen. There is no way back: mend the cause, then go on.");
         }
     }

@@ -176,6 +176,41 @@ impl Drop for DriverLease {
     }
 }
 
+/// Who drives a mesh's upgrade now, judged by whether the Lease changes while we watch. Takes nothing, and so needs no
+/// more than the right to read it.
+///
+/// # Errors
+/// When the Lease cannot be read.
+pub async fn living_driver(client: Client, mesh: &str, waiting: impl Fn(&str)) -> Result<Option<String>, Fault> {
+    let leases: Api<Lease> = Api::namespaced(client, names::NAMESPACE);
+    let name = names::lease(mesh);
+    let what = format!("read the lease {name} of the upgrade");
+    let mut watched: Option<(Token, Instant)> = None;
+    loop {
+        let found = leases.get_opt(&name).await;
+        let Some(lease) = found.map_err(|error| Fault::of_api(&what, &error))? else {
+            return Ok(None);
+        };
+        let seen = token(&lease);
+        let Some(holder) = seen.0.clone().filter(|holder| !holder.is_empty()) else {
+            return Ok(None);
+        };
+        match &watched {
+            None => {
+                waiting(&format!(
+                    "the lease is held by {holder}: watching it for {} s, to see whether that driver is alive",
+                    TTL.as_secs()
+                ));
+                watched = Some((seen, Instant::now()));
+            }
+            Some((before, _)) if *before != seen => return Ok(Some(holder)),
+            Some((_, since)) if since.elapsed() >= TTL => return Ok(None),
+            Some(_) => {}
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
 /// Compare-and-set: the resource version in `lease` makes exactly one rival win.
 async fn take(
     leases: &Api<Lease>,

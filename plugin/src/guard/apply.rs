@@ -168,7 +168,8 @@ pub async fn ensure_journal(cluster: &Cluster) -> Result<(), CommandError> {
     wait_for_crds(&cluster.client).await
 }
 
-/// Only created, never applied: where the guard is installed, the namespace bears more than its name.
+/// Only created, never applied: where the guard is installed, the namespace bears more than its name. One that is being
+/// deleted, by an uninstall a moment ago, takes nothing new and is waited for.
 async fn create_namespace(client: &Client) -> Result<(), CommandError> {
     let namespace = Namespace {
         metadata: ObjectMeta {
@@ -177,16 +178,41 @@ async fn create_namespace(client: &Client) -> Result<(), CommandError> {
         },
         ..Namespace::default()
     };
-    match Api::<Namespace>::all(client.clone())
-        .create(&PostParams::default(), &namespace)
-        .await
-    {
-        Ok(_) => Ok(()),
-        Err(error) if api_code(&error) == 409 => Ok(()),
-        Err(error) => Err(CommandError::error(format!(
+    let failed = |error: &kube::Error| {
+        CommandError::error(format!(
             "cannot create namespace {}: {}",
             names::NAMESPACE,
-            api_message(&error)
-        ))),
+            api_message(error)
+        ))
+    };
+    let namespaces = Api::<Namespace>::all(client.clone());
+    let started = Instant::now();
+    loop {
+        match namespaces.create(&PostParams::default(), &namespace).await {
+            Ok(_) => return Ok(()),
+            Err(error) if api_code(&error) == 409 => {}
+            Err(error) => return Err(failed(&error)),
+        }
+        let standing = namespaces.get_metadata_opt(names::NAMESPACE).await;
+        match standing.map_err(|error| failed(&error))? {
+            Some(standing) if standing.metadata.deletion_timestamp.is_none() => return Ok(()),
+            // Gone between the two requests: created the next time.
+            Some(_) | None => {}
+        }
+        if started.elapsed() > DEADLINE {
+            return Err(CommandError::new(
+                crate::error::Exit::Deadline,
+                format!(
+                    "namespace {} is still being deleted after {} s",
+                    names::NAMESPACE,
+                    DEADLINE.as_secs()
+                ),
+            )
+            .hint(format!(
+                "what holds it: kubectl describe namespace {}",
+                names::NAMESPACE
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod certificate;
+pub mod lift;
 pub mod prove;
 
 pub use apply::ensure_journal;

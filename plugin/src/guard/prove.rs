@@ -6,7 +6,10 @@ use crate::{
     executor::canary::{Answer, Asker, Prover},
     guard::certificate,
 };
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use k8s_openapi::{
+    api::admissionregistration::v1::ValidatingWebhookConfiguration, apimachinery::pkg::apis::meta::v1::Time,
+    jiff::Timestamp,
+};
 use kube::{
     Api,
     api::{ApiResource, DynamicObject, PostParams},
@@ -14,7 +17,7 @@ use kube::{
 use serde_json::json;
 use shared::{
     api::{FreezeScope, MeshFreeze, MeshFreezeSpec},
-    guard::{codes::Code, webhook_refusal},
+    guard::{codes::Code, coverage::not_asked_about, webhook_refusal},
     inventory::Observed,
     names,
     version::{IstioVersion, Minor},
@@ -52,6 +55,7 @@ impl Proof {
 pub async fn all(caller: &Cluster, observed: &Observed) -> Result<Vec<Proof>, CommandError> {
     let mut proofs = vec![impersonation(caller).await, own_objects(caller).await];
     if observed.guard.webhook {
+        proofs.push(asked_about(caller).await);
         let trusted = certificate::trust(caller, Timestamp::now()).await?;
         proofs.push(Proof::new(
             "webhook, certificate",
@@ -130,6 +134,19 @@ async fn own_objects(caller: &Cluster) -> Proof {
         "a MeshFreeze written by somebody else",
         answer,
     )
+}
+
+/// The installed configuration asks the webhook about all that the table guards: an older plugin's may not.
+async fn asked_about(caller: &Cluster) -> Proof {
+    let configurations: Api<ValidatingWebhookConfiguration> = Api::all(caller.client.clone());
+    let answer = match configurations.get(names::WEBHOOK).await {
+        Ok(installed) => match not_asked_about(&installed).as_slice() {
+            [] => Ok("it is asked about all that is guarded".to_owned()),
+            missing => Err(format!("not asked about: {}; install it anew", missing.join("; "))),
+        },
+        Err(error) => Err(format!("no proof: {}", api_message(&error))),
+    };
+    Proof::new("webhook, coverage", "the rules of its configuration", answer)
 }
 
 /// The webhook refuses an istiod two minors ahead of the one that runs.
@@ -213,15 +230,4 @@ async fn frozen(caller: &Cluster, freeze: &MeshFreezeSpec, webhook: bool) -> Vec
         ));
     }
     proofs
-}
-
-/// What no barrier of ours can see, for the report.
-#[must_use]
-pub fn unprotected() -> Vec<&'static str> {
-    vec![
-        "webhook configurations and admission policies: the API server asks no guard about them (Istio's injector and \
-         revision tags among them)",
-        "what is written to etcd directly, or by HELM_DRIVER=sql",
-        "Istio installed in another cluster: each cluster needs a guard of its own",
-    ]
 }

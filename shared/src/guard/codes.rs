@@ -69,6 +69,20 @@ impl Code {
         }
     }
 
+    /// Whether no policy refuses with it: it takes more than one object to see, or more than CEL.
+    #[must_use]
+    pub fn is_the_webhooks_alone(self) -> bool {
+        match self {
+            Self::MeshFrozen | Self::OwnObjects | Self::IllegalPhase => false,
+            Self::SkipVersion
+            | Self::Downgrade
+            | Self::MixedFlavor
+            | Self::UnreadableVersion
+            | Self::UnknownFlavor
+            | Self::SecondUpgrade => true,
+        }
+    }
+
     /// What the code means and what to do, for the documents and for `explain`.
     #[must_use]
     pub fn documentation(self) -> &'static str {
@@ -78,7 +92,7 @@ impl Code {
                  the control plane, Istio's CRDs and the helm releases of the mesh. See who holds it with \
                  `kubectl mesh-upgrade status`. When the upgrade was abandoned, take it over with \
                  `kubectl mesh-upgrade apply`, or, with the RBAC verb `unlock` on meshfreezes, lift the freeze with \
-                 `spec.unlock` of its MeshFreeze, with `by` and `reason`."
+                 `kubectl mesh-upgrade unlock --reason TEXT`."
             }
             Self::SkipVersion => {
                 "Istio is upgraded one minor at a time: the configuration and the proxies of a mesh are tested by \
@@ -100,13 +114,14 @@ impl Code {
             Self::OwnObjects => {
                 "MeshFreeze and MeshUpgrade objects are the lock and the journal of an upgrade; only the driver \
                  writes them, with the epoch that holds the upgrade. To lift a freeze by hand use \
-                 `spec.unlock` of its MeshFreeze, with `by` and `reason`."
+                 `kubectl mesh-upgrade unlock --reason TEXT`."
             }
             Self::UnknownFlavor => {
                 "A Mesh names the builder of its Istio, and of this one the guard knows no releases, so that no \
                  upgrade of it could be checked. A word that was mistyped would moreover stand for ever: a mesh's \
-                 flavor never changes. Leave `spec.flavor` out for community Istio, or make the flavor known with \
-                 `kubectl mesh-upgrade guard install --flavor NAME`, and give its releases with `--catalog FILE`."
+                 flavor never changes. Leave `spec.flavor` out for community Istio, or make the flavor known with a \
+                 catalog of its releases, in the ConfigMap `mesh-upgrade-catalog` in the namespace \
+                 `mesh-upgrade-system`."
             }
             Self::SecondUpgrade => {
                 "A mesh is upgraded by one upgrade at a time, and one that has begun goes on to its end. See it with \

@@ -38,8 +38,6 @@ pub struct InstallOptions {
     pub certificates: Certificates,
     /// Pods of the webhook.
     pub replicas: i32,
-    /// Flavors that a Mesh may name beside those of the built-in catalog.
-    pub flavors: Vec<String>,
     /// Ports at which the webhook's pods reach an API server, behind its Service.
     pub api_server_ports: Vec<u16>,
 }
@@ -52,7 +50,6 @@ impl Default for InstallOptions {
             client: WebhookClient::Service,
             certificates: Certificates::Own,
             replicas: 3,
-            flavors: Vec::new(),
             api_server_ports: vec![443, 6443],
         }
     }
@@ -213,7 +210,6 @@ fn deployment(options: &InstallOptions) -> Value {
     }
     let mut args = vec![format!("--port={PORT}"), format!("--health-port={HEALTH_PORT}")];
     args.extend(managed.then(|| format!("--tls-dir={TLS_DIRECTORY}")));
-    args.extend(options.flavors.iter().map(|flavor| format!("--flavor={flavor}")));
     let mounts = managed.then(|| json!({"name": "tls", "mountPath": TLS_DIRECTORY, "readOnly": true}));
     let secret = json!({"secretName": names::MANAGED_CERTIFICATE, "defaultMode": 0o440});
     let volumes = managed.then(|| json!({"name": "tls", "secret": secret}));

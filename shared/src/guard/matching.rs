@@ -2,7 +2,7 @@
 
 use super::{
     message::Told,
-    review::{Object, Request},
+    review::{Object, Request, Str},
     table::{
         self, CRD_SUFFIXES, FREE_METADATA, HELM_OWNER, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, HELM_STORAGE_PREFIX,
         ISTIOD_PROBE_NAME, May, Operation, Picks, Row, Strictness, Who, Writer,
@@ -12,7 +12,8 @@ use crate::{
     api::{FreezeScope, MeshFreezeSpec, WorkloadKind},
     names,
 };
-use serde_json::{Map, Value};
+use serde_json::{Value, value::RawValue};
+use std::collections::BTreeMap;
 
 /// What one freeze makes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,42 +86,67 @@ fn let_through(request: &Request<'_>, scope: &FreezeScope) -> Option<&'static Wr
 }
 
 /// Whether an update changes nothing but book-keeping and the removal of finalizers.
+///
+/// Both objects come from one encoder in one review, so that equal values are equal bytes. Were they ever not, the
+/// update would count as a change and be refused.
 #[must_use]
 pub fn is_unchanged(request: &Request<'_>) -> bool {
-    if request.operation != Operation::Update {
-        return false;
-    }
-    let Some((old, new)) = request.whole_objects() else {
-        return false;
-    };
-    // What cannot be read (nested too deeply) counts as changed.
-    let read = |raw: &serde_json::value::RawValue| serde_json::from_str::<Map<String, Value>>(raw.get()).ok();
-    match (read(old), read(new)) {
-        (Some(old), Some(new)) => differs_only_freely(old, new).unwrap_or(false),
-        _ => false,
-    }
+    changes_only(request, "")
 }
 
-/// Whether two objects differ only in book-keeping and in finalizers that are gone; `None` for what is no object.
-pub(super) fn differs_only_freely(mut old: Map<String, Value>, mut new: Map<String, Value>) -> Option<bool> {
-    let old_finalizers = take_free_metadata(&mut old)?;
-    let new_finalizers = take_free_metadata(&mut new)?;
+/// Whether an update changes nothing but that and one field beside the metadata.
+pub(super) fn changes_only(request: &Request<'_>, field: &str) -> bool {
+    let (Operation::Update, Some(object), Some(old)) = (request.operation, &request.object, &request.old_object) else {
+        return false;
+    };
+    // What most updates change has been found already; only the others cost another look at the review.
+    if field != "spec" && object.spec.map(RawValue::get) != old.spec.map(RawValue::get) {
+        return false;
+    }
+    let whole = request.whole_objects();
+    whole.is_some_and(|(old, new)| differs_only_freely(old, new, field).unwrap_or(false))
+}
+
+/// The members of a JSON object, unread.
+type Members<'a> = BTreeMap<Str<'a>, &'a RawValue>;
+
+fn members(object: &RawValue) -> Option<Members<'_>> {
+    serde_json::from_str(object.get()).ok()
+}
+
+/// `None` for what is no object.
+fn differs_only_freely(old: &RawValue, new: &RawValue, field: &str) -> Option<bool> {
+    let (mut old, mut new) = (members(old)?, members(new)?);
+    for object in [&mut old, &mut new] {
+        object.remove(field);
+    }
+    let (mut old_metadata, mut new_metadata) = (members(old.remove("metadata")?)?, members(new.remove("metadata")?)?);
+    let old_finalizers = take_free_metadata(&mut old_metadata)?;
+    let new_finalizers = take_free_metadata(&mut new_metadata)?;
     let only_removed = new_finalizers
         .iter()
         .all(|finalizer| old_finalizers.contains(finalizer));
-    Some(only_removed && old == new)
+    Some(only_removed && are_same(&old, &new) && are_same(&old_metadata, &new_metadata))
+}
+
+fn are_same(old: &Members<'_>, new: &Members<'_>) -> bool {
+    old.len() == new.len()
+        && old
+            .iter()
+            .zip(new)
+            .all(|((old_key, old), (key, new))| old_key == key && old.get() == new.get())
 }
 
 /// Takes out what may change, and gives back the finalizers.
-fn take_free_metadata(object: &mut Map<String, Value>) -> Option<Vec<Value>> {
-    let metadata = object.get_mut("metadata")?.as_object_mut()?;
+fn take_free_metadata<'a>(metadata: &mut Members<'a>) -> Option<Vec<Str<'a>>> {
     for field in FREE_METADATA {
         metadata.remove(*field);
     }
     match metadata.remove("finalizers") {
-        None | Some(Value::Null) => Some(Vec::new()),
-        Some(Value::Array(finalizers)) => Some(finalizers),
-        Some(_) => None,
+        None => Some(Vec::new()),
+        Some(finalizers) => serde_json::from_str::<Option<_>>(finalizers.get())
+            .ok()
+            .map(Option::unwrap_or_default),
     }
 }
 
@@ -181,7 +207,7 @@ fn is_workload(request: &Request<'_>, scope: &FreezeScope) -> bool {
 
 /// Whether an update changes the owners or one of helm's annotations. What cannot be read counts as changed.
 fn changes_owners(request: &Request<'_>) -> bool {
-    let read = |raw: &serde_json::value::RawValue| serde_json::from_str::<Value>(raw.get()).ok();
+    let read = |raw: &RawValue| serde_json::from_str::<Value>(raw.get()).ok();
     let Some((Some(old), Some(new))) = request.whole_objects().map(|(old, new)| (read(old), read(new))) else {
         return true;
     };

@@ -4,6 +4,7 @@ pub mod cel;
 mod cert_manager;
 pub mod certificates;
 pub mod codes;
+pub mod coverage;
 pub mod decide;
 #[cfg(test)]
 mod decide_cases;
@@ -23,6 +24,7 @@ mod versions;
 
 pub use decide::{Facts, Ruling, Verdict, decide};
 pub use policy::freeze_policies;
+pub use rbac::UNLOCKER_ROLE;
 pub use refusal::{
     WEBHOOK_DOMAIN, is_refused_by_policy, is_refused_by_webhook, is_warned_by_policy, is_warned_by_webhook,
     webhook_refusal,

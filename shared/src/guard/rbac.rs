@@ -50,6 +50,11 @@ fn rule(groups: &[&str], resources: &[&str], verbs: &[&str]) -> Value {
     json!({"apiGroups": groups, "resources": resources, "verbs": verbs})
 }
 
+/// Core resources of one name only.
+fn named(resources: &[&str], name: &str, verbs: &[&str]) -> Value {
+    json!({"apiGroups": [""], "resources": resources, "resourceNames": [name], "verbs": verbs})
+}
+
 /// What helm needs to upgrade Istio's charts base, istiod, cni, ztunnel and gateway, and the driver around it.
 fn driver_rules() -> Vec<Value> {
     vec![
@@ -155,6 +160,7 @@ fn webhook_rules() -> Vec<Value> {
         rule(&["events.k8s.io"], &["events"], &["create"]),
         rule(&[names::GROUP], &["meshes", "meshfreezes", "meshupgrades"], READ),
         rule(&["apps"], &["daemonsets", "deployments"], READ),
+        named(&["configmaps"], crate::catalog::CONFIG_MAP, READ),
     ]
 }
 
@@ -180,7 +186,8 @@ fn operator_rules() -> Vec<Value> {
     ]
 }
 
-/// To lift a freeze: first the reason, then the deletion of the record and of the policy.
+/// To lift a freeze: first the reason, then the deletion of the record and of the policy, and the proof that the mesh is
+/// open. Leases are read to see whether a driver is alive, `kube-system` for the cluster's identity.
 fn unlocker_rules() -> Vec<Value> {
     vec![
         rule(
@@ -189,11 +196,17 @@ fn unlocker_rules() -> Vec<Value> {
             &["get", "list", "watch", "update", "patch", "delete", "unlock"],
         ),
         rule(&[names::GROUP], &["meshes", "meshupgrades"], READ),
+        // The policy for our own objects lets them write that the freeze was lifted, and no other part of the status.
+        rule(&[names::GROUP], &["meshupgrades/status"], &["patch"]),
         rule(
             &["admissionregistration.k8s.io"],
             &["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
             &["get", "list", "watch", "delete"],
         ),
+        rule(&["events.k8s.io"], &["events"], &["create"]),
+        rule(&["coordination.k8s.io"], &["leases"], &["get"]),
+        named(&["namespaces"], "kube-system", &["get"]),
+        named(&["configmaps"], names::CANARY, &["create", "patch"]),
     ]
 }
 

@@ -13,7 +13,7 @@ pub const MAX_REVIEW: usize = 7 << 20;
 
 /// A string that borrows from the review unless it holds an escape. Serde borrows a bare `Cow` only as a direct
 /// field, never inside options, lists and maps; a newtype borrows everywhere.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
 pub struct Str<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
@@ -21,6 +21,12 @@ impl std::ops::Deref for Str<'_> {
     type Target = str;
 
     fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for Str<'_> {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -8,7 +8,7 @@ use super::{
     install::WebhookClient,
     own_objects,
     policy::strings,
-    table::{self, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, HELM_STORAGE_PREFIX, May, Picks, Row, Who},
+    table::{self, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, HELM_STORAGE_PREFIX, May, Operation, Picks, Row, Who},
 };
 use crate::names;
 use k8s_openapi::{
@@ -212,32 +212,40 @@ fn helm_condition() -> String {
     )
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Whether a configuration's rules name everything that a row of the table guards.
+pub(super) fn covers(configuration: &ValidatingWebhookConfiguration, row: &Row) -> bool {
+    asks(configuration, row.groups, row.resources, row.operations)
+}
 
-    /// Whether the webhook's rules name everything that a row of the table guards.
-    fn covers(configuration: &ValidatingWebhookConfiguration, row: &Row) -> bool {
-        let rules: Vec<&RuleWithOperations> = configuration
-            .webhooks
-            .iter()
-            .flatten()
-            .filter_map(|webhook| webhook.rules.as_ref())
-            .flatten()
-            .collect();
-        let has = |list: &Option<Vec<String>>, item: &str| list.iter().flatten().any(|have| have == item);
-        row.groups.iter().all(|group| {
-            row.resources.iter().all(|resource| {
-                row.operations.iter().all(|operation: &table::Operation| {
-                    rules.iter().any(|rule| {
-                        has(&rule.api_groups, group)
-                            && has(&rule.resources, resource)
-                            && has(&rule.operations, operation.as_str())
-                    })
+/// Whether a configuration's rules name all of these.
+pub(super) fn asks(
+    configuration: &ValidatingWebhookConfiguration,
+    groups: &[&str],
+    resources: &[&str],
+    operations: &[Operation],
+) -> bool {
+    let webhooks = configuration.webhooks.iter().flatten();
+    let rules: Vec<&RuleWithOperations> = webhooks
+        .filter_map(|webhook| webhook.rules.as_ref())
+        .flatten()
+        .collect();
+    let has = |list: &Option<Vec<String>>, item: &str| list.iter().flatten().any(|have| have == item);
+    groups.iter().all(|group| {
+        resources.iter().all(|resource| {
+            operations.iter().all(|operation| {
+                rules.iter().any(|rule| {
+                    has(&rule.api_groups, group)
+                        && has(&rule.resources, resource)
+                        && has(&rule.operations, operation.as_str())
                 })
             })
         })
-    }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn the_webhook_is_asked_about_every_row_but_status() {

@@ -4,6 +4,7 @@ use super::{Decision, Next, Stop};
 use crate::{
     api::{CONDITION_STALLED, HISTORY_LIMIT, JournalEvent, StepStatus},
     conditions,
+    guard::own_objects::CONDITION_UNLOCKED,
     phase::Phase,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -32,6 +33,7 @@ impl Next<'_> {
             return;
         }
         let before = self.status.epoch;
+        self.take_back_unlocking();
         self.status.epoch = self.driver.epoch;
         self.status.holder = Some(self.driver.name.clone());
         self.set_condition(CONDITION_STALLED, false, "Driven", "a driver is at work");
@@ -40,6 +42,25 @@ impl Next<'_> {
             before => format!("{} took the upgrade over from epoch {before}", self.driver.name),
         };
         self.note(&what);
+    }
+
+    /// Somebody lifted the freeze by hand meanwhile, and said why in a condition; it goes into the history, and the mesh
+    /// is frozen again before anything else is changed, since no driver goes on without its own proof.
+    fn take_back_unlocking(&mut self) {
+        let conditions = &self.status.conditions;
+        let Some(unlocked) = conditions
+            .iter()
+            .find(|condition| condition.type_ == CONDITION_UNLOCKED && condition.status == "True")
+        else {
+            return;
+        };
+        let what = format!("the freeze was lifted by hand, by {}", unlocked.message);
+        let why = unlocked.message.clone();
+        self.note(&what);
+        if self.status.frozen_since.is_some() {
+            self.status.frozen_since = Some(self.time());
+        }
+        self.set_condition(CONDITION_UNLOCKED, false, "FrozenAgain", &why);
     }
 
     pub(super) fn add_missing_steps(&mut self) {

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::api::{Component, InstallerKind, Plan, PlanStep, Unguarded};
+use crate::guard::own_objects::CONDITION_UNLOCKED;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 pub(super) const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -321,4 +323,53 @@ fn history_is_bounded() {
         status.phase = Phase::Pending;
     }
     assert!(status.history.len() <= crate::api::HISTORY_LIMIT);
+}
+
+#[test]
+fn a_freeze_that_was_lifted_by_hand_is_remembered_and_put_up_again() {
+    let unlocked = |status: &MeshUpgradeStatus| {
+        let mut conditions = status.conditions.iter();
+        let found = conditions.find(|condition| condition.type_ == CONDITION_UNLOCKED);
+        found.map(|found| (found.status.clone(), found.message.clone()))
+    };
+    let mut status = MeshUpgradeStatus {
+        phase: Phase::Upgrading,
+        epoch: 1,
+        frozen_since: Some(Time(NOW)),
+        ..MeshUpgradeStatus::default()
+    };
+    crate::conditions::upsert(
+        &mut status.conditions,
+        CONDITION_UNLOCKED,
+        true,
+        "ByHand",
+        "bob: pager 7",
+        NOW,
+    );
+    let later = Timestamp::from_second(60).unwrap();
+    let next = step(&spec(), &status, &Observation::default(), &driver(2), later);
+    assert_eq!(
+        next.effect,
+        Some(Effect::Freeze),
+        "nothing is changed before it is frozen again"
+    );
+    assert_eq!(
+        unlocked(&next.status),
+        Some(("False".to_owned(), "bob: pager 7".to_owned()))
+    );
+    assert_eq!(next.status.frozen_since, Some(Time(later)));
+    let history: Vec<&str> = next.status.history.iter().map(|event| event.what.as_str()).collect();
+    assert!(
+        history.contains(&"the freeze was lifted by hand, by bob: pager 7"),
+        "{history:?}"
+    );
+    // Once is enough.
+    let again = step(&spec(), &next.status, &Observation::default(), &driver(3), later);
+    let told = again
+        .status
+        .history
+        .iter()
+        .filter(|event| event.what.contains("by hand"))
+        .count();
+    assert_eq!(told, 1);
 }

@@ -9,11 +9,18 @@ use mesh_upgrade_tests::figures;
 type Measure = fn() -> Result<bool>;
 
 /// What can be measured: its name, what it is, and how.
-const FIGURES: [(&str, &str, Measure); 1] = [(
-    "check",
-    "check beside istioctl's precheck and analyze, at 10,000 pods and 5,000 Istio objects; and at 100 clusters",
-    figures::check::measure,
-)];
+const FIGURES: [(&str, &str, Measure); 2] = [
+    (
+        "check",
+        "check beside istioctl's precheck and analyze, at 10,000 pods and 5,000 Istio objects; and at 100 clusters",
+        figures::check::measure,
+    ),
+    (
+        "webhook",
+        "the webhook's CPU time, memory and start beside its bare server and controller-runtime",
+        figures::webhook::print,
+    ),
+];
 
 fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();

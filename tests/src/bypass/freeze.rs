@@ -91,6 +91,16 @@ impl<'a> Freeze<'a> {
         self.wait("the policy to close", "admin", &Answer::FreezePolicy)
     }
 
+    /// Deletes policy and binding, and waits until the policy no longer refuses; what the webhook says is not asked.
+    ///
+    /// # Errors
+    /// When the policy stays closed.
+    pub fn open_policy(&self) -> Result<()> {
+        self.write(Verb::Delete, &format!("{BINDINGS} {}", self.policy), Value::Null)?;
+        self.write(Verb::Delete, &format!("{POLICIES} {}", self.policy), Value::Null)?;
+        self.wait_while("the policy to open", "admin", &Answer::FreezePolicy)
+    }
+
     /// Waits until the webhook refuses what the policy lets pass for it.
     ///
     /// # Errors
@@ -120,12 +130,21 @@ impl<'a> Freeze<'a> {
 
     /// Asks with the canary until the answer is the wanted one.
     fn wait(&self, what: &str, identity: &str, wanted: &Answer) -> Result<()> {
+        self.wait_for(what, identity, |answer| answer == wanted)
+    }
+
+    /// Asks with the canary until the answer is another one.
+    fn wait_while(&self, what: &str, identity: &str, answer: &Answer) -> Result<()> {
+        self.wait_for(what, identity, |now| now != answer)
+    }
+
+    fn wait_for(&self, what: &str, identity: &str, wanted: impl Fn(&Answer) -> bool) -> Result<()> {
         let on = format!("v1 configmaps istio-system/{}", names::CANARY);
         let canary = Row::new("a canary", identity, Verb::Create, &on, json!({"kind": "ConfigMap"}))?;
         wait_until(what, DEADLINE, || {
             let answers = self.api.ask(std::slice::from_ref(&canary), &self.policy)?;
             match answers.first() {
-                Some(answer) if answer == wanted => Ok(Some(())),
+                Some(answer) if wanted(answer) => Ok(Some(())),
                 other => anyhow::bail!("the canary of {identity} got {other:?}"),
             }
         })

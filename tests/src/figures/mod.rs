@@ -4,6 +4,7 @@ pub mod check;
 mod measured;
 mod population;
 mod stand_in_clusters;
+pub mod webhook;
 
 use std::io::Write as _;
 

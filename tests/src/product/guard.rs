@@ -18,6 +18,8 @@ use crate::harness::{Cluster, wait_until};
 /// How long a webhook may take to fill its caches.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
 
+const WEBHOOK_PROGRAM: &str = "mesh-upgrade-webhook";
+
 /// A guard whose webhook runs as a process until this value is dropped.
 #[derive(Debug)]
 pub struct Guard {
@@ -55,6 +57,39 @@ impl Guard {
         guard.start()?;
         guard.wait_until_asked(cluster)?;
         Ok(guard)
+    }
+
+    /// Another replica of the same guard on ports of its own: the API server never calls it, but it takes its part in
+    /// everything that replicas share.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn replica(&self) -> Result<Self> {
+        let mut replica = Self {
+            dir: tempfile::tempdir()?,
+            port: free_port()?,
+            health_port: free_port()?,
+            flags: self.flags.clone(),
+            webhook: None,
+        };
+        std::fs::copy(self.kubeconfig(), replica.kubeconfig())?;
+        replica.start()?;
+        Ok(replica)
+    }
+
+    /// Ends the webhook and starts it anew with other flags; it need not become ready.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn restart_with(&mut self, flags: &[&str]) -> Result<()> {
+        self.kill();
+        self.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        self.spawn()?;
+        wait_until("the webhook to answer", READY_DEADLINE, || self.readiness().map(Some)).map(drop)
+    }
+
+    fn kubeconfig(&self) -> PathBuf {
+        self.dir.path().join("kubeconfig")
     }
 
     /// The webhook has just written its authority into its configuration: an API server reads that a moment later.
@@ -98,6 +133,14 @@ impl Guard {
     /// # Errors
     /// When it does not become ready.
     pub fn start(&mut self) -> Result<()> {
+        self.spawn()?;
+        wait_until("the webhook to be ready", READY_DEADLINE, || {
+            Ok(self.is_ready().then_some(()))
+        })
+        .with_context(|| std::fs::read_to_string(self.log()).unwrap_or_default())
+    }
+
+    fn spawn(&mut self) -> Result<()> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log())?;
         // Ended by the closing of its standard input, which the kernel does for a test that dies in whatever way.
         let mut command = Command::new("/bin/sh");
@@ -111,7 +154,7 @@ impl Guard {
             .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
             .args(["--health-port", &self.health_port.to_string()])
             .arg("--kubeconfig")
-            .arg(self.dir.path().join("kubeconfig"))
+            .arg(self.kubeconfig())
             .args(&self.flags)
             .env_clear()
             .process_group(0)
@@ -119,10 +162,7 @@ impl Guard {
             .stdout(Stdio::null())
             .stderr(log);
         self.webhook = Some(command.spawn().context("start the webhook")?);
-        wait_until("the webhook to be ready", READY_DEADLINE, || {
-            Ok(self.is_ready().then_some(()))
-        })
-        .with_context(|| std::fs::read_to_string(self.log()).unwrap_or_default())
+        Ok(())
     }
 
     fn is_ready(&self) -> bool {
@@ -147,6 +187,26 @@ impl Guard {
         }
     }
 
+    /// Port of reviews, on loopback.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The webhook's process.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn process(&self) -> Result<u32> {
+        let shell = self.webhook.as_ref().context("the webhook was killed")?.id();
+        let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"))?;
+        let is_webhook = |process: &&str| {
+            std::fs::read_link(format!("/proc/{process}/exe")).is_ok_and(|program| program.ends_with(WEBHOOK_PROGRAM))
+        };
+        let process = children.split_whitespace().find(is_webhook);
+        Ok(process.context("the webhook has ended")?.parse()?)
+    }
+
     /// What the webhook logs.
     #[must_use]
     pub fn log(&self) -> PathBuf {
@@ -166,7 +226,7 @@ impl Guard {
             "users": [{ "name": "webhook", "user": { "token": token.ok()? } }],
             "contexts": [{ "name": "webhook", "context": { "cluster": "cluster", "user": "webhook" } }],
         });
-        std::fs::write(self.dir.path().join("kubeconfig"), kubeconfig.to_string())?;
+        std::fs::write(self.kubeconfig(), kubeconfig.to_string())?;
         Ok(())
     }
 

@@ -46,7 +46,7 @@ async fn serve(pair: &Pair) -> Served {
     let served = serve_reviews(
         listener,
         certificate.clone(),
-        reviews(true),
+        router(reviews(true)),
         Arc::clone(&leaving),
         handle.clone(),
     );

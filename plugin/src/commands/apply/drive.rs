@@ -15,10 +15,13 @@ use crate::{
     installer::helm::Helm,
     ui::{Mark, Output, Ui},
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use serde_json::json;
 use shared::{
     api::{MeshUpgrade, PlanCluster},
+    conditions,
+    guard::own_objects::CONDITION_UNLOCKED,
     machine::{Driver, Stop},
     phase::Phase,
 };
@@ -61,11 +64,20 @@ pub async fn to_the_end(
             catalog: &scene.catalog,
             helm,
             step_timeout: args.step_timeout,
-            frozen_since: journal.status.as_ref().and_then(|status| status.frozen_since.clone()),
+            frozen_since: frozen_since(&journal),
         },
     };
     let (journal, end) = drive.run(journal).await?;
     conclude(ui, &journal, end)
+}
+
+/// Since when the mesh is frozen; a freeze that was lifted by hand begins anew.
+fn frozen_since(journal: &MeshUpgrade) -> Option<Time> {
+    let status = journal.status.as_ref()?;
+    if conditions::holds(&status.conditions, CONDITION_UNLOCKED) {
+        return None;
+    }
+    status.frozen_since.clone()
 }
 
 /// The plan's clusters, found by their identity: whoever resumes may have named their contexts otherwise.

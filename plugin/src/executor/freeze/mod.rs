@@ -6,6 +6,8 @@
 mod policies;
 mod record;
 
+pub use policies::delete as delete_policy;
+
 use super::{
     canary::{Answer, Asker, Prover},
     fault::Fault,

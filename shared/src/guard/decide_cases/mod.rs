@@ -227,16 +227,24 @@ fn all_freezes_must_admit() {
 }
 
 #[test]
-fn an_object_too_deep_to_compare_counts_as_changed() {
-    let deep = format!("{}{}", "[".repeat(3_000), "]".repeat(3_000));
-    let object = format!(r#"{{"metadata":{{"name":"cart"}},"spec":{deep}}}"#);
-    let body = format!(
-        r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"u","operation":"UPDATE",
-        "resource":{{"group":"networking.istio.io","resource":"virtualservices"}},"namespace":"shop","name":"cart",
-        "userInfo":{{"username":"bob"}},"object":{object},"oldObject":{object}}}}}"#
-    );
-    let request = review::parse(body.as_bytes()).unwrap();
-    assert!(matches!(decide(&request, &frozen()), Verdict::Deny(ruling) if ruling.code == Code::MeshFrozen));
+fn depth_needs_no_stack_to_compare_and_hides_no_change() {
+    let deep = |inner: &str| format!("{}{inner}{}", "[".repeat(200_000), "]".repeat(200_000));
+    for part in ["spec", "status"] {
+        for (change, denied) in [("1", false), ("2", true)] {
+            let object = |inner: &str| format!(r#"{{"metadata":{{"name":"cart"}},"{part}":{}}}"#, deep(inner));
+            let body = format!(
+                r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"u",
+                "operation":"UPDATE","resource":{{"group":"networking.istio.io","resource":"virtualservices"}},
+                "namespace":"shop","name":"cart","userInfo":{{"username":"bob"}},
+                "object":{},"oldObject":{}}}}}"#,
+                object(change),
+                object("1"),
+            );
+            let request = review::parse(body.as_bytes()).unwrap();
+            let verdict = decide(&request, &frozen());
+            assert_eq!(matches!(verdict, Verdict::Deny(_)), denied, "{part}");
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The lock, the journal and the Mesh, as the webhook judges them by itself.
 
-use super::{super::decide::KnownUpgrade, *};
+use super::{
+    super::{decide::KnownUpgrade, own_objects::with_unlocked},
+    *,
+};
 use crate::version::Flavor;
 
 fn own(operation: &str, resource: &str, name: &str) -> Ask {
@@ -339,7 +342,7 @@ fn a_mesh_names_a_flavor_that_is_known() {
     assert_eq!(
         ruling.message,
         "MG007 unknown-flavor: mesh \"shop\" names the flavor \"mspyder\"; known are: community, mspider. See: kubectl \
-         mesh-upgrade guard install --flavor"
+         mesh-upgrade explain MG007"
     );
 }
 
@@ -353,4 +356,19 @@ fn what_is_too_deep_to_be_read_is_refused() {
     );
     let request = review::parse(body.as_bytes()).unwrap();
     assert!(matches!(decide(&request, &Facts::default()), Verdict::Deny(ruling) if ruling.code == Code::OwnObjects));
+}
+
+#[test]
+fn what_the_plugin_notes_of_an_unlocking_is_what_the_guard_admits() {
+    let facts = Facts::default();
+    let long = "x".repeat(5000);
+    for reason in ["pager 7", long.as_str()] {
+        let before = [stalled(), unlocked("alice: earlier")];
+        let after = with_unlocked(&before, "bob", reason, Timestamp::UNIX_EPOCH);
+        let ask = phases(json!("Upgrading"), json!("Upgrading"))
+            .set("oldObject.status.conditions", json!(before))
+            .set("object.status.conditions", json!(after));
+        assert_eq!(ask.code(&facts), None, "{after:?}");
+        assert_eq!(ask.by("carol").code(&facts), Some(Code::OwnObjects));
+    }
 }

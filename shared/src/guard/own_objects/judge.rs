@@ -72,15 +72,7 @@ impl<'a> Change<'a> {
 
     /// Whether nothing but this top-level field, and book-keeping, was changed.
     fn changes_only(&self, field: &str) -> bool {
-        if self.request.operation != Operation::Update {
-            return false;
-        }
-        let without = |object: &Value| {
-            let mut object = object.as_object().cloned().unwrap_or_default();
-            object.remove(field);
-            object
-        };
-        matching::differs_only_freely(without(&self.old), without(&self.new)).unwrap_or(false)
+        matching::changes_only(self.request, field)
     }
 }
 
@@ -100,8 +92,8 @@ fn mesh(change: &Change<'_>, facts: &Facts) -> Result<(), Refusal> {
     Err((
         Code::UnknownFlavor,
         format!(
-            "mesh \"{}\" names the flavor \"{}\"; known are: {}. See: kubectl mesh-upgrade guard install \
-             --flavor",
+            "mesh \"{}\" names the flavor \"{}\"; known are: {}. See: kubectl mesh-upgrade explain \
+             MG007",
             one_line(change.request.object_name()),
             one_line(&named.to_string()),
             known.join(", "),

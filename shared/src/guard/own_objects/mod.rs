@@ -11,13 +11,44 @@ mod policy;
 pub(super) use judge::judge;
 pub use policy::own_objects_policy;
 
-use super::table::Operation;
+use super::{message::one_line, table::Operation};
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Value, json};
 
 /// Condition of a MeshUpgrade: somebody has lifted its freeze by hand. Its message is `USER: REASON`.
 pub const CONDITION_UNLOCKED: &str = "Unlocked";
 
 /// Longest message of [`CONDITION_UNLOCKED`], in characters.
 pub const LONGEST_NOTE: usize = 2048;
+
+/// Longest reason for lifting a freeze, in characters: it goes into Events, which take 1,024 bytes.
+pub const LONGEST_REASON: usize = 200;
+
+/// The conditions of a journal after somebody has lifted its freeze by hand: what the policy lets them write, and
+/// nothing else changed. They are taken as they stand, so that no part unknown to this plugin is lost.
+#[must_use]
+pub fn with_unlocked(conditions: &[Value], user: &str, reason: &str, now: Timestamp) -> Vec<Value> {
+    let is_other = |condition: &&Value| condition.get("type").and_then(Value::as_str) != Some(CONDITION_UNLOCKED);
+    let message: String = format!("{user}: {reason}").chars().take(LONGEST_NOTE).collect();
+    let unlocked = json!({
+        "type": CONDITION_UNLOCKED, "status": "True", "reason": "ByHand", "message": message,
+        "lastTransitionTime": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    });
+    conditions.iter().filter(is_other).cloned().chain([unlocked]).collect()
+}
+
+/// Who may lift a freeze by hand, for people who may not.
+#[must_use]
+pub fn who_may_unlock(holders: &[String]) -> String {
+    let role = super::UNLOCKER_ROLE;
+    let verb = "whoever has the RBAC verb unlock on meshfreezes.meshupgrade.io, as the ClusterRole";
+    let holders: Vec<String> = holders.iter().map(|holder| one_line(holder)).collect();
+    if holders.is_empty() {
+        format!("{verb} {role} grants it")
+    } else {
+        format!("{verb} {role} grants it to: {}", holders.join(", "))
+    }
+}
 
 /// Fields of a MeshFreeze's specification that say which upgrade it belongs to.
 const FREEZE_IDENTITY: [&str; 4] = ["mesh", "upgrade", "from", "to"];

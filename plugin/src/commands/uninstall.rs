@@ -1,0 +1,105 @@
+//! `guard uninstall`: takes the admission side away; during an upgrade only by force and with a reason.
+
+use super::{
+    refuse_contexts, refuse_impersonation,
+    unlock::{self, Freeze},
+};
+use crate::{
+    cli::{Global, GuardUninstallArgs},
+    cluster::{self, Cluster},
+    error::{CommandError, Exit},
+    executor::journal,
+    guard::{apply, lift},
+    ui::{Mark, Ui},
+};
+use kube::ResourceExt as _;
+use shared::{api::MeshUpgrade, guard::install::all_objects, names};
+use std::collections::BTreeSet;
+
+/// Runs `guard uninstall`.
+///
+/// # Errors
+/// While an upgrade runs and it is not forced; when the cluster cannot be read or refuses.
+pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    refuse_impersonation(global, "guard uninstall")?;
+    refuse_contexts(global, "guard uninstall")?;
+    let reason = args.reason.as_deref().map(unlock::reason).transpose()?;
+    let cluster = cluster::connect(&global.cluster()).await?;
+    let running = journal::unfinished(&cluster.client, None).await?;
+    let frozen = lift::frozen(&cluster).await;
+    let frozen = frozen.map_err(|fault| CommandError::error(fault.to_string()))?;
+    let mut meshes: BTreeSet<String> = frozen.into_keys().collect();
+    match reason {
+        Some(reason) => force(&cluster, ui, &running, &meshes, &reason).await?,
+        None => refuse(&running, meshes.pop_first())?,
+    }
+    for object in all_objects().iter().rev() {
+        apply::delete(&cluster.client, object).await?;
+        ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
+    }
+    ui.result("The guard is removed. Its CRDs stay, with the journals of past upgrades.");
+    match running.first() {
+        None => ui.next(&format!(
+            "kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}   (deletes the journals)",
+            g = names::GROUP
+        )),
+        Some(journal) => ui.next(&format!(
+            "kubectl mesh-upgrade guard install   (needed before: kubectl mesh-upgrade apply {})",
+            journal.spec.mesh
+        )),
+    }
+    Ok(Exit::Done)
+}
+
+fn refuse(running: &[MeshUpgrade], frozen: Option<String>) -> Result<(), CommandError> {
+    let (what, mesh) = match (running.first(), frozen) {
+        (Some(running), _) => (
+            format!(
+                "the upgrade {} has begun: the guard stays until it has ended",
+                running.name_any()
+            ),
+            running.spec.mesh.clone(),
+        ),
+        (None, Some(mesh)) => (
+            format!("mesh {mesh} is frozen: the guard stays until it is thawed"),
+            mesh,
+        ),
+        (None, None) => return Ok(()),
+    };
+    Err(CommandError::blocked(what)
+        .hint(format!("go on with it: kubectl mesh-upgrade apply {mesh}"))
+        .hint("or, on the record: kubectl mesh-upgrade guard uninstall --force --reason TEXT"))
+}
+
+/// First the freezes are lifted as by `unlock`, in this cluster: a freeze that outlived the guard would have nobody who
+/// may lift it, and no driver.
+async fn force(
+    cluster: &Cluster,
+    ui: Ui,
+    running: &[MeshUpgrade],
+    meshes: &BTreeSet<String>,
+    reason: &str,
+) -> Result<(), CommandError> {
+    let mut freezes = Vec::new();
+    for mesh in meshes {
+        if let Some(freeze) = Freeze::find(cluster, None, Some(mesh)).await? {
+            freeze.refuse_without_verb().await?;
+            freeze.refuse_beside_driver(ui).await?;
+            freezes.push(freeze);
+        }
+    }
+    let by = cluster::whoami(cluster).await?;
+    for journal in running {
+        let name = journal.name_any();
+        ui.progress(
+            Mark::Warn,
+            &format!("the upgrade {name} loses its guard, by {by}: {reason}"),
+        );
+        let note = format!("the guard is removed by force, by {by}: {reason}");
+        lift::tell(cluster, journal, "GuardRemoved", &note).await;
+    }
+    for freeze in freezes {
+        freeze.lift(ui, reason).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! What the guard protects, by which barrier, and what it cannot: for `guard status` and for the reference.
+
+use super::{
+    codes::Code,
+    own_objects, rules,
+    table::{self, Operation, Row},
+};
+use crate::names;
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// When something is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum When {
+    /// While its mesh is frozen.
+    Frozen,
+    /// At all times.
+    Always,
+}
+
+/// One thing that is protected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Protected {
+    /// Resources with their group, as `deployments, daemonsets (apps)`.
+    pub what: String,
+    /// What is refused to foreigners, as `create, update, delete`.
+    pub operations: String,
+    /// When.
+    pub when: When,
+    /// Whether a policy refuses it.
+    pub policy: bool,
+    /// Whether the webhook refuses it.
+    pub webhook: bool,
+    /// Why it is guarded.
+    pub why: String,
+}
+
+/// Everything that is protected: the rows of the table, versions, and our own objects.
+#[must_use]
+pub fn protected() -> Vec<Protected> {
+    let configuration = rules::webhook_configuration(&super::install::WebhookClient::Service);
+    let rows = table::FROZEN.iter().map(|row| Protected {
+        what: resources(row.resources, row.groups),
+        operations: operations(row.operations),
+        when: When::Frozen,
+        policy: true,
+        webhook: rules::covers(&configuration, row),
+        why: row.why.to_owned(),
+    });
+    let versions = Protected {
+        what: resources(&["deployments", "daemonsets"], &["apps"]),
+        operations: operations(&[Operation::Create, Operation::Update]),
+        when: When::Always,
+        policy: false,
+        webhook: true,
+        why: "versions of istiod, CNI and ztunnel: no skipped minor, no downgrade, no other flavor".to_owned(),
+    };
+    let own = own_objects::BY_WEBHOOK.iter().map(|(named, changes)| Protected {
+        what: resources(named, &[names::GROUP]),
+        operations: operations(changes),
+        when: When::Always,
+        policy: named.iter().all(|resource| own_objects::BY_POLICY.contains(resource)),
+        webhook: true,
+        why: if named.contains(&"meshes") {
+            "the flavor of a mesh is one that is known".to_owned()
+        } else {
+            "the lock and the journal: written by the driver, lifted on the record".to_owned()
+        },
+    });
+    rows.chain([versions]).chain(own).collect()
+}
+
+fn resources(resources: &[&str], groups: &[&str]) -> String {
+    let all = if resources == ["*"] {
+        "every kind".to_owned()
+    } else {
+        resources.join(", ")
+    };
+    let groups: Vec<&str> = groups
+        .iter()
+        .map(|group| if group.is_empty() { "core" } else { *group })
+        .collect();
+    format!("{all} ({})", groups.join(", "))
+}
+
+fn operations(operations: &[Operation]) -> String {
+    let verbs: Vec<&str> = operations.iter().map(|operation| operation.verb()).collect();
+    verbs.join(", ")
+}
+
+/// What an installed webhook configuration does not ask about, although the table guards it.
+#[must_use]
+pub fn not_asked_about(installed: &ValidatingWebhookConfiguration) -> Vec<String> {
+    let made = rules::webhook_configuration(&super::install::WebhookClient::Service);
+    let missing = |row: &&Row| rules::covers(&made, row) && !rules::covers(installed, row);
+    let rows = table::FROZEN.iter().filter(missing);
+    let mut missing: Vec<String> = rows.map(|row| resources(row.resources, row.groups)).collect();
+    for (named, changes) in own_objects::BY_WEBHOOK {
+        if !rules::asks(installed, &[names::GROUP], named, changes) {
+            missing.push(resources(named, &[names::GROUP]));
+        }
+    }
+    missing
+}
+
+/// What a cluster goes without that has the policies only, one thing each.
+#[must_use]
+pub fn without_webhook() -> Vec<String> {
+    let alone = Code::ALL.into_iter().filter(|code| code.is_the_webhooks_alone());
+    let alone: Vec<String> = alone.map(|code| code.to_string()).collect();
+    vec![
+        format!("not refused: {}", alone.join(", ")),
+        "a freeze has one barrier instead of two: the policy in the API server, which holds without any pod".to_owned(),
+        "what no guard is asked about is watched by the plugin only, and so only while an upgrade is driven".to_owned(),
+        "no metrics and no log of what was refused; the API server's audit log has it".to_owned(),
+    ]
+}
+
+/// What no barrier can see.
+#[must_use]
+pub fn unprotected() -> Vec<&'static str> {
+    vec![
+        "webhook configurations and admission policies: the API server asks no guard about them (Istio's injector and \
+         revision tags among them)",
+        "what is written to etcd directly, or by HELM_DRIVER=sql",
+        "Istio installed in another cluster: each cluster needs a guard of its own",
+    ]
+}
+
+/// The reference of the guard as a Markdown page.
+#[must_use]
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# The guard\n\nWhat the guard refuses and why, by its stable codes; what it protects, by which of its two \
+         barriers; and what it cannot see. `kubectl mesh-upgrade guard status` prints the same and proves it. This page \
+         is generated from the code.\n\n## Codes\n",
+    );
+    // Writing into a String cannot fail.
+    for code in Code::ALL {
+        let by = if code.is_the_webhooks_alone() {
+            "by the webhook"
+        } else {
+            "by policy and webhook"
+        };
+        let _ = write!(page, "\n### {code}\n\n*{by}*\n\n{}\n", code.documentation());
+    }
+    page.push_str(
+        "\n## Protected\n\n| what | refused to others | when | policy | webhook | why |\n|---|---|---|---|---|---|\n",
+    );
+    for row in protected() {
+        let yes = |is: bool| if is { "yes" } else { "no" };
+        let when = match row.when {
+            When::Frozen => "frozen",
+            When::Always => "always",
+        };
+        let _ = writeln!(
+            page,
+            "| {} | {} | {when} | {} | {} | {} |",
+            row.what.replace('*', "\\*"),
+            row.operations,
+            yes(row.policy),
+            yes(row.webhook),
+            row.why
+        );
+    }
+    page.push_str("\n## With the policies only\n\n`guard install --policy-only` brings no pod and no image. Then:\n\n");
+    for difference in without_webhook() {
+        let _ = writeln!(page, "- {difference}");
+    }
+    page.push_str("\n## Not protected\n\n");
+    for what in unprotected() {
+        let _ = writeln!(page, "- {what}");
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::install::WebhookClient;
+
+    #[test]
+    fn what_is_installed_by_us_asks_about_everything() {
+        let mut installed = rules::webhook_configuration(&WebhookClient::Service);
+        assert_eq!(not_asked_about(&installed), [""; 0]);
+        installed.webhooks.iter_mut().flatten().for_each(|webhook| {
+            webhook.rules.iter_mut().flatten().for_each(|rule| {
+                rule.resources.iter_mut().flatten().for_each(|resource| {
+                    *resource = resource.replace("deployments/scale", "x").replace("meshes", "x");
+                });
+            });
+        });
+        let missing = not_asked_about(&installed);
+        assert_eq!(missing.len(), 2, "{missing:?}");
+        assert!(
+            missing[0].contains("deployments/scale") && missing[1].contains("meshes"),
+            "{missing:?}"
+        );
+        installed.webhooks = None;
+        assert!(not_asked_about(&installed).len() > 10);
+    }
+
+    #[test]
+    fn every_row_is_closed_by_the_policy_and_only_status_by_it_alone() {
+        let rows = protected();
+        let frozen = || rows.iter().filter(|row| row.when == When::Frozen);
+        assert_eq!(frozen().count(), table::FROZEN.len());
+        assert!(frozen().all(|row| row.policy));
+        for row in frozen().filter(|row| !row.webhook) {
+            assert!(row.what.contains("/status"), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn the_policies_by_themselves_know_no_versions() {
+        assert!(without_webhook()[0].contains("MG002 skip-version"));
+        assert!(!without_webhook()[0].contains("MG001"));
+    }
+}

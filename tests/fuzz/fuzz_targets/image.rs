@@ -1,0 +1,4 @@
+//! See `mesh_upgrade_tests::fuzz::image`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| mesh_upgrade_tests::fuzz::image::run(input));

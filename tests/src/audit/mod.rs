@@ -1,0 +1,7 @@
+//! What happened in a cluster, told by the API server's audit log and by nothing else.
+
+mod event;
+mod judge;
+
+pub use event::{Event, read};
+pub use judge::{Judged, Period, judge};
