@@ -17,13 +17,7 @@ use serde_json::{Value, json};
 use shared::{guard::codes::Code, names};
 
 /// A minute of validity, renewed after forty seconds; five seconds for the API server to read the bundle.
-const FAST: [&str; 4] = [
-    "--serving-certificate-lifetime=60s",
-    "--authority-settle-time=5s",
-    // Read by clap in either form.
-    "--bind",
-    "127.0.0.1",
-];
+const FAST: [&str; 2] = ["--serving-certificate-lifetime=60s", "--authority-settle-time=5s"];
 /// How long a thing may take that happens once in a rotation.
 const DEADLINE: Duration = Duration::from_secs(120);
 /// Pairs that must have been served one after the other.
@@ -47,6 +41,9 @@ spec:
     metadata: { labels: { app: istiod } }
     spec: { containers: [{ name: discovery, image: "docker.io/istio/pilot:1.30.3" }] }
 "#;
+
+/// A stand-in for cert-manager: its kinds without schemas, and nobody who acts on them.
+const CERT_MANAGER_CRDS: &str = include_str!("../fixtures/cert-manager-crds-without-schemas.yaml");
 
 #[test]
 fn certificates_are_rotated_under_load_and_no_call_fails() -> Result<()> {
@@ -107,14 +104,12 @@ fn an_expired_or_untrusted_certificate_hinders_nobody_and_opens_no_freeze() -> R
     let skip = skip_attempts(1)?;
     refused(&cluster, &skip, "the guard to know istiod")?;
     let api = Api::new(&cluster, Table::read()?.identities)?;
-    let freeze = Freeze::record(&api)?;
+    let freeze = Freeze::unrecorded(&api)?;
 
     // A bundle that somebody has spoilt is written anew, and nobody has to do anything.
-    let right = bundle(&cluster)?;
-    spoil_bundle(&cluster)?;
+    let spoilt = spoil_bundle(&cluster)?;
     wait_until("the webhook to mend its bundle", DEADLINE, || {
-        let now = bundle(&cluster)?;
-        Ok((now.len() == right.len() || now.contains("CERTIFICATE")).then_some(now))
+        Ok((bundle(&cluster)?.trim() != spoilt.trim()).then_some(()))
     })?;
     refused(&cluster, &skip, "the webhook to be trusted again")?;
 
@@ -141,6 +136,82 @@ fn an_expired_or_untrusted_certificate_hinders_nobody_and_opens_no_freeze() -> R
     status_says(&cluster, "NOT PROVED")?;
     idle_is_unhindered_and_frozen_stays_frozen(&cluster, &api, &freeze, &skip)?;
     drop(guard);
+    drop(cluster);
+    no_leftovers()
+}
+
+#[test]
+fn pods_are_admitted_under_the_restricted_standard_and_cert_manager_is_asked_for_first() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::named("north"))?;
+    let install = ["guard", "install", "--cert-manager"];
+    let missing = mesh_upgrade(&cluster, &install)?;
+    ensure!(
+        missing.code == 3 && missing.stderr.contains("has no cert-manager"),
+        "{missing}"
+    );
+    let namespace = cluster.kubectl(&["get", "namespace", names::NAMESPACE])?;
+    ensure!(
+        !namespace.success(),
+        "something was installed before cert-manager was missed"
+    );
+    cluster.apply_stdin(CERT_MANAGER_CRDS)?.ok()?;
+    mesh_upgrade(&cluster, &install)?.ok()?;
+    let home = ["-n", names::NAMESPACE];
+    let certificates =
+        cluster.kubectl(&[&home[..], &["get", "certificates.cert-manager.io", "-o", "name"]].concat())?;
+    ensure!(certificates.ok()?.lines().count() == 2, "{certificates}");
+
+    // Back to the webhook's own certificates, with the same objects otherwise.
+    mesh_upgrade(&cluster, &["guard", "install"])?.ok()?;
+    let rollout = [
+        &home[..],
+        &["rollout", "status", "deployment", names::WEBHOOK, "--timeout=60s"],
+    ]
+    .concat();
+    cluster.kubectl(&rollout)?.ok()?;
+    let mounted = [
+        &home[..],
+        &["get", "deployment", names::WEBHOOK, "-o=jsonpath={..volumes}"],
+    ]
+    .concat();
+    ensure!(
+        cluster.kubectl(&mounted)?.ok()?.is_empty(),
+        "the volume of before is still mounted"
+    );
+
+    // The webhook reaches its one Secret and its own configuration, and no other.
+    let account = format!(
+        "--as=system:serviceaccount:{}:{}",
+        names::NAMESPACE,
+        names::WEBHOOK_SERVICE_ACCOUNT
+    );
+    let may = |arguments: &[&str]| -> Result<bool> {
+        let all = [&home[..], &["auth", "can-i"], arguments, &[account.as_str()]].concat();
+        Ok(cluster.kubectl(&all)?.stdout.trim() == "yes")
+    };
+    let secret = format!("secrets/{}", names::CERTIFICATES);
+    ensure!(may(&["patch", &secret])? && may(&["get", &secret])?);
+    for beyond in [
+        &["list", "secrets"][..],
+        &["get", "secrets/other"],
+        &["create", "secrets"],
+        &["delete", &secret],
+    ] {
+        ensure!(!may(beyond)?, "the webhook may {beyond:?}");
+    }
+    let configuration = "validatingwebhookconfigurations.admissionregistration.k8s.io";
+    ensure!(may(&["patch", &format!("{configuration}/{}", names::WEBHOOK)])?);
+    ensure!(!may(&["patch", &format!("{configuration}/other")])?);
+
+    mesh_upgrade(&cluster, &["guard", "uninstall"])?.ok()?;
+    let left = cluster.kubectl(&[
+        "get",
+        "certificates.cert-manager.io,issuers.cert-manager.io",
+        "-A",
+        "-o",
+        "name",
+    ])?;
+    ensure!(left.ok()?.is_empty(), "{left}");
     drop(cluster);
     no_leftovers()
 }
@@ -247,13 +318,14 @@ fn bundle(cluster: &Cluster) -> Result<String> {
     Ok(String::from_utf8(STANDARD.decode(first)?)?)
 }
 
-/// Writes a bundle that trusts nobody that there is: the API server's own authority.
-fn spoil_bundle(cluster: &Cluster) -> Result<()> {
+/// Writes a bundle that trusts nobody of ours: the API server's own authority. Returns it.
+fn spoil_bundle(cluster: &Cluster) -> Result<String> {
     let name = names::WEBHOOK;
     let admin = cluster
         .kubectl(&["config", "view", "--raw", "--flatten", "--minify", "-o", "json"])?
         .json()?;
     let foreign = admin.pointer("/clusters/0/cluster/certificate-authority-data");
+    let foreign = foreign.and_then(Value::as_str).context("the API server's authority")?;
     let configuration = cluster
         .kubectl(&["get", "validatingwebhookconfiguration", name, "-o", "json"])?
         .json()?;
@@ -264,7 +336,7 @@ fn spoil_bundle(cluster: &Cluster) -> Result<()> {
     let patch: Vec<Value> = (0..count)
         .map(|index| {
             let path = format!("/webhooks/{index}/clientConfig/caBundle");
-            json!({"op": "replace", "path": path, "value": foreign.context("an authority").ok()})
+            json!({"op": "replace", "path": path, "value": foreign})
         })
         .collect();
     let patch = Value::from(patch).to_string();
@@ -276,7 +348,8 @@ fn spoil_bundle(cluster: &Cluster) -> Result<()> {
         "-p",
         &patch,
     ];
-    cluster.kubectl(&arguments)?.ok().map(drop)
+    cluster.kubectl(&arguments)?.ok()?;
+    Ok(String::from_utf8(STANDARD.decode(foreign)?)?)
 }
 
 /// The pair that is served now, as files.

@@ -39,19 +39,27 @@ impl<'a> Freeze<'a> {
     /// # Errors
     /// When the record is refused or the webhook does not close.
     pub fn record(api: &'a Api) -> Result<Self> {
-        let path = folder().join("freeze.yaml");
-        let spec: MeshFreezeSpec =
-            serde_saphyr::from_str(&std::fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
-        let freeze = Self {
-            api,
-            policy: names::freeze_policy(&spec.mesh, u64::try_from(spec.epoch)?),
-            spec,
-        };
+        let freeze = Self::unrecorded(api)?;
         let on = format!("meshupgrade.io/v1alpha1 meshfreezes {}", freeze.spec.mesh);
         let record = json!({"kind": "MeshFreeze", "spec": freeze.spec});
         freeze.write(Verb::Create, &on, record)?;
         freeze.wait("the webhook to refuse", "admin", &Answer::Webhook(Code::MeshFrozen))?;
         Ok(freeze)
+    }
+
+    /// The same freeze without its record: the webhook knows nothing of it, and there is no policy yet.
+    ///
+    /// # Errors
+    /// When the fixture cannot be read.
+    pub fn unrecorded(api: &'a Api) -> Result<Self> {
+        let path = folder().join("freeze.yaml");
+        let spec: MeshFreezeSpec =
+            serde_saphyr::from_str(&std::fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
+        Ok(Self {
+            api,
+            policy: names::freeze_policy(&spec.mesh, u64::try_from(spec.epoch)?),
+            spec,
+        })
     }
 
     /// Name of the policy.
