@@ -5,7 +5,7 @@ use crate::{
     cli::{Global, PlanArgs},
     clock::today,
     error::{CommandError, Exit},
-    installer::{Change, Installer as _, Writer, helm::Helm},
+    installer::{Change, Hold, Installer as _, Writer, helm::Helm},
     ui::{Mark, Output, Ui, strong, table},
 };
 use serde_json::json;
@@ -71,6 +71,7 @@ pub async fn look_at_charts(helm: &Helm, scene: &Scene, plan: &mut Plan) -> Resu
             charts: &plan.charts.location,
             writer: &Writer::Caller,
             timeout: Duration::ZERO,
+            hold: &Hold::default(),
         };
         images.extend(helm.images(&change).await?);
     }

@@ -2,17 +2,22 @@
 
 use super::{
     fault::{Fault, patiently},
-    freeze, health, images, writing_client,
+    frozen::{Lost, Telling},
+    health, images,
+    watch::Watch,
+    writing_client,
 };
 use crate::{
-    clock::{now, today},
+    clock::today,
     cluster::{self, Cluster, ObserveOptions},
-    installer::{Change, Installer as _, Writer, helm::Helm},
+    error::CommandError,
+    installer::{Change, Hold, Installer as _, Writer, helm::Helm},
     ui::{Mark, Ui},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::Client;
 use shared::{
-    api::{Abilities, MeshFreezeSpec, MeshUpgradeSpec, PlanCluster, PlanStep},
+    api::{Abilities, MeshUpgradeSpec, PlanStep},
     arrival::{self, Arrival},
     catalog::Catalog,
     inventory::{ClusterState, Inventory, Observed},
@@ -25,9 +30,6 @@ use std::time::{Duration, Instant};
 
 /// How often a component that rolls out is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// How often the freeze is looked after while a component is changed.
-const WATCH_EVERY: Duration = Duration::from_secs(10);
 
 /// What effects need.
 pub struct Effects<'a> {
@@ -51,11 +53,26 @@ pub struct Effects<'a> {
     pub step_timeout: Duration,
     /// When the mesh was frozen, if it was before this driver came.
     pub frozen_since: Option<Time>,
+    /// The home cluster, as the writer: where the journal is.
+    pub home: Client,
+    /// Identity of the journal: one of the same name is another.
+    pub journal_uid: Option<String>,
+    /// What no guard is asked about.
+    pub watch: Watch,
 }
 
 impl Effects<'_> {
-    /// Performs one effect and notes what came of it.
-    pub async fn perform(&self, effect: &Effect, spec: &MeshUpgradeSpec, seen: &mut Observation) {
+    /// Performs one effect and notes what came of it; what happens meanwhile is told at once.
+    ///
+    /// # Errors
+    /// When the journal is gone. Whatever else fails is noted: the machine decides what it means.
+    pub async fn perform(
+        &self,
+        effect: &Effect,
+        spec: &MeshUpgradeSpec,
+        seen: &mut Observation,
+        news: &Telling,
+    ) -> Result<(), CommandError> {
         match effect {
             Effect::Check => {
                 let checked = self.check(spec).await;
@@ -66,7 +83,7 @@ impl Effects<'_> {
             }
             Effect::Recheck => seen.recheck = Some(self.check(spec).await),
             Effect::PullImages => seen.images = Some(self.pull(spec).await),
-            Effect::Freeze => seen.freeze = self.freeze(spec).await,
+            Effect::Freeze => seen.freeze = self.freeze(spec, news).await,
             Effect::Observe { step } => {
                 if let Some(step) = find(spec, step) {
                     seen.steps.insert(step.id.clone(), self.observe_step(step).await);
@@ -74,17 +91,34 @@ impl Effects<'_> {
             }
             Effect::Apply { step } => {
                 if let Some(step) = find(spec, step) {
-                    seen.steps.insert(step.id.clone(), self.apply(spec, step).await);
-                    // A freeze that was taken away meanwhile is put up again before anything else is changed.
-                    if let Err(what) = self.freeze_stands(spec).await {
-                        self.ui
-                            .progress(Mark::Warn, &format!("the freeze has to be proved again: {what}"));
-                        seen.freeze = FreezeState::Unproved;
+                    match self.apply(spec, step, news).await {
+                        Ok(outcome) => drop(seen.steps.insert(step.id.clone(), outcome)),
+                        Err(Lost::Freeze(why)) => seen.freeze = FreezeState::Failed(why),
+                        Err(Lost::Journal(error)) => return Err(error),
                     }
+                    self.prove_anew_if_disturbed(spec, seen).await;
                 }
             }
-            Effect::Verify { abilities } => seen.health = Some(self.verify(spec, abilities).await),
+            Effect::Verify { abilities } => {
+                seen.health = Some(self.verify(spec, abilities).await);
+                self.prove_anew_if_disturbed(spec, seen).await;
+            }
             Effect::Thaw => seen.thaw = Some(self.thaw(spec).await),
+        }
+        seen.fingerprints = self.watch.fingerprints();
+        seen.drift = self.watch.drift();
+        Ok(())
+    }
+
+    /// A freeze that was taken away meanwhile is put up again before anything else is done.
+    async fn prove_anew_if_disturbed(&self, spec: &MeshUpgradeSpec, seen: &mut Observation) {
+        if seen.freeze != FreezeState::Closed {
+            return;
+        }
+        if let Err(what) = self.freeze_stands(spec, None).await {
+            self.ui
+                .progress(Mark::Warn, &format!("the freeze has to be proved again: {what}"));
+            seen.freeze = FreezeState::Unproved;
         }
     }
 
@@ -159,86 +193,6 @@ impl Effects<'_> {
         Ok(evidence.join("; "))
     }
 
-    async fn freeze(&self, spec: &MeshUpgradeSpec) -> FreezeState {
-        if spec.unguarded.is_some() {
-            return FreezeState::Closed;
-        }
-        for planned in &spec.plan.clusters {
-            match self.close(spec, planned).await {
-                Ok(evidence) => self
-                    .ui
-                    .progress(Mark::Pass, &format!("frozen {}: {evidence}", planned.name)),
-                Err(why) => return FreezeState::Failed(format!("{}: {why}", planned.name)),
-            }
-        }
-        FreezeState::Closed
-    }
-
-    async fn close(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> Result<String, Fault> {
-        let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
-        let freeze = self.freeze_of(spec, planned);
-        patiently(|| freeze::close(cluster, &freeze)).await
-    }
-
-    async fn freeze_stands(&self, spec: &MeshUpgradeSpec) -> Result<(), Fault> {
-        if spec.unguarded.is_some() {
-            return Ok(());
-        }
-        for planned in &spec.plan.clusters {
-            let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
-            let freeze = self.freeze_of(spec, planned);
-            patiently(|| freeze::stands(cluster, &freeze)).await?;
-        }
-        Ok(())
-    }
-
-    /// Looks after the freeze while a component is changed, and puts up again what somebody took away.
-    async fn watch_freeze(&self, spec: &MeshUpgradeSpec) {
-        loop {
-            tokio::time::sleep(WATCH_EVERY).await;
-            let Err(what) = self.freeze_stands(spec).await else {
-                continue;
-            };
-            self.ui.progress(
-                Mark::Warn,
-                &format!("the freeze was disturbed, putting it up again: {what}"),
-            );
-            for planned in &spec.plan.clusters {
-                if let Err(why) = self.close(spec, planned).await {
-                    self.ui.progress(Mark::Block, &format!("{}: {why}", planned.name));
-                }
-            }
-        }
-    }
-
-    async fn thaw(&self, spec: &MeshUpgradeSpec) -> Result<String, String> {
-        if spec.unguarded.is_some() {
-            return Ok("done; the mesh was never frozen".to_owned());
-        }
-        let mut evidence = String::new();
-        for planned in &spec.plan.clusters {
-            let cluster = self.cluster(&planned.name)?;
-            let freeze = self.freeze_of(spec, planned);
-            let opened = patiently(|| freeze::open(cluster, &freeze)).await;
-            evidence = opened.map_err(|fault| fault.to_string())?;
-        }
-        Ok(evidence)
-    }
-
-    fn freeze_of(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> MeshFreezeSpec {
-        MeshFreezeSpec {
-            mesh: spec.mesh.clone(),
-            upgrade: self.journal.clone(),
-            from: spec.from.clone(),
-            to: spec.to.clone(),
-            holder: self.holder.clone(),
-            epoch: self.epoch,
-            since: self.frozen_since.clone().unwrap_or_else(|| Time(now())),
-            scope: planned.scope.clone(),
-            unlock: None,
-        }
-    }
-
     async fn look(&self, step: &PlanStep) -> Result<Arrival, Fault> {
         let cluster = self.cluster(&step.cluster).map_err(Fault::lasting)?;
         let seen = cluster::observe(cluster, &ObserveOptions::default()).await;
@@ -258,16 +212,20 @@ impl Effects<'_> {
         }
     }
 
-    async fn apply(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> StepObservation {
-        let change = match self.cluster(&step.cluster) {
-            Ok(cluster) => Change {
-                cluster,
-                step,
-                charts: &spec.plan.charts.location,
-                writer: &self.writer,
-                timeout: self.step_timeout,
-            },
-            Err(why) => return StepObservation::Failed(why),
+    /// Changes a component, watched over.
+    async fn apply(&self, spec: &MeshUpgradeSpec, step: &PlanStep, news: &Telling) -> Result<StepObservation, Lost> {
+        let cluster = match self.cluster(&step.cluster) {
+            Ok(cluster) => cluster,
+            Err(why) => return Ok(StepObservation::Failed(why)),
+        };
+        let hold = Hold::default();
+        let change = Change {
+            cluster,
+            step,
+            charts: &spec.plan.charts.location,
+            writer: &self.writer,
+            timeout: self.step_timeout,
+            hold: &hold,
         };
         let what = format!(
             "helm upgrade {} ({}): {} to {}",
@@ -275,14 +233,26 @@ impl Effects<'_> {
         );
         self.ui.progress(Mark::Step, &what);
         let changed = async {
+            hold.free().await;
             match self.helm.upgrade(&change).await {
                 Ok(()) => self.wait_for(step).await,
                 Err(why) => StepObservation::Failed(why),
             }
         };
-        tokio::select! {
+        if spec.unguarded.is_some() {
+            return Ok(changed.await);
+        }
+        let bell = self.stand_watch(spec, step).await;
+        let bell = bell.map_err(|fault| Lost::Freeze(fault.to_string()))?;
+        // Let go by the first look: between the last proof and now somebody may have been at the freeze.
+        hold.hold();
+        let outcome = tokio::select! {
             outcome = changed => outcome,
-            () = self.watch_freeze(spec) => StepObservation::Failed("the watch over the freeze ended".to_owned()),
+            lost = self.keep_frozen(spec, step, bell, &hold, news) => return Err(lost),
+        };
+        match self.end_watch(spec, step).await {
+            Ok(()) => Ok(outcome),
+            Err(fault) => Err(Lost::Freeze(fault.to_string())),
         }
     }
 
@@ -318,7 +288,7 @@ impl Effects<'_> {
         Ok(evidence.join("; "))
     }
 
-    fn cluster(&self, name: &str) -> Result<&Cluster, String> {
+    pub(super) fn cluster(&self, name: &str) -> Result<&Cluster, String> {
         let found = self.clusters.iter().find(|cluster| cluster.name == name);
         found.ok_or_else(|| format!("cluster {name} of the plan is not reachable through this kubeconfig"))
     }

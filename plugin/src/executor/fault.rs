@@ -18,6 +18,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Fault {
     message: String,
     kind: Kind,
+    not_found: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,7 @@ impl Fault {
         Self {
             message: message.into(),
             kind: Kind::Lasting,
+            not_found: false,
         }
     }
 
@@ -44,7 +46,14 @@ impl Fault {
         Self {
             message: message.into(),
             kind: Kind::Passing,
+            not_found: false,
         }
+    }
+
+    /// Whether the API server knows no such object, or no such kind.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.not_found
     }
 
     /// What an API call met while it tried to do `what`.
@@ -60,6 +69,7 @@ impl Fault {
         Self {
             message: format!("cannot {what}: {message}"),
             kind,
+            not_found: api_code(error) == 404,
         }
     }
 }

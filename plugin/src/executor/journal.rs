@@ -158,7 +158,22 @@ pub async fn persist(
             CommandError::new(Exit::Held, format!("another driver wrote to the journal {name}"))
                 .hint("watch it with: kubectl mesh-upgrade status"),
         ),
+        Err(fault) if fault.is_not_found() => Err(gone(&name, &fault.to_string())),
         Err(fault) => Err(CommandError::error(fault.to_string())
             .hint("nothing further was done; resume with: kubectl mesh-upgrade apply")),
     }
+}
+
+/// The journal is gone in mid-upgrade, which only somebody can have done who took the guard's policies away first.
+/// Without a journal nothing may be changed, since nothing could be resumed.
+#[must_use]
+pub fn gone(name: &str, why: &str) -> CommandError {
+    CommandError::error(format!(
+        "the journal {name} is gone in the middle of its upgrade: {why}"
+    ))
+    .hint("nothing further was done, and the freeze policy was left in place: kubectl get validatingadmissionpolicies")
+    .hint(
+        "were the guard's CRDs deleted? put them back with kubectl mesh-upgrade guard install, see with kubectl \
+             mesh-upgrade check what runs now, and begin anew",
+    )
 }

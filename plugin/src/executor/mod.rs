@@ -4,10 +4,13 @@ pub mod canary;
 pub mod effects;
 pub mod fault;
 pub mod freeze;
+mod frozen;
 mod health;
 mod images;
 pub mod journal;
 pub mod lease;
+mod report;
+pub mod watch;
 
 use crate::{
     clock::now,
@@ -19,10 +22,10 @@ use effects::Effects;
 use kube::{Client, ResourceExt as _};
 use lease::DriverLease;
 use shared::{
-    api::MeshUpgrade,
-    machine::{self, Driver, Observation, Stop},
+    api::{MeshUpgrade, MeshUpgradeStatus},
+    machine::{self, Driver, News, Observation, Stop},
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch as channel};
 
 /// Everything that driving one upgrade needs.
 pub struct Drive<'a> {
@@ -60,8 +63,7 @@ impl Drive<'_> {
             let status = journal.status.clone().unwrap_or_default();
             let next = machine::step(&journal.spec, &status, &seen, &self.driver, now());
             if next.status != status {
-                self.narrate(&status, &next.status);
-                journal = journal::persist(&self.home, &journal, next.status).await?;
+                journal = self.write(&journal, next.status).await?;
             }
             if let Some(stop) = next.stop {
                 return Ok((journal, End::Stopped(stop)));
@@ -72,17 +74,52 @@ impl Drive<'_> {
             }
             self.lease.still_held().await?;
             tracing::info!(journal = journal.name_any(), ?effect, "performing");
-            // Left in the middle, helm is ended and its private kubeconfig removed as the effect is dropped. The journal is
-            // ahead of every effect, so that leaving here is as safe as a kill.
-            tokio::select! {
-                () = self.effects.perform(&effect, &journal.spec, &mut seen) => {}
-                () = interrupts.insisted() => return Ok((journal, End::Interrupted)),
+            let (news, heard) = mpsc::unbounded_channel();
+            let spec = journal.spec.clone();
+            // Left in the middle, helm is ended and its private kubeconfig removed as the effect is dropped. The journal
+            // is ahead of every effect, so that leaving here is as safe as a kill. Dropped with it, `news` ends the
+            // scribe, after what it is writing.
+            let work = async {
+                let news = news;
+                tokio::select! {
+                    done = self.effects.perform(&effect, &spec, &mut seen, &news) => done.map(|()| false),
+                    () = interrupts.insisted() => Ok(true),
+                }
+            };
+            let (left, ()) = tokio::try_join!(work, self.scribe(&mut journal, heard))?;
+            if left {
+                return Ok((journal, End::Interrupted));
             }
         }
     }
 
+    /// Writes news into the journal while an effect is being performed, beside it: neither waits for the other.
+    async fn scribe(
+        &self,
+        journal: &mut MeshUpgrade,
+        mut heard: mpsc::UnboundedReceiver<News>,
+    ) -> Result<(), CommandError> {
+        while let Some(news) = heard.recv().await {
+            let status = journal.status.clone().unwrap_or_default();
+            let next = machine::heard(&journal.spec, &status, &news, &self.driver, now());
+            if next != status {
+                *journal = journal::persist(&self.home, journal, next.clone()).await?;
+                report::publish(&self.home, journal, &status, &next).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&self, journal: &MeshUpgrade, next: MeshUpgradeStatus) -> Result<MeshUpgrade, CommandError> {
+        let before = journal.status.clone().unwrap_or_default();
+        self.narrate(&before, &next);
+        let written = journal::persist(&self.home, journal, next.clone()).await?;
+        report::publish(&self.home, &written, &before, &next).await;
+        Ok(written)
+    }
+
     /// Says what the journal gained.
-    fn narrate(&self, before: &shared::api::MeshUpgradeStatus, after: &shared::api::MeshUpgradeStatus) {
+    fn narrate(&self, before: &MeshUpgradeStatus, after: &MeshUpgradeStatus) {
         // History is bounded, so its new part is found by its end.
         let known = before.history.last();
         let start = after
@@ -97,11 +134,11 @@ impl Drive<'_> {
 }
 
 /// Counts Ctrl-C and SIGTERM: the first stops after the step at hand, the second at once.
-struct Interrupts(watch::Receiver<u32>);
+struct Interrupts(channel::Receiver<u32>);
 
 impl Interrupts {
     fn listen(ui: Ui) -> Self {
-        let (count, counted) = watch::channel(0_u32);
+        let (count, counted) = channel::channel(0_u32);
         tokio::spawn(async move {
             while interrupted().await {
                 count.send_modify(|count| *count = count.saturating_add(1));

@@ -173,7 +173,7 @@ impl Installer for Helm {
         }
         command.arg("--kubeconfig").arg(kubeconfig.path());
         command.env("HELM_DRIVER", release.driver);
-        let run = tokio::time::timeout(change.timeout + GRACE, command.output());
+        let run = tokio::time::timeout(change.timeout + GRACE, change.hold.run(command));
         let output = match run.await {
             Ok(Ok(output)) => output,
             Ok(Err(error)) => return Err(format!("cannot run helm: {error}")),

@@ -1,6 +1,9 @@
 //! Installers: existing engines that change a component, never our own.
 
 pub mod helm;
+mod hold;
+
+pub use hold::Hold;
 
 use crate::cluster::Cluster;
 use shared::api::PlanStep;
@@ -31,6 +34,8 @@ pub struct Change<'a> {
     pub writer: &'a Writer,
     /// How long the component may take to become ready.
     pub timeout: Duration,
+    /// Holds the engine while it must not write.
+    pub hold: &'a Hold,
 }
 
 /// A way in which Istio is installed. Implementations call the engine that installed the component.

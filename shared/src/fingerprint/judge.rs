@@ -186,3 +186,32 @@ pub fn judge_freeze(spec: &MeshFreezeSpec, status: &MeshFreezeStatus, now: &[Fin
     changes.retain(|change| knows_current || !change.name.starts_with(names::FREEZE_POLICY_PREFIX));
     changes
 }
+
+/// What whoever takes an upgrade over compares with from now on, and what has changed unseen meanwhile.
+///
+/// The policies of freezes are this driver's own by then, and proved. What else of the guard is there was proved as
+/// well, and is told and accepted, so that a guard that was mended by hand stands in nobody's way. Of the mesh, what
+/// was remembered stays: a change in between is not forgotten.
+#[must_use]
+pub fn taken_over(
+    before: &[Fingerprint],
+    now: &[Fingerprint],
+    changing: Option<&ObjectName>,
+) -> (Vec<Fingerprint>, Vec<Change>) {
+    let of_freeze = |name: &str| name.starts_with(names::FREEZE_POLICY_PREFIX);
+    let mut changes = judge(before, now, changing);
+    changes.retain(|change| !of_freeze(&change.name));
+    let mut kept = rebase(before, now, changing);
+    let is_accepted = |it: &Fingerprint| {
+        let is_there = || now.iter().any(|now| (now.kind, &now.name) == (it.kind, &it.name));
+        match owner(it.kind, &it.name, &BTreeMap::new()) {
+            Some(Owner::Freeze) => true,
+            Some(Owner::Guard) => is_there(),
+            Some(Owner::Mesh) | None => false,
+        }
+    };
+    kept.retain(|it| !is_accepted(it));
+    kept.extend(now.iter().filter(|it| is_accepted(it)).cloned());
+    kept.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    (kept, changes)
+}

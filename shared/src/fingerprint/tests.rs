@@ -380,3 +380,41 @@ fn a_takeover_under_way_is_no_drift_and_hides_none() {
     assert!(changes[0].is_of_guard());
     assert_eq!(judge_freeze(&spec, &status, &[policy(2, "9"), now[1].clone()]).len(), 1);
 }
+
+#[test]
+fn a_successor_keeps_what_was_remembered_and_takes_over_the_guard_that_it_has_proved() {
+    let of = |kind, name: &str, sha: &str| Fingerprint {
+        kind,
+        ..seen(name, sha, None, &[])
+    };
+    let before = [
+        of(Validating, names::WEBHOOK, "1"),
+        of(Policy, names::OWN_OBJECTS_POLICY, "1"),
+        of(Policy, "mesh-freeze-default-1", "1"),
+        seen("istio-sidecar-injector", "1", None, &[]),
+        seen("istio-revision-tag-x", "1", Some("istiod"), &[]),
+    ];
+    let now = [
+        of(Validating, names::WEBHOOK, "2"),
+        of(Policy, "mesh-freeze-default-2", "1"),
+        seen("istio-sidecar-injector", "2", None, &[]),
+        seen("istio-revision-tag-x", "2", Some("istiod"), &["helm t1"]),
+    ];
+    let (kept, changes) = taken_over(&before, &now, Some(&release("istiod")));
+    assert_eq!(
+        describe(&changes),
+        "ValidatingWebhookConfiguration mesh-upgrade-webhook was changed; MutatingWebhookConfiguration \
+         istio-sidecar-injector was changed; ValidatingAdmissionPolicy mesh-upgrade-own-objects was deleted"
+    );
+    let kept: Vec<(&str, &str)> = kept.iter().map(|it| (it.name.as_str(), it.sha256.as_str())).collect();
+    assert_eq!(
+        kept,
+        [
+            (names::WEBHOOK, "2"),
+            ("istio-revision-tag-x", "2"),
+            ("istio-sidecar-injector", "1"),
+            ("mesh-freeze-default-2", "1"),
+            (names::OWN_OBJECTS_POLICY, "1"),
+        ]
+    );
+}

@@ -179,6 +179,16 @@ impl Guard {
         Ok(answer)
     }
 
+    /// Installs the guard's objects anew, beside the webhook that runs.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn reinstall(&self, cluster: &Cluster) -> Result<()> {
+        let url = format!("https://localhost:{}", self.port);
+        mesh_upgrade(cluster, &["guard", "install", "--webhook-url", &url])?.ok()?;
+        self.wait_until_asked(cluster)
+    }
+
     /// Kills the webhook with SIGKILL, as a lost node would.
     pub fn kill(&mut self) {
         if let Some(mut webhook) = self.webhook.take() {

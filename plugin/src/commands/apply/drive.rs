@@ -10,6 +10,7 @@ use crate::{
         effects::{Effects, observed},
         journal,
         lease::DriverLease,
+        watch::Watch,
         writing_client,
     },
     installer::helm::Helm,
@@ -46,9 +47,11 @@ pub async fn to_the_end(
         );
     }
     let clusters = clusters_of(scene, &journal.spec.plan.clusters)?;
+    let home = writing_client(&scene.cluster, &writer).map_err(CommandError::error)?;
+    let status = journal.status.as_ref();
     let drive = Drive {
         ui,
-        home: writing_client(&scene.cluster, &writer).map_err(CommandError::error)?,
+        home: home.clone(),
         lease,
         driver: Driver {
             name: person.to_owned(),
@@ -65,6 +68,9 @@ pub async fn to_the_end(
             helm,
             step_timeout: args.step_timeout,
             frozen_since: frozen_since(&journal),
+            home,
+            journal_uid: journal.metadata.uid.clone(),
+            watch: Watch::new(status.map(|status| status.fingerprints.as_slice()).unwrap_or_default()),
         },
     };
     let (journal, end) = drive.run(journal).await?;

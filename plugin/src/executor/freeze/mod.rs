@@ -3,8 +3,10 @@
 //! A takeover is safe in this order, since several freeze policies must all admit: create the one with the next
 //! epoch, prove the old holder refused, delete the old one, prove the new holder admitted.
 
-mod policies;
-mod record;
+pub(super) mod policies;
+pub(super) mod record;
+
+pub(super) use record::not_unlocked;
 
 pub use policies::delete as delete_policy;
 
@@ -97,7 +99,8 @@ pub async fn open(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, F
     Ok("thawed: the mesh is open again".to_owned())
 }
 
-fn holder(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<Cluster, Fault> {
+/// The cluster as the holder of a freeze.
+pub(super) fn holder(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<Cluster, Fault> {
     let epoch = freeze.epoch.to_string();
     caller
         .impersonating(&[(names::EXTRA_EPOCH, &epoch)])

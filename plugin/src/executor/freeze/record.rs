@@ -3,10 +3,12 @@
 use crate::{cluster::Cluster, error::api_code, executor::fault::Fault};
 use kube::{
     Api, Resource as _,
-    api::{DeleteParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
+use serde_json::json;
 use shared::{
-    api::{MeshFreeze, MeshFreezeSpec},
+    api::{Fingerprint, MeshFreeze, MeshFreezeSpec, MeshFreezeStatus, ObjectName},
+    guard::message::one_line,
     names,
 };
 use std::collections::BTreeMap;
@@ -46,6 +48,7 @@ pub async fn write(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Faul
 pub async fn is_ours(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
     let records: Api<MeshFreeze> = Api::all(holder.client.clone());
     match read(&records, &freeze.mesh).await? {
+        Some(record) if record.spec.unlock.is_some() => unlocked(&record),
         Some(record) if record.spec.epoch == freeze.epoch => Ok(()),
         Some(record) => Err(Fault::lasting(format!(
             "the freeze is held with epoch {}",
@@ -53,6 +56,53 @@ pub async fn is_ours(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fa
         ))),
         None => Err(Fault::lasting(format!("MeshFreeze {} is gone", freeze.mesh))),
     }
+}
+
+/// What somebody with the right to do so has lifted is not put up again.
+pub async fn not_unlocked(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+    let records: Api<MeshFreeze> = Api::all(holder.client.clone());
+    let found = records.get_opt(&freeze.mesh).await;
+    match found {
+        Ok(Some(record)) => unlocked(&record),
+        Ok(None) => Ok(()),
+        Err(error) => Err(Fault::of_api(&format!("read MeshFreeze {}", freeze.mesh), &error)),
+    }
+}
+
+fn unlocked(record: &MeshFreeze) -> Result<(), Fault> {
+    match &record.spec.unlock {
+        None => Ok(()),
+        Some(unlock) => Err(Fault::lasting(format!(
+            "the freeze was unlocked by {}: {}",
+            one_line(&unlock.by),
+            one_line(&unlock.reason)
+        ))),
+    }
+}
+
+/// What is known of the frozen cluster; nothing when it has just been frozen.
+pub async fn status(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<MeshFreezeStatus, Fault> {
+    let records: Api<MeshFreeze> = Api::all(holder.client.clone());
+    let found = read(&records, &freeze.mesh).await?;
+    Ok(found.and_then(|record| record.status).unwrap_or_default())
+}
+
+/// Writes what the webhook's watcher compares with; its conditions stay.
+pub async fn remember(
+    holder: &Cluster,
+    freeze: &MeshFreezeSpec,
+    fingerprints: &[Fingerprint],
+    changing: Option<&ObjectName>,
+) -> Result<(), Fault> {
+    let records: Api<MeshFreeze> = Api::all(holder.client.clone());
+    let patch = json!({"status": {"fingerprints": fingerprints, "changing": changing}});
+    let name = &freeze.mesh;
+    let patched = records
+        .patch_status(name, &PatchParams::default(), &Patch::Merge(&patch))
+        .await;
+    patched
+        .map(drop)
+        .map_err(|error| Fault::of_api(&format!("write the status of MeshFreeze {name}"), &error))
 }
 
 /// Deletes the record of this upgrade; one that is gone already is no fault.

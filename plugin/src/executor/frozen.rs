@@ -1,0 +1,262 @@
+//! Effects on the freeze: put up, watched while a component is changed, taken down.
+//!
+//! While a component is changed nothing may go on unfrozen: at the first sign that the freeze, its record or the guard
+//! was touched, helm is stopped where it stands, and it is let go on only after the freeze was proved closed again.
+
+use super::{
+    effects::Effects,
+    fault::{Fault, patiently},
+    freeze,
+    watch::{Bell, Ring, disturbance},
+};
+use crate::{
+    error::{CommandError, api_code},
+    installer::Hold,
+    ui::Mark,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::Api;
+use shared::{
+    api::{MeshFreezeSpec, MeshUpgrade, MeshUpgradeSpec, ObjectName, PlanCluster, PlanStep},
+    fingerprint::describe,
+    machine::{Drift, FreezeState, News},
+};
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// How often the freeze is looked after while a component is changed, should no watch tell of anything.
+const WATCH_EVERY: Duration = Duration::from_secs(10);
+
+/// Where news go while an effect is performed; they stand in the journal a moment later.
+pub type Telling = UnboundedSender<News>;
+
+/// Why a step must not go on.
+#[derive(Debug)]
+pub enum Lost {
+    /// The freeze is open and could not be closed again.
+    Freeze(String),
+    /// The journal is gone: there is nowhere to write what is done.
+    Journal(CommandError),
+}
+
+impl Effects<'_> {
+    /// Freezes every cluster, or proves those that are frozen.
+    pub(super) async fn freeze(&self, spec: &MeshUpgradeSpec, news: &Telling) -> FreezeState {
+        if spec.unguarded.is_some() {
+            return FreezeState::Closed;
+        }
+        match self.close_all(spec).await {
+            Ok(()) => {
+                self.tell_drift(news, &mut Drift::new());
+                FreezeState::Closed
+            }
+            Err(why) => FreezeState::Failed(why),
+        }
+    }
+
+    async fn close_all(&self, spec: &MeshUpgradeSpec) -> Result<(), String> {
+        for planned in &spec.plan.clusters {
+            let closed = self.close(spec, planned).await;
+            let evidence = closed.map_err(|why| format!("{}: {why}", planned.name))?;
+            self.ui
+                .progress(Mark::Pass, &format!("frozen {}: {evidence}", planned.name));
+        }
+        Ok(())
+    }
+
+    async fn close(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> Result<String, Fault> {
+        let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
+        let freeze = self.freeze_of(spec, planned);
+        let holder = freeze::holder(cluster, &freeze)?;
+        patiently(|| freeze::not_unlocked(&holder, &freeze)).await?;
+        patiently(|| self.watch.put_back(&holder, &planned.name, &freeze)).await?;
+        let evidence = patiently(|| freeze::close(cluster, &freeze)).await?;
+        let changes = patiently(|| self.watch.begin(&holder, &planned.name, &freeze)).await?;
+        if !changes.is_empty() {
+            let what = format!("changed since it was first frozen: {}", describe(&changes));
+            self.ui.progress(Mark::Warn, &format!("{}: {what}", planned.name));
+        }
+        Ok(evidence)
+    }
+
+    /// Whether the freeze stands and refuses, and the guard with it.
+    pub(super) async fn freeze_stands(&self, spec: &MeshUpgradeSpec, step: Option<&PlanStep>) -> Result<(), Fault> {
+        if spec.unguarded.is_some() {
+            return Ok(());
+        }
+        for planned in &spec.plan.clusters {
+            let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
+            let freeze = self.freeze_of(spec, planned);
+            let holder = freeze::holder(cluster, &freeze)?;
+            let changing = step.filter(|step| step.cluster == planned.name).map(release_of);
+            let look = || self.watch.look(&holder, &planned.name, &freeze, changing.as_ref());
+            let changes = patiently(look).await?;
+            if let Some(change) = disturbance(&changes) {
+                return Err(Fault::lasting(change.to_string()));
+            }
+            patiently(|| freeze::stands(cluster, &freeze)).await?;
+        }
+        Ok(())
+    }
+
+    /// Says in the record which release is changed from now on, and listens.
+    pub(super) async fn stand_watch(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<Bell, Fault> {
+        self.announce(spec, step).await?;
+        let mut clusters = Vec::new();
+        for planned in &spec.plan.clusters {
+            let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
+            let holder = freeze::holder(cluster, &self.freeze_of(spec, planned))?;
+            clusters.push((holder.client, self.watch.served(&planned.name)));
+        }
+        Ok(Bell::listen(&clusters, &spec.mesh, &self.home, &self.journal).await)
+    }
+
+    async fn announce(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<(), Fault> {
+        let planned = spec.plan.clusters.iter().find(|planned| planned.name == step.cluster);
+        let Some(planned) = planned else { return Ok(()) };
+        let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
+        let freeze = self.freeze_of(spec, planned);
+        let holder = freeze::holder(cluster, &freeze)?;
+        let release = release_of(step);
+        patiently(|| self.watch.announce(&holder, &planned.name, &freeze, &release)).await
+    }
+
+    /// Takes what a step has changed for what is to be.
+    pub(super) async fn end_watch(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<(), Fault> {
+        let planned = spec.plan.clusters.iter().find(|planned| planned.name == step.cluster);
+        let Some(planned) = planned.filter(|_| spec.unguarded.is_none()) else {
+            return Ok(());
+        };
+        let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
+        let freeze = self.freeze_of(spec, planned);
+        let holder = freeze::holder(cluster, &freeze)?;
+        let release = release_of(step);
+        patiently(|| self.watch.settle(&holder, &planned.name, &freeze, &release)).await
+    }
+
+    /// Watches over a step for as long as it runs. Returns only when it must not go on.
+    pub(super) async fn keep_frozen(
+        &self,
+        spec: &MeshUpgradeSpec,
+        step: &PlanStep,
+        mut bell: Bell,
+        hold: &Hold,
+        news: &Telling,
+    ) -> Lost {
+        let mut told = self.watch.drift();
+        loop {
+            if let Err(gone) = self.journal_stands().await {
+                hold.hold();
+                return Lost::Journal(gone);
+            }
+            match self.freeze_stands(spec, Some(step)).await {
+                Ok(()) => {
+                    self.tell_drift(news, &mut told);
+                    hold.let_go();
+                }
+                Err(what) => {
+                    hold.hold();
+                    self.tell_drift(news, &mut told);
+                    self.tell(
+                        news,
+                        Mark::Warn,
+                        format!("{} is held, since the freeze was disturbed: {what}", step.id),
+                    );
+                    if let Err(why) = self.close_all(spec).await {
+                        return Lost::Freeze(why);
+                    }
+                    // The step is still under way, and its record says so again.
+                    if let Err(why) = self.announce(spec, step).await {
+                        return Lost::Freeze(why.to_string());
+                    }
+                    let again = format!("the freeze is closed and proved again, {} goes on", step.id);
+                    self.tell(news, Mark::Pass, again);
+                    hold.let_go();
+                }
+            }
+            tokio::select! {
+                ring = bell.next() => {
+                    if ring == Ring::Freeze {
+                        hold.hold();
+                    }
+                }
+                () = tokio::time::sleep(WATCH_EVERY) => {}
+            }
+        }
+    }
+
+    /// Whether the journal is still there, and the same.
+    async fn journal_stands(&self) -> Result<(), CommandError> {
+        let api: Api<MeshUpgrade> = Api::all(self.home.clone());
+        let what = format!("read the journal {}", self.journal);
+        let read = patiently(|| async {
+            match api.get_metadata(&self.journal).await {
+                Ok(found) => Ok(Some(found)),
+                Err(error) if api_code(&error) == 404 => Ok(None),
+                Err(error) => Err(Fault::of_api(&what, &error)),
+            }
+        });
+        match read.await {
+            Ok(Some(found)) if found.metadata.uid == self.journal_uid => Ok(()),
+            Ok(_) => Err(super::journal::gone(&self.journal, "it was deleted")),
+            Err(fault) => Err(CommandError::error(fault.to_string())
+                .hint("nothing further was done; resume with: kubectl mesh-upgrade apply")),
+        }
+    }
+
+    fn tell(&self, news: &Telling, mark: Mark, what: String) {
+        self.ui.progress(mark, &what);
+        // Nobody listens any more only when the upgrade is being left.
+        news.send(News::Freeze(what)).ok();
+    }
+
+    fn tell_drift(&self, news: &Telling, told: &mut Drift) {
+        let drift = self.watch.drift();
+        if drift == *told {
+            return;
+        }
+        for (cluster, changes) in &drift {
+            if !changes.is_empty() && told.get(cluster) != Some(changes) {
+                let what = format!("{cluster}: {}, and no guard is asked about it", describe(changes));
+                self.ui.progress(Mark::Warn, &what);
+            }
+        }
+        told.clone_from(&drift);
+        news.send(News::Drift(drift)).ok();
+    }
+
+    pub(super) async fn thaw(&self, spec: &MeshUpgradeSpec) -> Result<String, String> {
+        if spec.unguarded.is_some() {
+            return Ok("done; the mesh was never frozen".to_owned());
+        }
+        let mut evidence = String::new();
+        for planned in &spec.plan.clusters {
+            let cluster = self.cluster(&planned.name)?;
+            let freeze = self.freeze_of(spec, planned);
+            let opened = patiently(|| freeze::open(cluster, &freeze)).await;
+            evidence = opened.map_err(|fault| fault.to_string())?;
+        }
+        Ok(evidence)
+    }
+
+    fn freeze_of(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> MeshFreezeSpec {
+        MeshFreezeSpec {
+            mesh: spec.mesh.clone(),
+            upgrade: self.journal.clone(),
+            from: spec.from.clone(),
+            to: spec.to.clone(),
+            holder: self.holder.clone(),
+            epoch: self.epoch,
+            since: self.frozen_since.clone().unwrap_or_else(|| Time(crate::clock::now())),
+            scope: planned.scope.clone(),
+            unlock: None,
+        }
+    }
+}
+
+fn release_of(step: &PlanStep) -> ObjectName {
+    ObjectName {
+        namespace: step.namespace.clone(),
+        name: step.release.clone(),
+    }
+}

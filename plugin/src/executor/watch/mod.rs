@@ -1,0 +1,247 @@
+//! The watch over a frozen mesh while its upgrade is driven: what the freeze stands on, and what no guard is asked about.
+
+mod bell;
+mod exempt;
+
+pub use bell::{Bell, Ring};
+
+use super::{
+    fault::Fault,
+    freeze::{policies, record},
+};
+use crate::cluster::Cluster;
+use exempt::{Read, Served};
+use kube::api::ApiResource;
+use serde_json::Value;
+use shared::{
+    api::{ClusterFingerprints, ExemptKind, Fingerprint, MeshFreezeSpec, ObjectName},
+    fingerprint::{Change, What, judge, rebase, taken_over},
+    guard::own_objects::own_objects_policy,
+    machine::Drift,
+    names,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// What is known of each cluster, by its name in the plan.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// What the journal remembered before this driver came.
+    remembered: BTreeMap<String, Vec<Fingerprint>>,
+    known: Mutex<BTreeMap<String, Known>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Known {
+    served: Served,
+    /// What is compared with.
+    fingerprints: Vec<Fingerprint>,
+    /// The guard's objects as they were, with their certificates of today.
+    guards: BTreeMap<(ExemptKind, String), Value>,
+    changes: Vec<Change>,
+}
+
+impl Watch {
+    /// Goes on from what the journal remembers.
+    #[must_use]
+    pub fn new(journal: &[ClusterFingerprints]) -> Self {
+        let remembered = journal
+            .iter()
+            .map(|known| (known.cluster.clone(), known.objects.clone()));
+        Self {
+            remembered: remembered.collect(),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Remembers a cluster that has just been frozen by `freeze`, in its record, too. Returns what changed unseen since
+    /// it was first frozen.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, or when a part of the guard is gone that cannot be put back from here.
+    pub async fn begin(&self, holder: &Cluster, name: &str, freeze: &MeshFreezeSpec) -> Result<Vec<Change>, Fault> {
+        let served = exempt::served(holder).await?;
+        let status = record::status(holder, freeze).await?;
+        let mut read = exempt::read(&holder.client, &served).await?;
+        let before = self.before(name).unwrap_or(status.fingerprints);
+        let (mut fingerprints, mut changes) =
+            taken_over(&before, &read.picture.of(&freeze.scope), status.changing.as_ref());
+        if changes.iter().any(|change| is_gone(change, names::OWN_OBJECTS_POLICY)) {
+            let (policy, binding) = own_objects_policy();
+            policies::write(holder, policy).await?;
+            policies::write(holder, binding).await?;
+            read = exempt::read(&holder.client, &served).await?;
+            (fingerprints, changes) = taken_over(&before, &read.picture.of(&freeze.scope), status.changing.as_ref());
+        }
+        if changes.iter().any(|change| is_gone(change, names::WEBHOOK)) {
+            return Err(Fault::lasting(format!(
+                "the guard's ValidatingWebhookConfiguration {} is gone: put it back with kubectl mesh-upgrade guard install, \
+                 then go on",
+                names::WEBHOOK
+            )));
+        }
+        if before.is_empty() {
+            fingerprints = read.picture.of(&freeze.scope);
+            changes.clear();
+        }
+        record::remember(holder, freeze, &fingerprints, None).await?;
+        let mut known = Known {
+            served,
+            fingerprints,
+            guards: BTreeMap::new(),
+            changes: changes.clone(),
+        };
+        known.keep_guards(read, freeze);
+        self.lock().insert(name.to_owned(), known);
+        Ok(changes)
+    }
+
+    /// Looks at a cluster. Returns what is not as it was, and not explained by the release that is being changed.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn look(
+        &self,
+        holder: &Cluster,
+        name: &str,
+        freeze: &MeshFreezeSpec,
+        changing: Option<&ObjectName>,
+    ) -> Result<Vec<Change>, Fault> {
+        let read = exempt::read(&holder.client, &self.served(name)).await?;
+        let now = read.picture.of(&freeze.scope);
+        let mut all = self.lock();
+        let known = all.entry(name.to_owned()).or_default();
+        known.changes = judge(&known.fingerprints, &now, changing);
+        known.keep_guards(read, freeze);
+        Ok(known.changes.clone())
+    }
+
+    /// Says in the record which release is changed from now on, before it is.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub async fn announce(
+        &self,
+        holder: &Cluster,
+        name: &str,
+        freeze: &MeshFreezeSpec,
+        release: &ObjectName,
+    ) -> Result<(), Fault> {
+        let fingerprints = self.before(name).unwrap_or_default();
+        record::remember(holder, freeze, &fingerprints, Some(release)).await
+    }
+
+    /// Takes what the step has changed for what is to be, and nothing else.
+    ///
+    /// # Errors
+    /// When the cluster cannot be read, or the record cannot be written.
+    pub async fn settle(
+        &self,
+        holder: &Cluster,
+        name: &str,
+        freeze: &MeshFreezeSpec,
+        release: &ObjectName,
+    ) -> Result<(), Fault> {
+        let read = exempt::read(&holder.client, &self.served(name)).await?;
+        let now = read.picture.of(&freeze.scope);
+        let before = self.before(name).unwrap_or_default();
+        let fingerprints = rebase(&before, &now, Some(release));
+        record::remember(holder, freeze, &fingerprints, None).await?;
+        let mut all = self.lock();
+        let known = all.entry(name.to_owned()).or_default();
+        known.changes = judge(&fingerprints, &now, None);
+        known.fingerprints = fingerprints;
+        Ok(())
+    }
+
+    /// Puts back what somebody has changed or deleted of the guard since this driver has frozen the cluster. The freeze
+    /// is proved afterwards.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub async fn put_back(&self, holder: &Cluster, name: &str, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+        let Some(known) = self.lock().get(name).cloned() else {
+            return Ok(());
+        };
+        let read = exempt::read(&holder.client, &known.served).await?;
+        for change in judge(&known.fingerprints, &read.picture.of(&freeze.scope), None) {
+            let was = known.guards.get(&(change.kind, change.name.clone()));
+            let resource = known.resource(change.kind);
+            if let (true, Some(was), Some(resource)) = (change.is_of_guard(), was, resource) {
+                exempt::put_back(&holder.client, resource, &change.name, was).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The kinds that a cluster serves, as far as they are known.
+    #[must_use]
+    pub fn served(&self, name: &str) -> Served {
+        self.lock()
+            .get(name)
+            .map(|known| known.served.clone())
+            .unwrap_or_default()
+    }
+
+    /// What is compared with, for the journal.
+    #[must_use]
+    pub fn fingerprints(&self) -> BTreeMap<String, Vec<Fingerprint>> {
+        let all = self.lock();
+        let known = all
+            .iter()
+            .map(|(name, known)| (name.clone(), known.fingerprints.clone()));
+        known.collect()
+    }
+
+    /// What the last looks have found, for the journal.
+    #[must_use]
+    pub fn drift(&self) -> Drift {
+        let all = self.lock();
+        let known = all.iter().map(|(name, known)| (name.clone(), known.changes.clone()));
+        known.collect()
+    }
+
+    fn before(&self, name: &str) -> Option<Vec<Fingerprint>> {
+        let all = self.lock();
+        let known = all.get(name).map(|known| known.fingerprints.clone());
+        known.or_else(|| self.remembered.get(name).cloned())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Known>> {
+        // Nothing that is written under it can be left half-written.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Keeps the guard's objects that are as they were.
+    fn keep_guards(&mut self, read: Read, freeze: &MeshFreezeSpec) {
+        let now = read.picture.of(&freeze.scope);
+        for (key, object) in read.objects {
+            let same = |it: &&Fingerprint| (it.kind, &it.name) == (key.0, &key.1);
+            let digest = |all: &[Fingerprint]| all.iter().find(same).map(|it| it.sha256.clone());
+            if digest(&now).is_some() && digest(&now) == digest(&self.fingerprints) {
+                self.guards.insert(key, object);
+            }
+        }
+    }
+
+    fn resource(&self, kind: ExemptKind) -> Option<&ApiResource> {
+        let found = self.served.iter().find(|(served, _)| *served == kind);
+        found.map(|(_, resource)| resource)
+    }
+}
+
+/// The first change that leaves less of the guard than there was.
+#[must_use]
+pub fn disturbance(changes: &[Change]) -> Option<&Change> {
+    changes
+        .iter()
+        .find(|change| change.is_of_guard() && change.what != What::Created)
+}
+
+fn is_gone(change: &Change, name: &str) -> bool {
+    change.what == What::Deleted && change.name == name
+}

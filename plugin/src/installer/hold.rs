@@ -1,0 +1,164 @@
+//! An engine's process that can be held: stopped where it stands while the freeze is open, and let go on afterwards.
+//! Dropped in the middle, the whole group of processes is ended, however many the engine has started.
+
+use std::{io, process::Output};
+use tokio::{process::Command, sync::watch};
+
+/// Whether engines are held. One that is not started yet waits.
+#[derive(Debug)]
+pub struct Hold {
+    held: watch::Sender<bool>,
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self {
+            held: watch::Sender::new(false),
+        }
+    }
+}
+
+impl Hold {
+    /// Stops what runs. Tells whether it was running.
+    pub fn hold(&self) -> bool {
+        !self.held.send_replace(true)
+    }
+
+    /// Lets it go on.
+    pub fn let_go(&self) {
+        self.held.send_replace(false);
+    }
+
+    /// Waits until nothing is held.
+    pub async fn free(&self) {
+        // The sender lives as long as `self`, so that waiting cannot fail.
+        self.held.subscribe().wait_for(|held| !held).await.ok();
+    }
+
+    /// Runs a command, which must begin a group of its own, to its end.
+    ///
+    /// # Errors
+    /// When it cannot be started or waited for.
+    pub async fn run(&self, mut command: Command) -> io::Result<Output> {
+        let mut held = self.held.subscribe();
+        self.free().await;
+        let child = command.spawn()?;
+        let mut group = Group(child.id());
+        let mut ended = Box::pin(child.wait_with_output());
+        loop {
+            tokio::select! {
+                output = &mut ended => {
+                    group.0 = None;
+                    return output;
+                }
+                Ok(()) = held.changed() => group.stop(*held.borrow_and_update()),
+            }
+        }
+    }
+}
+
+/// The group that a process leads, until it has ended.
+struct Group(Option<u32>);
+
+impl Group {
+    #[cfg(unix)]
+    fn stop(&self, stop: bool) {
+        use rustix::process::Signal;
+        self.send(if stop { Signal::STOP } else { Signal::CONT });
+    }
+
+    #[cfg(unix)]
+    fn send(&self, signal: rustix::process::Signal) {
+        use rustix::process::{Pid, kill_process_group};
+        let leader = self.0.and_then(|pid| i32::try_from(pid).ok());
+        let Some(leader) = leader.and_then(Pid::from_raw) else {
+            return;
+        };
+        // The only error is that it has ended already.
+        if let Err(error) = kill_process_group(leader, signal) {
+            tracing::debug!(%error, "the engine's group got no signal");
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.send(rustix::process::Signal::KILL);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::{path::Path, process::Stdio, time::Duration};
+
+    /// Writes a line each few milliseconds into a file, by a process of its own.
+    fn writer(file: &Path) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "(while :; do echo x >> \"$0\"; sleep 0.01; done) & wait"])
+            .arg(file)
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    fn written(file: &Path) -> u64 {
+        std::fs::metadata(file).map_or(0, |metadata| metadata.len())
+    }
+
+    async fn until(what: &str, holds: impl Fn() -> bool) {
+        let waited = async {
+            while !holds() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let deadline = Duration::from_secs(20);
+        assert!(
+            tokio::time::timeout(deadline, waited).await.is_ok(),
+            "waited for {what}"
+        );
+    }
+
+    /// Whether the file has stood still for a while, and so whatever wrote it is stopped.
+    async fn until_still(file: &Path) {
+        let mut before = written(file);
+        let mut still = 0;
+        while still < 20 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            still = if written(file) == before { still + 1 } else { 0 };
+            before = written(file);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_held_engine_stands_still_with_all_its_processes_and_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("written");
+        let hold = Hold::default();
+        assert!(hold.hold(), "nobody held it before");
+        let run = hold.run(writer(&file));
+        let test = async {
+            assert!(!hold.hold(), "it is held already");
+            until_still(&file).await;
+            assert_eq!(written(&file), 0, "held before it was started");
+            hold.let_go();
+            until("the first lines", || written(&file) > 10).await;
+            hold.hold();
+            until_still(&file).await;
+            let stopped = written(&file);
+            hold.let_go();
+            until("more lines", || written(&file) > stopped + 10).await;
+        };
+        tokio::select! {
+            output = run => panic!("it ended: {output:?}"),
+            () = test => {}
+        }
+        // Dropped with the run.
+        until_still(&file).await;
+    }
+}
