@@ -17,7 +17,7 @@ pub mod telemetry;
 pub mod tls;
 
 pub use args::Args;
-pub use facts::build as build_facts;
+pub use facts::{Caches, build as build_facts};
 pub use handler::Reviews;
 pub use metrics::Metrics;
 pub use run::run;

@@ -12,7 +12,11 @@ use crate::{
 use kube::ResourceExt;
 use serde_json::json;
 use shared::{
-    guard::install::{Certificates, InstallOptions, WebhookClient, all_objects, objects},
+    guard::{
+        coverage::Coverage,
+        install::{Certificates, InstallOptions, WebhookClient, all_objects, objects},
+    },
+    inventory::ClusterState,
     names,
 };
 
@@ -49,6 +53,9 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     if let Some(ports) = apply::api_server_ports(&cluster.client).await {
         options.api_server_ports = ports;
     }
+    if !args.policy_only {
+        options.coverage = coverage(&cluster, ui).await?;
+    }
     for object in objects(&options) {
         apply::apply(&cluster.client, &object).await?;
         ui.progress(Mark::Pass, &apply::show(&object));
@@ -63,6 +70,33 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     }
     ui.next("kubectl mesh-upgrade guard status");
     Ok(Exit::Done)
+}
+
+/// What the webhook is to be asked about: what is found of Istio, and what is frozen. Where nothing is found, or nothing
+/// can be seen, it is what Istio's documentation calls everything.
+async fn coverage(cluster: &Cluster, ui: Ui) -> Result<Coverage, CommandError> {
+    let observed = match cluster::observe(cluster, &ObserveOptions::default()).await.state {
+        ClusterState::Observed(observed) => {
+            for what in &observed.unreadable {
+                ui.note(&format!(
+                    "not seen, so perhaps not guarded against foreign helm: {what}"
+                ));
+            }
+            Coverage::of_cluster(&observed)
+        }
+        ClusterState::Unknown { reason } => {
+            ui.note(&format!("helm releases could not be looked for: {reason}"));
+            Coverage::default()
+        }
+    };
+    let found = if observed.helm_releases.is_empty() {
+        observed.and(Coverage::documented())
+    } else {
+        observed
+    };
+    let frozen = prove::freezes(cluster).await?;
+    let frozen = frozen.iter().map(|freeze| Coverage::of_scope(&freeze.spec.scope));
+    Ok(frozen.fold(found, Coverage::and))
 }
 
 /// The guard lets only the driver write journals: an upgrade that began without it could then never end.

@@ -6,7 +6,10 @@ use crate::{
     executor::canary::{Answer, Asker, Prover},
     guard::certificate,
 };
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use k8s_openapi::{
+    api::admissionregistration::v1::ValidatingWebhookConfiguration, apimachinery::pkg::apis::meta::v1::Time,
+    jiff::Timestamp,
+};
 use kube::{
     Api,
     api::{ApiResource, DynamicObject, PostParams},
@@ -14,7 +17,7 @@ use kube::{
 use serde_json::json;
 use shared::{
     api::{FreezeScope, MeshFreeze, MeshFreezeSpec},
-    guard::{codes::Code, webhook_refusal},
+    guard::{codes::Code, coverage::Coverage, webhook_refusal},
     inventory::Observed,
     names,
     version::{IstioVersion, Minor},
@@ -58,6 +61,7 @@ pub async fn all(caller: &Cluster, observed: &Observed) -> Result<Vec<Proof>, Co
             "the authorities in its configuration",
             trusted,
         ));
+        proofs.push(coverage(caller, observed).await);
         proofs.push(versions(caller, observed).await);
     }
     for record in freezes(caller).await? {
@@ -130,6 +134,23 @@ async fn own_objects(caller: &Cluster) -> Proof {
         "a MeshFreeze written by somebody else",
         answer,
     )
+}
+
+/// The webhook is asked about every release of Istio's charts, and every control plane, that is here now.
+async fn coverage(caller: &Cluster, observed: &Observed) -> Proof {
+    let configurations: Api<ValidatingWebhookConfiguration> = Api::all(caller.client.clone());
+    let needed = Coverage::of_cluster(observed);
+    let answer = match configurations.get(names::WEBHOOK).await {
+        Err(error) => Err(format!("no proof: {}", api_message(&error))),
+        Ok(configuration) => match Coverage::of_configuration(&configuration).lacks(&needed).as_slice() {
+            [] => Ok(format!("its conditions name all {}", needed.helm_releases.len())),
+            lacking => Err(format!(
+                "it is not asked about {}: kubectl mesh-upgrade guard install",
+                lacking.join(", ")
+            )),
+        },
+    };
+    Proof::new("webhook, coverage", "Istio's helm releases in this cluster", answer)
 }
 
 /// The webhook refuses an istiod two minors ahead of the one that runs.

@@ -4,6 +4,7 @@ pub mod cel;
 mod cert_manager;
 pub mod certificates;
 pub mod codes;
+pub mod coverage;
 pub mod decide;
 #[cfg(test)]
 mod decide_cases;
@@ -27,3 +28,6 @@ pub use refusal::{
     WEBHOOK_DOMAIN, is_refused_by_policy, is_refused_by_webhook, is_warned_by_policy, is_warned_by_webhook,
     webhook_refusal,
 };
+pub use policy::freeze_policy;
+pub use refusal::{WEBHOOK_DOMAIN, is_refused_by_policy, is_refused_by_webhook, webhook_refusal};
+pub use versions::{OPERATOR_KINDS, OperatorKind};
