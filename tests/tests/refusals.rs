@@ -69,7 +69,47 @@ fn versions_that_must_not_follow_are_refused_by_check_and_by_guard() -> Result<(
     foreign_helm_ends_at_its_first_write(&cluster, &istio)?;
     other_peoples_secrets_never_reach_the_webhook(&cluster, &guard)?;
     operators_are_asked_for_one_minor_more_at_most(&cluster)?;
-    a_pinned_gateway_never_leads(&cluster)
+    a_pinned_gateway_never_leads(&cluster)?;
+    a_control_plane_made_anew_is_no_older(&cluster)
+}
+
+/// Deleted by whoever may, it leaves its version with its Mesh.
+fn a_control_plane_made_anew_is_no_older(cluster: &Cluster) -> Result<()> {
+    let mesh = r#"{"apiVersion":"meshupgrade.io/v1alpha1","kind":"Mesh","metadata":{"name":"default"},"spec":{}}"#;
+    cluster.apply_stdin(mesh)?.ok()?;
+    wait_until(
+        "the webhook to record the mesh's version",
+        Duration::from_secs(30),
+        || {
+            let version = cluster.kubectl(&["get", "mesh", "default", "--output=jsonpath={.status.version}"])?;
+            Ok((version.ok()? == "1.31.0").then_some(()))
+        },
+    )?;
+    let namespace = "--namespace=istio-system";
+    cluster
+        .kubectl(&["delete", "deployment", "istiod", namespace, "--wait"])?
+        .ok()?;
+    let anew = |tag: &str| {
+        let spec = format!(
+            "{{replicas: 0, selector: {{matchLabels: {{app: istiod}}}}, template: {{metadata: {{labels: {{app: istiod}}}}, \
+             spec: {{containers: [{{name: discovery, image: \"docker.io/istio/pilot:{tag}\"}}]}}}}}}"
+        );
+        let metadata = "{name: istiod, namespace: istio-system}";
+        cluster.apply_stdin(&format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {metadata}, spec: {spec}}}"
+        ))
+    };
+    // The webhook hears of the deletion a moment later; until then it compares with what ran, which is the same.
+    for (what, tag, code) in [
+        ("an older one", "1.30.3", "MG003"),
+        ("one too new", "1.33.0", "MG002"),
+        ("a vendor's", "1.31.0-mspider", "MG004"),
+    ] {
+        let run = anew(tag)?;
+        ensure!(run.refused()?.contains(code), "{what}: {run}");
+    }
+    anew("1.31.0")?.ok()?;
+    Ok(())
 }
 
 /// Nothing is frozen: it is the version that stops helm, before it has written anything at all.

@@ -11,6 +11,7 @@ mod handler;
 mod health;
 mod heard;
 mod metrics;
+mod record;
 mod run;
 mod server;
 pub mod telemetry;

@@ -28,6 +28,4 @@ pub use refusal::{
     WEBHOOK_DOMAIN, is_refused_by_policy, is_refused_by_webhook, is_warned_by_policy, is_warned_by_webhook,
     webhook_refusal,
 };
-pub use policy::freeze_policy;
-pub use refusal::{WEBHOOK_DOMAIN, is_refused_by_policy, is_refused_by_webhook, webhook_refusal};
-pub use versions::{OPERATOR_KINDS, OperatorKind};
+pub use versions::{OPERATOR_KINDS, OperatorKind, unrecorded};

@@ -28,10 +28,11 @@ pub async fn ensure(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fau
         )));
     }
     tracing::info!(?lacking, "the webhook is asked about more");
-    match configurations
-        .replace(name, &PostParams::default(), &configuration)
-        .await
-    {
+    let params = PostParams {
+        dry_run: false,
+        field_manager: Some(names::FIELD_MANAGER.to_owned()),
+    };
+    match configurations.replace(name, &params, &configuration).await {
         Ok(_) => Ok(()),
         Err(error) if api_code(&error) == 409 => Err(Fault::passing(format!(
             "ValidatingWebhookConfiguration {name} was changed meanwhile"

@@ -77,3 +77,64 @@ pub(super) fn of_namespace<'f>(namespace: &str, facts: &'f Facts) -> impl Iterat
 fn newest<'f>(versions: impl Iterator<Item = &'f IstioVersion>) -> Option<&'f IstioVersion> {
     versions.max_by(|a, b| a.cmp_release(b))
 }
+
+/// Meshes by name, each with a version that a control plane of it runs and that is newer than what is recorded.
+#[must_use]
+pub fn unrecorded(facts: &Facts) -> Vec<(&str, &IstioVersion)> {
+    let of_mesh = |mesh: &KnownMesh| {
+        let planes = facts
+            .control_planes
+            .iter()
+            .filter(|plane| mesh.has_namespace(&plane.namespace));
+        let versions = planes.filter_map(|plane| plane.version.as_ref());
+        newest(versions.filter(|version| version.flavor == mesh.flavor))
+    };
+    let meshes = facts.meshes.iter();
+    meshes
+        .filter_map(|mesh| {
+            let running = of_mesh(mesh)?;
+            let recorded = mesh.version.as_ref();
+            let newer = recorded.is_none_or(|recorded| running.cmp_release(recorded).is_gt());
+            newer.then_some((mesh.name.as_str(), running))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::super::decide::KnownControlPlane, *};
+
+    #[test]
+    fn only_what_is_newer_and_of_the_mesh_is_recorded() {
+        let plane = |namespace: &str, version: &str| KnownControlPlane {
+            namespace: namespace.to_owned(),
+            version: version.parse().ok(),
+            ..KnownControlPlane::default()
+        };
+        let recorded = |version: &str| Facts {
+            control_planes: vec![
+                plane("istio-system", "1.30.3"),
+                plane("canary", "1.31.0"),
+                plane("istio-system", "1.32.0-mspider"),
+                plane("team", "1.33.0"),
+                plane("istio-system", "latest"),
+            ],
+            meshes: vec![KnownMesh {
+                name: "default".to_owned(),
+                istio_namespace: "istio-system".to_owned(),
+                namespaces: vec!["canary".to_owned()],
+                version: version.parse().ok(),
+                ..KnownMesh::default()
+            }],
+            ..Facts::default()
+        };
+        let due = |version: &str| -> Vec<String> {
+            let facts = recorded(version);
+            let due = unrecorded(&facts).into_iter();
+            due.map(|(mesh, version)| format!("{mesh} {version}")).collect()
+        };
+        assert_eq!(due(""), ["default 1.31.0"]);
+        assert_eq!(due("1.30.3"), ["default 1.31.0"]);
+        assert!(due("1.31.0").is_empty() && due("1.31.1").is_empty());
+    }
+}

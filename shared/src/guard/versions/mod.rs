@@ -9,6 +9,7 @@ mod known;
 mod operators;
 mod workloads;
 
+pub use known::unrecorded;
 pub use operators::{OPERATOR_KINDS, OperatorKind};
 
 use super::{
