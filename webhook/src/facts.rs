@@ -1,14 +1,22 @@
 //! What the webhook's caches mean for the rules.
 
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
+use k8s_openapi::{
+    api::{
+        apps::v1::{DaemonSet, Deployment},
+        core::v1::{ConfigMap, PodSpec},
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use shared::{
     api::{Mesh, MeshFreeze, MeshUpgrade},
     catalog::{CONFIG_MAP, CONFIG_MAP_KEY, Catalog, CatalogError},
     guard::{
         Facts,
-        decide::{Freeze, KnownControlPlane, KnownMesh, KnownUpgrade},
+        decide::{Freeze, KnownControlPlane, KnownMesh, KnownNodeComponent, KnownUpgrade},
+        table::{HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE},
     },
     names,
+    phase::Phase,
     version::{Flavor, IstioVersion},
 };
 use std::sync::Arc;
@@ -17,22 +25,48 @@ use std::sync::Arc;
 const REVISION: &str = "istio.io/rev";
 /// The container that runs istiod.
 const DISCOVERY: &str = "discovery";
+/// Labels of the pods of node components, with the container that runs each.
+const NODE_COMPONENTS: &[(&str, &str, &str)] = &[
+    ("k8s-app", "istio-cni-node", "install-cni"),
+    ("app", "ztunnel", "istio-proxy"),
+];
+
+/// Objects in the caches.
+#[derive(Clone, Debug, Default)]
+pub struct Caches {
+    /// Freezes that hold.
+    pub freezes: Vec<Arc<MeshFreeze>>,
+    /// Journals.
+    pub upgrades: Vec<Arc<MeshUpgrade>>,
+    /// Meshes.
+    pub meshes: Vec<Arc<Mesh>>,
+    /// Deployments of istiod.
+    pub istiods: Vec<Arc<Deployment>>,
+    /// DaemonSets, those of Istio among them.
+    pub daemon_sets: Vec<Arc<DaemonSet>>,
+}
 
 /// Facts out of the objects in the caches.
 #[must_use]
-pub fn build(
-    freezes: &[Arc<MeshFreeze>],
-    upgrades: &[Arc<MeshUpgrade>],
-    meshes: &[Arc<Mesh>],
-    istiods: &[Arc<Deployment>],
-) -> Facts {
+pub fn build(caches: &Caches) -> Facts {
+    let Caches {
+        freezes,
+        upgrades,
+        istiods,
+        daemon_sets,
+        ..
+    } = caches;
     Facts {
         freezes: freezes.iter().map(|freeze| known_freeze(freeze, upgrades)).collect(),
         control_planes: istiods
             .iter()
             .filter_map(|istiod| known_control_plane(istiod))
             .collect(),
-        meshes: meshes.iter().map(|mesh| known_mesh(mesh)).collect(),
+        node_components: daemon_sets
+            .iter()
+            .filter_map(|daemon_set| known_node_component(daemon_set))
+            .collect(),
+        meshes: known_meshes(caches),
         upgrades: upgrades.iter().map(|upgrade| known_upgrade(upgrade)).collect(),
         ..Facts::default()
     }
@@ -84,24 +118,102 @@ fn known_freeze(freeze: &MeshFreeze, upgrades: &[Arc<MeshUpgrade>]) -> Freeze {
 }
 
 fn known_control_plane(istiod: &Deployment) -> Option<KnownControlPlane> {
-    let template = istiod.spec.as_ref()?.template.spec.as_ref()?;
-    let discovery = template
-        .containers
-        .iter()
-        .find(|container| container.name == DISCOVERY)?;
+    let pods = istiod.spec.as_ref()?.template.spec.as_ref()?;
     let revision = istiod.metadata.labels.as_ref().and_then(|labels| labels.get(REVISION));
+    let namespace = istiod.metadata.namespace.clone()?;
+    let account = pods.service_account_name.as_deref().unwrap_or("default");
     Some(KnownControlPlane {
-        namespace: istiod.metadata.namespace.clone()?,
+        user: format!("system:serviceaccount:{namespace}:{account}"),
+        namespace,
         name: istiod.metadata.name.clone()?,
         revision: revision
             .filter(|name| !name.is_empty())
             .map_or("default", String::as_str)
             .to_owned(),
-        version: discovery
-            .image
-            .as_deref()
-            .and_then(|image| IstioVersion::from_image(image).ok()),
+        version: version(pods, DISCOVERY)?,
+        release: release(&istiod.metadata),
     })
+}
+
+fn known_node_component(daemon_set: &DaemonSet) -> Option<KnownNodeComponent> {
+    let template = &daemon_set.spec.as_ref()?.template;
+    let labels = template.metadata.as_ref()?.labels.as_ref()?;
+    let (_, _, container) = NODE_COMPONENTS
+        .iter()
+        .find(|(key, value, _)| labels.get(*key).is_some_and(|found| found == value))?;
+    Some(KnownNodeComponent {
+        version: version(template.spec.as_ref()?, container)?,
+        release: release(&daemon_set.metadata),
+    })
+}
+
+/// The version of a container; `None` when there is no such container.
+#[expect(clippy::option_option, reason = "a container without a version is not no container")]
+fn version(pods: &PodSpec, container: &str) -> Option<Option<IstioVersion>> {
+    let container = pods.containers.iter().find(|one| one.name == container)?;
+    let image = container.image.as_deref();
+    Some(image.and_then(|image| IstioVersion::from_image(image).ok()))
+}
+
+fn release(metadata: &ObjectMeta) -> Option<(String, String)> {
+    let annotations = metadata.annotations.as_ref()?;
+    let namespace = annotations.get(HELM_RELEASE_NAMESPACE)?;
+    Some((namespace.clone(), annotations.get(HELM_RELEASE_NAME)?.clone()))
+}
+
+/// What Mesh objects say, with what freezes and journals know of the same meshes. A mesh needs no object to be upgraded,
+/// so that some are known by their journals alone.
+fn known_meshes(caches: &Caches) -> Vec<KnownMesh> {
+    let mut known: Vec<KnownMesh> = caches.meshes.iter().map(|mesh| known_mesh(mesh)).collect();
+    let frozen = caches.freezes.iter().map(|freeze| {
+        let namespaces = freeze.spec.scope.istio_namespaces.clone();
+        (&freeze.spec.mesh, namespaces, freeze.spec.from.parse().ok())
+    });
+    let upgraded = caches.upgrades.iter().map(|upgrade| {
+        let clusters = upgrade.spec.plan.clusters.iter();
+        let namespaces = clusters.flat_map(|cluster| cluster.scope.istio_namespaces.iter().cloned());
+        (&upgrade.spec.mesh, namespaces.collect::<Vec<_>>(), reached(upgrade))
+    });
+    for (name, namespaces, version) in frozen.chain(upgraded) {
+        let version: Option<IstioVersion> = version;
+        let place = known.iter().position(|mesh| mesh.name == *name);
+        let mut mesh = match place {
+            Some(place) => known.swap_remove(place),
+            None => KnownMesh {
+                name: name.clone(),
+                istio_namespace: namespaces.first().cloned().unwrap_or_default(),
+                flavor: version
+                    .as_ref()
+                    .map(|version| version.flavor.clone())
+                    .unwrap_or_default(),
+                ..KnownMesh::default()
+            },
+        };
+        for namespace in namespaces {
+            if !mesh.has_namespace(&namespace) {
+                mesh.namespaces.push(namespace);
+            }
+        }
+        let newer = match (&mesh.version, &version) {
+            (Some(known), Some(version)) => version.cmp_release(known).is_gt(),
+            (known, _) => known.is_none(),
+        };
+        if newer {
+            mesh.version = version;
+        }
+        known.push(mesh);
+    }
+    known
+}
+
+/// The newest version that an upgrade brought to its mesh for certain.
+fn reached(upgrade: &MeshUpgrade) -> Option<IstioVersion> {
+    let phase = upgrade.status.as_ref()?.phase;
+    let version = match phase {
+        Phase::Verifying | Phase::Thawing | Phase::Succeeded => &upgrade.spec.to,
+        _ => &upgrade.spec.from,
+    };
+    version.parse().ok()
 }
 
 fn known_mesh(mesh: &Mesh) -> KnownMesh {
@@ -109,6 +221,7 @@ fn known_mesh(mesh: &Mesh) -> KnownMesh {
     KnownMesh {
         name: mesh.metadata.name.clone().unwrap_or_default(),
         istio_namespace: mesh.spec.istio_namespace.clone(),
+        namespaces: Vec::new(),
         flavor: Flavor::from_suffix(mesh.spec.flavor.as_deref()),
         version: recorded.and_then(|version| version.parse().ok()),
     }
@@ -139,15 +252,16 @@ mod tests {
         let mesh: Arc<Mesh> = from_value(json!({"apiVersion": "meshupgrade.io/v1alpha1", "kind": "Mesh",
             "metadata": {"name": "default"}, "spec": {"flavor": "mspider"}, "status": {"version": "1.30.3-mspider"}}))
         .unwrap();
-        let facts = build(
-            &[freeze],
-            &[Arc::new(upgrade)],
-            &[mesh],
-            &[
+        let facts = build(&Caches {
+            freezes: vec![freeze],
+            upgrades: vec![Arc::new(upgrade)],
+            meshes: vec![mesh],
+            istiods: vec![
                 istiod("istiod", json!({}), "istio/pilot:1.30.3-distroless"),
                 istiod("istiod-c", json!({REVISION: "c"}), "istio/pilot@sha256:00"),
             ],
-        );
+            daemon_sets: Vec::new(),
+        });
         assert_eq!(facts.freezes[0].phase, Some(Phase::Upgrading));
         assert_eq!(
             (facts.upgrades[0].mesh.as_str(), facts.upgrades[0].phase),
@@ -159,6 +273,77 @@ mod tests {
         assert_eq!(facts.control_planes[1].version, None);
         assert_eq!(facts.meshes[0].flavor, Flavor::Custom("mspider".to_owned()));
         assert_eq!(facts.meshes[0].istio_namespace, "istio-system");
+        assert_eq!(
+            facts.control_planes[1].user,
+            "system:serviceaccount:istio-system:default"
+        );
+        assert_eq!(facts.control_planes[1].release, None);
+    }
+
+    #[test]
+    fn reads_who_owns_a_component_and_passes_others_by() {
+        let daemon_set = |labels: serde_json::Value, container: &str, image: &str| -> Arc<DaemonSet> {
+            from_value(json!({
+                "metadata": {"namespace": "istio-system", "name": "x", "annotations":
+                    {HELM_RELEASE_NAME: "nodes", HELM_RELEASE_NAMESPACE: "mesh"}},
+                "spec": {"selector": {}, "template": {"metadata": {"labels": labels},
+                    "spec": {"containers": [{"name": container, "image": image}]}}}}))
+            .unwrap()
+        };
+        let facts = build(&Caches {
+            daemon_sets: vec![
+                daemon_set(json!({"app": "ztunnel"}), "istio-proxy", "z:1.31.0"),
+                daemon_set(json!({"k8s-app": "istio-cni-node"}), "install-cni", "c@sha256:00"),
+                daemon_set(json!({"k8s-app": "istio-cni-node"}), "other", "c:1.31.0"),
+                daemon_set(json!({"app": "logs"}), "istio-proxy", "z:1.31.0"),
+            ],
+            ..Caches::default()
+        });
+        let versions: Vec<_> = facts.node_components.iter().map(|node| node.version.as_ref()).collect();
+        assert_eq!(versions, ["1.31.0".parse().ok().as_ref(), None]);
+        assert_eq!(
+            facts.node_components[0].release,
+            Some(("mesh".to_owned(), "nodes".to_owned()))
+        );
+    }
+
+    #[test]
+    fn journals_tell_the_namespaces_and_the_version_of_a_mesh() {
+        let upgrade = |name: &str, mesh: &str, to: &str, phase: &str, namespaces: &[&str]| -> Arc<MeshUpgrade> {
+            from_value(json!({"apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgrade",
+                "metadata": {"name": name}, "spec": {"journalVersion": 1, "mesh": mesh, "from": "1.30.3", "to": to,
+                "plan": {"clusters": [{"name": "east", "uid": "u", "scope": {"istioNamespaces": namespaces}}],
+                "steps": [], "charts": {"location": ""}}, "planHash": "", "requestedBy": "alice"},
+                "status": {"phase": phase}}))
+            .unwrap()
+        };
+        let mesh: Arc<Mesh> = from_value(json!({"apiVersion": "meshupgrade.io/v1alpha1", "kind": "Mesh",
+            "metadata": {"name": "default"}, "spec": {}, "status": {"version": "1.30.3"}}))
+        .unwrap();
+        let facts = build(&Caches {
+            meshes: vec![mesh],
+            upgrades: vec![
+                upgrade("a", "default", "1.31.0", "Succeeded", &["istio-system", "istio-canary"]),
+                upgrade("b", "default", "1.32.0", "Upgrading", &["istio-system"]),
+                upgrade("c", "other", "1.31.0-mspider", "Succeeded", &["mesh"]),
+            ],
+            ..Caches::default()
+        });
+        let find = |name: &str| facts.meshes.iter().find(|mesh| mesh.name == name).unwrap();
+        let default = find("default");
+        assert_eq!(
+            default.version.as_ref().unwrap().to_string(),
+            "1.31.0",
+            "an upgrade under way proves nothing"
+        );
+        assert!(default.has_namespace("istio-system") && default.has_namespace("istio-canary"));
+        assert!(!default.has_namespace("mesh"));
+        let other = find("other");
+        assert_eq!(
+            (other.istio_namespace.as_str(), other.flavor.suffix()),
+            ("mesh", Some("mspider"))
+        );
+        assert_eq!(facts.meshes.len(), 2);
     }
 
     #[test]

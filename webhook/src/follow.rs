@@ -1,9 +1,12 @@
 //! Follows what the rules look at, and makes new facts at every change. What cannot be watched yet, as a kind whose
 //! CRD is not installed, is tried again with growing pauses.
 
-use crate::facts;
+use crate::facts::{self, Caches};
 use futures::{Stream, StreamExt as _, stream};
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
+use k8s_openapi::api::{
+    apps::v1::{DaemonSet, Deployment},
+    core::v1::{ConfigMap, Container, PodSpec},
+};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
     runtime::{
@@ -37,16 +40,19 @@ type Changes = Pin<Box<dyn Stream<Item = ()> + Send>>;
 
 /// Keeps the facts current for ever, and says when all caches have been filled once.
 pub(crate) async fn follow(client: Client, facts: watch::Sender<Arc<Facts>>, synced: Arc<AtomicBool>) {
-    let (freezes, freeze_changes) = cache(Api::<MeshFreeze>::all(client.clone()), watcher::Config::default());
-    let (upgrades, upgrade_changes) = cache(Api::<MeshUpgrade>::all(client.clone()), watcher::Config::default());
-    let (meshes, mesh_changes) = cache(Api::<Mesh>::all(client.clone()), watcher::Config::default());
-    let (istiods, istiod_changes) = cache(
-        Api::<Deployment>::all(client.clone()),
-        watcher::Config::default().labels(ISTIOD),
-    );
+    let all = watcher::Config::default;
+    let (freezes, freeze_changes) = cache(Api::<MeshFreeze>::all(client.clone()), all(), keep);
+    let (upgrades, upgrade_changes) = cache(Api::<MeshUpgrade>::all(client.clone()), all(), keep);
+    let (meshes, mesh_changes) = cache(Api::<Mesh>::all(client.clone()), all(), keep);
+    let (istiods, istiod_changes) = cache(Api::<Deployment>::all(client.clone()), all().labels(ISTIOD), |istiod| {
+        istiod.status = None;
+    });
+    // Few in any cluster, and ztunnel's has no label of its own in older charts.
+    let (daemon_sets, daemon_set_changes) = cache(Api::<DaemonSet>::all(client.clone()), all(), strip);
     let (catalogs, catalog_changes) = cache(
         Api::<ConfigMap>::namespaced(client, names::NAMESPACE),
-        watcher::Config::default().fields(&format!("metadata.name={CONFIG_MAP}")),
+        all().fields(&format!("metadata.name={CONFIG_MAP}")),
+        keep,
     );
     // What is built in stays known. The cluster's own catalog is read only when it changes: it is a long text.
     let built_in = facts.borrow().flavors.clone();
@@ -58,13 +64,23 @@ pub(crate) async fn follow(client: Client, facts: watch::Sender<Arc<Facts>>, syn
     };
     let rebuild = || {
         let flavors = flavors.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        facts.send_replace(Arc::new(Facts {
-            flavors,
-            ..facts::build(&freezes.state(), &upgrades.state(), &meshes.state(), &istiods.state())
-        }));
+        let known = facts::build(&Caches {
+            freezes: freezes.state(),
+            upgrades: upgrades.state(),
+            meshes: meshes.state(),
+            istiods: istiods.state(),
+            daemon_sets: daemon_sets.state(),
+        });
+        facts.send_replace(Arc::new(Facts { flavors, ..known }));
     };
     let catalog_changes = catalog_changes.inspect(|()| learn()).boxed_local();
-    let others = stream::select_all([freeze_changes, upgrade_changes, mesh_changes, istiod_changes]);
+    let others = stream::select_all([
+        freeze_changes,
+        upgrade_changes,
+        mesh_changes,
+        istiod_changes,
+        daemon_set_changes,
+    ]);
     let mut changes = stream::select(others, catalog_changes);
     let all_filled = async {
         let filled = tokio::try_join!(
@@ -73,6 +89,7 @@ pub(crate) async fn follow(client: Client, facts: watch::Sender<Arc<Facts>>, syn
             meshes.wait_until_ready(),
             istiods.wait_until_ready(),
             catalogs.wait_until_ready(),
+            daemon_sets.wait_until_ready(),
         );
         if filled.is_ok() {
             learn();
@@ -89,7 +106,30 @@ pub(crate) async fn follow(client: Client, facts: watch::Sender<Arc<Facts>>, syn
     tokio::join!(all_filled, follow);
 }
 
-fn cache<K>(api: Api<K>, config: watcher::Config) -> (Store<K>, Changes)
+/// For kinds of which everything may matter.
+fn keep<K>(_: &mut K) {}
+
+/// Leaves of other people's DaemonSets what tells that they are none of Istio's.
+fn strip(daemon_set: &mut DaemonSet) {
+    daemon_set.status = None;
+    let pods = daemon_set.spec.as_mut().and_then(|spec| spec.template.spec.as_mut());
+    if let Some(pods) = pods {
+        let containers = std::mem::take(&mut pods.containers).into_iter();
+        *pods = PodSpec {
+            containers: containers
+                .map(|container| Container {
+                    name: container.name,
+                    image: container.image,
+                    ..Container::default()
+                })
+                .collect(),
+            ..PodSpec::default()
+        };
+    }
+}
+
+/// A cache of a kind, of which `strip` takes away what is not needed, and its changes.
+fn cache<K>(api: Api<K>, config: watcher::Config, strip: fn(&mut K)) -> (Store<K>, Changes)
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     <K as Resource>::DynamicType: Eq + Hash + Clone,
@@ -97,7 +137,10 @@ where
     let (store, writer) = reflector::store();
     let changes = watcher(api, config)
         .default_backoff()
-        .modify(|object| object.managed_fields_mut().clear())
+        .modify(move |object| {
+            object.managed_fields_mut().clear();
+            strip(object);
+        })
         .reflect(writer)
         .filter_map(|event| async {
             match event {

@@ -11,13 +11,14 @@ mod handler;
 mod health;
 mod heard;
 mod metrics;
+mod record;
 mod run;
 mod server;
 pub mod telemetry;
 pub mod tls;
 
 pub use args::Args;
-pub use facts::build as build_facts;
+pub use facts::{Caches, build as build_facts};
 pub use handler::Reviews;
 pub use metrics::Metrics;
 pub use run::run;

@@ -8,7 +8,7 @@ use crate::{
     health::Health,
     heard::ListenLayer,
     metrics::Metrics,
-    server,
+    record, server,
     tls::{Certificate, Source},
 };
 use anyhow::Context as _;
@@ -86,6 +86,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let leaving = Arc::clone(&draining);
     let (review_handle, health_handle) = (Handle::new(), Handle::new());
 
+    let recording = record::keep(client.clone(), reviews.facts.clone());
     let watch_exempt = exempt::watch(client.clone(), Arc::clone(&metrics));
     let source = match tls_dir {
         Some(directory) => Source::Directory(directory),
@@ -124,6 +125,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         ended = serve_reviews => ended.context("the server for reviews failed")?,
         ended = serve_health => ended.context("the server for health failed")?,
         () = follow => anyhow::bail!("the caches ended"),
+        () = recording => anyhow::bail!("the record of the meshes' versions ended"),
         () = watch_exempt => anyhow::bail!("the watch over what no guard is asked about ended"),
         () = drain => {}
     }

@@ -3,16 +3,20 @@
 use super::{guard_status, refuse_contexts, refuse_impersonation, uninstall};
 use crate::{
     cli::{Global, GuardCommand, GuardInstallArgs},
-    cluster::{self, Cluster},
+    cluster::{self, Cluster, ObserveOptions},
     error::{CommandError, Exit},
     executor::journal,
-    guard::apply,
+    guard::{apply, prove},
     ui::{Mark, Ui},
 };
 use kube::ResourceExt;
-use shared::guard::{
-    coverage,
-    install::{Certificates, InstallOptions, WebhookClient, objects},
+use shared::{
+    guard::{
+        asked::Coverage,
+        coverage::without_webhook,
+        install::{Certificates, InstallOptions, WebhookClient, objects},
+    },
+    inventory::ClusterState,
 };
 
 /// Runs `guard`.
@@ -48,6 +52,9 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     if let Some(ports) = apply::api_server_ports(&cluster.client).await {
         options.api_server_ports = ports;
     }
+    if !args.policy_only {
+        options.coverage = coverage(&cluster, ui).await?;
+    }
     for object in objects(&options) {
         apply::apply(&cluster.client, &object).await?;
         ui.progress(Mark::Pass, &apply::show(&object));
@@ -59,12 +66,39 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     ));
     if args.policy_only {
         ui.note("Only its policies. Without the webhook:");
-        for difference in coverage::without_webhook() {
+        for difference in without_webhook() {
             ui.note(&format!("  - {difference}"));
         }
     }
     ui.next("kubectl mesh-upgrade guard status");
     Ok(Exit::Done)
+}
+
+/// What the webhook is to be asked about: what is found of Istio, and what is frozen. Where nothing is found, or nothing
+/// can be seen, it is what Istio's documentation calls everything.
+async fn coverage(cluster: &Cluster, ui: Ui) -> Result<Coverage, CommandError> {
+    let observed = match cluster::observe(cluster, &ObserveOptions::default()).await.state {
+        ClusterState::Observed(observed) => {
+            for what in &observed.unreadable {
+                ui.note(&format!(
+                    "not seen, so perhaps not guarded against foreign helm: {what}"
+                ));
+            }
+            Coverage::of_cluster(&observed)
+        }
+        ClusterState::Unknown { reason } => {
+            ui.note(&format!("helm releases could not be looked for: {reason}"));
+            Coverage::default()
+        }
+    };
+    let found = if observed.helm_releases.is_empty() {
+        observed.and(Coverage::documented())
+    } else {
+        observed
+    };
+    let frozen = prove::freezes(cluster).await?;
+    let frozen = frozen.iter().map(|freeze| Coverage::of_scope(&freeze.spec.scope));
+    Ok(frozen.fold(found, Coverage::and))
 }
 
 /// The guard lets only the driver write journals: an upgrade that began without it could then never end.

@@ -57,7 +57,7 @@ fn judge(configuration: &ValidatingWebhookConfiguration, now: Timestamp) -> Resu
 mod tests {
     use super::*;
     use k8s_openapi::ByteString;
-    use shared::guard::{install::WebhookClient, rules::webhook_configuration};
+    use shared::guard::{asked::Coverage, install::WebhookClient, rules::webhook_configuration};
 
     fn authority(year: i32) -> String {
         let mut parameters = rcgen::CertificateParams::new([]).unwrap();
@@ -72,7 +72,7 @@ mod tests {
     fn the_last_authority_counts_and_the_worst_webhook() {
         let now: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
         let judged = |bundle: &str, of_first: &str| {
-            let mut configuration = webhook_configuration(&WebhookClient::Service);
+            let mut configuration = webhook_configuration(&WebhookClient::Service, &Coverage::default());
             for (index, webhook) in configuration.webhooks.iter_mut().flatten().enumerate() {
                 let bundle = if index == 0 { of_first } else { bundle };
                 webhook.client_config.ca_bundle = Some(ByteString(bundle.as_bytes().to_vec()));

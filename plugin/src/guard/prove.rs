@@ -17,7 +17,7 @@ use kube::{
 use serde_json::json;
 use shared::{
     api::{FreezeScope, MeshFreeze, MeshFreezeSpec},
-    guard::{codes::Code, coverage::not_asked_about, webhook_refusal},
+    guard::{asked::Coverage, codes::Code, coverage::not_asked_about, webhook_refusal},
     inventory::Observed,
     names,
     version::{IstioVersion, Minor},
@@ -55,7 +55,7 @@ impl Proof {
 pub async fn all(caller: &Cluster, observed: &Observed) -> Result<Vec<Proof>, CommandError> {
     let mut proofs = vec![impersonation(caller).await, own_objects(caller).await];
     if observed.guard.webhook {
-        proofs.push(asked_about(caller).await);
+        proofs.push(asked_about(caller, observed).await);
         let trusted = certificate::trust(caller, Timestamp::now()).await?;
         proofs.push(Proof::new(
             "webhook, certificate",
@@ -136,15 +136,27 @@ async fn own_objects(caller: &Cluster) -> Proof {
     )
 }
 
-/// The installed configuration asks the webhook about all that the table guards: an older plugin's may not.
-async fn asked_about(caller: &Cluster) -> Proof {
+/// The installed configuration asks the webhook about all that the table guards (an older plugin's may not), and about
+/// every release of Istio's charts, and every control plane, that is here now.
+async fn asked_about(caller: &Cluster, observed: &Observed) -> Proof {
     let configurations: Api<ValidatingWebhookConfiguration> = Api::all(caller.client.clone());
+    let needed = Coverage::of_cluster(observed);
     let answer = match configurations.get(names::WEBHOOK).await {
-        Ok(installed) => match not_asked_about(&installed).as_slice() {
-            [] => Ok("it is asked about all that is guarded".to_owned()),
-            missing => Err(format!("not asked about: {}; install it anew", missing.join("; "))),
-        },
         Err(error) => Err(format!("no proof: {}", api_message(&error))),
+        Ok(installed) => {
+            let mut missing = not_asked_about(&installed);
+            missing.extend(Coverage::of_configuration(&installed).lacks(&needed));
+            match missing.as_slice() {
+                [] => Ok(format!(
+                    "it is asked about all that is guarded, and about {} helm releases by name",
+                    needed.helm_releases.len()
+                )),
+                missing => Err(format!(
+                    "it is not asked about {}: kubectl mesh-upgrade guard install",
+                    missing.join("; ")
+                )),
+            }
+        }
     };
     Proof::new("webhook, coverage", "the rules of its configuration", answer)
 }

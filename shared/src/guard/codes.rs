@@ -21,11 +21,13 @@ pub enum Code {
     SecondUpgrade,
     /// A phase is written that may not follow the one that stands.
     IllegalPhase,
+    /// A gateway would run a later minor than every control plane.
+    AheadOfControlPlane,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::MeshFrozen,
         Self::SkipVersion,
         Self::Downgrade,
@@ -35,6 +37,7 @@ impl Code {
         Self::UnknownFlavor,
         Self::SecondUpgrade,
         Self::IllegalPhase,
+        Self::AheadOfControlPlane,
     ];
 
     /// The code itself, as `MG001`.
@@ -50,6 +53,7 @@ impl Code {
             Self::UnknownFlavor => "MG007",
             Self::SecondUpgrade => "MG008",
             Self::IllegalPhase => "MG009",
+            Self::AheadOfControlPlane => "MG010",
         }
     }
 
@@ -66,6 +70,7 @@ impl Code {
             Self::UnknownFlavor => "unknown-flavor",
             Self::SecondUpgrade => "second-upgrade",
             Self::IllegalPhase => "illegal-phase",
+            Self::AheadOfControlPlane => "ahead-of-control-plane",
         }
     }
 
@@ -79,7 +84,8 @@ impl Code {
             | Self::MixedFlavor
             | Self::UnreadableVersion
             | Self::UnknownFlavor
-            | Self::SecondUpgrade => true,
+            | Self::SecondUpgrade
+            | Self::AheadOfControlPlane => true,
         }
     }
 
@@ -93,6 +99,11 @@ impl Code {
                  `kubectl mesh-upgrade status`. When the upgrade was abandoned, take it over with \
                  `kubectl mesh-upgrade apply`, or, with the RBAC verb `unlock` on meshfreezes, lift the freeze with \
                  `kubectl mesh-upgrade unlock --reason TEXT`."
+            }
+            Self::AheadOfControlPlane => {
+                "A gateway would run a later minor of Istio than any control plane of its mesh. Istio supports proxies \
+                 that trail their control plane, never the reverse: upgrade the control plane first and the gateways \
+                 last, or leave the image `auto`, and istiod injects its own."
             }
             Self::SkipVersion => {
                 "Istio is upgraded one minor at a time: the configuration and the proxies of a mesh are tested by \

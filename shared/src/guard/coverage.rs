@@ -1,9 +1,11 @@
 //! What the guard protects, by which barrier, and what it cannot: for `guard status` and for the reference.
 
 use super::{
+    asked::Coverage,
     codes::Code,
     own_objects, rules,
     table::{self, Operation, Row},
+    versions::OPERATOR_KINDS,
 };
 use crate::names;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
@@ -40,7 +42,7 @@ pub struct Protected {
 /// Everything that is protected: the rows of the table, versions, and our own objects.
 #[must_use]
 pub fn protected() -> Vec<Protected> {
-    let configuration = rules::webhook_configuration(&super::install::WebhookClient::Service);
+    let configuration = rules::webhook_configuration(&super::install::WebhookClient::Service, &Coverage::documented());
     let rows = table::FROZEN.iter().map(|row| Protected {
         what: resources(row.resources, row.groups),
         operations: operations(row.operations),
@@ -49,14 +51,33 @@ pub fn protected() -> Vec<Protected> {
         webhook: rules::covers(&configuration, row),
         why: row.why.to_owned(),
     });
-    let versions = Protected {
-        what: resources(&["deployments", "daemonsets"], &["apps"]),
-        operations: operations(&[Operation::Create, Operation::Update]),
+    let changes = [Operation::Create, Operation::Update];
+    let versions = |what: String, of: &str| Protected {
+        what,
+        operations: operations(&changes),
         when: When::Always,
         policy: false,
         webhook: true,
-        why: "versions of istiod, CNI and ztunnel: no skipped minor, no downgrade, no other flavor".to_owned(),
+        why: format!("{of}: no skipped minor, no downgrade, no other flavor"),
     };
+    let operators = OPERATOR_KINDS.iter().map(|kind| {
+        versions(
+            resources(&[kind.resource], &[kind.group]),
+            "the version that an operator is asked for",
+        )
+    });
+    let versions = [
+        versions(
+            resources(&["deployments", "daemonsets"], &["apps"]),
+            "versions of istiod, CNI, ztunnel and of gateways whose image is pinned",
+        ),
+        versions(
+            resources(&["secrets", "configmaps"], &[""]),
+            "the chart in helm's storage of Istio's releases, found by name when the guard is installed",
+        ),
+    ]
+    .into_iter()
+    .chain(operators);
     let own = own_objects::BY_WEBHOOK.iter().map(|(named, changes)| Protected {
         what: resources(named, &[names::GROUP]),
         operations: operations(changes),
@@ -69,7 +90,7 @@ pub fn protected() -> Vec<Protected> {
             "the lock and the journal: written by the driver, lifted on the record".to_owned()
         },
     });
-    rows.chain([versions]).chain(own).collect()
+    rows.chain(versions).chain(own).collect()
 }
 
 fn resources(resources: &[&str], groups: &[&str]) -> String {
@@ -93,7 +114,7 @@ fn operations(operations: &[Operation]) -> String {
 /// What an installed webhook configuration does not ask about, although the table guards it.
 #[must_use]
 pub fn not_asked_about(installed: &ValidatingWebhookConfiguration) -> Vec<String> {
-    let made = rules::webhook_configuration(&super::install::WebhookClient::Service);
+    let made = rules::webhook_configuration(&super::install::WebhookClient::Service, &Coverage::documented());
     let missing = |row: &&Row| rules::covers(&made, row) && !rules::covers(installed, row);
     let rows = table::FROZEN.iter().filter(missing);
     let mut missing: Vec<String> = rows.map(|row| resources(row.resources, row.groups)).collect();
@@ -183,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_is_installed_by_us_asks_about_everything() {
-        let mut installed = rules::webhook_configuration(&WebhookClient::Service);
+        let mut installed = rules::webhook_configuration(&WebhookClient::Service, &Coverage::documented());
         assert_eq!(not_asked_about(&installed), [""; 0]);
         installed.webhooks.iter_mut().flatten().for_each(|webhook| {
             webhook.rules.iter_mut().flatten().for_each(|rule| {

@@ -21,6 +21,8 @@ pub struct Facts {
     pub freezes: Vec<Freeze>,
     /// Control planes that exist.
     pub control_planes: Vec<KnownControlPlane>,
+    /// CNI agents and ztunnels that exist.
+    pub node_components: Vec<KnownNodeComponent>,
     /// What Mesh objects say.
     pub meshes: Vec<KnownMesh>,
     /// Journals of upgrades, over or not.
@@ -39,7 +41,7 @@ pub struct Freeze {
 }
 
 /// A control plane that exists.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownControlPlane {
     /// Its namespace.
     pub namespace: String,
@@ -49,19 +51,42 @@ pub struct KnownControlPlane {
     pub revision: String,
     /// Its version, when its image says so.
     pub version: Option<IstioVersion>,
+    /// User name of its service account.
+    pub user: String,
+    /// Helm release that owns it, as namespace and name.
+    pub release: Option<(String, String)>,
 }
 
-/// What a Mesh object says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A CNI agent or a ztunnel that exists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownNodeComponent {
+    /// Its version, when its image says so.
+    pub version: Option<IstioVersion>,
+    /// Helm release that owns it, as namespace and name.
+    pub release: Option<(String, String)>,
+}
+
+/// What is known of a mesh: what its Mesh object says, and its upgrades.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownMesh {
     /// Its name.
     pub name: String,
     /// Namespace of its control plane.
     pub istio_namespace: String,
+    /// Further namespaces with control planes of it.
+    pub namespaces: Vec<String>,
     /// Its flavor.
     pub flavor: Flavor,
     /// The newest version that was recorded.
     pub version: Option<IstioVersion>,
+}
+
+impl KnownMesh {
+    /// Whether control planes in this namespace are the mesh's.
+    #[must_use]
+    pub fn has_namespace(&self, namespace: &str) -> bool {
+        self.istio_namespace == namespace || self.namespaces.iter().any(|one| one == namespace)
+    }
 }
 
 /// The journal of an upgrade.

@@ -3,7 +3,7 @@
 //! The CRDs ([`crate::api::crds`]) go before them. The webhook makes its certificates itself, in a Secret that is
 //! empty here and that keeps its contents when this is applied again; or cert-manager makes them.
 
-use super::{cert_manager, own_objects, rbac, rules};
+use super::{asked::Coverage, cert_manager, own_objects, rbac, rules};
 use crate::names;
 use serde_json::{Value, json};
 
@@ -40,6 +40,8 @@ pub struct InstallOptions {
     pub replicas: i32,
     /// Ports at which the webhook's pods reach an API server, behind its Service.
     pub api_server_ports: Vec<u16>,
+    /// Helm releases and ConfigMaps that the webhook is asked about: what was found in the cluster.
+    pub coverage: Coverage,
 }
 
 impl Default for InstallOptions {
@@ -51,6 +53,7 @@ impl Default for InstallOptions {
             certificates: Certificates::Own,
             replicas: 3,
             api_server_ports: vec![443, 6443],
+            coverage: Coverage::documented(),
         }
     }
 }
@@ -91,9 +94,10 @@ pub fn objects(options: &InstallOptions) -> Vec<Value> {
                 service(),
             ]);
         }
-        let mut configuration = rules::webhook_configuration(&options.client);
+        let mut configuration = rules::webhook_configuration(&options.client, &options.coverage);
         if options.certificates == Certificates::CertManager {
-            configuration.metadata.annotations = Some(cert_manager::injection());
+            let annotations = configuration.metadata.annotations.get_or_insert_default();
+            annotations.extend(cert_manager::injection());
         }
         objects.push(json!(configuration));
     }

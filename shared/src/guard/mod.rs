@@ -1,5 +1,6 @@
 //! The guard: the freeze as a policy of the API server, and the decisions of the webhook, from one table.
 
+pub mod asked;
 pub mod cel;
 mod cert_manager;
 pub mod certificates;
@@ -29,3 +30,4 @@ pub use refusal::{
     WEBHOOK_DOMAIN, is_refused_by_policy, is_refused_by_webhook, is_warned_by_policy, is_warned_by_webhook,
     webhook_refusal,
 };
+pub use versions::{OPERATOR_KINDS, OperatorKind, unrecorded};

@@ -157,6 +157,8 @@ fn webhook_rules() -> Vec<Value> {
         rule(&[ExemptKind::GROUP], &exempt, READ),
         // The policy for our own objects lets it write conditions, and no other part of the status.
         rule(&[names::GROUP], &["meshfreezes/status"], &["get", "patch"]),
+        // It keeps the newest version that it has seen of a mesh.
+        rule(&[names::GROUP], &["meshes/status"], &["update"]),
         rule(&["events.k8s.io"], &["events"], &["create"]),
         rule(&[names::GROUP], &["meshes", "meshfreezes", "meshupgrades"], READ),
         rule(&["apps"], &["daemonsets", "deployments"], READ),
@@ -295,7 +297,9 @@ mod tests {
                 .unwrap()
                 .iter()
                 .any(|verb| !READ.contains(&verb.as_str().unwrap()));
-            let reports = rule["resources"] == json!(["meshfreezes/status"]) || rule["resources"] == json!(["events"]);
+            let reports = ["meshfreezes/status", "meshes/status", "events"]
+                .iter()
+                .any(|resource| rule["resources"] == json!([resource]));
             assert!(named || reports || !writes, "{rule}");
         }
         assert_eq!(secrets, 1);

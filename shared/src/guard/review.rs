@@ -89,8 +89,8 @@ pub struct Request<'a> {
     body: &'a str,
 }
 
-/// An object of a request.
-#[derive(Debug, Deserialize)]
+/// An object of a request. Its contents are never printed.
+#[derive(Deserialize)]
 pub struct Object<'a> {
     /// Its metadata.
     #[serde(borrow)]
@@ -98,6 +98,17 @@ pub struct Object<'a> {
     /// Its specification, unread.
     #[serde(borrow, default)]
     pub spec: Option<&'a RawValue>,
+    /// The contents of a Secret or a ConfigMap, unread.
+    #[serde(borrow, default)]
+    pub data: Option<&'a RawValue>,
+}
+
+impl std::fmt::Debug for Object<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Object")
+            .field("metadata", &self.metadata)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the rules look at in metadata.

@@ -1,14 +1,16 @@
 //! The ValidatingWebhookConfiguration, from the same table as the policy: what the API server asks the webhook about.
 //!
-//! The rules are static: they cannot know the names in a freeze, so conditions keep away what belongs to nobody's mesh.
+//! Rules cannot know names, so conditions keep away what belongs to nobody's mesh: see [`super::coverage`].
 //! A webhook that does not answer hinders nobody (`Ignore`): the freeze is closed by the policy.
 
 use super::{
-    WEBHOOK_DOMAIN, cel,
+    OPERATOR_KINDS, WEBHOOK_DOMAIN,
+    asked::{self, Coverage},
+    cel,
     install::WebhookClient,
     own_objects,
     policy::strings,
-    table::{self, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, HELM_STORAGE_PREFIX, May, Operation, Picks, Row, Who},
+    table::{self, May, Operation, Picks, Row, Who},
 };
 use crate::names;
 use k8s_openapi::{
@@ -26,13 +28,13 @@ pub const PATH: &str = "/validate";
 /// Seconds that the API server waits for an answer.
 const TIMEOUT_SECONDS: i32 = 3;
 
-/// Beginnings of the names of Istio's own ConfigMaps; those of a scope are among them in every known installation.
-const CONFIG_MAP_PREFIXES: &[&str] = &["istio", "values", names::CANARY];
+/// First word of the name of the webhook that is asked about helm's storage and what helm owns.
+pub(super) const STORAGE_WEBHOOK: &str = "helm";
 
-/// The configuration of the webhook. It names no authority: whoever makes the certificates writes `caBundle`, and
-/// keeps it when this is applied again.
+/// The configuration of the webhook, which is asked about nothing of helm's but what is covered. It names no authority:
+/// whoever makes the certificates writes `caBundle`, and keeps it when this is applied again.
 #[must_use]
-pub fn webhook_configuration(client: &WebhookClient) -> ValidatingWebhookConfiguration {
+pub fn webhook_configuration(client: &WebhookClient, coverage: &Coverage) -> ValidatingWebhookConfiguration {
     let picked = |picks: &'static [Picks]| table::FROZEN.iter().filter(move |row| picks.contains(&row.picks));
     let webhooks = vec![
         webhook(
@@ -67,16 +69,17 @@ pub fn webhook_configuration(client: &WebhookClient) -> ValidatingWebhookConfigu
             false,
         ),
         webhook(
-            "helm",
+            STORAGE_WEBHOOK,
             client,
             picked(&[Picks::ScopeConfigMaps, Picks::HelmStorage, Picks::HelmOwned])
                 .filter(|row| !row.groups.contains(&"apps") && row.groups != table::CONFIGURATION_GROUPS)
                 .map(rule)
                 .collect(),
-            vec![condition("of-a-helm-release-or-of-istio", &helm_condition())],
+            vec![coverage.condition()],
             true,
         ),
         webhook("own", client, own_rules(), vec![], false),
+        webhook("operators", client, operator_rules(), vec![], false),
     ];
     ValidatingWebhookConfiguration {
         metadata: ObjectMeta {
@@ -85,6 +88,7 @@ pub fn webhook_configuration(client: &WebhookClient) -> ValidatingWebhookConfigu
                 names::LABEL_PART_OF.to_owned(),
                 names::PART_OF.to_owned(),
             )])),
+            annotations: Some(BTreeMap::from([(asked::ANNOTATION.to_owned(), coverage.annotation())])),
             ..ObjectMeta::default()
         },
         webhooks: Some(webhooks),
@@ -196,20 +200,27 @@ fn without_the_autoscaler() -> MatchCondition {
     )
 }
 
-fn helm_condition() -> String {
-    let (name, namespace) = (cel::literal(HELM_RELEASE_NAME), cel::literal(HELM_RELEASE_NAMESPACE));
-    let istio = cel::any(
-        CONFIG_MAP_PREFIXES
+/// Kinds by which operators are asked for a version, unless the table freezes them in any case.
+fn operator_rules() -> Vec<RuleWithOperations> {
+    let asked = |group: &str| {
+        table::FROZEN
             .iter()
-            .map(|prefix| format!("o.metadata.name.startsWith({})", cel::literal(prefix))),
-    );
-    format!(
-        "[object, oldObject].exists(o, o != null && ((has(o.metadata.name) && (o.metadata.name.startsWith({}) || \
-         (request.resource.resource == 'configmaps' && ({istio})))) || (has(o.metadata.annotations) && \
-         {name} in o.metadata.annotations && {namespace} in o.metadata.annotations) || ({})))",
-        cel::literal(HELM_STORAGE_PREFIX),
-        cel::helm_labelled()
-    )
+            .any(|row| row.groups.contains(&group) && row.resources.contains(&"*"))
+    };
+    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for kind in OPERATOR_KINDS.iter().filter(|kind| !asked(kind.group)) {
+        groups.entry(kind.group).or_default().push(kind.resource);
+    }
+    groups
+        .into_iter()
+        .map(|(group, resources)| RuleWithOperations {
+            api_groups: Some(strings(&[group])),
+            api_versions: Some(vec!["*".to_owned()]),
+            operations: Some(strings(&[Operation::Create.as_str(), Operation::Update.as_str()])),
+            resources: Some(strings(&resources)),
+            scope: Some("*".to_owned()),
+        })
+        .collect()
 }
 
 /// Whether a configuration's rules name everything that a row of the table guards.
@@ -249,15 +260,41 @@ mod tests {
 
     #[test]
     fn the_webhook_is_asked_about_every_row_but_status() {
-        let configuration = webhook_configuration(&WebhookClient::Service);
+        let configuration = webhook_configuration(&WebhookClient::Service, &Coverage::documented());
         for row in table::FROZEN.iter().filter(|row| row.picks != Picks::StatusMetadata) {
             assert!(covers(&configuration, row), "{row:?}");
         }
     }
 
     #[test]
+    fn the_webhook_is_asked_about_every_kind_by_which_operators_are_asked() {
+        let configuration = webhook_configuration(&WebhookClient::Service, &Coverage::default());
+        let rules: Vec<&RuleWithOperations> = configuration
+            .webhooks
+            .iter()
+            .flatten()
+            .filter_map(|webhook| webhook.rules.as_ref())
+            .flatten()
+            .collect();
+        for kind in OPERATOR_KINDS {
+            let asked = rules.iter().any(|rule| {
+                let has = |list: &Option<Vec<String>>, item: &str| list.iter().flatten().any(|have| have == item);
+                has(&rule.api_groups, kind.group)
+                    && (has(&rule.resources, kind.resource) || has(&rule.resources, "*"))
+                    && ["CREATE", "UPDATE"]
+                        .iter()
+                        .all(|operation| has(&rule.operations, operation))
+            });
+            assert!(asked, "{kind:?}");
+        }
+    }
+
+    #[test]
     fn an_absent_webhook_hinders_nobody_and_status_is_never_asked_about() {
-        let configuration = webhook_configuration(&WebhookClient::Url("https://127.0.0.1:1/".to_owned()));
+        let configuration = webhook_configuration(
+            &WebhookClient::Url("https://127.0.0.1:1/".to_owned()),
+            &Coverage::default(),
+        );
         for webhook in configuration.webhooks.unwrap() {
             assert_eq!(webhook.failure_policy.as_deref(), Some("Ignore"));
             assert_eq!(webhook.side_effects, "None");

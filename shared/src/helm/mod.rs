@@ -1,5 +1,7 @@
 //! Helm's releases as they are stored in a cluster.
 
 mod release;
+mod versions;
 
 pub use release::{Release, ReleaseError, Values, decode, storage_name};
+pub use versions::{Installs, VersionSource, decode_versions};

@@ -4,7 +4,7 @@
 
 use base64::{engine::general_purpose::STANDARD, read::DecoderReader};
 use flate2::read::GzDecoder;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use std::{
     collections::BTreeSet,
@@ -106,6 +106,11 @@ pub fn storage_name(release: &str, revision: i64) -> String {
 /// # Errors
 /// When a layer is not what helm writes, or exceeds its bound.
 pub fn decode(payload: &[u8]) -> Result<Release, ReleaseError> {
+    read::<Stored>(payload)?.release()
+}
+
+/// Reads as much of a payload as `T` asks for, within all bounds; the rest is skipped while it is inflated.
+pub(super) fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ReleaseError> {
     if payload.len() > MAX_STORED {
         return Err(ReleaseError::TooLong(payload.len()));
     }
@@ -119,16 +124,15 @@ pub fn decode(payload: &[u8]) -> Result<Release, ReleaseError> {
         },
     );
     let mut json = serde_json::Deserializer::from_reader(bounded);
-    let read = Stored::deserialize(&mut json).and_then(|stored| json.end().map(|()| stored));
-    let stored = read.map_err(|error| match error.io_error_kind() {
+    let read = T::deserialize(&mut json).and_then(|stored| json.end().map(|()| stored));
+    read.map_err(|error| match error.io_error_kind() {
         Some(io::ErrorKind::FileTooLarge) => ReleaseError::TooLarge,
         Some(_) => ReleaseError::NotGzip,
         None => ReleaseError::NotARelease {
             line: error.line(),
             column: error.column(),
         },
-    })?;
-    stored.release()
+    })
 }
 
 /// Stops with an error of its own where `Read::take` would feign an end.

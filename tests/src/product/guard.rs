@@ -169,6 +169,19 @@ impl Guard {
         self.readiness().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
     }
 
+    /// How many reviews the webhook has answered, whatever it said.
+    ///
+    /// # Errors
+    /// When it does not tell its metrics.
+    pub fn reviews(&self) -> Result<u64> {
+        let metrics = self.get("/metrics")?;
+        let counters = metrics
+            .lines()
+            .filter(|line| line.starts_with("mesh_upgrade_webhook_reviews_total"));
+        let counts = counters.map(|line| line.rsplit(' ').next().unwrap_or_default().parse::<u64>());
+        Ok(counts.sum::<Result<u64, _>>()?)
+    }
+
     fn get(&self, path: &str) -> Result<String> {
         use std::io::{Read as _, Write as _};
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.health_port))?;

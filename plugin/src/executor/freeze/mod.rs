@@ -3,6 +3,7 @@
 //! A takeover is safe in this order, since several freeze policies must all admit: create the one with the next
 //! epoch, prove the old holder refused, delete the old one, prove the new holder admitted.
 
+mod coverage;
 pub(super) mod policies;
 pub(super) mod record;
 
@@ -39,6 +40,7 @@ const IN_A_ROW: u32 = 2;
 pub async fn close(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, Fault> {
     let holder = holder(caller, freeze)?;
     policies::refuse_other_meshes(&holder, freeze).await?;
+    coverage::ensure(&holder, freeze).await?;
     record::write(&holder, freeze).await?;
     for (policy, binding) in guard::freeze_policies(freeze) {
         policies::write(&holder, policy).await?;

@@ -1,7 +1,7 @@
 //! The rotation: each step by itself, and many replicas, crashes and late readers at once.
 
 use super::*;
-use crate::guard::{install::WebhookClient, rules};
+use crate::guard::{asked::Coverage, install::WebhookClient, rules};
 use k8s_openapi::ByteString;
 use proptest::prelude::*;
 
@@ -29,7 +29,7 @@ fn pair(number: usize, until: i64) -> Pair {
 }
 
 fn published(bundle: &str, unchanged_for: i64) -> Published {
-    let mut configuration = rules::webhook_configuration(&WebhookClient::Service);
+    let mut configuration = rules::webhook_configuration(&WebhookClient::Service, &Coverage::default());
     for webhook in configuration.webhooks.iter_mut().flatten() {
         webhook.client_config.ca_bundle = Some(ByteString(bundle.as_bytes().to_vec()));
     }
@@ -119,7 +119,10 @@ fn a_wrong_bundle_is_written_anew_and_another_host_needs_another_certificate() {
     ));
 
     let elsewhere = Published::read(
-        &rules::webhook_configuration(&WebhookClient::Url("https://[::1]:8443".to_owned())),
+        &rules::webhook_configuration(
+            &WebhookClient::Url("https://[::1]:8443".to_owned()),
+            &Coverage::default(),
+        ),
         seconds(0),
     );
     assert_eq!(
@@ -165,7 +168,7 @@ fn hosts_are_those_that_the_api_server_calls() {
         ("https://[fd00::1]:8443", "fd00::1"),
     ] {
         let client = WebhookClient::Url(url.to_owned());
-        let read = Published::read(&rules::webhook_configuration(&client), seconds(0));
+        let read = Published::read(&rules::webhook_configuration(&client, &Coverage::default()), seconds(0));
         assert_eq!(read.hosts, BTreeSet::from([expected.to_owned()]), "{url}");
     }
     assert_eq!(published("", 0).hosts, BTreeSet::from([HOST.to_owned()]));

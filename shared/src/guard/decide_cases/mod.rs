@@ -1,7 +1,10 @@
 //! Allow and deny, case by case: the bypasses that were tried, the writers that must pass, and the guard on versions.
 
 mod frozen;
+mod gateways;
+mod helm_releases;
 mod let_through;
+mod operators;
 mod own_objects;
 mod settings;
 mod versions;

@@ -30,6 +30,14 @@ fn daemon_set(operation: &str, new: Value) -> Ask {
     Ask::new(operation, "apps", "daemonsets", "istio-system/ztunnel").set("object.spec", new)
 }
 
+/// A control plane that runs beside what was recorded of its mesh.
+fn both(running_version: &str, recorded_version: &str) -> Facts {
+    Facts {
+        meshes: recorded(Some(recorded_version), None).meshes,
+        ..running(running_version)
+    }
+}
+
 fn running(version: &str) -> Facts {
     Facts {
         control_planes: vec![KnownControlPlane {
@@ -37,6 +45,7 @@ fn running(version: &str) -> Facts {
             name: "istiod".to_owned(),
             revision: "default".to_owned(),
             version: version.parse().ok(),
+            ..KnownControlPlane::default()
         }],
         ..Facts::default()
     }
@@ -49,6 +58,7 @@ fn recorded(version: Option<&str>, flavor: Option<&str>) -> Facts {
             istio_namespace: "istio-system".to_owned(),
             flavor: Flavor::from_suffix(flavor),
             version: version.map(|version| version.parse().unwrap()),
+            ..KnownMesh::default()
         }],
         ..Facts::default()
     }
@@ -160,7 +170,7 @@ fn versions_are_guarded_at_all_times() {
         (
             "unknown to unknown",
             None,
-            &none,
+            &running("1.31.0"),
             update(pilot("latest"), istiod("istio/pilot@sha256:00")),
         ),
         (
@@ -224,6 +234,18 @@ fn versions_are_guarded_at_all_times() {
             None,
             &recorded(None, Some("mspider")),
             create(pilot("1.31.0-mspider")),
+        ),
+        (
+            "unreadable, and only scaled",
+            None,
+            &running("1.31.0"),
+            update(pilot("latest"), pilot("latest")).set("object.spec.replicas", json!(3)),
+        ),
+        (
+            "a canary gone again, and the old one made anew",
+            Some(Downgrade),
+            &both("1.30.3", "1.31.0"),
+            create(pilot("1.30.4")),
         ),
         (
             "another namespace's mesh",

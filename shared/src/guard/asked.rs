@@ -1,0 +1,246 @@
+//! What of helm's storage and of Istio's ConfigMaps the webhook is asked about: only what was found to be the mesh's, by
+//! name, so that no other Secret ever reaches it.
+//!
+//! The names are literals in a condition that the API server evaluates itself; beside it they stand in an annotation, to
+//! be read again and added to.
+
+use super::{
+    cel,
+    rules::STORAGE_WEBHOOK,
+    table::{
+        HELM_NAME_LABEL, HELM_OWNER, HELM_OWNER_LABEL, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, HELM_STORAGE_PREFIX,
+    },
+};
+use crate::{
+    api::{FreezeScope, ObjectName},
+    inventory::Observed,
+};
+use k8s_openapi::api::admissionregistration::v1::{MatchCondition, ValidatingWebhookConfiguration};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Annotation on the webhook's configuration with what its condition covers, as JSON.
+pub const ANNOTATION: &str = "meshupgrade.io/covers";
+
+/// Name of the condition.
+const CONDITION: &str = "of-the-mesh";
+
+/// Beginning of the names of further releases of a control plane, as of `istiod-canary` beside `istiod`.
+const REVISIONED: &str = "istiod-";
+
+/// Releases and their namespaces in Istio's documentation, for clusters that nobody has looked at.
+const DOCUMENTED: &[(&str, &str)] = &[
+    ("istio-system", "istio-base"),
+    ("istio-system", "istiod"),
+    ("istio-system", "istio-cni"),
+    ("istio-system", "ztunnel"),
+    ("istio-system", "istio-eastwestgateway"),
+    ("istio-ingress", "istio-ingress"),
+    ("istio-ingress", "istio-ingressgateway"),
+    ("istio-egress", "istio-egress"),
+];
+
+/// The same for the ConfigMaps that istiod's chart makes.
+const DOCUMENTED_CONFIG_MAPS: &[(&str, &str)] = &[
+    ("istio-system", "istio"),
+    ("istio-system", "istio-sidecar-injector"),
+    ("istio-system", "values"),
+];
+
+/// What the webhook is asked about beside configuration, components and CRDs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Coverage {
+    /// Namespaces of control planes: their canary, and releases of further control planes.
+    pub istio_namespaces: BTreeSet<String>,
+    /// ConfigMaps of control planes.
+    pub config_maps: BTreeSet<ObjectName>,
+    /// Helm releases of Istio's charts: their storage, and what they own.
+    pub helm_releases: BTreeSet<ObjectName>,
+}
+
+impl Coverage {
+    /// What Istio's documentation calls everything.
+    #[must_use]
+    pub fn documented() -> Self {
+        let named = |pairs: &[(&str, &str)]| pairs.iter().map(|(namespace, name)| object(namespace, name)).collect();
+        Self {
+            istio_namespaces: BTreeSet::from(["istio-system".to_owned()]),
+            config_maps: named(DOCUMENTED_CONFIG_MAPS),
+            helm_releases: named(DOCUMENTED),
+        }
+    }
+
+    /// What was found in a cluster; empty when there is no Istio.
+    #[must_use]
+    pub fn of_cluster(observed: &Observed) -> Self {
+        let planes = &observed.control_planes;
+        Self {
+            istio_namespaces: planes.iter().map(|plane| plane.workload.namespace.clone()).collect(),
+            config_maps: planes
+                .iter()
+                .flat_map(|plane| {
+                    plane
+                        .config_maps
+                        .iter()
+                        .map(|name| object(&plane.workload.namespace, name))
+                })
+                .collect(),
+            helm_releases: observed
+                .helm_releases
+                .iter()
+                .map(|release| object(&release.namespace, &release.name))
+                .collect(),
+        }
+    }
+
+    /// What a freeze needs the webhook to see.
+    #[must_use]
+    pub fn of_scope(scope: &FreezeScope) -> Self {
+        Self {
+            istio_namespaces: scope.istio_namespaces.iter().cloned().collect(),
+            config_maps: scope.config_maps.iter().cloned().collect(),
+            helm_releases: scope.helm_releases.iter().cloned().collect(),
+        }
+    }
+
+    /// What a configuration covers for certain: only what both its annotation and its condition say.
+    #[must_use]
+    pub fn of_configuration(configuration: &ValidatingWebhookConfiguration) -> Self {
+        let annotations = configuration.metadata.annotations.as_ref();
+        let written = annotations.and_then(|annotations| annotations.get(ANNOTATION));
+        let read: Option<Self> = written.and_then(|text| serde_json::from_str(text).ok());
+        let conditions = conditions(configuration);
+        read.filter(|read| conditions == Some(&vec![read.condition()]))
+            .unwrap_or_default()
+    }
+
+    /// Whether nothing is covered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.istio_namespaces.is_empty() && self.config_maps.is_empty() && self.helm_releases.is_empty()
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.istio_namespaces.extend(other.istio_namespaces);
+        self.config_maps.extend(other.config_maps);
+        self.helm_releases.extend(other.helm_releases);
+        self
+    }
+
+    /// What of `needed` is not covered, each in a few words.
+    #[must_use]
+    pub fn lacks(&self, needed: &Self) -> Vec<String> {
+        let objects = |what: &str, needed: &BTreeSet<ObjectName>, have: &BTreeSet<ObjectName>| -> Vec<String> {
+            let missing = needed.difference(have);
+            missing
+                .map(|one| format!("{what} {}/{}", one.namespace, one.name))
+                .collect()
+        };
+        let mut lacks = objects("helm release", &needed.helm_releases, &self.helm_releases);
+        lacks.extend(objects("ConfigMap", &needed.config_maps, &self.config_maps));
+        let namespaces = needed.istio_namespaces.difference(&self.istio_namespaces);
+        lacks.extend(namespaces.map(|namespace| format!("namespace {namespace}")));
+        lacks
+    }
+
+    /// The annotation's value.
+    #[must_use]
+    pub fn annotation(&self) -> String {
+        // Sets of strings are always written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Makes a configuration cover this and nothing else. Returns `false` when it has no webhook for it.
+    #[must_use]
+    pub fn write(&self, configuration: &mut ValidatingWebhookConfiguration) -> bool {
+        let Some(webhook) = configuration
+            .webhooks
+            .iter_mut()
+            .flatten()
+            .find(|webhook| is_ours(&webhook.name))
+        else {
+            return false;
+        };
+        webhook.match_conditions = Some(vec![self.condition()]);
+        let annotations = configuration.metadata.annotations.get_or_insert_default();
+        annotations.insert(ANNOTATION.to_owned(), self.annotation());
+        true
+    }
+
+    /// The condition: true for what is covered, before or after the change.
+    #[must_use]
+    pub fn condition(&self) -> MatchCondition {
+        let releases = cel::list(self.helm_releases.iter().map(path));
+        let prefixes = cel::list(self.storage_prefixes());
+        let namespace = format!("({})", cel::NAMESPACE);
+        let here = format!("({namespace} + '/' + o.metadata.name)");
+        let config_maps = cel::list(
+            self.config_maps.iter().map(path).chain(
+                self.istio_namespaces
+                    .iter()
+                    .map(|namespace| format!("{namespace}/{}", crate::names::CANARY)),
+            ),
+        );
+        let (owner, name) = (cel::literal(HELM_OWNER_LABEL), cel::literal(HELM_NAME_LABEL));
+        let named = format!("has(o.metadata.name) && {prefixes}.exists(p, {here}.startsWith(p))");
+        let labelled = format!(
+            "has(o.metadata.labels) && {owner} in o.metadata.labels && o.metadata.labels[{owner}] == {} && \
+             {name} in o.metadata.labels && ({namespace} + '/' + o.metadata.labels[{name}]) in {releases}",
+            cel::literal(HELM_OWNER),
+        );
+        let config_map =
+            format!("request.resource.resource == 'configmaps' && has(o.metadata.name) && {here} in {config_maps}");
+        let (by_name, by_namespace) = (cel::literal(HELM_RELEASE_NAME), cel::literal(HELM_RELEASE_NAMESPACE));
+        let owned = format!(
+            "has(o.metadata.annotations) && {by_name} in o.metadata.annotations && \
+             {by_namespace} in o.metadata.annotations && \
+             (o.metadata.annotations[{by_namespace}] + '/' + o.metadata.annotations[{by_name}]) in {releases}"
+        );
+        MatchCondition {
+            name: CONDITION.to_owned(),
+            expression: format!(
+                "[object, oldObject].exists(o, o != null && ((request.resource.resource in ['secrets', 'configmaps'] && \
+                 ({})) || {}))",
+                cel::any([named, labelled]),
+                cel::any([config_map, owned]),
+            ),
+        }
+    }
+
+    /// Beginnings of `NAMESPACE/NAME` of helm's storage: up to the revision, and of further control planes.
+    fn storage_prefixes(&self) -> impl Iterator<Item = String> {
+        let known = self.helm_releases.iter();
+        let known = known.map(|release| format!("{}/{HELM_STORAGE_PREFIX}{}.v", release.namespace, release.name));
+        let further = self.istio_namespaces.iter();
+        known.chain(further.map(|namespace| format!("{namespace}/{HELM_STORAGE_PREFIX}{REVISIONED}")))
+    }
+}
+
+/// The webhook of a configuration whose condition this is.
+fn is_ours(name: &str) -> bool {
+    name.strip_prefix(STORAGE_WEBHOOK)
+        .is_some_and(|rest| rest.starts_with('.'))
+}
+
+fn conditions(configuration: &ValidatingWebhookConfiguration) -> Option<&Vec<MatchCondition>> {
+    let mut webhooks = configuration.webhooks.iter().flatten();
+    let ours = webhooks.find(|webhook| is_ours(&webhook.name))?;
+    ours.match_conditions.as_ref()
+}
+
+fn path(object: &ObjectName) -> String {
+    format!("{}/{}", object.namespace, object.name)
+}
+
+fn object(namespace: &str, name: &str) -> ObjectName {
+    ObjectName {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! What a version is compared with where the object itself says nothing: the control planes of its mesh, and what was
+//! recorded of the mesh after the last of them is gone.
+
+use super::super::decide::{Facts, KnownMesh};
+use crate::version::IstioVersion;
+
+/// What is known beside an object.
+pub(super) struct Known<'f> {
+    /// Versions of control planes that can be read.
+    pub planes: Vec<&'f IstioVersion>,
+    /// Newest version that was recorded.
+    recorded: Option<&'f IstioVersion>,
+}
+
+impl<'f> Known<'f> {
+    /// What is known of the mesh whose control plane lives in `home`.
+    pub(super) fn of_mesh(home: &str, facts: &'f Facts) -> Self {
+        let meshes: Vec<&KnownMesh> = of_namespace(home, facts).collect();
+        let belongs = |namespace: &str| namespace == home || meshes.iter().any(|mesh| mesh.has_namespace(namespace));
+        Self {
+            planes: facts
+                .control_planes
+                .iter()
+                .filter(|plane| belongs(&plane.namespace))
+                .filter_map(|plane| plane.version.as_ref())
+                .collect(),
+            recorded: newest(meshes.iter().filter_map(|mesh| mesh.version.as_ref())),
+        }
+    }
+
+    /// The same for what may live anywhere, as gateways and node components do: its own mesh where its namespace says
+    /// which, else all of the cluster.
+    pub(super) fn of_cluster(home: &str, facts: &'f Facts) -> Self {
+        let own = Self::of_mesh(home, facts);
+        if own.newest().is_some() {
+            return own;
+        }
+        Self {
+            planes: facts
+                .control_planes
+                .iter()
+                .filter_map(|plane| plane.version.as_ref())
+                .collect(),
+            recorded: newest(facts.meshes.iter().filter_map(|mesh| mesh.version.as_ref())),
+        }
+    }
+
+    /// The newest of all, and where it was seen.
+    pub(super) fn newest(&self) -> Option<(&'f IstioVersion, &'static str)> {
+        let running = newest(self.planes.iter().copied());
+        match (running, self.recorded) {
+            (Some(running), Some(recorded)) if recorded.cmp_release(running).is_gt() => {
+                Some((recorded, "recorded of its mesh"))
+            }
+            (Some(running), _) => Some((running, "the newest control plane of its mesh")),
+            (None, recorded) => recorded.map(|version| (version, "recorded of its mesh")),
+        }
+    }
+
+    /// The oldest control plane that runs.
+    pub(super) fn oldest(&self) -> Option<&'f IstioVersion> {
+        self.planes.iter().copied().min_by(|a, b| a.cmp_release(b))
+    }
+
+    /// All versions that something may be compared with: those that run, else the recorded one.
+    pub(super) fn all(&self) -> impl Iterator<Item = &'f IstioVersion> {
+        let recorded = self.recorded.filter(|_| self.planes.is_empty());
+        self.planes.iter().copied().chain(recorded)
+    }
+}
+
+/// Meshes that a namespace belongs to.
+pub(super) fn of_namespace<'f>(namespace: &str, facts: &'f Facts) -> impl Iterator<Item = &'f KnownMesh> {
+    facts.meshes.iter().filter(move |mesh| mesh.has_namespace(namespace))
+}
+
+fn newest<'f>(versions: impl Iterator<Item = &'f IstioVersion>) -> Option<&'f IstioVersion> {
+    versions.max_by(|a, b| a.cmp_release(b))
+}
+
+/// Meshes by name, each with a version that a control plane of it runs and that is newer than what is recorded.
+#[must_use]
+pub fn unrecorded(facts: &Facts) -> Vec<(&str, &IstioVersion)> {
+    let of_mesh = |mesh: &KnownMesh| {
+        let planes = facts
+            .control_planes
+            .iter()
+            .filter(|plane| mesh.has_namespace(&plane.namespace));
+        let versions = planes.filter_map(|plane| plane.version.as_ref());
+        newest(versions.filter(|version| version.flavor == mesh.flavor))
+    };
+    let meshes = facts.meshes.iter();
+    meshes
+        .filter_map(|mesh| {
+            let running = of_mesh(mesh)?;
+            let recorded = mesh.version.as_ref();
+            let newer = recorded.is_none_or(|recorded| running.cmp_release(recorded).is_gt());
+            newer.then_some((mesh.name.as_str(), running))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::super::decide::KnownControlPlane, *};
+
+    #[test]
+    fn only_what_is_newer_and_of_the_mesh_is_recorded() {
+        let plane = |namespace: &str, version: &str| KnownControlPlane {
+            namespace: namespace.to_owned(),
+            version: version.parse().ok(),
+            ..KnownControlPlane::default()
+        };
+        let recorded = |version: &str| Facts {
+            control_planes: vec![
+                plane("istio-system", "1.30.3"),
+                plane("canary", "1.31.0"),
+                plane("istio-system", "1.32.0-mspider"),
+                plane("team", "1.33.0"),
+                plane("istio-system", "latest"),
+            ],
+            meshes: vec![KnownMesh {
+                name: "default".to_owned(),
+                istio_namespace: "istio-system".to_owned(),
+                namespaces: vec!["canary".to_owned()],
+                version: version.parse().ok(),
+                ..KnownMesh::default()
+            }],
+            ..Facts::default()
+        };
+        let due = |version: &str| -> Vec<String> {
+            let facts = recorded(version);
+            let due = unrecorded(&facts).into_iter();
+            due.map(|(mesh, version)| format!("{mesh} {version}")).collect()
+        };
+        assert_eq!(due(""), ["default 1.31.0"]);
+        assert_eq!(due("1.30.3"), ["default 1.31.0"]);
+        assert!(due("1.31.0").is_empty() && due("1.31.1").is_empty());
+    }
+}
