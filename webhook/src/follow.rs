@@ -59,7 +59,8 @@ pub(crate) async fn follow(client: Client, facts: watch::Sender<Arc<Facts>>, syn
     let flavors = Mutex::new(built_in.clone());
     let learn = || {
         let mut known = built_in.clone();
-        known.extend(facts::own_flavors(&catalogs.state()));
+        let own = facts::own_flavors(&catalogs.state());
+        known.extend(own.into_iter().filter(|flavor| !built_in.contains(flavor)));
         *flavors.lock().unwrap_or_else(PoisonError::into_inner) = known;
     };
     let rebuild = || {
@@ -73,6 +74,7 @@ pub(crate) async fn follow(client: Client, facts: watch::Sender<Arc<Facts>>, syn
         });
         facts.send_replace(Arc::new(Facts { flavors, ..known }));
     };
+    // Not waited for below: a cluster that does not let it be read, or has none, has the built-in catalog.
     let catalog_changes = catalog_changes.inspect(|()| learn()).boxed_local();
     let others = stream::select_all([
         freeze_changes,
@@ -88,11 +90,9 @@ pub(crate) async fn follow(client: Client, facts: watch::Sender<Arc<Facts>>, syn
             upgrades.wait_until_ready(),
             meshes.wait_until_ready(),
             istiods.wait_until_ready(),
-            catalogs.wait_until_ready(),
             daemon_sets.wait_until_ready(),
         );
         if filled.is_ok() {
-            learn();
             rebuild();
             synced.store(true, Ordering::Relaxed);
             tracing::info!("caches filled");
