@@ -137,6 +137,9 @@ pub struct CheckArgs {
     /// File of findings that were accepted in writing
     #[arg(long, value_name = "FILE")]
     pub waivers: Option<PathBuf>,
+    /// Check again whenever something relevant has changed, until interrupted
+    #[arg(long)]
+    pub watch: bool,
     /// An earlier report of `check -o json`: only what is new is shown; what blocks still blocks
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,

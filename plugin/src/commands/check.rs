@@ -4,15 +4,19 @@ use super::{Scene, waivers};
 use crate::{
     cli::{CheckArgs, FailOn, Global},
     clock::today,
-    cluster::{ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
+    cluster::{self, ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
     error::{CommandError, Exit},
-    ui::{Layout, Output, Ui, faint, print_report, strong},
+    ui::{Layout, Mark, Output, Ui, faint, print_report, strong},
 };
 use serde_json::json;
 use shared::{
     finding::{Baseline, Finding, Severity},
     preflight::{self, Target},
 };
+use std::time::Duration;
+
+/// How long changes may follow each other before `--watch` checks again.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// What `check` and `apply` look at before anything is changed.
 #[must_use]
@@ -25,7 +29,7 @@ pub fn observe_options(guarded: bool) -> ObserveOptions {
     ObserveOptions {
         ask_running_versions: true,
         count_proxies: true,
-        surroundings: false,
+        surroundings: true,
         permissions,
         ..ObserveOptions::default()
     }
@@ -36,11 +40,24 @@ pub fn observe_options(guarded: bool) -> ObserveOptions {
 /// # Errors
 /// When the cluster cannot be read or no mesh can be chosen.
 pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    let scene = Scene::observe(global, ui, observe_options(true)).await?;
+    loop {
+        let scene = Scene::observe(global, ui, observe_options(true)).await?;
+        let exit = once(args, global, ui, &scene)?;
+        if !args.watch {
+            return Ok(exit);
+        }
+        let what = cluster::change(&scene.clusters).await;
+        // Changes come in groups; a moment later all of them are seen.
+        tokio::time::sleep(SETTLE).await;
+        ui.progress(Mark::Info, &format!("checked again, because of {what}"));
+    }
+}
+
+fn once(args: &CheckArgs, global: &Global, ui: Ui, scene: &Scene) -> Result<Exit, CommandError> {
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
     let target = Target::new(args.to.clone());
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today());
-    let report = waivers::apply(report, args.waivers.as_deref(), &scene, mesh)?;
+    let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh)?;
     let free = report.is_free();
     let (report, known) = match baseline(args)? {
         Some(baseline) => baseline.split(report),

@@ -2,6 +2,7 @@
 
 mod ask;
 mod catalog;
+mod changes;
 mod guard;
 mod leads;
 mod mesh_config;
@@ -17,6 +18,7 @@ mod version;
 mod workloads;
 
 pub use catalog::catalog_text;
+pub use changes::change;
 pub use permissions::{
     PermissionQuery, impersonation_arrives, permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };
