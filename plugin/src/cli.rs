@@ -52,8 +52,8 @@ pub struct Global {
         conflicts_with = "context"
     )]
     pub contexts: Vec<String>,
-    /// How long one request may take, as 10s or 2m
-    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    /// How long one request may take, as 10s or 2m; 0 for as long as it takes
+    #[arg(long, global = true, value_name = "DURATION", value_parser = request_timeout)]
     pub request_timeout: Option<Duration>,
     /// User to impersonate (reading only)
     #[arg(long = "as", global = true, value_name = "USER")]
@@ -287,6 +287,13 @@ fn step_timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// No wait is without a deadline, so what kubectl calls none is an hour.
+fn request_timeout(text: &str) -> Result<Duration, String> {
+    const NONE: Duration = Duration::from_secs(3600);
+    let timeout = duration(text)?;
+    Ok(if timeout.is_zero() { NONE } else { timeout })
+}
+
 /// Reads `90s`, `10m`, `1h`, or `0` for none, as kubectl does.
 fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
@@ -325,6 +332,14 @@ mod tests {
         for text in ["", "s", "1d", "-1s", "99999999999999999h"] {
             assert!(duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn no_timeout_is_a_long_one() {
+        for text in ["0", "0s", "0ms"] {
+            assert_eq!(request_timeout(text), Ok(Duration::from_secs(3600)));
+        }
+        assert_eq!(request_timeout("250ms"), Ok(Duration::from_millis(250)));
     }
 
     #[test]

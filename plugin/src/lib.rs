@@ -44,7 +44,7 @@ fn in_runtime(command: Command, global: &cli::Global, ui: Ui) -> Result<Exit, Co
     // Fails only when a provider is already installed, which is as good.
     rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(workers())
         .enable_all()
         .build()
         .map_err(|error| CommandError::error(format!("cannot start: {error}")))?;
@@ -52,6 +52,11 @@ fn in_runtime(command: Command, global: &cli::Global, ui: Ui) -> Result<Exit, Co
     // A credential plugin that hangs is not waited for; what it would have led to has been given up.
     runtime.shutdown_background();
     outcome
+}
+
+/// Answers of many clusters are read at the same time; one cluster keeps two threads busy.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, |found| found.get().clamp(2, 8))
 }
 
 /// Logs are for finding faults of the tool: off, unless `MESH_UPGRADE_LOG` asks for them.

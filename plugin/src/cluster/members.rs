@@ -12,9 +12,10 @@ use super::{
 use futures::{StreamExt as _, future::join_all, stream};
 use shared::{
     inventory::{ClusterInventory, ClusterState, Inventory},
-    members::{self, Entry, Member, Same, Way},
+    members::{self, Entry, Member, RemoteSecret, Same, Way},
 };
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
+use tokio::{runtime::Handle, task::JoinError};
 
 /// Clusters that are observed at once. Their answers are read while they arrive, so a hundred take little memory.
 const CLUSTERS_AT_ONCE: usize = 128;
@@ -94,40 +95,58 @@ impl Asked {
         self
     }
 
-    /// The parts of an observation are large, and a hundred of them are made: they are kept off the stack.
-    async fn observe(self, member: Member, options: &ObserveOptions) -> Observation {
-        let cluster = self.cluster.map(|mut cluster| {
-            cluster.name.clone_from(&member.name);
-            cluster
-        });
-        let limit = options.deadline.saturating_mul(QUESTIONS_LONG);
-        let state = match (&cluster, self.failure) {
-            (Some(cluster), None) => match tokio::time::timeout(limit, Box::pin(observe(cluster, options))).await {
-                Ok(observed) => observed.state,
-                Err(_) => ClusterState::Unknown {
-                    reason: format!("{} took longer than {} s in all", cluster.server(), limit.as_secs()),
-                },
-            },
-            (_, Some(error)) => ClusterState::Unknown {
-                reason: error.to_string(),
-            },
-            (None, None) => ClusterState::Unknown {
-                reason: "it could not be connected to".to_owned(),
-            },
-        };
-        let mut inventory = ClusterInventory {
-            name: member.name,
-            found: member.found,
-            state,
-        };
-        if let ClusterState::Observed(observed) = &mut inventory.state {
-            observed.unreadable.extend(self.leads.unreadable);
+    /// Of a cluster whose task broke, nothing is known.
+    fn failed(context: &str, error: &JoinError) -> Self {
+        Self {
+            since: Instant::now(),
+            cluster: None,
+            failure: Some(ClusterError::ContextUnusable {
+                context: context.to_owned(),
+                reason: format!("asking it broke off: {error}"),
+            }),
+            leads: Leads::default(),
         }
-        let meter = cluster.as_ref().map(|cluster| cluster.meter.as_ref());
+    }
+
+    async fn observe(mut self, member: Member, options: &ObserveOptions) -> Observation {
+        if let Some(cluster) = &mut self.cluster {
+            cluster.name.clone_from(&member.name);
+        }
+        let (Some(cluster), None) = (&self.cluster, &self.failure) else {
+            return self.unobserved(member);
+        };
+        let limit = options.deadline.saturating_mul(QUESTIONS_LONG);
+        // Large, and a hundred of them are made: kept off the stack.
+        let state = match tokio::time::timeout(limit, Box::pin(observe(cluster, options))).await {
+            Ok(mut observed) => {
+                if let ClusterState::Observed(observed) = &mut observed.state {
+                    observed.unreadable.append(&mut self.leads.unreadable);
+                }
+                observed.state
+            }
+            Err(_) => ClusterState::Unknown {
+                reason: format!("{} took longer than {} s in all", cluster.server(), limit.as_secs()),
+            },
+        };
+        self.with(member, state)
+    }
+
+    fn unobserved(mut self, member: Member) -> Observation {
+        let reason = self.failure.take().map(|failure| failure.to_string());
+        let reason = reason.unwrap_or_else(|| "it could not be connected to".to_owned());
+        self.with(member, ClusterState::Unknown { reason })
+    }
+
+    fn with(self, member: Member, state: ClusterState) -> Observation {
+        let meter = self.cluster.as_ref().map(|cluster| cluster.meter.as_ref());
         Observation {
-            stats: ClusterStats::new(&inventory.name, meter, self.since.elapsed()),
-            cluster,
-            inventory,
+            stats: ClusterStats::new(&member.name, meter, self.since.elapsed()),
+            cluster: self.cluster,
+            inventory: ClusterInventory {
+                name: member.name,
+                found: member.found,
+                state,
+            },
         }
     }
 }
@@ -150,47 +169,96 @@ pub async fn observe_members(
 ) -> Result<Members, MembersError> {
     let source = Kubeconfigs::read(flags.kubeconfig.as_deref())?;
     let named = named(&source, flags, contexts)?;
-    let limit = at_once(named.len());
-    let entered = named.iter().map(|context| async {
-        let connecting = client::open(&source, context, flags, limit);
-        Asked::connect(context, options, connecting).await.lead(options).await
+    let shared = Arc::new(Shared {
+        limit: at_once(named.len()),
+        source,
+        flags: flags.clone(),
+        options: options.clone(),
+        secrets: Vec::new(),
     });
-    let mut entered = join_all(entered).await;
+    let entering = named.iter().map(|context| enter(Arc::clone(&shared), context.clone()));
+    let mut entered: Vec<Asked> = join_all(entering).await;
     if entered.iter().all(|asked| asked.cluster.is_none())
         && let Some(error) = entered.iter_mut().find_map(|asked| asked.failure.take())
     {
         return Err(error.into());
     }
     let entries: Vec<Entry> = named.into_iter().zip(&entered).map(entry).collect();
-    let secrets: Vec<Vec<Lead>> = entered
-        .iter_mut()
-        .map(|asked| std::mem::take(&mut asked.leads.secrets))
-        .collect();
-    let members = members::members(&entries, &source.known())?;
-    let limit = at_once(members.len());
+    let members = members::members(&entries, &shared.source.known())?;
+    let shared = Arc::new(Shared {
+        limit: at_once(members.len()),
+        secrets: entered
+            .iter_mut()
+            .map(|asked| std::mem::take(&mut asked.leads.secrets))
+            .collect(),
+        source: shared.source.clone(),
+        flags: flags.clone(),
+        options: options.clone(),
+    });
     // Those that the operator named come first, in their order.
     let mut entered = entered.into_iter();
-    let observing = members.into_iter().map(|member| {
-        let entered = entered.next();
-        let (source, secrets) = (&source, &secrets);
-        async move {
-            let asked = match entered {
-                Some(entered) => entered,
-                None => {
-                    let connecting = join(source, &member, secrets, flags, limit);
-                    Asked::connect(&member.name, options, connecting).await
-                }
-            };
-            asked.observe(member, options).await
-        }
-    });
-    let mut observed: Vec<(usize, Observation)> = stream::iter(observing.enumerate())
+    let observing = members
+        .into_iter()
+        .map(|member| observe_one(Arc::clone(&shared), entered.next(), member))
+        .enumerate();
+    let mut observed: Vec<(usize, Observation)> = stream::iter(observing)
         .map(|(place, observing)| async move { (place, observing.await) })
         .buffer_unordered(CLUSTERS_AT_ONCE)
         .collect()
         .await;
     observed.sort_by_key(|(place, _)| *place);
     Ok(gather(observed.into_iter().map(|(_, observed)| observed)))
+}
+
+/// What all clusters are asked with.
+struct Shared {
+    source: Kubeconfigs,
+    flags: ClusterFlags,
+    options: ObserveOptions,
+    /// Kubeconfigs out of Secrets, by the entry that led to them.
+    secrets: Vec<Vec<Lead>>,
+    /// Requests to one cluster that run at once.
+    limit: usize,
+}
+
+/// Runs what concerns one cluster on a thread of its own: reading what many clusters answer takes the processor longer
+/// than the network.
+async fn apart<T, F>(work: impl FnOnce() -> F + Send + 'static) -> Result<T, JoinError>
+where
+    T: Send + 'static,
+    F: Future<Output = T>,
+{
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(work())).await
+}
+
+/// Connects to a cluster that the operator named, and asks what it leads to.
+async fn enter(shared: Arc<Shared>, context: String) -> Asked {
+    let named = context.clone();
+    let entered = apart(move || async move {
+        let connecting = client::open(&shared.source, &context, &shared.flags, shared.limit);
+        let asked = Asked::connect(&context, &shared.options, connecting).await;
+        asked.lead(&shared.options).await
+    });
+    entered.await.unwrap_or_else(|error| Asked::failed(&named, &error))
+}
+
+async fn observe_one(shared: Arc<Shared>, entered: Option<Asked>, member: Member) -> Observation {
+    let wanted = member.clone();
+    let observed = apart(move || async move {
+        let asked = match entered {
+            Some(entered) => entered,
+            None => {
+                let connecting = join(&shared, &member);
+                Asked::connect(&member.name, &shared.options, connecting).await
+            }
+        };
+        asked.observe(member, &shared.options).await
+    });
+    match observed.await {
+        Ok(observed) => observed,
+        Err(error) => Asked::failed(&wanted.name, &error).unobserved(wanted),
+    }
 }
 
 /// Contexts that the operator named, checked to exist: a wrong one is a slip of the pen, and no silent cluster.
@@ -225,23 +293,17 @@ fn at_once(clusters: usize) -> usize {
 }
 
 /// Connects to a member that another cluster led to.
-async fn join(
-    source: &Kubeconfigs,
-    member: &Member,
-    secrets: &[Vec<Lead>],
-    flags: &ClusterFlags,
-    at_once: usize,
-) -> Result<Cluster, ClusterError> {
+async fn join(shared: &Shared, member: &Member) -> Result<Cluster, ClusterError> {
     match &member.way {
         Way::Context(context) => {
-            source.context_name(Some(context))?;
-            client::open(source, context, flags, at_once).await
+            shared.source.context_name(Some(context))?;
+            client::open(&shared.source, context, &shared.flags, shared.limit).await
         }
         Way::Secret(entry, number) => {
-            let lead = secrets.get(*entry).and_then(|secrets| secrets.get(*number));
-            let (secret, kubeconfig) = lead.map_or((None, &[][..]), |lead| (Some(&lead.secret), &lead.kubeconfig));
-            let from = secret.map_or_else(String::new, |secret| {
-                format!("Secret {}/{}", secret.namespace, secret.name)
+            let lead = shared.secrets.get(*entry).and_then(|secrets| secrets.get(*number));
+            let (from, kubeconfig) = lead.map_or((String::new(), &[][..]), |lead| {
+                let RemoteSecret { namespace, name, .. } = &lead.secret;
+                (format!("Secret {namespace}/{name}"), &lead.kubeconfig)
             });
             let config = remote_secret::sanitized(kubeconfig, &member.name).map_err(|refused| {
                 ClusterError::ContextUnusable {
@@ -251,10 +313,10 @@ async fn join(
             })?;
             // Whoever the operator acts as, it is not with Istio's credentials.
             let flags = ClusterFlags {
-                request_timeout: flags.request_timeout,
+                request_timeout: shared.flags.request_timeout,
                 ..ClusterFlags::default()
             };
-            client::open(&Kubeconfigs::of(config, &from), &member.name, &flags, at_once).await
+            client::open(&Kubeconfigs::of(config, &from), &member.name, &flags, shared.limit).await
         }
     }
 }

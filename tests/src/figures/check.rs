@@ -160,10 +160,11 @@ fn show(name: &str, runs: &[Measured]) -> Result<()> {
         runs.iter().map(|run| run.wall).max(),
     );
     say(&format!(
-        "  {name}: {:.3} s ({:.3} to {:.3}), peak {} MiB, exit code {}",
+        "  {name}: {:.3} s ({:.3} to {:.3}), processor {:.2} s, peak {} MiB, exit code {}",
         wall.as_secs_f64(),
         fastest.unwrap_or_default().as_secs_f64(),
         slowest.unwrap_or_default().as_secs_f64(),
+        runs.iter().map(|run| run.ticks).max().unwrap_or_default() as f64 / 100.0,
         peak / 1024,
         runs.first().map_or(0, |run| run.code)
     ));

@@ -15,6 +15,8 @@ pub(super) struct Measured {
     pub wall: Duration,
     /// Peak of the resident set (`VmHWM`).
     pub peak_kib: u64,
+    /// Processor time of all its threads, in the kernel's ticks of 10 ms; the last moment may be missed.
+    pub ticks: u64,
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
@@ -30,12 +32,14 @@ pub(super) fn measured(mut command: Command) -> Result<Measured> {
     let began = Instant::now();
     let mut child = command.spawn().context("start the measured program")?;
     let status = format!("/proc/{}/status", child.id());
-    let mut peak_kib = 0;
+    let times = format!("/proc/{}/stat", child.id());
+    let (mut peak_kib, mut ticks) = (0, 0);
     let ended = loop {
         if let Some(ended) = child.try_wait()? {
             break ended;
         }
         peak_kib = peak_kib.max(peak(&status).unwrap_or_default());
+        ticks = ticks.max(processor(&times).unwrap_or_default());
         std::thread::sleep(EVERY);
     };
     let wall = began.elapsed();
@@ -43,6 +47,7 @@ pub(super) fn measured(mut command: Command) -> Result<Measured> {
     Ok(Measured {
         wall,
         peak_kib,
+        ticks,
         code,
         stdout: std::fs::read_to_string(out.path())?,
         stderr: std::fs::read_to_string(error.path())?,
@@ -53,6 +58,14 @@ fn peak(status: &str) -> Option<u64> {
     let text = std::fs::read_to_string(status).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// User and system time: fields 14 and 15, counted behind the program's name, which may hold spaces.
+fn processor(stat: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(stat).ok()?;
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(user + system)
 }
 
 /// Medians of several runs: wall time and peak memory.
