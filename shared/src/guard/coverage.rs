@@ -147,6 +147,9 @@ pub fn unprotected() -> Vec<&'static str> {
          revision tags among them)",
         "what is written to etcd directly, or by HELM_DRIVER=sql",
         "Istio installed in another cluster: each cluster needs a guard of its own",
+        "pods, which may be deleted, evicted and entered as nodes need it; their templates are guarded",
+        "labels of namespaces, which choose who is injected and belong to the applications",
+        "what hinders the mesh from outside, as a quota of nobody's release or a node that is taken away",
     ]
 }
 
@@ -186,6 +189,7 @@ pub fn reference() -> String {
             row.why
         );
     }
+    super::reference::sections(&mut page);
     page.push_str("\n## With the policies only\n\n`guard install --policy-only` brings no pod and no image. Then:\n\n");
     for difference in without_webhook() {
         let _ = writeln!(page, "- {difference}");

@@ -15,6 +15,7 @@ pub mod message;
 pub mod own_objects;
 mod policy;
 mod rbac;
+mod reference;
 mod refusal;
 pub mod review;
 #[cfg(test)]

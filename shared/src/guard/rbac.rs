@@ -1,8 +1,9 @@
 //! Who may do what: the driver, the webhook, the people who upgrade, and the people who may lift a freeze.
 
-use super::table::{CONFIGURATION_GROUPS, GATEWAY_API_GROUPS};
+use super::table::{self, GATEWAY_API_GROUPS, Picks};
 use crate::{api::ExemptKind, names};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// ClusterRole for people who upgrade meshes.
 pub const OPERATOR_ROLE: &str = "mesh-upgrade-operator";
@@ -55,21 +56,32 @@ fn named(resources: &[&str], name: &str, verbs: &[&str]) -> Value {
     json!({"apiGroups": [""], "resources": resources, "resourceNames": [name], "verbs": verbs})
 }
 
+/// To the holder belongs what is frozen for others: the table's resources, by group. Namespaces stay whoever asks, the
+/// Gateway API is only looked at, and status is for controllers.
+fn frozen_rules() -> Vec<Value> {
+    let rows = table::FROZEN.iter().filter(|row| {
+        !matches!(
+            row.picks,
+            Picks::ScopeNamespaces | Picks::GatewayApi | Picks::StatusMetadata
+        )
+    });
+    let mut by_group: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in rows {
+        let resources = row.resources.iter().filter(|resource| !resource.contains('/'));
+        for group in row.groups {
+            by_group.entry(group).or_default().extend(resources.clone());
+        }
+    }
+    let rules = by_group.into_iter();
+    rules
+        .map(|(group, resources)| rule(&[group], &resources.into_iter().collect::<Vec<_>>(), WRITE))
+        .collect()
+}
+
 /// What helm needs to upgrade Istio's charts base, istiod, cni, ztunnel and gateway, and the driver around it.
 fn driver_rules() -> Vec<Value> {
-    vec![
-        rule(
-            &[""],
-            &[
-                "configmaps",
-                "endpoints",
-                "resourcequotas",
-                "secrets",
-                "serviceaccounts",
-                "services",
-            ],
-            WRITE,
-        ),
+    let mut rules = frozen_rules();
+    rules.extend([
         rule(&[""], &["namespaces", "nodes", "replicationcontrollers"], READ),
         // Images are pulled by pods, and istiod is asked for its version through a port-forward.
         rule(&[""], &["pods"], WRITE),
@@ -80,23 +92,13 @@ fn driver_rules() -> Vec<Value> {
             &["events"],
             &["get", "list", "watch", "create", "patch"],
         ),
-        rule(&["apps"], &["daemonsets", "deployments"], WRITE),
         rule(&["apps"], &["deployments/scale"], &["get", "update", "patch"]),
         rule(&["apps"], &["controllerrevisions", "replicasets", "statefulsets"], READ),
-        rule(&["autoscaling"], &["horizontalpodautoscalers"], WRITE),
-        rule(&["policy"], &["poddisruptionbudgets"], WRITE),
-        rule(&["networking.k8s.io"], &["networkpolicies"], WRITE),
-        rule(&["discovery.k8s.io"], &["endpointslices"], WRITE),
         // Istio's charts grant what the driver itself does not hold: without these two verbs the API server refuses.
         rule(
             &["rbac.authorization.k8s.io"],
             &["clusterroles", "roles"],
-            &[WRITE, &["bind", "escalate"]].concat(),
-        ),
-        rule(
-            &["rbac.authorization.k8s.io"],
-            &["clusterrolebindings", "rolebindings"],
-            WRITE,
+            &["bind", "escalate"],
         ),
         rule(
             &["admissionregistration.k8s.io"],
@@ -113,15 +115,12 @@ fn driver_rules() -> Vec<Value> {
             &["mutatingadmissionpolicies", "mutatingadmissionpolicybindings"],
             READ,
         ),
-        rule(&["apiextensions.k8s.io"], &["customresourcedefinitions"], WRITE),
-        rule(CONFIGURATION_GROUPS, &["*"], WRITE),
         rule(GATEWAY_API_GROUPS, &["*"], READ),
         // Only in a dry run: the canary of a freeze that holds the Gateway API too.
         rule(&["gateway.networking.k8s.io"], &["httproutes"], &["create"]),
-        // The CNI chart brings one on OpenShift.
-        rule(&["k8s.cni.cncf.io"], &["network-attachment-definitions"], WRITE),
         rule(&[names::GROUP], &["*"], WRITE),
-    ]
+    ]);
+    rules
 }
 
 /// What the driver needs in the guard's own namespace only.
@@ -303,5 +302,43 @@ mod tests {
             assert!(named || reports || !writes, "{rule}");
         }
         assert_eq!(secrets, 1);
+    }
+
+    /// Whether a rule of the driver's grants this.
+    fn is_granted(group: &str, resource: &str, verb: &str) -> bool {
+        let has = |rule: &Value, field: &str, text: &str| {
+            let list = rule[field].as_array().unwrap();
+            list.iter()
+                .any(|one| one == text || (one == "*" && !text.contains('/')))
+        };
+        driver_rules()
+            .iter()
+            .any(|rule| has(rule, "apiGroups", group) && has(rule, "resources", resource) && has(rule, "verbs", verb))
+    }
+
+    #[test]
+    fn the_driver_may_do_all_that_the_freeze_refuses_to_others() {
+        for row in table::FROZEN {
+            for (group, resource) in row.groups.iter().flat_map(|group| {
+                let resources = row.resources.iter();
+                resources.map(move |resource| (*group, *resource))
+            }) {
+                let verbs: &[&str] = match row.picks {
+                    Picks::StatusMetadata => continue,
+                    Picks::ScopeNamespaces | Picks::GatewayApi => &["get", "list"],
+                    _ if resource.ends_with("/scale") => &["get", "update", "patch"],
+                    _ => WRITE,
+                };
+                for verb in verbs {
+                    assert!(is_granted(group, resource, verb), "{verb} {resource} of {group:?}");
+                }
+            }
+        }
+        assert!(
+            is_granted("gateway.networking.k8s.io", "httproutes", "create"),
+            "the canary"
+        );
+        assert!(!is_granted("", "namespaces", "delete"));
+        assert!(!is_granted("gateway.networking.k8s.io", "httproutes", "update"));
     }
 }

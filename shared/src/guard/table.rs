@@ -273,6 +273,13 @@ pub const FROZEN: &[Row] = &[
         why: "what may reach the control plane",
     },
     Row {
+        groups: &["k8s.cni.cncf.io"],
+        resources: &["network-attachment-definitions"],
+        operations: CHANGES,
+        picks: Picks::HelmOwned,
+        why: "by it the pods of OpenShift reach Istio's CNI plugin",
+    },
+    Row {
         groups: &["discovery.k8s.io"],
         resources: &["endpointslices"],
         operations: CHANGES,
