@@ -397,6 +397,12 @@ fn idle_is_unhindered_and_frozen_stays_frozen(
     cluster
         .kubectl(&["delete", "configmap", "istio", "-n", "istio-system"])?
         .ok()?;
+    // The two counts that the rotation is judged by do see failed calls.
+    let counted = (failed_open(cluster)?, failed_open_in_audit(cluster)?);
+    ensure!(
+        counted.0 > 0.0 && counted.1 > 0,
+        "failed calls are not counted: {counted:?}"
+    );
     freeze.close_policy()?;
     let refused = cluster.apply_stdin(config_map)?;
     ensure!(refused.refused()?.contains(Code::MeshFrozen.as_str()), "{refused}");
