@@ -32,5 +32,22 @@ pub const POLICY_ONLY: Code = Code(&Rule {
     evidence: "The guard's ValidatingWebhookConfiguration in the cluster.",
     fix: "Run kubectl mesh-upgrade guard install without --policy-only, with the webhook's image.",
 });
+/// The Mesh object asks for warnings instead of a freeze of configuration.
+pub const CONFIGURATION_NOT_FROZEN: Code = Code(&Rule {
+    id: "MU604",
+    title: "The mesh's configuration is not frozen, only watched",
+    severity: Severity::Warning,
+    waivable: false,
+    cause: "spec.freeze.mode of the Mesh is Warn: while it is upgraded anybody may change its configuration, is warned, \
+            and the audit log tells of it. Components, CRDs and helm releases are frozen all the same.",
+    evidence: "The Mesh object.",
+    fix: "Set spec.freeze.mode to Enforce and name who has to write meanwhile in spec.freeze.extraWriters; or keep it, \
+          and look at the warnings in the audit log afterwards.",
+});
 
-pub(super) const ALL: &[Code] = &[GUARD_NOT_INSTALLED, NO_ADMISSION_POLICY, POLICY_ONLY];
+pub(super) const ALL: &[Code] = &[
+    GUARD_NOT_INSTALLED,
+    NO_ADMISSION_POLICY,
+    POLICY_ONLY,
+    CONFIGURATION_NOT_FROZEN,
+];

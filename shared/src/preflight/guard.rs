@@ -1,9 +1,22 @@
 //! Whether the API server can freeze the mesh in every cluster that would be written to.
 
 use super::{Purpose, Subject};
-use crate::finding::{Finding, Report, Severity, codes};
+use crate::{
+    api::FreezeMode,
+    finding::{Finding, Report, Severity, codes},
+};
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
+    if subject.mesh.freeze.mode == FreezeMode::Warn {
+        report.find(Finding::new(
+            codes::CONFIGURATION_NOT_FROZEN,
+            format!(
+                "mesh {} wants foreign changes of its configuration warned about, not refused",
+                subject.mesh.name
+            ),
+            "set spec.freeze.mode of the Mesh to Enforce, and name exceptions in spec.freeze.extraWriters",
+        ));
+    }
     // To apply without a guard needs the operator's own word for it; to check, a warning is enough.
     let severity = match subject.target.purpose {
         Purpose::Apply => Severity::Blocker,
@@ -65,6 +78,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
 #[cfg(test)]
 mod tests {
     use crate::{
+        api::FreezeMode,
         finding::Severity,
         inventory::{GuardPresence, sample},
         preflight::{
@@ -72,6 +86,16 @@ mod tests {
             tests::{check_for, found, ids},
         },
     };
+
+    #[test]
+    fn a_mesh_that_only_warns_is_told_so() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let mut record = sample::record("default");
+        record.freeze.mode = FreezeMode::Warn;
+        inventory.seen(0).meshes = vec![record];
+        let report = check_for(&inventory, "1.31.0", Purpose::Apply);
+        assert_eq!(found(&report, "MU604").severity, Severity::Warning);
+    }
 
     #[test]
     fn each_state_of_the_guard_has_its_verdict() {
