@@ -122,16 +122,19 @@ impl Effects<'_> {
         }
     }
 
-    async fn observe(&self, ask_running_versions: bool) -> Inventory {
+    /// As much as the operator's own check saw: what has come since must not slip through.
+    async fn observe(&self) -> Inventory {
         let options = ObserveOptions {
-            ask_running_versions,
+            ask_running_versions: true,
+            count_proxies: true,
+            surroundings: true,
             ..ObserveOptions::default()
         };
         cluster::observe_all(self.clusters, &options).await
     }
 
     async fn check(&self, spec: &MeshUpgradeSpec) -> CheckResult {
-        let inventory = self.observe(true).await;
+        let inventory = self.observe().await;
         let meshes = mesh::meshes(&inventory);
         let mesh = match mesh::select(&meshes, Some(&spec.mesh)) {
             Ok(mesh) => mesh,
