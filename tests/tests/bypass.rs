@@ -10,10 +10,15 @@ use mesh_upgrade_tests::{
     product::Guard,
 };
 use serde_json::{Value, json};
-use shared::guard::codes::Code;
+use shared::{
+    api::{FreezeMode, FreezeSettings},
+    guard::codes::Code,
+};
 
 const SETUP: &str = include_str!("../fixtures/bypass/setup.yaml");
 const DEADLINE: Duration = Duration::from_secs(30);
+/// How long istiod may take to start and to prove its own validation.
+const ISTIOD_DEADLINE: Duration = Duration::from_secs(90);
 const JOURNALS: &str = "meshupgrade.io/v1alpha1 meshupgrades";
 
 #[test]
@@ -22,6 +27,7 @@ fn every_known_bypass_is_refused_and_everything_else_passes() -> Result<()> {
     let table = Table::read()?;
     ensure!(table.rows.len() >= 150, "the corpus has only {} rows", table.rows.len());
     let cluster = Cluster::start(ClusterOptions::named("east"))?;
+    install_gateway_api(&cluster)?;
     Istio::install(
         &cluster,
         IstioOptions {
@@ -37,7 +43,7 @@ fn every_known_bypass_is_refused_and_everything_else_passes() -> Result<()> {
     let mut guard = Guard::install(&cluster)?;
     let api = Api::new(&cluster, table.identities.clone())?;
     write_own_objects(&api)?;
-    let freeze = Freeze::record(&api)?;
+    let mut freeze = Freeze::record(&api)?;
     let prepared = began.elapsed();
 
     let mut wrong = Vec::new();
@@ -57,18 +63,38 @@ fn every_known_bypass_is_refused_and_everything_else_passes() -> Result<()> {
     freeze.prove_webhook_beside_policy()?;
     ask(Barriers::Both)?;
     let rows = began.elapsed();
+    kubectl_is_refused(&cluster)?;
     helm_is_refused(&cluster)?;
+    istiod_proves_its_own_validation(&cluster)?;
+    a_namespace_of_an_application_goes_and_is_told_of(&cluster, &guard, freeze.policy())?;
+    // The webhook asks every freeze, and this one has no other settings.
+    let unlocked = "meshupgrade.io/v1alpha1 meshfreezes unlocked";
+    api.write(&Row::new(
+        "no second freeze",
+        "admin",
+        Verb::Delete,
+        unlocked,
+        Value::Null,
+    )?)?;
+    freeze.change_settings(FreezeSettings {
+        mode: FreezeMode::Warn,
+        namespaces: vec!["shop".to_owned()],
+        ..FreezeSettings::default()
+    })?;
+    let other = Table::under_other_settings()?;
+    let answers = api.ask(&other.rows, freeze.policy())?;
+    wrong.extend(surprises(Barriers::Both, &other.rows, &answers));
 
     let (both, agreed) = agreement(&table, &by_policy, &by_webhook, &asked, &mut wrong);
     let refused = table.rows.iter().filter(|row| row.expect.is_refused()).count();
     println!(
         "bypass corpus: {} rows, {refused} denied, {} admitted; both barriers were asked about {both} and agreed on \
-         {agreed}; {:.1} s, of them {:.1} s for the rows and {:.1} s for helm",
+         {agreed}; {} rows under other settings; {:.1} s, of them {:.1} s for the rows",
         table.rows.len(),
         table.rows.len() - refused,
+        other.rows.len(),
         began.elapsed().as_secs_f64(),
         (rows - prepared).as_secs_f64(),
-        (began.elapsed() - rows).as_secs_f64(),
     );
     ensure!(wrong.is_empty(), "{} surprises:\n{}", wrong.len(), wrong.join("\n"));
 
@@ -77,6 +103,17 @@ fn every_known_bypass_is_refused_and_everything_else_passes() -> Result<()> {
     drop(cluster);
     footprint.gone()?;
     no_leftovers()
+}
+
+/// The Gateway API's own CRDs, as far as the rows need them: with them, istiod makes GatewayClasses and watches routes.
+fn install_gateway_api(cluster: &Cluster) -> Result<()> {
+    let folder = Toolbox::get()?.gateway_api_crds()?;
+    for resource in ["gatewayclasses", "gateways", "httproutes", "referencegrants"] {
+        let file = folder.join(format!("gateway.networking.k8s.io_{resource}.yaml"));
+        let file = file.display().to_string();
+        cluster.kubectl(&["create", "--filename", &file])?.ok()?;
+    }
+    Ok(())
 }
 
 /// What the rows need, applied before the freeze.
@@ -129,13 +166,120 @@ fn write_own_objects(api: &Api) -> Result<()> {
         "mesh": "unlocked", "upgrade": "unlocked-1", "from": "1.30.3", "to": "1.31.0", "holder": "alice", "epoch": 3,
         "since": "2026-11-24T04:00:00Z",
         // The webhook asks every freeze, so that what this one lets through must be what the other does.
-        "scope": {"istiodUsers": ["system:serviceaccount:istio-system:istiod"]},
+        "scope": {
+            "istiodUsers": ["system:serviceaccount:istio-system:istiod"],
+            "configuration": {
+                "gatewayAPI": true, "extraWriters": ["system:serviceaccount:flagger-system:flagger"],
+            },
+        },
     }});
     write("driver", Verb::Create, on, freeze)?;
     let unlock = json!({"spec": {"unlock": {"by": "admin", "reason": "the corpus needs one"}}});
     write("admin", Verb::Merge, on, unlock)?;
     let mesh = json!({"kind": "Mesh", "spec": {"istioNamespace": "istio-system"}});
     write("alice", Verb::Create, "meshupgrade.io/v1alpha1 meshes default", mesh)
+}
+
+/// The real kubectl, for real, in the ways in which people use it.
+fn kubectl_is_refused(cluster: &Cluster) -> Result<()> {
+    let attempts: [&[&str]; 9] = [
+        &["scale", "deployment/istiod", "--replicas=0"],
+        &[
+            "set",
+            "image",
+            "deployment/istiod",
+            "discovery=docker.io/istio/pilot:1.30.4",
+        ],
+        &["rollout", "restart", "daemonset/ztunnel"],
+        &["annotate", "peerauthentication/default", "x=y"],
+        &["label", "deployment/istiod", "app-"],
+        &["patch", "configmap/istio", "--patch={\"data\":{\"mesh\":\"\"}}"],
+        &["delete", "--all", "peerauthentications.security.istio.io"],
+        &["delete", "crd", "virtualservices.networking.istio.io"],
+        &["delete", "namespace", "istio-system"],
+    ];
+    for arguments in attempts {
+        let run = cluster.kubectl(&[arguments, &["--namespace=istio-system"]].concat())?;
+        let said = run.refused()?;
+        ensure!(said.contains("MG001 mesh-frozen"), "kubectl {arguments:?}: {said}");
+    }
+    Ok(())
+}
+
+/// A freeze may neither keep istiod from closing its own validation nor be taken for it: istiod starts anew under both
+/// barriers, finds its webhooks open, and closes them only when its own refusal has come back.
+fn istiod_proves_its_own_validation(cluster: &Cluster) -> Result<()> {
+    let policies = || -> Result<Vec<String>> {
+        let each = "--output=jsonpath={range .items[*].webhooks[*]}{.failurePolicy}{\"\\n\"}{end}";
+        let kinds = "validatingwebhookconfigurations";
+        let found = cluster.kubectl(&["get", kinds, "--selector=app=istiod", each])?;
+        Ok(found.ok()?.lines().map(str::to_owned).collect())
+    };
+    cluster.control("stop istiod")?;
+    let names = cluster.kubectl(&[
+        "get",
+        "validatingwebhookconfigurations",
+        "--selector=app=istiod",
+        "--output=name",
+    ])?;
+    for name in names.ok()?.lines() {
+        let open = r#"[{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Ignore"}]"#;
+        cluster
+            .kubectl(&["patch", name, "--type=json", "--patch", open])?
+            .ok()?;
+    }
+    let open = policies()?;
+    ensure!(
+        !open.is_empty() && open.iter().all(|policy| policy == "Ignore"),
+        "istiod's webhooks could not be opened: {open:?}"
+    );
+    cluster.control("start istiod")?;
+    wait_until("istiod to close its own validation", ISTIOD_DEADLINE, || {
+        let closed = policies()?;
+        ensure!(closed.iter().all(|policy| policy == "Fail"), "still {closed:?}");
+        Ok(Some(()))
+    })
+}
+
+/// The namespace goes, with the configuration in it; who deletes it is warned, and the audit log and the webhook's
+/// metrics tell of each object.
+fn a_namespace_of_an_application_goes_and_is_told_of(cluster: &Cluster, guard: &Guard, policy: &str) -> Result<()> {
+    let told = || guard.metric(r#"mesh_upgrade_webhook_reviews_total{decision="warn",code="MG001"}"#);
+    let before = told()?;
+    let run = cluster.kubectl(&["delete", "namespace", "closing", "--timeout=60s"])?;
+    run.ok()?;
+    ensure!(
+        run.stderr.contains("Warning: MG001 mesh-frozen"),
+        "nobody was warned: {run}"
+    );
+    ensure!(
+        told()? >= before + 3.0,
+        "the webhook's metrics tell of {} instead of the namespace and two objects",
+        told()? - before
+    );
+    let annotations = [
+        format!("{policy}/let-through"),
+        "config.guard.meshupgrade.io/code".to_owned(),
+    ];
+    let log = std::fs::read_to_string(cluster.audit_log())?;
+    for resource in ["virtualservices", "authorizationpolicies"] {
+        let is_deletion = |event: &Value| {
+            let at = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            at("/objectRef/namespace") == "closing"
+                && at("/objectRef/resource") == resource
+                && at("/verb").starts_with("delete")
+        };
+        let is_told = |event: &Value| {
+            annotations.iter().all(|key| {
+                let text = event.get("annotations").and_then(|all| all.get(key)?.as_str());
+                text.is_some_and(|text| text.starts_with("MG001"))
+            })
+        };
+        let events = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let told = events.filter(is_deletion).any(|event| is_told(&event));
+        ensure!(told, "the audit log does not tell of the {resource} that went");
+    }
+    Ok(())
 }
 
 /// The real helm, for real: it is refused and changes nothing of what an API server lets anybody guard. Istio's

@@ -3,7 +3,9 @@
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use shared::{
-    guard::{WEBHOOK_DOMAIN, codes::Code, is_refused_by_policy, webhook_refusal},
+    guard::{
+        WEBHOOK_DOMAIN, codes::Code, is_refused_by_policy, is_warned_by_policy, is_warned_by_webhook, webhook_refusal,
+    },
     names,
 };
 
@@ -30,6 +32,8 @@ pub enum WebhookAnswer {
     Unseen,
     /// It is asked and admits.
     Admits,
+    /// It is asked, admits, and warns with `MG001`.
+    Warns,
     /// It is asked and refuses.
     Refuses(Code),
 }
@@ -39,6 +43,8 @@ pub enum WebhookAnswer {
 pub struct Expectation {
     /// What the policies refuse it with: the freeze's `MG001`, or a code of the policy of our own objects.
     pub policy: Option<Code>,
+    /// Whether the policy that warns does.
+    pub policy_warns: bool,
     /// What the webhook does with it.
     pub webhook: WebhookAnswer,
     /// Words of somebody else who refuses it when both barriers let it pass.
@@ -62,6 +68,7 @@ impl ExpectationText {
     pub(super) fn read(self) -> Result<Expectation> {
         let of = |policy, webhook| Expectation {
             policy,
+            policy_warns: false,
             webhook,
             beyond: None,
         };
@@ -73,7 +80,12 @@ impl ExpectationText {
                 "own" => Ok(of(Some(Code::OwnObjects), WebhookAnswer::Unseen)),
                 "admitted" => Ok(of(None, WebhookAnswer::Admits)),
                 "unseen" => Ok(of(None, WebhookAnswer::Unseen)),
-                _ => anyhow::bail!("{word:?} is none of frozen, frozen unseen, own, admitted, unseen"),
+                "told" => Ok(of(None, WebhookAnswer::Warns)),
+                "warned" => Ok(Expectation {
+                    policy_warns: true,
+                    ..of(None, WebhookAnswer::Warns)
+                }),
+                _ => anyhow::bail!("{word:?} is none of frozen, frozen unseen, own, admitted, unseen, told, warned"),
             },
             Self::Columns {
                 policy,
@@ -81,6 +93,7 @@ impl ExpectationText {
                 beyond,
             } => Ok(Expectation {
                 policy: if policy == "admits" { None } else { Some(code(&policy)?) },
+                policy_warns: false,
                 webhook: match webhook.as_str() {
                     "unseen" => WebhookAnswer::Unseen,
                     "admits" => WebhookAnswer::Admits,
@@ -117,8 +130,12 @@ impl Expectation {
         let policy = self.policy.map(|_| Answer::FreezePolicy);
         let webhook = match self.webhook {
             WebhookAnswer::Refuses(code) => Some(Answer::Webhook(code)),
-            WebhookAnswer::Admits | WebhookAnswer::Unseen => None,
+            WebhookAnswer::Admits | WebhookAnswer::Warns | WebhookAnswer::Unseen => None,
         };
+        let warned = Answer::warned(
+            self.policy_warns && matches!(barriers, Barriers::Both | Barriers::PolicyAlone),
+            self.webhook == WebhookAnswer::Warns && matches!(barriers, Barriers::Both | Barriers::WebhookAlone),
+        );
         let refusal = match barriers {
             Barriers::Both => policy.or(webhook),
             Barriers::PolicyAlone => policy,
@@ -129,7 +146,7 @@ impl Expectation {
         };
         Some(refusal.unwrap_or_else(|| match &self.beyond {
             Some(words) => Answer::Elsewhere(words.clone()),
-            None => Answer::Admitted,
+            None => warned,
         }))
     }
 }
@@ -139,6 +156,13 @@ impl Expectation {
 pub enum Answer {
     /// It was done, or would have been.
     Admitted,
+    /// The same, with our warning of a frozen mesh.
+    Warned {
+        /// By the policy that warns.
+        policy: bool,
+        /// By our webhook.
+        webhook: bool,
+    },
     /// The freeze policy refused it with `MG001`.
     FreezePolicy,
     /// The policy of our own objects refused it.
@@ -152,11 +176,22 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Reads the HTTP status and the message of an answer, under the freeze policy of this name.
-    #[must_use]
-    pub fn read(status: u16, message: &str, policy: &str) -> Self {
-        if (200..300).contains(&status) {
+    fn warned(policy: bool, webhook: bool) -> Self {
+        if policy || webhook {
+            Self::Warned { policy, webhook }
+        } else {
             Self::Admitted
+        }
+    }
+
+    /// Reads the HTTP status, the message and the `Warning` headers of an answer, under the freeze policy of this name.
+    #[must_use]
+    pub fn read(status: u16, message: &str, warnings: &[String], policy: &str) -> Self {
+        if (200..300).contains(&status) {
+            let warning_policy = format!("{policy}{}", names::WARNING_POLICY_SUFFIX);
+            let policy = |header: &String| is_warned_by_policy(header, &warning_policy);
+            let webhook = |header: &String| is_warned_by_webhook(header);
+            Self::warned(warnings.iter().any(policy), warnings.iter().any(webhook))
         } else if is_refused_by_policy(message, policy) {
             Self::FreezePolicy
         } else if let Some(code) = own_objects_refusal(message) {
@@ -232,7 +267,7 @@ mod tests {
                 Answer::Elsewhere("istio".to_owned()),
             ),
         ] {
-            let answer = Answer::read(status, message, "mesh-freeze-default-3");
+            let answer = Answer::read(status, message, &[], "mesh-freeze-default-3");
             assert!(answer.is(&expected), "{answer:?} is not {expected:?}");
         }
         assert!(!Answer::Elsewhere("403 RBAC".to_owned()).is(&Answer::Admitted));

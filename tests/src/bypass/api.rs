@@ -33,8 +33,8 @@ pub struct Api {
     kubeconfig: std::path::PathBuf,
 }
 
-/// Status and body of an answer.
-type Reply = (u16, Value);
+/// Status and body of an answer, and its warnings.
+type Reply = (u16, Value, Vec<String>);
 
 impl Api {
     /// Of this cluster, as one of these identities at a time.
@@ -63,7 +63,7 @@ impl Api {
                     async move {
                         // A row that cannot even be asked is a wrong row, and the others are told all the same.
                         match self.row(&client, row, true).await {
-                            Ok((status, body)) => Answer::read(status, message(&body), policy),
+                            Ok((status, body, warnings)) => Answer::read(status, message(&body), &warnings, policy),
                             Err(error) => Answer::Elsewhere(format!("{error:#}")),
                         }
                     }
@@ -80,7 +80,7 @@ impl Api {
     /// # Errors
     /// When it is refused.
     pub fn write(&self, row: &Row) -> Result<Value> {
-        let (status, body) = self
+        let (status, body, _) = self
             .runtime
             .block_on(async { self.row(&self.client().await?, row, false).await })?;
         anyhow::ensure!(
@@ -100,7 +100,7 @@ impl Api {
     }
 
     async fn row(&self, client: &Client, row: &Row, dry_run: bool) -> Result<Reply> {
-        let mut last = (0, Value::Null);
+        let mut last = (0, Value::Null, Vec::new());
         for _ in 0..CONFLICTS {
             last = self.once(client, row, dry_run).await?;
             let conflict = last.0 == 409 && row.verb == Verb::Update;
@@ -126,7 +126,7 @@ impl Api {
             Verb::Create => (Method::POST, "application/json", whole(row)),
             Verb::Update => {
                 let live = Request::builder().method(Method::GET).uri(&path);
-                let (status, mut live) = send(client, live, None).await?;
+                let (status, mut live, _) = send(client, live, None).await?;
                 if status != 200 {
                     return Err(anyhow!("cannot read it: {status} {}", message(&live)));
                 }
@@ -134,6 +134,11 @@ impl Api {
                 (Method::PUT, "application/json", live)
             }
             Verb::Merge => (Method::PATCH, "application/merge-patch+json", row.body.clone()),
+            Verb::Strategic => (
+                Method::PATCH,
+                "application/strategic-merge-patch+json",
+                row.body.clone(),
+            ),
             Verb::Json => (Method::PATCH, "application/json-patch+json", row.body.clone()),
             Verb::Apply => {
                 query.push_str("&force=true");
@@ -165,9 +170,14 @@ async fn send(client: &Client, request: Builder, body: Option<&Value>) -> Result
     };
     let response = client.send(request.body(Body::from(bytes))?).await?;
     let status = response.status().as_u16();
+    let warnings = response.headers().get_all("Warning").iter();
+    let warnings = warnings
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .collect();
     let bytes = response.into_body().collect().await?.to_bytes();
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    Ok((status, serde_json::from_slice(&bytes).unwrap_or(Value::String(text))))
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::String(text));
+    Ok((status, body, warnings))
 }
 
 /// What the API server says, out of a Status or, where it is none, as it is.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use shared::{
-    api::MeshFreezeSpec,
+    api::{FreezeSettings, MeshFreezeSpec},
     guard::{codes::Code, freeze_policies},
     names,
 };
@@ -121,6 +121,29 @@ impl<'a> Freeze<'a> {
         )
     }
 
+    /// Gives the mesh other settings, in record and policies, and waits until both barriers warn about configuration.
+    ///
+    /// # Errors
+    /// When a write is refused or one of the barriers does not warn.
+    pub fn change_settings(&mut self, settings: FreezeSettings) -> Result<()> {
+        self.spec.scope.configuration = settings;
+        let on = format!("meshupgrade.io/v1alpha1 meshfreezes {}", self.spec.mesh);
+        self.write(Verb::Apply, &on, json!({"kind": "MeshFreeze", "spec": self.spec}))?;
+        for (policy, binding) in freeze_policies(&self.spec) {
+            let name = policy.metadata.name.as_deref().unwrap_or_default();
+            self.write(Verb::Apply, &format!("{POLICIES} {name}"), json!(policy))?;
+            self.write(Verb::Apply, &format!("{BINDINGS} {name}"), json!(binding))?;
+        }
+        let rule = json!({"kind": "DestinationRule", "spec": {"host": "canary"}});
+        let on = "networking.istio.io/v1 destinationrules istio-system/canary";
+        let canary = Row::new("a canary of configuration", "admin", Verb::Create, on, rule)?;
+        let both = Answer::Warned {
+            policy: true,
+            webhook: true,
+        };
+        self.wait_for("both barriers to warn", &canary, |answer| *answer == both)
+    }
+
     fn set_failure_policy(&self, policy: &str) -> Result<()> {
         let on = format!("{WEBHOOKS} {}", names::WEBHOOK);
         let unchanged = self.write(Verb::Merge, &on, json!({}))?;
@@ -138,23 +161,26 @@ impl<'a> Freeze<'a> {
 
     /// Asks with the canary until the answer is the wanted one.
     fn wait(&self, what: &str, identity: &str, wanted: &Answer) -> Result<()> {
-        self.wait_for(what, identity, |answer| answer == wanted)
+        self.wait_for(what, &canary_of(identity)?, |answer| answer == wanted)
     }
 
     /// Asks with the canary until the answer is another one.
     fn wait_while(&self, what: &str, identity: &str, answer: &Answer) -> Result<()> {
-        self.wait_for(what, identity, |now| now != answer)
+        self.wait_for(what, &canary_of(identity)?, |now| now != answer)
     }
 
-    fn wait_for(&self, what: &str, identity: &str, wanted: impl Fn(&Answer) -> bool) -> Result<()> {
-        let on = format!("v1 configmaps istio-system/{}", names::CANARY);
-        let canary = Row::new("a canary", identity, Verb::Create, &on, json!({"kind": "ConfigMap"}))?;
+    fn wait_for(&self, what: &str, canary: &Row, wanted: impl Fn(&Answer) -> bool) -> Result<()> {
         wait_until(what, DEADLINE, || {
-            let answers = self.api.ask(std::slice::from_ref(&canary), &self.policy)?;
+            let answers = self.api.ask(std::slice::from_ref(canary), &self.policy)?;
             match answers.first() {
                 Some(answer) if wanted(answer) => Ok(Some(())),
-                other => anyhow::bail!("the canary of {identity} got {other:?}"),
+                other => anyhow::bail!("{} as {} got {other:?}", canary.name, canary.identity),
             }
         })
     }
+}
+
+fn canary_of(identity: &str) -> Result<Row> {
+    let on = format!("v1 configmaps istio-system/{}", names::CANARY);
+    Row::new("a canary", identity, Verb::Create, &on, json!({"kind": "ConfigMap"}))
 }

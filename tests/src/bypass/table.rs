@@ -33,6 +33,8 @@ pub enum Verb {
     Update,
     /// JSON merge patch.
     Merge,
+    /// Strategic merge patch, as kubectl patches built-in kinds.
+    Strategic,
     /// JSON patch.
     Json,
     /// Server-side apply, forced, by a field manager of its own.
@@ -109,6 +111,7 @@ impl Row {
             body,
             expect: Expectation {
                 policy: None,
+                policy_warns: false,
                 webhook: WebhookAnswer::Unseen,
                 beyond: None,
             },
@@ -140,9 +143,13 @@ const FAMILIES: &[&str] = &[
     "helm.yaml",
     "crds-and-namespaces.yaml",
     "controllers.yaml",
+    "gateway-api.yaml",
     "own-objects.yaml",
     "unrelated.yaml",
 ];
+
+/// Fixture with the rows that are asked under [`super::Freeze::change_settings`].
+const UNDER_OTHER_SETTINGS: &str = "settings.yaml";
 
 impl Table {
     /// Reads the fixtures.
@@ -150,9 +157,21 @@ impl Table {
     /// # Errors
     /// When one cannot be read, a name is used twice, or nobody has an identity's name.
     pub fn read() -> Result<Self> {
+        Self::of(FAMILIES)
+    }
+
+    /// Reads the rows that are asked of a mesh with other settings.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn under_other_settings() -> Result<Self> {
+        Self::of(&[UNDER_OTHER_SETTINGS])
+    }
+
+    fn of(families: &[&str]) -> Result<Self> {
         let identities: BTreeMap<String, Identity> = fixture("identities.yaml")?;
         let mut rows: Vec<Row> = Vec::new();
-        for family in FAMILIES {
+        for family in families {
             let texts: Vec<RowText> = fixture(family)?;
             for text in texts {
                 let name = text.name.clone();

@@ -188,7 +188,7 @@ fn go_in(module: &str) -> Command {
 }
 
 /// Where Go keeps a module that the given module of ours requires.
-fn module_folder(ours: &str, theirs: &str) -> Result<PathBuf> {
+pub(super) fn module_folder(ours: &str, theirs: &str) -> Result<PathBuf> {
     let output = go_in(ours)
         .args(["list", "-m", "-f", "{{.Dir}}", theirs])
         .output()

@@ -60,4 +60,10 @@ impl Toolbox {
     pub fn charts(&self, version: &str) -> Result<PathBuf> {
         charts::stamped(&self.built, version)
     }
+
+    /// The folder with the Gateway API's own CRDs, of the version that Istio 1.31 is built with.
+    pub fn gateway_api_crds(&self) -> Result<PathBuf> {
+        let (ours, theirs) = ("istio-1.31", "sigs.k8s.io/gateway-api");
+        Ok(build::module_folder(ours, theirs)?.join("config/crd/standard"))
+    }
 }
