@@ -128,7 +128,9 @@ impl<'a> Freeze<'a> {
     pub fn change_settings(&mut self, settings: FreezeSettings) -> Result<()> {
         self.spec.scope.configuration = settings;
         let on = format!("meshupgrade.io/v1alpha1 meshfreezes {}", self.spec.mesh);
-        self.write(Verb::Apply, &on, json!({"kind": "MeshFreeze", "spec": self.spec}))?;
+        // As a whole: what an apply leaves out stays when somebody else wrote it.
+        let whole = json!([{"op": "add", "path": "/spec/scope/configuration", "value": self.spec.scope.configuration}]);
+        self.write(Verb::Json, &on, whole)?;
         for (policy, binding) in freeze_policies(&self.spec) {
             let name = policy.metadata.name.as_deref().unwrap_or_default();
             self.write(Verb::Apply, &format!("{POLICIES} {name}"), json!(policy))?;
