@@ -14,7 +14,6 @@ use crate::{
     installer::Hold,
     ui::Mark,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Api;
 use shared::{
     api::{MeshFreezeSpec, MeshUpgrade, MeshUpgradeSpec, ObjectName, PlanCluster, PlanStep},
@@ -247,7 +246,7 @@ impl Effects<'_> {
             to: spec.to.clone(),
             holder: self.holder.clone(),
             epoch: self.epoch,
-            since: self.frozen_since.clone().unwrap_or_else(|| Time(crate::clock::now())),
+            since: self.frozen_since.clone().unwrap_or_else(|| self.watch.since()),
             scope: planned.scope.clone(),
             unlock: None,
         }

@@ -9,8 +9,9 @@ use super::{
     fault::Fault,
     freeze::{policies, record},
 };
-use crate::cluster::Cluster;
+use crate::{clock::now, cluster::Cluster};
 use exempt::{Read, Served};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::ApiResource;
 use serde_json::Value;
 use shared::{
@@ -22,7 +23,7 @@ use shared::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 /// What is known of each cluster, by its name in the plan.
@@ -31,6 +32,7 @@ pub struct Watch {
     /// What the journal remembered before this driver came.
     remembered: BTreeMap<String, Vec<Fingerprint>>,
     known: Mutex<BTreeMap<String, Known>>,
+    since: OnceLock<Time>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -53,7 +55,14 @@ impl Watch {
         Self {
             remembered: remembered.collect(),
             known: Mutex::default(),
+            since: OnceLock::new(),
         }
+    }
+
+    /// When this driver first froze: asked again, the same, so that a freeze that is put up again says the same.
+    #[must_use]
+    pub fn since(&self) -> Time {
+        self.since.get_or_init(|| Time(now())).clone()
     }
 
     /// Remembers a cluster that has just been frozen by `freeze`, in its record, too. Returns what changed unseen since
