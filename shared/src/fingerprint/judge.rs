@@ -112,6 +112,17 @@ pub fn rebase(before: &[Fingerprint], now: &[Fingerprint], changing: Option<&Obj
         .collect()
 }
 
+/// What to compare with after a look: `before`, with the writers of now where an object does again what it did. Who has
+/// changed it and put it back is told of by then, and must not be taken for one who writes beside the next step.
+#[must_use]
+pub fn seen_again(before: &[Fingerprint], now: &[Fingerprint]) -> Vec<Fingerprint> {
+    pairs(before, now)
+        .into_values()
+        .filter_map(|(before, now)| if differ(before, now) { before } else { now })
+        .cloned()
+        .collect()
+}
+
 type Pair<'a> = (Option<&'a Fingerprint>, Option<&'a Fingerprint>);
 
 fn pairs<'a>(before: &'a [Fingerprint], now: &'a [Fingerprint]) -> BTreeMap<(ExemptKind, &'a str), Pair<'a>> {

@@ -287,6 +287,22 @@ fn only_helms_own_writes_to_its_own_release_are_expected() {
 }
 
 #[test]
+fn what_was_put_back_hides_no_later_change_and_spoils_no_later_step() {
+    let step = release("istiod");
+    let before = vec![seen("x", "1", Some("istiod"), &["helm t1"])];
+    let put_back = vec![seen("x", "1", Some("istiod"), &["helm t1", "kubectl-patch t2"])];
+    let by_helm = vec![seen("x", "2", Some("istiod"), &["helm t3", "kubectl-patch t2"])];
+    let by_both = vec![seen("x", "2", Some("istiod"), &["helm t3", "kubectl-patch t4"])];
+    assert_eq!(judge(&before, &by_helm, Some(&step)).len(), 1, "as if both had written");
+    let again = seen_again(&before, &put_back);
+    assert_eq!(again, put_back);
+    assert!(judge(&again, &by_helm, Some(&step)).is_empty());
+    assert_eq!(judge(&again, &by_both, Some(&step)).len(), 1);
+    assert_eq!(seen_again(&before, &by_helm), before, "a change is not forgotten");
+    assert_eq!(seen_again(&before, &[]), before, "nor a deletion");
+}
+
+#[test]
 fn a_picture_follows_lists_and_watches_and_keeps_only_what_is_ours() {
     let scope = FreezeScope {
         helm_releases: vec![release("extra")],

@@ -16,7 +16,7 @@ use kube::api::ApiResource;
 use serde_json::Value;
 use shared::{
     api::{ClusterFingerprints, ExemptKind, Fingerprint, MeshFreezeSpec, ObjectName},
-    fingerprint::{Change, What, judge, rebase, taken_over},
+    fingerprint::{Change, What, judge, rebase, seen_again, taken_over},
     guard::own_objects::own_objects_policy,
     machine::Drift,
     names,
@@ -123,6 +123,7 @@ impl Watch {
         let mut all = self.lock();
         let known = all.entry(name.to_owned()).or_default();
         known.changes = judge(&known.fingerprints, &now, changing);
+        known.fingerprints = seen_again(&known.fingerprints, &now);
         known.keep_guards(read, freeze);
         Ok(known.changes.clone())
     }
