@@ -4,7 +4,7 @@ use super::{Scene, waivers};
 use crate::{
     cli::{CheckArgs, FailOn, Global},
     clock::today,
-    cluster::{self, ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
+    cluster::{Marks, ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
     error::{CommandError, Exit},
     ui::{Layout, Mark, Output, Ui, faint, print_report, strong},
 };
@@ -40,13 +40,16 @@ pub fn observe_options(guarded: bool) -> ObserveOptions {
 /// # Errors
 /// When the cluster cannot be read or no mesh can be chosen.
 pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    let mut scene = Scene::observe(global, ui, observe_options(true)).await?;
+    if !args.watch {
+        return once(args, global, ui, &scene);
+    }
     loop {
-        let scene = Scene::observe(global, ui, observe_options(true)).await?;
-        let exit = once(args, global, ui, &scene)?;
-        if !args.watch {
-            return Ok(exit);
-        }
-        let what = cluster::change(&scene.clusters).await;
+        // Marked before it is looked at (the first time again), so that what changes meanwhile is a change, too.
+        let marks = Marks::take(&scene.clusters).await;
+        scene = Scene::observe(global, ui, observe_options(true)).await?;
+        once(args, global, ui, &scene)?;
+        let what = marks.change().await;
         // Changes come in groups; a moment later all of them are seen.
         tokio::time::sleep(SETTLE).await;
         ui.progress(Mark::Info, &format!("checked again, because of {what}"));
