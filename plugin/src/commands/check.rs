@@ -59,8 +59,9 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
 fn once(args: &CheckArgs, global: &Global, ui: Ui, scene: &Scene) -> Result<Exit, CommandError> {
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
     let target = Target::new(args.to.clone());
-    let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today());
-    let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh)?;
+    let day = args.on.unwrap_or_else(today);
+    let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, day);
+    let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, day)?;
     let free = report.is_free();
     let (report, known) = match baseline(args)? {
         Some(baseline) => baseline.split(report),
