@@ -1,5 +1,6 @@
 //! A proxy in front of an API server that counts requests of a kind and holds the n-th, so that a test can act at
-//! exactly that moment: before it arrives, or after it is done and before its answer is known.
+//! exactly that moment: before it arrives, or after it is done and before its answer is known. Or it hides what the
+//! requests are about, as a server that does not have it.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -55,6 +56,7 @@ struct State {
     kind: Box<Kind>,
     counted: AtomicUsize,
     hold: Option<(usize, Moment)>,
+    hides: bool,
     held: watch::Sender<bool>,
     let_go: watch::Sender<bool>,
     seen: Mutex<Vec<Seen>>,
@@ -79,6 +81,24 @@ impl HoldingProxy {
         hold: Option<(usize, Moment)>,
         kind: impl Fn(&Seen) -> bool + Send + Sync + 'static,
     ) -> Result<Self> {
+        Self::with(cluster, user, hold, false, Box::new(kind))
+    }
+
+    /// Starts a proxy that answers the requests of a kind as an API server that does not know their path.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub fn hiding(cluster: &Cluster, user: &str, kind: impl Fn(&Seen) -> bool + Send + Sync + 'static) -> Result<Self> {
+        Self::with(cluster, user, None, true, Box::new(kind))
+    }
+
+    fn with(
+        cluster: &Cluster,
+        user: &str,
+        hold: Option<(usize, Moment)>,
+        hides: bool,
+        kind: Box<Kind>,
+    ) -> Result<Self> {
         let original = read_kubeconfig(cluster, user)?;
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -91,9 +111,10 @@ impl HoldingProxy {
         let state = Arc::new(State {
             upstream: original.server,
             connector: connector(&original.authority)?,
-            kind: Box::new(kind),
+            kind,
             counted: AtomicUsize::new(0),
             hold,
+            hides,
             held: watch::Sender::new(false),
             let_go: watch::Sender::new(false),
             seen: Mutex::new(Vec::new()),
@@ -230,7 +251,11 @@ type Upstream = Arc<tokio::sync::Mutex<Option<SendRequest<Incoming>>>>;
 type Answer = Response<http_body_util::combinators::BoxBody<bytes::Bytes, hyper::Error>>;
 
 async fn serve(state: Arc<State>, upstream: Upstream, request: Request<Incoming>) -> Result<Answer, Infallible> {
-    let moment = state.count(&request);
+    let moment = match state.fate(&request) {
+        Fate::Passed => None,
+        Fate::Held(moment) => Some(moment),
+        Fate::Hidden => return Ok(empty(StatusCode::NOT_FOUND)),
+    };
     if moment == Some(Moment::Before) {
         state.hold().await;
     }
@@ -239,19 +264,27 @@ async fn serve(state: Arc<State>, upstream: Upstream, request: Request<Incoming>
         state.hold().await;
     }
     // As from a load balancer whose server is away.
-    Ok(answer.unwrap_or_else(|_| {
-        let mut gone = Response::new(http_body_util::BodyExt::boxed(http_body_util::BodyExt::map_err(
-            http_body_util::Empty::new(),
-            |never| match never {},
-        )));
-        *gone.status_mut() = StatusCode::BAD_GATEWAY;
-        gone
-    }))
+    Ok(answer.unwrap_or_else(|_| empty(StatusCode::BAD_GATEWAY)))
+}
+
+fn empty(status: StatusCode) -> Answer {
+    use http_body_util::BodyExt;
+    let nothing = http_body_util::Empty::new().map_err(|never| match never {});
+    let mut answer = Response::new(nothing.boxed());
+    *answer.status_mut() = status;
+    answer
+}
+
+/// What happens to a request.
+enum Fate {
+    Passed,
+    Held(Moment),
+    Hidden,
 }
 
 impl State {
-    /// Counts a request; says whether and when it is to be held.
-    fn count(&self, request: &Request<Incoming>) -> Option<Moment> {
+    /// Counts a request; says what is to be done with it.
+    fn fate(&self, request: &Request<Incoming>) -> Fate {
         let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
         let seen = Seen {
             method: request.method().to_string(),
@@ -259,11 +292,15 @@ impl State {
             agent: header(USER_AGENT).unwrap_or_default().to_owned(),
         };
         if !(self.kind)(&seen) {
-            return None;
+            return Fate::Passed;
         }
         let number = self.counted.fetch_add(1, Ordering::SeqCst) + 1;
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
-        self.hold.and_then(|(nth, moment)| (nth == number).then_some(moment))
+        match self.hold {
+            _ if self.hides => Fate::Hidden,
+            Some((nth, moment)) if nth == number => Fate::Held(moment),
+            _ => Fate::Passed,
+        }
     }
 
     async fn hold(&self) {

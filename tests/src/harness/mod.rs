@@ -36,5 +36,5 @@ pub use leftovers::{Footprint, no_leftovers};
 pub use on_demand::OnDemand;
 pub use run::Run;
 pub use stand_ins::{stand_in_that_hangs, stand_in_that_refuses, stand_in_with_an_expired_certificate};
-pub use toolbox::Toolbox;
+pub use toolbox::{Toolbox, UNPULLABLE_HUB};
 pub use wait::wait_until;
