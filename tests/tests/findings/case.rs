@@ -61,7 +61,8 @@ impl Report {
         Self::of_command(command)
     }
 
-    fn of_command(command: Command) -> Result<Self> {
+    /// Runs `check` as it was put together.
+    pub fn of_command(command: Command) -> Result<Self> {
         let run = Run::of(command, None)?;
         let document: Value = serde_json::from_str(&run.stdout).with_context(|| run.to_string())?;
         let blocks = document.get("free") == Some(&Value::from(false));

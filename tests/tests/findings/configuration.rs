@@ -2,12 +2,12 @@
 
 use super::{
     case::{Case, Report},
-    spoilt,
+    releases, spoilt,
 };
 use mesh_upgrade_tests::harness::Toolbox;
 
-/// The mesh configuration of the old mesh, as for helm's `--set`: selectors that select every namespace, and a tracer.
-pub fn old_mesh_config() -> Vec<String> {
+/// Values of the old mesh, as for helm's `--set`: selectors that select every namespace, a tracer, and what was removed.
+pub fn old_values() -> Vec<String> {
     let selector = "meshConfig.discoverySelectors[0].matchExpressions[0]";
     let provider = "meshConfig.extensionProviders[0]";
     vec![
@@ -16,6 +16,7 @@ pub fn old_mesh_config() -> Vec<String> {
         format!("{provider}.name=traces"),
         format!("{provider}.lightstep.service=lightstep.example.com"),
         format!("{provider}.lightstep.port=443"),
+        releases::REMOVED_VALUE.to_owned(),
     ]
 }
 

@@ -15,6 +15,7 @@ mod install;
 mod kubernetes;
 mod members;
 mod plan_file;
+mod releases;
 mod spoilt;
 mod stand_ins;
 mod versions;
@@ -37,6 +38,7 @@ const TODAY: &[&[Case]] = &[
     kubernetes::OF_CATALOGS,
     members::OF_A_MESH,
     access::OF_PEOPLE,
+    releases::OF_CHARTS,
     spoilt::AT_ONCE,
     data_plane::OF_PODS,
     waivers::OF_A_FILE,
@@ -45,6 +47,7 @@ const TODAY: &[&[Case]] = &[
 /// On the old mesh, in this order.
 const OLD: &[&[Case]] = &[
     configuration::OF_THE_LONG_WAY,
+    releases::OF_THE_OLD_MESH,
     versions::OF_CONTROL_PLANES,
     control_plane::OF_CONTROL_PLANES,
     kubernetes::OF_A_CLUSTER,
@@ -68,6 +71,7 @@ fn a_healthy_mesh_has_no_finding_and_a_spoilt_one_has_them_all() -> Result<()> {
     let _guard = Guard::install(&cluster)?;
     fresh.show(&cluster)?;
 
+    releases::the_operator_sees_everything(&cluster)?;
     plan_file::is_refused_when_it_no_longer_holds(&cluster, &istio)?;
     catalogs::extend_or_are_refused_with_their_line(&cluster)?;
     watch::checks_again_when_something_changes(&cluster)?;
@@ -80,7 +84,7 @@ fn a_healthy_mesh_has_no_finding_and_a_spoilt_one_has_them_all() -> Result<()> {
 fn the_long_way_from_1_20_shows_what_each_release_breaks() -> Result<()> {
     let cluster = Cluster::start(ClusterOptions::named("old"))?;
     let options = IstioOptions {
-        values: configuration::old_mesh_config(),
+        values: configuration::old_values(),
         ..IstioOptions::version("1.20.8")
     };
     Istio::install(&cluster, options)?;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// What is watched, metadata alone: control planes, releases, webhooks, definitions, Mesh objects with their waivers, and
 /// the configuration that rules read. Nodes and DaemonSets are not: their status changes all the time.
-const WATCHED: [&str; 18] = [
+const WATCHED: [&str; 19] = [
     "/apis/apps/v1/deployments?labelSelector=app%3Distiod",
     "/api/v1/secrets?labelSelector=owner%3Dhelm",
     "/api/v1/namespaces?labelSelector=istio.io%2Frev",
@@ -25,6 +25,7 @@ const WATCHED: [&str; 18] = [
     "/apis/networking.istio.io/v1/destinationrules?",
     "/apis/networking.istio.io/v1/gateways?",
     "/apis/networking.istio.io/v1/serviceentries?",
+    "/apis/networking.istio.io/v1/sidecars?",
     "/apis/networking.istio.io/v1/virtualservices?",
     "/apis/networking.istio.io/v1/workloadentries?",
     "/apis/networking.istio.io/v1alpha3/envoyfilters?",
