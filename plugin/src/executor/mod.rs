@@ -10,6 +10,7 @@ mod images;
 pub mod journal;
 pub mod lease;
 mod report;
+mod stuck;
 pub mod watch;
 
 use crate::{
