@@ -1,7 +1,10 @@
 //! MU5xx, MU6xx, MU905 and MU906: what people and the driver may do, what they may read, and the guard.
 
 use super::case::{Case, Report, kubectl};
-use mesh_upgrade_tests::{harness::HoldingProxy, product::mesh_upgrade};
+use mesh_upgrade_tests::{
+    harness::{Proxy, Treatment},
+    product::mesh_upgrade,
+};
 
 /// Everything that a check reads but EnvoyFilters, and no pod may be asked.
 const ONLOOKER: &str = include_str!("../../fixtures/findings/onlooker.yaml");
@@ -59,7 +62,8 @@ pub const OF_SERVERS: &[Case] = &[
         what: "an API server without admission policies, by a proxy that hides them",
         shows: &[("MU602", "serves no ValidatingAdmissionPolicy")],
         report: |cluster| {
-            let proxy = HoldingProxy::hiding(cluster, "alice", |seen| seen.path == DISCOVERY)?;
+            let hidden = |path: &str| (path == DISCOVERY).then_some(Treatment::Answer(404, None));
+            let proxy = Proxy::start(cluster, "alice", move |seen| hidden(&seen.path))?;
             Report::with_kubeconfig(cluster, proxy.kubeconfig(), &["default", "--to", "1.31.0"])
         },
     },
