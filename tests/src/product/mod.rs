@@ -6,6 +6,7 @@ mod held_helm;
 mod journal;
 mod restarts;
 
+pub(crate) use binaries::build_programs;
 pub use binaries::{Binaries, mesh_upgrade, mesh_upgrade_command};
 pub use guard::Guard;
 pub use held_helm::HeldHelm;
