@@ -1,8 +1,9 @@
 //! Asking one API server: every question with a deadline, and Secrets without the client library's logging.
 
 use crate::cluster::{client::Cluster, error::ClusterError};
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
+use k8s_openapi::jiff::{Timestamp, fmt::rfc2822};
 use kube::{client::Body, core::Status};
 use serde::de::DeserializeOwned;
 use std::{future::Future, time::Duration};
@@ -46,13 +47,26 @@ impl Asker<'_> {
     /// Reads only some fields of an object, or nothing when there is none. kube's own `get` would log the whole body
     /// where it cannot be parsed, and this body may be a Secret.
     pub(super) async fn fields<T: DeserializeOwned>(self, what: &str, path: &str) -> Result<Option<T>, ClusterError> {
+        Ok(self.dated_fields(what, path).await?.map(|(fields, _)| fields))
+    }
+
+    /// The same with the moment of the answer by the server's own clock, where it tells one.
+    pub(super) async fn dated_fields<T: DeserializeOwned>(
+        self,
+        what: &str,
+        path: &str,
+    ) -> Result<Option<(T, Option<Timestamp>)>, ClusterError> {
         match tokio::time::timeout(self.deadline, self.fetch(what, path)).await {
             Ok(answer) => answer,
             Err(_) => Err(self.late(what)),
         }
     }
 
-    async fn fetch<T: DeserializeOwned>(self, what: &str, path: &str) -> Result<Option<T>, ClusterError> {
+    async fn fetch<T: DeserializeOwned>(
+        self,
+        what: &str,
+        path: &str,
+    ) -> Result<Option<(T, Option<Timestamp>)>, ClusterError> {
         let failed = |error: &kube::Error| self.cluster.error(what, error);
         let request = Request::get(path)
             .body(Body::empty())
@@ -64,6 +78,8 @@ impl Asker<'_> {
             .await
             .map_err(|error| failed(&error))?;
         let status = response.status();
+        let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| rfc2822::parse(date).ok().map(|date| date.timestamp()));
         let body = Limited::new(response.into_body(), MAX_ANSWER)
             .collect()
             .await
@@ -75,7 +91,7 @@ impl Asker<'_> {
         if status.is_success() {
             let parsed = serde_json::from_slice(&body);
             return parsed
-                .map(Some)
+                .map(|fields| Some((fields, date)))
                 .map_err(|error| failed(&kube::Error::SerdeError(error)));
         }
         let mut refused: Status = serde_json::from_slice(&body).unwrap_or_default();

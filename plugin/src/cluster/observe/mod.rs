@@ -11,8 +11,11 @@ mod permissions;
 mod protobuf;
 mod proxies;
 mod releases;
+mod requests;
 mod running;
+mod second_look;
 mod stream;
+mod surge;
 mod surroundings;
 mod version;
 mod workloads;
@@ -144,7 +147,9 @@ async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, C
     });
     let surroundings = match around {
         Some(around) => Some(Box::new(
-            around.complete(asker, &istio.control_planes, pods.annotated).await,
+            around
+                .complete(asker, &istio.control_planes, &istio.workloads, &istio.pods, pods.beside)
+                .await,
         )),
         None => None,
     };
@@ -156,7 +161,8 @@ async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, C
         gateways: istio.workloads.gateways,
         proxies: pods.proxies,
         surroundings,
-        helm_releases: istio.releases,
+        helm_releases: istio.releases.known,
+        old_releases: istio.releases.old,
         meshes: meshes?,
         guard,
         permissions,
@@ -188,7 +194,9 @@ async fn uid(asker: Asker<'_>) -> Result<String, ClusterError> {
 struct Istio {
     control_planes: Vec<ControlPlane>,
     workloads: Workloads,
-    releases: Vec<shared::inventory::HelmRelease>,
+    releases: releases::Releases,
+    /// Ready pods of istiod; none where they were not asked.
+    pods: Vec<IstiodPod>,
     unreadable: Vec<String>,
 }
 
@@ -201,7 +209,7 @@ async fn istio(asker: Asker<'_>, ask_running_versions: bool) -> Result<Istio, Cl
             Ok(Vec::new())
         }
     };
-    let (workloads, storage, pods) = futures::join!(Workloads::list(asker), releases::list(asker), pods);
+    let (workloads, storage, pods) = futures::join!(second_look::workloads(asker), releases::list(asker), pods);
     let mut workloads = workloads?;
     let mut unreadable = storage.unreadable.clone();
     let pods = pods.unwrap_or_else(|error| {
@@ -209,7 +217,7 @@ async fn istio(asker: Asker<'_>, ask_running_versions: bool) -> Result<Istio, Cl
         Vec::new()
     });
     let control_planes = std::mem::take(&mut workloads.control_planes);
-    let (control_planes, (releases, of_releases)) = futures::join!(
+    let (control_planes, mut releases) = futures::join!(
         join_all(control_planes.iter().map(|istiod| complete(asker, istiod, &pods))),
         releases::read(asker, &storage, &control_planes, &workloads),
     );
@@ -218,11 +226,12 @@ async fn istio(asker: Asker<'_>, ask_running_versions: bool) -> Result<Istio, Cl
         completed.push(control_plane);
         unreadable.extend(reasons);
     }
-    unreadable.extend(of_releases);
+    unreadable.append(&mut releases.unreadable);
     Ok(Istio {
         control_planes: completed,
         workloads,
         releases,
+        pods,
         unreadable,
     })
 }

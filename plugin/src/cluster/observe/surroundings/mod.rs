@@ -2,10 +2,13 @@
 
 mod certificates;
 mod definitions;
+mod elections;
+mod neighbours;
+mod nodes;
 mod objects;
 mod webhooks;
 
-use super::{ask::Asker, proxies::Annotated, stream};
+use super::{ask::Asker, proxies::Beside, running::IstiodPod, workloads::Workloads};
 use crate::cluster::error::ClusterError;
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, Deployment},
@@ -17,9 +20,8 @@ use shared::{
     api::WorkloadKind,
     catalog::{Catalog, ExtraComponent},
     finding::codes,
-    inventory::{Budget, ControlPlane, NamespaceRevision, Nodes, Surroundings},
+    inventory::{Budget, ControlPlane, NamespaceRevision, NodeRoom, Surroundings},
     preflight::rules::Reader,
-    version::{KubernetesVersion, Minor},
 };
 use std::collections::BTreeMap;
 
@@ -27,29 +29,41 @@ use std::collections::BTreeMap;
 pub(super) struct Around {
     found: Surroundings,
     reader: Reader,
+    /// What nodes can allocate.
+    nodes: Vec<NodeRoom>,
 }
 
 /// Reads what does not depend on where the control planes are.
 pub(super) async fn read(asker: Asker<'_>) -> Around {
     let mut found = Surroundings::default();
-    let (configuration, nodes, namespaces, webhooks, budgets) = futures::join!(
+    let (configuration, nodes, namespaces, webhooks, budgets, kialis, external) = futures::join!(
         configuration(asker),
-        nodes(asker),
+        nodes::read(asker),
         namespaces(asker),
         webhooks::read(asker),
         budgets(asker),
+        neighbours::kialis(asker),
+        neighbours::external_names(asker),
     );
-    let (crds, gateway_api, reader, overlooked) = configuration;
+    let (crds, gateway_api, mut reader, overlooked) = configuration;
     found.crds = crds;
     found.gateway_api = gateway_api;
     found.overlooked = overlooked;
-    found.nodes = seen("Nodes", nodes, &mut found.overlooked);
+    let nodes = seen("Nodes", nodes, &mut found.overlooked);
+    found.nodes = nodes.by_kubelet;
     found.namespaces = seen("Namespaces", namespaces, &mut found.overlooked);
     let webhooks = seen("webhooks", webhooks, &mut found.overlooked);
     found.webhooks = webhooks.webhooks;
     found.certificates = webhooks.certificates;
     found.budgets = seen("PodDisruptionBudgets", budgets, &mut found.overlooked);
-    Around { found, reader }
+    found.kialis = seen("Deployments of Kiali", kialis, &mut found.overlooked);
+    let external = seen("Services of type ExternalName", external, &mut found.overlooked);
+    neighbours::note(&external, &mut reader);
+    Around {
+        found,
+        reader,
+        nodes: nodes.room,
+    }
 }
 
 impl Around {
@@ -58,7 +72,9 @@ impl Around {
         mut self,
         asker: Asker<'_>,
         control_planes: &[ControlPlane],
-        annotated: Vec<Annotated>,
+        workloads: &Workloads,
+        istiods: &[IstiodPod],
+        beside: Beside,
     ) -> Surroundings {
         let mut namespaces: Vec<&str> = control_planes
             .iter()
@@ -66,7 +82,13 @@ impl Around {
             .collect();
         namespaces.dedup();
         for namespace in namespaces {
-            let (certificates, zipkin) = futures::join!(certificates::read(asker, namespace), zipkin(asker, namespace));
+            let (certificates, zipkin, elections) = futures::join!(
+                certificates::read(asker, namespace),
+                zipkin(asker, namespace),
+                elections::read(asker, namespace, istiods),
+            );
+            let elections = seen("elections among istiods", elections, &mut self.found.overlooked);
+            self.found.elections.extend(elections);
             let certificates = seen("certificates", certificates, &mut self.found.overlooked);
             self.found.certificates.extend(certificates);
             if seen("Service zipkin", zipkin, &mut self.found.overlooked) {
@@ -75,11 +97,20 @@ impl Around {
                     .note(codes::ZIPKIN_DEFAULT, object, "it is there".to_owned(), 1);
             }
         }
-        for one in annotated {
+        for one in beside.annotated {
             self.reader
                 .note(one.code, one.object, one.annotation.to_owned(), one.count);
         }
-        let components = extra_components(asker, control_planes).await;
+        self.found.room = nodes::left(self.nodes, &beside.requests);
+        let (components, ambient, repositories) = futures::join!(
+            extra_components(asker, control_planes),
+            neighbours::ambient(asker, workloads),
+            neighbours::chart_repositories(asker, &self.found.crds),
+        );
+        let overlooked = &mut self.found.overlooked;
+        self.found.ambient = seen("what the CNI leaves out", ambient, overlooked);
+        self.found.ambient.pods = beside.requests.ambient;
+        self.found.chart_repositories = seen("sources of charts", repositories, overlooked);
         self.found.extra_components = seen("components of the vendor", components, &mut self.found.overlooked);
         self.found.hits = self.reader.finish();
         self.found
@@ -107,28 +138,6 @@ async fn configuration(asker: Asker<'_>) -> (Vec<shared::inventory::Crd>, BTreeM
             vec![format!("definitions, and the objects of each: {error}")],
         ),
     }
-}
-
-/// Field numbers are those of k8s.io/api, `core/v1/generated.proto`.
-async fn nodes(asker: Asker<'_>) -> Result<Vec<Nodes>, ClusterError> {
-    let mut found: BTreeMap<Minor, Nodes> = BTreeMap::new();
-    stream::each(asker, "list Nodes", "/api/v1/nodes", |node| {
-        let name = node.all(1).next().map_or("", |meta| meta.fields().text(1));
-        let info = node.all(3).next().and_then(|status| status.fields().all(7).next());
-        let kubelet = info.map_or("", |info| info.fields().text(7));
-        // A kubelet that says no version is of no Kubernetes that has rules for it.
-        let Ok(kubelet) = kubelet.parse::<KubernetesVersion>() else {
-            return;
-        };
-        let known = found.entry(kubelet.minor).or_insert_with(|| Nodes {
-            kubelet,
-            count: 0,
-            example: name.to_owned(),
-        });
-        known.count = known.count.saturating_add(1);
-    })
-    .await?;
-    Ok(found.into_values().collect())
 }
 
 /// Namespaces that ask for a revision by its name, without anything else of them.
