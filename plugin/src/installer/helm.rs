@@ -305,4 +305,30 @@ mod tests {
         );
         assert_eq!(chart_args(&step(), "charts"), ["charts/istiod"]);
     }
+
+    #[tokio::test]
+    async fn an_unpacked_chart_is_looked_at_without_starting_helm() {
+        let nowhere = Helm {
+            binary: PathBuf::from("/nowhere/helm"),
+            major: 4,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let charts = folder.path().display().to_string();
+        let missing = nowhere.prepare(&step(), &charts).await.unwrap_err();
+        assert!(missing.contains("cannot run helm"), "{missing}");
+        std::fs::create_dir(folder.path().join("istiod")).unwrap();
+        for (facts, expected) in [
+            ("name: istiod\nversion: 1.31.0\n", Ok("istiod 1.31.0")),
+            ("name: istiod\nversion: 1.30.3\n", Err("the target is 1.31.0")),
+            ("name: base\nversion: 1.31.0\n", Err("where istiod was expected")),
+            ("[", Err("no readable Chart.yaml")),
+        ] {
+            std::fs::write(folder.path().join("istiod/Chart.yaml"), facts).unwrap();
+            match (nowhere.prepare(&step(), &charts).await, expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected),
+                (Err(why), Err(part)) => assert!(why.contains(part), "{why}"),
+                (found, _) => panic!("{facts:?}: {found:?}"),
+            }
+        }
+    }
 }
