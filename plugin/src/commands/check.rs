@@ -6,6 +6,7 @@ use crate::{
     clock::today,
     cluster::{self, ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
     error::{CommandError, Exit},
+    installer::helm::Helm,
     ui::{Layout, Mark, Output, Ui, faint, print_report, strong},
 };
 use serde_json::json;
@@ -41,8 +42,10 @@ pub fn observe_options(guarded: bool) -> ObserveOptions {
 /// When the cluster cannot be read or no mesh can be chosen.
 pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     loop {
-        let scene = Scene::observe(global, ui, observe_options(true)).await?;
-        let exit = once(args, global, ui, &scene).await?;
+        // helm is found beside the observing: its start takes a while.
+        let (scene, helm) = futures::join!(Scene::observe(global, ui, observe_options(true)), Helm::find(None));
+        let scene = scene?;
+        let exit = once(args, global, ui, &scene, &helm).await?;
         if !args.watch {
             return Ok(exit);
         }
@@ -53,9 +56,15 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     }
 }
 
-async fn once(args: &CheckArgs, global: &Global, ui: Ui, scene: &Scene) -> Result<Exit, CommandError> {
+async fn once(
+    args: &CheckArgs,
+    global: &Global,
+    ui: Ui,
+    scene: &Scene,
+    helm: &Result<Helm, CommandError>,
+) -> Result<Exit, CommandError> {
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
-    let charts = charts::lookup(scene, mesh, &args.to, args.charts.as_deref(), global).await?;
+    let charts = charts::lookup(scene, mesh, &args.to, args.charts.as_deref(), helm, global).await?;
     let target = Target::new(args.to.clone()).with_charts(charts);
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today());
     let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh)?;
