@@ -6,6 +6,7 @@ use crate::{
     clock::today,
     cluster::{Marks, ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
     error::{CommandError, Exit},
+    installer::helm::Helm,
     ui::{Layout, Mark, Output, Ui, faint, print_report, strong},
 };
 use serde_json::json;
@@ -40,15 +41,17 @@ pub fn observe_options(guarded: bool) -> ObserveOptions {
 /// # Errors
 /// When the cluster cannot be read or no mesh can be chosen.
 pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    let mut scene = Scene::observe(global, ui, observe_options(true)).await?;
+    // helm is found beside the observing: its start takes a while.
+    let (scene, helm) = futures::join!(Scene::observe(global, ui, observe_options(true)), Helm::find(None));
+    let mut scene = scene?;
     if !args.watch {
-        return once(args, global, ui, &scene).await;
+        return once(args, global, ui, &scene, &helm).await;
     }
     loop {
         // Marked before it is looked at (the first time again), so that what changes meanwhile is a change, too.
         let marks = Marks::take(&scene.clusters).await;
         scene = Scene::observe(global, ui, observe_options(true)).await?;
-        once(args, global, ui, &scene).await?;
+        once(args, global, ui, &scene, &helm).await?;
         let what = marks.change().await;
         // Changes come in groups; a moment later all of them are seen.
         tokio::time::sleep(SETTLE).await;
@@ -56,9 +59,15 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     }
 }
 
-async fn once(args: &CheckArgs, global: &Global, ui: Ui, scene: &Scene) -> Result<Exit, CommandError> {
+async fn once(
+    args: &CheckArgs,
+    global: &Global,
+    ui: Ui,
+    scene: &Scene,
+    helm: &Result<Helm, CommandError>,
+) -> Result<Exit, CommandError> {
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
-    let charts = charts::lookup(scene, mesh, &args.to, args.charts.as_deref(), global).await?;
+    let charts = charts::lookup(scene, mesh, &args.to, args.charts.as_deref(), helm, global).await?;
     let target = Target::new(args.to.clone()).with_charts(charts);
     let day = args.on.unwrap_or_else(today);
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, day);

@@ -7,6 +7,7 @@ mod journal;
 mod restarts;
 mod upgradable;
 
+pub(crate) use binaries::build_programs;
 pub use binaries::{Binaries, mesh_upgrade, mesh_upgrade_command};
 pub use guard::Guard;
 pub use held_helm::HeldHelm;
