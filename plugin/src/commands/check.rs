@@ -41,7 +41,11 @@ pub fn observe_options(guarded: bool) -> ObserveOptions {
 /// When the cluster cannot be read or no mesh can be chosen.
 pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     loop {
-        let scene = Scene::observe(global, ui, observe_options(true)).await?;
+        let options = ObserveOptions {
+            to: Some(args.to.minor()),
+            ..observe_options(true)
+        };
+        let scene = Scene::observe(global, ui, options).await?;
         let exit = once(args, global, ui, &scene)?;
         if !args.watch {
             return Ok(exit);

@@ -1,7 +1,8 @@
 //! Asking one API server: every question with a deadline, and Secrets without the client library's logging.
 
+use super::protobuf;
 use crate::cluster::{client::Cluster, error::ClusterError};
-use http::{Request, StatusCode};
+use http::{Request, header};
 use http_body_util::{BodyExt as _, Limited};
 use kube::{client::Body, core::Status};
 use serde::de::DeserializeOwned;
@@ -9,6 +10,8 @@ use std::{future::Future, time::Duration};
 
 /// Longest answer that is read whole: an object has at most some 1.5 MiB, base64 makes it a third longer.
 const MAX_ANSWER: usize = 8 << 20;
+/// Longest refusal that is read.
+const MAX_REFUSAL: usize = 64 << 10;
 
 /// Asks one cluster, each question with the same deadline.
 #[derive(Clone, Copy)]
@@ -54,7 +57,27 @@ impl Asker<'_> {
 
     async fn fetch<T: DeserializeOwned>(self, what: &str, path: &str) -> Result<Option<T>, ClusterError> {
         let failed = |error: &kube::Error| self.cluster.error(what, error);
+        let body = match self.get(what, path, "application/json").await {
+            Ok(body) => body,
+            Err(ClusterError::Api { code: 404, .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let body = Limited::new(body, MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| failed(&kube::Error::Service(error)))?
+            .to_bytes();
+        let parsed = serde_json::from_slice(&body);
+        parsed
+            .map(Some)
+            .map_err(|error| failed(&kube::Error::SerdeError(error)))
+    }
+
+    /// The body of the answer to a GET, as it arrives; a refusal is an error in the API server's words.
+    pub(super) async fn get(self, what: &str, path: &str, accept: &'static str) -> Result<Body, ClusterError> {
+        let failed = |error: &kube::Error| self.cluster.error(what, error);
         let request = Request::get(path)
+            .header(header::ACCEPT, accept)
             .body(Body::empty())
             .map_err(|error| failed(&kube::Error::HttpError(error)))?;
         let response = self
@@ -64,29 +87,51 @@ impl Asker<'_> {
             .await
             .map_err(|error| failed(&error))?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER)
+        if status.is_success() {
+            return Ok(response.into_body());
+        }
+        let body = Limited::new(response.into_body(), MAX_REFUSAL)
             .collect()
             .await
             .map_err(|error| failed(&kube::Error::Service(error)))?
             .to_bytes();
-        if status == StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
-        if status.is_success() {
-            let parsed = serde_json::from_slice(&body);
-            return parsed
-                .map(Some)
-                .map_err(|error| failed(&kube::Error::SerdeError(error)));
-        }
-        let mut refused: Status = serde_json::from_slice(&body).unwrap_or_default();
-        refused.code = status.as_u16();
-        Err(failed(&kube::Error::Api(Box::new(refused))))
+        let mut refusal = refusal(&body);
+        refusal.code = status.as_u16();
+        Err(failed(&kube::Error::Api(Box::new(refusal))))
     }
 
-    fn late(self, what: &str) -> ClusterError {
+    pub(super) fn late(self, what: &str) -> ClusterError {
         ClusterError::Timeout {
             server: self.cluster.server(),
             what: what.to_owned(),
         }
+    }
+}
+
+/// A refusal, which is protobuf where that was asked for; a proxy in between may speak JSON nevertheless.
+fn refusal(body: &[u8]) -> Status {
+    const MESSAGE: u64 = 3;
+    const REASON: u64 = 4;
+    match protobuf::unwrapped(body) {
+        Some(status) => Status {
+            message: status.fields().text(MESSAGE).to_owned(),
+            reason: status.fields().text(REASON).to_owned(),
+            ..Status::default()
+        },
+        None => serde_json::from_slice(body).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::protobuf::tests::held, *};
+
+    #[test]
+    fn refusals_come_in_either_language() {
+        let status = [held(2, "Failure"), held(3, "pods is forbidden"), held(4, "Forbidden")].concat();
+        let message = [b"k8s\0".to_vec(), held(1, "v1"), held(2, status)].concat();
+        assert_eq!(refusal(&message).message, "pods is forbidden");
+        assert_eq!(refusal(br#"{"message":"no"}"#).message, "no");
+        assert_eq!(refusal(b"<html>").message, "");
     }
 }

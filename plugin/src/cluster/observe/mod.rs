@@ -33,7 +33,7 @@ use kube::Api;
 use running::IstiodPod;
 use shared::{
     inventory::{ClusterInventory, ClusterState, ControlPlane, Found, Inventory, Observed},
-    version::KubernetesVersion,
+    version::{KubernetesVersion, Minor},
 };
 use std::time::Duration;
 use workloads::{Istiod, Workloads};
@@ -47,6 +47,8 @@ pub struct ObserveOptions {
     pub count_proxies: bool,
     /// Look at what stands around the workloads: configuration, webhooks, certificates, nodes.
     pub surroundings: bool,
+    /// The minor that a mesh is to go to: objects that no rule on the way there looks at are then not read.
+    pub to: Option<Minor>,
     /// What the caller and the driver must be allowed to do.
     pub permissions: Vec<PermissionQuery>,
     /// How long each single question may take.
@@ -59,6 +61,7 @@ impl Default for ObserveOptions {
             ask_running_versions: false,
             count_proxies: false,
             surroundings: false,
+            to: None,
             permissions: Vec::new(),
             deadline: Duration::from_secs(20),
         }
@@ -115,23 +118,24 @@ async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, C
             Ok(proxies::Pods::default())
         }
     };
-    let around = async {
-        if options.surroundings {
-            Some(surroundings::read(asker).await)
-        } else {
-            None
+    let istio = async {
+        if !options.surroundings {
+            return Ok((istio(asker, options.ask_running_versions).await?, None));
         }
+        let (istio, around) = futures::join!(istio(asker, options.ask_running_versions), surroundings::read(asker));
+        let istio = istio?;
+        let around = surroundings::complete(around, asker, &istio.control_planes, options.to).await;
+        Ok((istio, Some(around)))
     };
-    let (uid, meshes, (guard, of_guard), permissions, istio, pods, around) = futures::join!(
+    let (uid, meshes, (guard, of_guard), permissions, istio, pods) = futures::join!(
         uid(asker),
         guard::meshes(asker),
         guard::presence(asker),
         permissions::ask(asker, &options.permissions),
-        istio(asker, options.ask_running_versions),
+        istio,
         proxies,
-        around,
     );
-    let istio = istio?;
+    let (istio, around): (Istio, _) = istio?;
     let mut unreadable = istio.unreadable;
     unreadable.extend(of_guard);
     let permissions = permissions.unwrap_or_else(|error| {
@@ -142,12 +146,13 @@ async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, C
         unreadable.push(format!("proxies of the data plane: {error}"));
         proxies::Pods::default()
     });
-    let surroundings = match around {
-        Some(around) => Some(Box::new(
-            around.complete(asker, &istio.control_planes, pods.annotated).await,
-        )),
-        None => None,
-    };
+    let surroundings = around.map(|(mut around, mut reader)| {
+        for one in pods.annotated {
+            reader.note(one.code, one.object, one.annotation.to_owned(), one.count);
+        }
+        around.hits = reader.finish();
+        Box::new(around)
+    });
     Ok(Observed {
         uid: uid?,
         kubernetes,

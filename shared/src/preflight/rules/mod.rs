@@ -103,6 +103,13 @@ impl Way {
     }
 }
 
+/// Definitions whose objects some rule looks at on the way from one minor to another.
+pub fn read_on_the_way(from: Minor, to: Minor) -> impl Iterator<Item = &'static str> {
+    let rules = Way { from, to }.rules();
+    READ.into_iter()
+        .filter(move |definition| objects::looked_at_by(definition).any(|code| rules.contains(&code)))
+}
+
 /// An object as the rules see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Object<'a> {
@@ -143,7 +150,7 @@ impl Reader {
         for (code, detail) in objects::look(object) {
             self.hits.add(code, named.clone(), detail);
         }
-        if object.definition == "serviceentries.networking.istio.io" {
+        if object.definition == objects::SERVICE_ENTRIES {
             for host in objects::texts(object.spec.get("hosts")) {
                 match self.hosts.get(host) {
                     Some(other) if other != object.namespace => self.hits.add(
@@ -159,6 +166,12 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// Adds what another reader saw of other kinds.
+    pub fn add(&mut self, other: Self) {
+        self.hits.extend(other.hits);
+        self.hosts.extend(other.hosts);
     }
 
     /// Notes something that is no object of [`READ`].

@@ -5,84 +5,92 @@ mod definitions;
 mod objects;
 mod webhooks;
 
-use super::{ask::Asker, proxies::Annotated, stream};
+use super::{ask::Asker, stream};
 use crate::cluster::error::ClusterError;
+use futures::future::join_all;
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, Deployment},
     core::v1::{Namespace, Service},
     policy::v1::PodDisruptionBudget,
 };
-use kube::{Api, ResourceExt as _, api::ListParams};
+use kube::{Api, Resource, ResourceExt as _, api::ListParams, core::PartialObjectMeta};
+use serde::de::DeserializeOwned;
 use shared::{
     api::WorkloadKind,
     catalog::{Catalog, ExtraComponent},
     finding::codes,
     inventory::{Budget, ControlPlane, NamespaceRevision, Nodes, Surroundings},
-    preflight::rules::Reader,
-    version::{KubernetesVersion, Minor},
+    preflight::rules::{READ, Reader, read_on_the_way},
+    version::{IstioVersion, KubernetesVersion, Minor},
 };
-use std::collections::BTreeMap;
-
-/// What was read before the control planes were known.
-pub(super) struct Around {
-    found: Surroundings,
-    reader: Reader,
-}
+use std::{collections::BTreeMap, fmt::Debug};
 
 /// Reads what does not depend on where the control planes are.
-pub(super) async fn read(asker: Asker<'_>) -> Around {
+pub(super) async fn read(asker: Asker<'_>) -> Surroundings {
     let mut found = Surroundings::default();
-    let (configuration, nodes, namespaces, webhooks, budgets) = futures::join!(
-        configuration(asker),
+    let (crds, nodes, namespaces, webhooks, budgets) = futures::join!(
+        definitions::read(asker),
         nodes(asker),
         namespaces(asker),
         webhooks::read(asker),
         budgets(asker),
     );
-    let (crds, gateway_api, reader, overlooked) = configuration;
-    found.crds = crds;
-    found.gateway_api = gateway_api;
-    found.overlooked = overlooked;
+    found.crds = seen("definitions, and the objects of each", crds, &mut found.overlooked);
     found.nodes = seen("Nodes", nodes, &mut found.overlooked);
     found.namespaces = seen("Namespaces", namespaces, &mut found.overlooked);
     let webhooks = seen("webhooks", webhooks, &mut found.overlooked);
     found.webhooks = webhooks.webhooks;
     found.certificates = webhooks.certificates;
     found.budgets = seen("PodDisruptionBudgets", budgets, &mut found.overlooked);
-    Around { found, reader }
+    found
 }
 
-impl Around {
-    /// Adds what stands beside the control planes, and in the pods.
-    pub(super) async fn complete(
-        mut self,
-        asker: Asker<'_>,
-        control_planes: &[ControlPlane],
-        annotated: Vec<Annotated>,
-    ) -> Surroundings {
-        let mut namespaces: Vec<&str> = control_planes
-            .iter()
-            .map(|plane| plane.workload.namespace.as_str())
-            .collect();
-        namespaces.dedup();
-        for namespace in namespaces {
-            let (certificates, zipkin) = futures::join!(certificates::read(asker, namespace), zipkin(asker, namespace));
-            let certificates = seen("certificates", certificates, &mut self.found.overlooked);
-            self.found.certificates.extend(certificates);
-            if seen("Service zipkin", zipkin, &mut self.found.overlooked) {
-                let object = format!("Service {namespace}/zipkin");
-                self.reader
-                    .note(codes::ZIPKIN_DEFAULT, object, "it is there".to_owned(), 1);
-            }
+/// Adds what stands beside the control planes, and the objects that rules look at; on the way to a minor, those that a
+/// rule of this way looks at, else all.
+pub(super) async fn complete(
+    mut found: Surroundings,
+    asker: Asker<'_>,
+    control_planes: &[ControlPlane],
+    to: Option<Minor>,
+) -> (Surroundings, Reader) {
+    let mut namespaces: Vec<&str> = control_planes
+        .iter()
+        .map(|plane| plane.workload.namespace.as_str())
+        .collect();
+    namespaces.dedup();
+    let beside = namespaces.iter().map(|namespace| async move {
+        let beside = futures::join!(certificates::read(asker, namespace), zipkin(asker, namespace));
+        (*namespace, beside)
+    });
+    let definitions = definitions_for(control_planes, to);
+    let (mut looked, beside, components) = futures::join!(
+        objects::read(asker, &found.crds, &definitions),
+        join_all(beside),
+        extra_components(asker, control_planes),
+    );
+    found.gateway_api = looked.counted;
+    found.overlooked.append(&mut looked.overlooked);
+    for (namespace, (certificates, zipkin)) in beside {
+        let certificates = seen("certificates", certificates, &mut found.overlooked);
+        found.certificates.extend(certificates);
+        if seen("Service zipkin", zipkin, &mut found.overlooked) {
+            let object = format!("Service {namespace}/zipkin");
+            looked
+                .reader
+                .note(codes::ZIPKIN_DEFAULT, object, "it is there".to_owned(), 1);
         }
-        for one in annotated {
-            self.reader
-                .note(one.code, one.object, one.annotation.to_owned(), one.count);
-        }
-        let components = extra_components(asker, control_planes).await;
-        self.found.extra_components = seen("components of the vendor", components, &mut self.found.overlooked);
-        self.found.hits = self.reader.finish();
-        self.found
+    }
+    found.extra_components = seen("components of the vendor", components, &mut found.overlooked);
+    (found, looked.reader)
+}
+
+/// Definitions whose objects are worth reading; all where it is not known from where to where the way leads.
+fn definitions_for(control_planes: &[ControlPlane], to: Option<Minor>) -> Vec<&'static str> {
+    let versions = control_planes.iter().map(|plane| plane.version.version.as_ref());
+    let oldest: Option<Vec<Minor>> = versions.map(|version| version.map(IstioVersion::minor)).collect();
+    match (oldest.and_then(|minors| minors.into_iter().min()), to) {
+        (Some(from), Some(to)) => read_on_the_way(from, to).collect(),
+        _ => READ.to_vec(),
     }
 }
 
@@ -91,22 +99,6 @@ fn seen<T: Default>(what: &str, answer: Result<T, ClusterError>, overlooked: &mu
         overlooked.push(format!("{what}: {error}"));
         T::default()
     })
-}
-
-/// Definitions first, then the objects of those that there are.
-async fn configuration(asker: Asker<'_>) -> (Vec<shared::inventory::Crd>, BTreeMap<String, u64>, Reader, Vec<String>) {
-    match definitions::read(asker).await {
-        Ok(crds) => {
-            let (reader, counted, overlooked) = objects::read(asker, &crds).await;
-            (crds, counted, reader, overlooked)
-        }
-        Err(error) => (
-            Vec::new(),
-            BTreeMap::new(),
-            Reader::default(),
-            vec![format!("definitions, and the objects of each: {error}")],
-        ),
-    }
 }
 
 /// Field numbers are those of k8s.io/api, `core/v1/generated.proto`.
@@ -190,31 +182,25 @@ async fn extra_components(
 }
 
 async fn labelled(asker: Asker<'_>, component: &ExtraComponent) -> Result<Vec<String>, ClusterError> {
+    match component.kind {
+        WorkloadKind::Deployment => named::<Deployment>(asker, component).await,
+        WorkloadKind::DaemonSet => named::<DaemonSet>(asker, component).await,
+    }
+}
+
+/// Objects of a kind with a component's labels, as `DaemonSet kube-system/merbridge`.
+async fn named<K>(asker: Asker<'_>, component: &ExtraComponent) -> Result<Vec<String>, ClusterError>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let api: Api<K> = Api::all(asker.cluster.client.clone());
     let labels = ListParams::default().labels(&component.selector);
-    let client = asker.cluster.client.clone();
-    let what = "list components of the vendor";
-    let listed: Vec<(Option<String>, String)> = match component.kind {
-        WorkloadKind::Deployment => {
-            let api: Api<Deployment> = Api::all(client);
-            let found = asker.ask(what, api.list_metadata(&labels)).await?;
-            found
-                .items
-                .iter()
-                .map(|one| (one.namespace(), one.name_any()))
-                .collect()
-        }
-        WorkloadKind::DaemonSet => {
-            let api: Api<DaemonSet> = Api::all(client);
-            let found = asker.ask(what, api.list_metadata(&labels)).await?;
-            found
-                .items
-                .iter()
-                .map(|one| (one.namespace(), one.name_any()))
-                .collect()
-        }
+    let listed = asker
+        .ask("list components of the vendor", api.list_metadata(&labels))
+        .await?;
+    let named = |one: &PartialObjectMeta<K>| {
+        let namespace = one.namespace().unwrap_or_default();
+        format!("{} {namespace}/{}", component.kind.as_str(), one.name_any())
     };
-    let named = |(namespace, name): (Option<String>, String)| {
-        format!("{} {}/{name}", component.kind.as_str(), namespace.unwrap_or_default())
-    };
-    Ok(listed.into_iter().map(named).collect())
+    Ok(listed.items.iter().map(named).collect())
 }
