@@ -23,7 +23,7 @@ pub use permissions::{
     PermissionQuery, impersonation_arrives, permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };
 
-pub(super) use leads::{Lead, Leads, leads};
+pub(super) use leads::{Known, Lead, Leads, leads};
 
 use super::{client::Cluster, error::ClusterError};
 use ask::Asker;
@@ -73,9 +73,14 @@ const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// Observes one cluster. Never fails: a cluster that cannot be read is Unknown, with the reason.
 pub async fn observe(cluster: &Cluster, options: &ObserveOptions) -> ClusterInventory {
+    observe_further(cluster, options, &Known::default()).await
+}
+
+/// The same of a cluster of which something is known already.
+pub(super) async fn observe_further(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> ClusterInventory {
     let started = std::time::Instant::now();
     let looked = loop {
-        match look(cluster, options).await {
+        match look(cluster, options, known).await {
             // A server that has just started or been given a CRD says so for a moment, while its caches fill.
             Err(ClusterError::Api { code: 429 | 503, .. }) if started.elapsed() < options.deadline => {
                 tokio::time::sleep(AGAIN_AFTER).await;
@@ -104,13 +109,22 @@ pub async fn observe_all(clusters: &[Cluster], options: &ObserveOptions) -> Inve
     }
 }
 
-async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, ClusterError> {
+async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Result<Observed, ClusterError> {
     let asker = Asker {
         cluster,
         deadline: options.deadline,
     };
     // Alone and first: a cluster that cannot be reached then costs one timeout and gives one reason.
-    let kubernetes = kubernetes_version(asker).await?;
+    let kubernetes = match known.kubernetes.clone() {
+        Some(known) => known,
+        None => kubernetes_version(asker).await?,
+    };
+    let meshes = async {
+        match known.meshes.clone() {
+            Some(known) => Ok(known),
+            None => guard::meshes(asker).await,
+        }
+    };
     let proxies = async {
         if options.count_proxies {
             proxies::read(asker).await
@@ -129,7 +143,7 @@ async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, C
     };
     let (uid, meshes, (guard, of_guard), permissions, istio, pods) = futures::join!(
         uid(asker),
-        guard::meshes(asker),
+        meshes,
         guard::presence(asker),
         permissions::ask(asker, &options.permissions),
         istio,
