@@ -128,6 +128,9 @@ pub struct CheckArgs {
     /// Version to go to, as 1.31.0 or 1.31.0-mspider
     #[arg(long, value_name = "VERSION", value_parser = version)]
     pub to: IstioVersion,
+    /// Where the charts are: a directory, oci://… or https://… [default: the catalog's source]
+    #[arg(long, value_name = "DIR|URL")]
+    pub charts: Option<String>,
     /// List the checks that passed, too
     #[arg(long, short)]
     pub verbose: bool,

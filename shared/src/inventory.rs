@@ -1,9 +1,11 @@
 //! Inventory: a plain picture of what runs in the clusters of a mesh, made by observing, read by the checks.
 
 mod data_plane;
+mod headroom;
 mod surroundings;
 
 pub use data_plane::{Proxies, ProxyKind};
+pub use headroom::{NodeRoom, Resources, Surge, Taint, Toleration, milli};
 pub use surroundings::*;
 
 use crate::{
@@ -81,6 +83,8 @@ pub struct Observed {
     pub proxies: Vec<Proxies>,
     /// Helm releases of Istio's charts, newest revision of each.
     pub helm_releases: Vec<HelmRelease>,
+    /// Helm releases of charts that the Istio project makes no more.
+    pub old_releases: Vec<OldRelease>,
     /// Mesh objects in this cluster.
     pub meshes: Vec<MeshRecord>,
     /// The guard, as far as it is installed.
@@ -134,6 +138,13 @@ impl Rollout {
     pub fn is_complete(&self) -> bool {
         self.observed && self.updated >= self.desired && self.ready >= self.desired
     }
+
+    /// Whether a second look, a moment later, may tell more: an autoscaler's write stays unobserved until the controller
+    /// has come round to it, which says nothing about the rollout.
+    #[must_use]
+    pub fn deserves_a_second_look(&self) -> bool {
+        !self.observed
+    }
 }
 
 /// An istiod of one revision.
@@ -163,6 +174,8 @@ pub struct ControlPlane {
     pub ownership: Ownership,
     /// How it is set up.
     pub settings: Settings,
+    /// How its pods are replaced, and what one of them asks for.
+    pub surge: Surge,
 }
 
 /// Who beside helm has a hand in a workload.
@@ -215,6 +228,8 @@ pub struct Gateway {
     pub rollout: Rollout,
     /// Helm release that owns it, as namespace and name.
     pub helm_release: Option<(String, String)>,
+    /// How its pods are replaced, and what one of them asks for, without what injection adds.
+    pub surge: Surge,
 }
 
 /// The newest revision of a helm release of one of Istio's charts.
@@ -236,6 +251,20 @@ pub struct HelmRelease {
     pub component: Component,
     /// Kinds in its manifest, as `policy/v1 PodDisruptionBudget`.
     pub kinds: Vec<String>,
+    /// Keys of its values that one release or another removed, by
+    /// [`removed_values`](crate::preflight::rules::removed_values); of the values nothing else is kept.
+    pub removed_values: Vec<&'static str>,
+}
+
+/// A helm release of a chart that the Istio project makes no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldRelease {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Name of the chart.
+    pub chart: String,
 }
 
 /// A Mesh object.

@@ -8,4 +8,5 @@ pub mod harness;
 pub mod kill;
 pub mod load;
 pub mod product;
+pub mod race;
 pub mod traffic;

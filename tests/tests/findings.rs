@@ -1,5 +1,10 @@
 //! Findings on the real control plane: a healthy mesh has none, and one that is spoilt everywhere at once has them all.
 
+#[path = "findings/case.rs"]
+mod case;
+#[path = "findings/releases.rs"]
+mod releases;
+
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox, wait_until},
@@ -67,8 +72,10 @@ fn a_healthy_mesh_has_no_finding_and_a_spoilt_one_has_them_all() -> Result<()> {
     let beside: Vec<&String> = found.iter().filter(|code| *code != "MU405").collect();
     ensure!(beside.is_empty(), "{report:#}");
 
+    releases::the_operator_sees_everything(&cluster)?;
     a_plan_file_is_refused_when_it_no_longer_holds(&cluster, &istio)?;
     catalogs_extend_or_are_refused_with_their_line(&cluster)?;
+    releases::OF_CHARTS.iter().try_for_each(|case| case.show(&cluster))?;
 
     spoil(&cluster)?;
     let (found, report) = codes(&cluster, &["--to", "1.31.0"])?;
@@ -252,6 +259,7 @@ fn the_long_way_from_1_20_shows_what_each_release_breaks() -> Result<()> {
             values: vec![
                 "meshConfig.discoverySelectors[0].matchExpressions[0].key=kubernetes.io/metadata.name".to_owned(),
                 "meshConfig.discoverySelectors[0].matchExpressions[0].operator=Exists".to_owned(),
+                releases::REMOVED_VALUE.to_owned(),
             ],
             ..IstioOptions::version("1.20.8")
         },
@@ -269,7 +277,10 @@ fn the_long_way_from_1_20_shows_what_each_release_breaks() -> Result<()> {
         ],
         &report,
     )?;
-    let path = mesh_upgrade(&cluster, &["plan", "--to", "1.31.0"])?;
+    releases::OF_THE_OLD_MESH
+        .iter()
+        .try_for_each(|case| case.show(&cluster))?;
+    let path = mesh_upgrade(&cluster, &["plan", "default", "--to", "1.31.0"])?;
     ensure!(path.code == 0 && path.stdout.contains("in 11 hops"), "{path}");
     Ok(())
 }

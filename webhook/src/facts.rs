@@ -102,6 +102,7 @@ fn known_upgrade(upgrade: &MeshUpgrade) -> KnownUpgrade {
         name: upgrade.metadata.name.clone().unwrap_or_default(),
         mesh: upgrade.spec.mesh.clone(),
         phase: upgrade.status.as_ref().map(|status| status.phase).unwrap_or_default(),
+        epoch: upgrade.status.as_ref().map(|status| status.epoch).unwrap_or_default(),
     }
 }
 

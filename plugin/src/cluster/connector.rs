@@ -3,7 +3,10 @@
 //! It is built by hand because kube's own connector never sets `TCP_NODELAY` (each new connection then waits some
 //! 45 ms for a delayed acknowledgement) and takes a proxy from the environment without asking `NO_PROXY`.
 
-use super::stats::{Meter, Metered};
+use super::{
+    retry::Again,
+    stats::{Meter, Metered},
+};
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
@@ -23,7 +26,7 @@ use kube::{
     client::{Body, ConfigExt as _},
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
-use tower::{BoxError, Service, ServiceBuilder, util::BoxCloneSyncService};
+use tower::{BoxError, Service, ServiceBuilder, retry::RetryLayer, util::BoxCloneSyncService};
 use tower_http::{
     ServiceExt as _,
     decompression::{DecompressionBody, DecompressionLayer},
@@ -152,6 +155,7 @@ where
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(DecompressionLayer::new().gzip(!config.disable_compression))
+        .layer(RetryLayer::new(Again::default()))
         .option_layer(config.auth_layer()?)
         .layer_fn(|inner| Metered {
             inner,

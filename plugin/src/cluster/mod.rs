@@ -10,6 +10,7 @@ mod members;
 mod observe;
 mod private;
 mod remote_secret;
+mod retry;
 mod stats;
 
 pub use client::{Cluster, ClusterFlags, connect};

@@ -1,6 +1,6 @@
 //! `check`: can this mesh go to that version, what stands in the way, and what to do about it.
 
-use super::{Scene, waivers};
+use super::{Scene, charts, waivers};
 use crate::{
     cli::{CheckArgs, FailOn, Global},
     clock::today,
@@ -46,7 +46,7 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
             ..observe_options(true)
         };
         let scene = Scene::observe(global, ui, options).await?;
-        let exit = once(args, global, ui, &scene)?;
+        let exit = once(args, global, ui, &scene).await?;
         if !args.watch {
             return Ok(exit);
         }
@@ -57,9 +57,10 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     }
 }
 
-fn once(args: &CheckArgs, global: &Global, ui: Ui, scene: &Scene) -> Result<Exit, CommandError> {
+async fn once(args: &CheckArgs, global: &Global, ui: Ui, scene: &Scene) -> Result<Exit, CommandError> {
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
-    let target = Target::new(args.to.clone());
+    let charts = charts::lookup(scene, mesh, &args.to, args.charts.as_deref(), global).await?;
+    let target = Target::new(args.to.clone()).with_charts(charts);
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today());
     let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh)?;
     let free = report.is_free();
@@ -110,11 +111,16 @@ fn once(args: &CheckArgs, global: &Global, ui: Ui, scene: &Scene) -> Result<Exit
     }
     ui.note(&faint(&format!("Catalog: {}", scene.catalog.edition())));
     scene.print_stats(global, ui);
+    let at = args
+        .charts
+        .as_deref()
+        .map(|charts| format!(" --charts {charts}"))
+        .unwrap_or_default();
     if free {
-        ui.next(&format!("kubectl mesh-upgrade plan {} --to {}", mesh.name, args.to));
+        ui.next(&format!("kubectl mesh-upgrade plan {} --to {}{at}", mesh.name, args.to));
     } else {
         ui.next(&format!(
-            "mend what is marked, then: kubectl mesh-upgrade check {} --to {}",
+            "mend what is marked, then: kubectl mesh-upgrade check {} --to {}{at}",
             mesh.name, args.to
         ));
     }

@@ -2,6 +2,7 @@
 
 pub mod apply;
 mod catalog;
+mod charts;
 pub mod check;
 pub mod explain;
 pub mod guard;

@@ -3,7 +3,7 @@
 use super::{
     fault::{Fault, patiently},
     frozen::{Lost, Telling},
-    health, images,
+    health, images, stuck,
     watch::Watch,
     writing_client,
 };
@@ -239,7 +239,7 @@ impl Effects<'_> {
             hold.free().await;
             match self.helm.upgrade(&change).await {
                 Ok(()) => self.wait_for(step).await,
-                Err(why) => StepObservation::Failed(why),
+                Err(why) => StepObservation::Failed(because(why, cluster, step).await),
             }
         };
         if spec.unguarded.is_some() {
@@ -271,7 +271,11 @@ impl Effects<'_> {
             };
             if started.elapsed() > self.step_timeout {
                 let seconds = self.step_timeout.as_secs();
-                return StepObservation::Failed(format!("waited {seconds} s in vain for {what}"));
+                let why = format!("waited {seconds} s in vain for {what}");
+                return StepObservation::Failed(match self.cluster(&step.cluster) {
+                    Ok(cluster) => because(why, cluster, step).await,
+                    Err(_) => why,
+                });
             }
             if what != said {
                 self.ui.progress(Mark::Info, &format!("waiting for {what}"));
@@ -294,6 +298,14 @@ impl Effects<'_> {
     pub(super) fn cluster(&self, name: &str) -> Result<&Cluster, String> {
         let found = self.clusters.iter().find(|cluster| cluster.name == name);
         found.ok_or_else(|| format!("cluster {name} of the plan is not reachable through this kubeconfig"))
+    }
+}
+
+/// An engine's failure with what the component's pods say of themselves.
+async fn because(why: String, cluster: &Cluster, step: &PlanStep) -> String {
+    match stuck::why(&cluster.client, step).await {
+        Some(pods) => format!("{why}; {pods}"),
+        None => why,
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     watch::{Bell, Ring, disturbance},
 };
 use crate::{
-    error::{CommandError, api_code},
+    error::{CommandError, Exit},
     installer::Hold,
     ui::Mark,
 };
@@ -34,7 +34,7 @@ pub type Telling = UnboundedSender<News>;
 pub enum Lost {
     /// The freeze is open and could not be closed again.
     Freeze(String),
-    /// The journal is gone: there is nowhere to write what is done.
+    /// The journal is gone, or somebody else's: there is nowhere to write what is done.
     Journal(CommandError),
 }
 
@@ -184,19 +184,28 @@ impl Effects<'_> {
         }
     }
 
-    /// Whether the journal is still there, and the same.
+    /// Whether the journal is still there, the same, and this driver's. One that was suspended must not freeze the mesh
+    /// again which another driver has brought to its end meanwhile.
     async fn journal_stands(&self) -> Result<(), CommandError> {
         let api: Api<MeshUpgrade> = Api::all(self.home.clone());
         let what = format!("read the journal {}", self.journal);
         let read = patiently(|| async {
-            match api.get_metadata(&self.journal).await {
-                Ok(found) => Ok(Some(found)),
-                Err(error) if api_code(&error) == 404 => Ok(None),
+            match api.get_opt(&self.journal).await {
+                Ok(found) => Ok(found),
                 Err(error) => Err(Fault::of_api(&what, &error)),
             }
         });
         match read.await {
-            Ok(Some(found)) if found.metadata.uid == self.journal_uid => Ok(()),
+            Ok(Some(found)) if found.metadata.uid == self.journal_uid => match found.status {
+                Some(status) if status.epoch > self.epoch => {
+                    let rival = status.holder.unwrap_or_else(|| "somebody else".to_owned());
+                    Err(
+                        CommandError::new(Exit::Held, format!("{rival} has taken this upgrade over"))
+                            .hint("watch it with: kubectl mesh-upgrade status"),
+                    )
+                }
+                Some(_) | None => Ok(()),
+            },
             Ok(_) => Err(super::journal::gone(&self.journal, "it was deleted")),
             Err(fault) => Err(CommandError::error(fault.to_string())
                 .hint("nothing further was done; resume with: kubectl mesh-upgrade apply")),
@@ -238,7 +247,7 @@ impl Effects<'_> {
         Ok(evidence)
     }
 
-    fn freeze_of(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> MeshFreezeSpec {
+    pub(super) fn freeze_of(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> MeshFreezeSpec {
         MeshFreezeSpec {
             mesh: spec.mesh.clone(),
             upgrade: self.journal.clone(),

@@ -7,7 +7,7 @@ use kube::{
     api::{ListParams, PostParams},
 };
 use shared::{
-    api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
+    api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus, StepState},
     guard::{codes::Code, webhook_refusal},
 };
 
@@ -127,15 +127,27 @@ fn sequence(name: &str) -> u32 {
         .unwrap_or(0)
 }
 
+/// What became of a write to the journal.
+#[derive(Debug)]
+pub enum Written {
+    /// It stands.
+    Done(MeshUpgrade),
+    /// Not written: a driver before this one, which has lost its lease since, wrote in between. The journal as that left
+    /// it, for who has the lease now to go on from.
+    Before(MeshUpgrade),
+}
+
 /// Writes a status over the one that was read. The resource version refuses it when another driver wrote meanwhile.
 ///
 /// # Errors
-/// [`Exit::Held`] when another driver wrote; otherwise when the API server cannot be reached or refuses.
+/// [`Exit::Held`] when a later driver wrote, or somebody who is none; otherwise when the API server cannot be reached or
+/// refuses.
 pub async fn persist(
     client: &Client,
     journal: &MeshUpgrade,
     status: MeshUpgradeStatus,
-) -> Result<MeshUpgrade, CommandError> {
+) -> Result<Written, CommandError> {
+    let epoch = status.epoch;
     let api: Api<MeshUpgrade> = Api::all(client.clone());
     let name = journal.name_any();
     let mut changed = journal.clone();
@@ -143,25 +155,49 @@ pub async fn persist(
     let what = format!("write to the journal {name}");
     let written = patiently(|| async {
         match api.replace_status(&name, &PostParams::default(), &changed).await {
-            Ok(journal) => Ok(Some(journal)),
+            Ok(journal) => Ok(Written::Done(journal)),
             // The answer to a write may be lost after the server has done it: the next try then meets its own trace.
             Err(error) if api_code(&error) == 409 => {
                 let current = api.get(&name).await.map_err(|error| Fault::of_api(&what, &error))?;
-                Ok(Some(current).filter(|current| current.status == changed.status))
+                Ok(if current.status == changed.status {
+                    Written::Done(current)
+                } else {
+                    Written::Before(current)
+                })
             }
             Err(error) => Err(Fault::of_api(&what, &error)),
         }
     });
     match written.await {
-        Ok(Some(journal)) => Ok(journal),
-        Ok(None) => Err(
+        Ok(Written::Before(current)) if current.status.as_ref().map_or(0, |status| status.epoch) >= epoch => Err(
             CommandError::new(Exit::Held, format!("another driver wrote to the journal {name}"))
                 .hint("watch it with: kubectl mesh-upgrade status"),
         ),
+        Ok(written) => Ok(written),
         Err(fault) if fault.is_not_found() => Err(gone(&name, &fault.to_string())),
         Err(fault) => Err(CommandError::error(fault.to_string())
             .hint("nothing further was done; resume with: kubectl mesh-upgrade apply")),
     }
+}
+
+/// Who drives an upgrade and how far it is, in a sentence, for whom it is not the turn of.
+#[must_use]
+pub fn how_far(journal: &MeshUpgrade) -> String {
+    let spec = &journal.spec;
+    let status = journal.status.clone().unwrap_or_default();
+    let holder = status.holder.as_deref().unwrap_or(&spec.requested_by);
+    let is_done = |state: StepState| state == StepState::Done;
+    let done = status.steps.iter().filter(|step| is_done(step.state)).count();
+    let at = status.steps.iter().find(|step| !is_done(step.state));
+    let at = at.filter(|step| step.state == StepState::Running);
+    let at = at.map(|step| format!(", {} is under way", step.id)).unwrap_or_default();
+    format!(
+        "the upgrade of mesh {} to {}, driven by {holder}, is in phase {}: {done} of {} components are done{at}",
+        spec.mesh,
+        spec.to,
+        status.phase,
+        spec.plan.steps.len()
+    )
 }
 
 /// The journal is gone in mid-upgrade, which only somebody can have done who took the guard's policies away first.

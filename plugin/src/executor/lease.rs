@@ -3,7 +3,7 @@
 //! Whether another driver lives is judged by whether its Lease changes while we watch, never by comparing clocks.
 //! What a paused driver still writes is refused by the API server, which knows only the newest epoch.
 
-use super::fault::{Fault, patiently};
+use super::fault::{Fault, PATIENCE, patiently};
 use crate::error::{CommandError, Exit, api_code, api_message};
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
@@ -67,18 +67,36 @@ impl DriverLease {
             ))
         };
         let mut watched: Option<(Token, Instant)> = None;
+        let started = Instant::now();
+        let passes = |error: &kube::Error| super::is_transient(error) && started.elapsed() < PATIENCE;
         loop {
-            let found = leases.get_opt(&name).await.map_err(|error| failed(&error))?;
+            let found = match leases.get_opt(&name).await {
+                Ok(found) => found,
+                Err(error) if passes(&error) => {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                    continue;
+                }
+                Err(error) => return Err(failed(&error)),
+            };
             let Some(mut lease) = found else {
                 let fresh = lease_of(&name, &identity, floor.saturating_add(1));
                 match leases.create(&PostParams::default(), &fresh).await {
                     Ok(_) => return Ok(Self::hold(leases, name, identity, floor.saturating_add(1))),
                     Err(error) if api_code(&error) == 409 => continue,
+                    Err(error) if passes(&error) => {
+                        tokio::time::sleep(LOOK_EVERY).await;
+                        continue;
+                    }
                     Err(error) => return Err(failed(&error)),
                 }
             };
             let spec = lease.spec.get_or_insert_default();
             let holder = spec.holder_identity.clone().filter(|holder| !holder.is_empty());
+            if holder.as_deref() == Some(&identity) {
+                // The answer to the write that took it was lost after the server had done it.
+                let epoch = i64::from(spec.lease_transitions.unwrap_or(0));
+                return Ok(Self::hold(leases, name, identity, epoch));
+            }
             if let Some(holder) = holder {
                 let seen = token(&lease);
                 match &watched {
@@ -99,6 +117,7 @@ impl DriverLease {
                     Some(_) => match take(&leases, &name, lease.clone(), &identity, floor).await {
                         Ok(epoch) => return Ok(Self::hold(leases, name, identity, epoch)),
                         Err(error) if api_code(&error) == 409 => watched = None,
+                        Err(error) if passes(&error) => {}
                         Err(error) => return Err(failed(&error)),
                     },
                 }
@@ -108,6 +127,7 @@ impl DriverLease {
             match take(&leases, &name, lease, &identity, floor).await {
                 Ok(epoch) => return Ok(Self::hold(leases, name, identity, epoch)),
                 Err(error) if api_code(&error) == 409 => {}
+                Err(error) if passes(&error) => tokio::time::sleep(LOOK_EVERY).await,
                 Err(error) => return Err(failed(&error)),
             }
         }

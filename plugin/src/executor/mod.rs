@@ -8,17 +8,20 @@ mod frozen;
 mod health;
 mod images;
 pub mod journal;
+mod late;
 pub mod lease;
 mod report;
+mod stuck;
 pub mod watch;
 
 use crate::{
     clock::now,
     cluster::Cluster,
-    error::{CommandError, api_code, api_message},
+    error::{CommandError, Exit, api_code, api_message},
     ui::{Mark, Ui},
 };
 use effects::Effects;
+use journal::Written;
 use kube::{Client, ResourceExt as _};
 use lease::DriverLease;
 use shared::{
@@ -56,14 +59,29 @@ impl Drive<'_> {
     /// # Errors
     /// When the journal cannot be written or somebody else has taken over. Effects that fail are no errors here: the
     /// machine decides what they mean.
-    pub async fn run(&self, mut journal: MeshUpgrade) -> Result<(MeshUpgrade, End), CommandError> {
+    pub async fn run(&self, journal: MeshUpgrade) -> Result<(MeshUpgrade, End), CommandError> {
+        let spec = journal.spec.clone();
+        let driven = self.drive(journal).await;
+        if driven.as_ref().is_err_and(|error| error.exit == Exit::Held) {
+            self.effects.leave_nothing_late(&spec).await;
+        }
+        driven
+    }
+
+    async fn drive(&self, mut journal: MeshUpgrade) -> Result<(MeshUpgrade, End), CommandError> {
         let interrupts = Interrupts::listen(self.ui);
         let mut seen = Observation::default();
         loop {
             let status = journal.status.clone().unwrap_or_default();
             let next = machine::step(&journal.spec, &status, &seen, &self.driver, now());
             if next.status != status {
-                journal = self.write(&journal, next.status).await?;
+                match self.write(&journal, next.status).await? {
+                    Written::Done(written) => journal = written,
+                    Written::Before(current) => {
+                        journal = current;
+                        continue;
+                    }
+                }
             }
             if let Some(stop) = next.stop {
                 return Ok((journal, End::Stopped(stop)));
@@ -103,18 +121,27 @@ impl Drive<'_> {
             let status = journal.status.clone().unwrap_or_default();
             let next = machine::heard(&journal.spec, &status, &news, &self.driver, now());
             if next != status {
-                *journal = journal::persist(&self.home, journal, next.clone()).await?;
+                match journal::persist(&self.home, journal, next.clone()).await? {
+                    Written::Done(written) => *journal = written,
+                    // Told of again by the next look.
+                    Written::Before(current) => {
+                        *journal = current;
+                        continue;
+                    }
+                }
                 report::publish(&self.home, journal, &status, &next).await;
             }
         }
         Ok(())
     }
 
-    async fn write(&self, journal: &MeshUpgrade, next: MeshUpgradeStatus) -> Result<MeshUpgrade, CommandError> {
+    async fn write(&self, journal: &MeshUpgrade, next: MeshUpgradeStatus) -> Result<Written, CommandError> {
         let before = journal.status.clone().unwrap_or_default();
         self.narrate(&before, &next);
         let written = journal::persist(&self.home, journal, next.clone()).await?;
-        report::publish(&self.home, &written, &before, &next).await;
+        if let Written::Done(journal) = &written {
+            report::publish(&self.home, journal, &before, &next).await;
+        }
         Ok(written)
     }
 

@@ -188,8 +188,9 @@ impl Installer for Helm {
             return Ok(());
         }
         Err(format!(
-            "helm upgrade {}: {}",
+            "helm upgrade {} {}: {}",
             step.release,
+            ended(output.status),
             redactor.last_lines(&String::from_utf8_lossy(&output.stderr))
         ))
     }
@@ -212,6 +213,18 @@ fn command(binary: &Path) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
+}
+
+/// How a process ended: one that was killed has said nothing itself.
+fn ended(status: std::process::ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("was ended by signal {signal}");
+    }
+    match status.code() {
+        Some(code) => format!("ended with {code}"),
+        None => "failed".to_owned(),
+    }
 }
 
 async fn with_input(mut command: Command, input: &[u8]) -> Result<std::process::Output, String> {

@@ -38,9 +38,9 @@ pub const SERVICE_ENTRY_TARGET_PORT: Code = Code(&Rule {
     title: "A ServiceEntry without resolution has a targetPort",
     severity: Severity::Warning,
     waivable: true,
-    cause: "From 1.22 on targetPort is ignored where resolution is NONE: traffic goes to the port that was asked for.",
+    cause: "Up to 1.21 targetPort was ignored where resolution is NONE; from 1.22 on it is respected: traffic goes to another port than before.",
     evidence: "The specifications of the objects themselves, page by page.",
-    fix: "Remove targetPort, or give the ServiceEntry another resolution.",
+    fix: "Remove targetPort, or make sure that the other side serves that port.",
 });
 /// 1.22 has no default tracer.
 pub const ZIPKIN_DEFAULT: Code = Code(&Rule {
@@ -128,7 +128,7 @@ pub const REMOVED_TRACER: Code = Code(&Rule {
     title: "The mesh configuration uses a tracer that is gone",
     severity: Severity::Blocker,
     waivable: true,
-    cause: "OpenCensus and Lightstep were removed in 1.27: no traces are sent, and a Telemetry that names them is ignored.",
+    cause: "Envoy removed OpenCensus with 1.25, and Istio removed both OpenCensus and Lightstep in 1.27: no traces are sent, and a Telemetry that names them is ignored.",
     evidence: "The keys extensionProviders, enableTracing and defaultConfig.tracing of the mesh configuration.",
     fix: "Send traces with an opentelemetry provider.",
 });
@@ -282,6 +282,86 @@ pub const GATEWAY_API_TOO_OLD: Code = Code(&Rule {
     evidence: "The annotation gateway.networking.k8s.io/bundle-version of the definitions, the number of objects, and the catalog.",
     fix: "Install the newer bundle before the upgrade; running Istio reads it, too.",
 });
+/// 1.21 makes aliases of them.
+pub const EXTERNAL_NAME_ROUTED: Code = Code(&Rule {
+    id: "MU729",
+    title: "Traffic is routed to a Service of type ExternalName",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.21 on such a Service is an alias of the host that it names, and no service of its own: its ports are not looked at, and a VirtualService or DestinationRule for it takes effect only where that host is known to the mesh.",
+    evidence: "Services of type ExternalName, against the hosts that VirtualServices and DestinationRules name.",
+    fix: "Declare the outside host in a ServiceEntry, and name that host in routes and rules.",
+});
+/// 1.30 takes them out of the mesh.
+pub const EXCLUDED_AMBIENT_NAMESPACE: Code = Code(&Rule {
+    id: "MU730",
+    title: "The CNI excludes a namespace that is in the ambient mesh",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "From 1.30 on the CNI agent heeds excludeNamespaces, too: pods of these namespaces that are in the mesh are taken out of it, and their traffic is no longer encrypted or checked.",
+    evidence: "EXCLUDE_NAMESPACES in the ConfigMap of the CNI, against namespaces with the label istio.io/dataplane-mode=ambient.",
+    fix: "Take the namespace out of excludeNamespaces in the CNI's values, or take the label off it.",
+});
+/// 1.27.8, 1.28.5 and 1.29.1 ask who asks.
+pub const DEBUG_ACCESS: Code = Code(&Rule {
+    id: "MU731",
+    title: "Kiali runs outside of the control plane's namespace",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.27.8, 1.28.5 and 1.29.1 on istiod's debug endpoints ask for a service account of its own namespace; to others only their own namespace's proxies are shown.",
+    evidence: "Deployments with the label app.kubernetes.io/name=kiali, and the environment of istiod.",
+    fix: "Name Kiali's namespace in DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES of istiod, by pilot.env of the chart's values.",
+});
+/// 1.31 asks for more at once.
+pub const LARGE_AMBIENT: Code = Code(&Rule {
+    id: "MU732",
+    title: "The ambient mesh may be too large for istiod's messages",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "From 1.31 on a ztunnel that connects again tells the version of each workload that it knows: from some 40,000 workloads on that is more than the 4 MiB that istiod takes, and the ztunnel never gets its configuration.",
+    evidence: "Pods with the annotation ambient.istio.io/redirection=enabled, and the environment of istiod.",
+    fix: "Set pilot.env.ISTIO_GPRC_MAXRECVMSGSIZE in istiod's values to 1 MiB for each 10,000 workloads and services, as 33554432.",
+});
+/// What a release took out of Envoy, or sets itself.
+pub const ENVOY_FILTER_OUTDATED: Code = Code(&Rule {
+    id: "MU733",
+    title: "An EnvoyFilter names what a release on the way has changed",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "It patches a field or a type that the release removed, or sets or reads otherwise: proxies may refuse their configuration, or behave otherwise than before.",
+    evidence: "The specifications of the EnvoyFilters, against a list of what each release changed.",
+    fix: "Write the EnvoyFilter anew for the target, and try it in a test mesh.",
+});
+/// 1.24 resolves conflicts in one way.
+pub const SIDECAR_SCOPE: Code = Code(&Rule {
+    id: "MU734",
+    title: "Sidecar objects meet hosts that are declared more than once",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "From 1.24 on, whether a Sidecar is there or not, the service of the proxy's own namespace wins, then a Kubernetes Service, then any other.",
+    evidence: "Objects of the kind Sidecar, and the hosts of ServiceEntries.",
+    fix: "Declare each host once, or name the namespace in the egress hosts of the Sidecars.",
+});
+/// 1.28 makes more spans.
+pub const GATEWAY_SPANS: Code = Code(&Rule {
+    id: "MU735",
+    title: "A Telemetry configures tracing",
+    severity: Severity::Info,
+    waivable: false,
+    cause: "From 1.28 on gateways make a span of their own for each upstream request: traces get longer, and more are stored.",
+    evidence: "The specifications of the objects themselves, page by page.",
+    fix: "Make room in the tracing backend, and look at alerts that count spans.",
+});
+/// 1.29 mends the rules in pods.
+pub const IPTABLES_RECONCILED: Code = Code(&Rule {
+    id: "MU736",
+    title: "The CNI mends the rules in ambient pods from now on",
+    severity: Severity::Info,
+    waivable: false,
+    cause: "From 1.29 on a CNI node agent that starts compares the iptables rules in each ambient pod with its own, and replaces them where they differ.",
+    evidence: "A DaemonSet of ztunnel, and a hop that leads over 1.29.",
+    fix: "Nothing, or set ambient.reconcileIptablesOnStartup to false in the CNI's values.",
+});
 
 pub(super) const ALL: &[Code] = &[
     EXTERNAL_NAME_TLS,
@@ -312,4 +392,12 @@ pub(super) const ALL: &[Code] = &[
     AUTO_REGISTERED,
     ENVOY_FILTER,
     GATEWAY_API_TOO_OLD,
+    EXTERNAL_NAME_ROUTED,
+    EXCLUDED_AMBIENT_NAMESPACE,
+    DEBUG_ACCESS,
+    LARGE_AMBIENT,
+    ENVOY_FILTER_OUTDATED,
+    SIDECAR_SCOPE,
+    GATEWAY_SPANS,
+    IPTABLES_RECONCILED,
 ];

@@ -62,7 +62,6 @@ pub const NAMED_REVISION: Code = Code(&Rule {
     evidence: "The label istio.io/rev of the istiod Deployment.",
     fix: "Make sure that the revision's name says no version, or people will take it for what runs.",
 });
-
 /// Evictions are blocked.
 pub const NO_DISRUPTION_ALLOWED: Code = Code(&Rule {
     id: "MU307",
@@ -123,6 +122,26 @@ pub const REVISION_OF_NOBODY: Code = Code(&Rule {
     evidence: "The label istio.io/rev of namespaces, against the control planes and tags.",
     fix: "Label the namespace with a revision or tag that exists.",
 });
+/// Nobody leads.
+pub const NOBODY_LEADS: Code = Code(&Rule {
+    id: "MU313",
+    title: "An istiod election has no leader that is there",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "What one istiod does for all, such as writing root certificates into namespaces and making gateways, is done by nobody, or by a revision that is not there any more.",
+    evidence: "The ConfigMap istio-namespace-controller-election and the Leases of each revision in the control plane's namespace: who holds them, and when they were last renewed by the API server's clock.",
+    fix: "See the logs of istiod for why it cannot renew; kubectl rollout restart makes its pods stand for election again.",
+});
+/// A rolling update finds no room.
+pub const NO_ROOM_FOR_SURGE: Code = Code(&Rule {
+    id: "MU314",
+    title: "No node has room for the pod that a rolling update adds",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "The update removes no pod before a new one is ready, and a new one cannot be placed: the rollout waits, with the mesh frozen, unless the cluster makes room by itself.",
+    evidence: "What each node can allocate, less what its pods request, against the requests, node selector and tolerations of each istiod and gateway.",
+    fix: "Add a node or free one, lower the requests, or let the update remove a pod first with rollingMaxUnavailable.",
+});
 
 pub(super) const ALL: &[Code] = &[
     ROLLOUT_INCOMPLETE,
@@ -137,4 +156,6 @@ pub(super) const ALL: &[Code] = &[
     WEBHOOK_CA_WRONG,
     CERTIFICATE_EXPIRES,
     REVISION_OF_NOBODY,
+    NOBODY_LEADS,
+    NO_ROOM_FOR_SURGE,
 ];

@@ -72,7 +72,6 @@ pub const SHARED_CLUSTER: Code = Code(&Rule {
     evidence: "Control planes in the cluster that belong to another mesh.",
     fix: "Make sure that the other mesh's control plane is at most one minor behind the target, and upgrade it soon after.",
 });
-
 /// Helm would refuse the definitions.
 pub const CRDS_NOT_OWNED: Code = Code(&Rule {
     id: "MU408",
@@ -123,6 +122,36 @@ pub const VENDOR_COMPONENT: Code = Code(&Rule {
     evidence: "The components of the flavor in the catalog, looked for by their labels.",
     fix: "Upgrade it as the finding says.",
 });
+/// A chart that is made no more.
+pub const DISCONTINUED_CHART: Code = Code(&Rule {
+    id: "MU413",
+    title: "A helm release is of a chart that was discontinued",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "The target's release has no such chart: what it installed stays as it is, beside or instead of what the target needs.",
+    evidence: "The chart of each helm release near Istio.",
+    fix: "Move to the chart that the finding names, then uninstall this release.",
+});
+/// Charts come from a repository that goes away.
+pub const RETIRED_CHART_REPOSITORY: Code = Code(&Rule {
+    id: "MU414",
+    title: "Charts come from a repository that is shut down",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "The Istio project shuts the chart repository down; whatever installs from it then finds no chart.",
+    evidence: "The chart source of this upgrade, and those of Argo CD's Applications and Flux's HelmRepositories, against the catalog's list.",
+    fix: "Use the repository that the finding names.",
+});
+/// Values that the target does not know.
+pub const REMOVED_VALUES: Code = Code(&Rule {
+    id: "MU415",
+    title: "A helm release sets values that a release on the way removed",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "The target's chart ignores the value, or refuses to be rendered with it.",
+    evidence: "The keys of the values of each helm release, against a list of those that each release removed.",
+    fix: "Remove the value, or set what replaced it: helm get values shows them.",
+});
 
 pub(super) const ALL: &[Code] = &[
     NO_HELM_RELEASE,
@@ -137,4 +166,7 @@ pub(super) const ALL: &[Code] = &[
     OWNED_BY_OPERATOR,
     EDITED_BY_HAND,
     VENDOR_COMPONENT,
+    DISCONTINUED_CHART,
+    RETIRED_CHART_REPOSITORY,
+    REMOVED_VALUES,
 ];

@@ -142,6 +142,26 @@ pub const NO_CONTROL_PLANE: Code = Code(&Rule {
     evidence: "Deployments of all namespaces in all clusters that answered.",
     fix: "Look at the right clusters with --context, or set the namespace of the control plane in the Mesh object.",
 });
+/// A chart of the target is not there.
+pub const CHART_UNAVAILABLE: Code = Code(&Rule {
+    id: "MU115",
+    title: "A chart of the target is not to be had",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "The upgrade takes each component's chart from one source, and the target's is not there, or the source does not answer.",
+    evidence: "helm show chart for each component of the plan, at the source of --charts, or else at the catalog's, where this is a warning because apply can still be told of another.",
+    fix: "Name a folder or repository that holds the target with --charts, or choose a version that was released.",
+});
+/// There is no helm.
+pub const INSTALLER_UNAVAILABLE: Code = Code(&Rule {
+    id: "MU116",
+    title: "helm is not at hand",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "The upgrade is made by helm 3 or 4 on the machine from which it is run; without it charts cannot be looked at either.",
+    evidence: "The helm on the PATH, and the version that it tells.",
+    fix: "Install helm 3 or 4, or run apply with --helm FILE.",
+});
 
 pub(super) const ALL: &[Code] = &[
     SKIPS_A_MINOR,
@@ -158,4 +178,6 @@ pub(super) const ALL: &[Code] = &[
     TARGET_END_OF_LIFE,
     AHEAD_OF_CONTROL_PLANE,
     NO_CONTROL_PLANE,
+    CHART_UNAVAILABLE,
+    INSTALLER_UNAVAILABLE,
 ];

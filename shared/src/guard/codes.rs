@@ -23,11 +23,13 @@ pub enum Code {
     IllegalPhase,
     /// A gateway would run a later minor than every control plane.
     AheadOfControlPlane,
+    /// A driver writes whose upgrade is over.
+    LateDriver,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::MeshFrozen,
         Self::SkipVersion,
         Self::Downgrade,
@@ -38,6 +40,7 @@ impl Code {
         Self::SecondUpgrade,
         Self::IllegalPhase,
         Self::AheadOfControlPlane,
+        Self::LateDriver,
     ];
 
     /// The code itself, as `MG001`.
@@ -54,6 +57,7 @@ impl Code {
             Self::SecondUpgrade => "MG008",
             Self::IllegalPhase => "MG009",
             Self::AheadOfControlPlane => "MG010",
+            Self::LateDriver => "MG011",
         }
     }
 
@@ -71,6 +75,7 @@ impl Code {
             Self::SecondUpgrade => "second-upgrade",
             Self::IllegalPhase => "illegal-phase",
             Self::AheadOfControlPlane => "ahead-of-control-plane",
+            Self::LateDriver => "late-driver",
         }
     }
 
@@ -85,7 +90,8 @@ impl Code {
             | Self::UnreadableVersion
             | Self::UnknownFlavor
             | Self::SecondUpgrade
-            | Self::AheadOfControlPlane => true,
+            | Self::AheadOfControlPlane
+            | Self::LateDriver => true,
         }
     }
 
@@ -104,6 +110,12 @@ impl Code {
                 "A gateway would run a later minor of Istio than any control plane of its mesh. Istio supports proxies \
                  that trail their control plane, never the reverse: upgrade the control plane first and the gateways \
                  last, or leave the image `auto`, and istiod injects its own."
+            }
+            Self::LateDriver => {
+                "A driver of an upgrade writes although that upgrade is over: it was suspended, as on a machine that \
+                 slept, another driver took the upgrade over and brought it to its end, and now it goes on where it \
+                 stood. What it writes could undo what came after it. Nothing is to be done: it ends by itself, and \
+                 `kubectl mesh-upgrade status` shows what the upgrade came to."
             }
             Self::SkipVersion => {
                 "Istio is upgraded one minor at a time: the configuration and the proxies of a mesh are tested by \

@@ -2,6 +2,7 @@
 
 use super::{
     codes::Code,
+    late,
     matching::{self, Stance},
     message, own_objects,
     review::Request,
@@ -98,6 +99,8 @@ pub struct KnownUpgrade {
     pub mesh: String,
     /// How far it is.
     pub phase: Phase,
+    /// Epoch of its last driver.
+    pub epoch: i64,
 }
 
 /// A refusal or a warning: the code, and the message that begins with it.
@@ -139,6 +142,9 @@ pub fn decide(request: &Request<'_>, facts: &Facts) -> Verdict {
             code: Code::MeshFrozen,
             message,
         });
+    }
+    if let Some(ruling) = late::judge(request, facts) {
+        return Verdict::Deny(ruling);
     }
     let verdict = if *request.group == *names::GROUP {
         own_objects::judge(request, facts)

@@ -44,7 +44,7 @@ pub fn stance(request: &Request<'_>, freeze: &MeshFreezeSpec) -> Stance {
     match let_through(request, scope) {
         Some(writer) if writer.reported => Stance::Tell(Told::BySystem),
         Some(_) => Stance::Free,
-        None if is_unchanged(request) => Stance::Free,
+        None if is_unchanged(request) && !is_another_driver(request) => Stance::Free,
         None => match strictness {
             Strictness::Refuse => Stance::Refuse,
             Strictness::Warn => Stance::Tell(Told::AgainstAdvice),
@@ -77,6 +77,11 @@ fn is_holder(request: &Request<'_>, freeze: &MeshFreezeSpec) -> bool {
     *request.username == names::driver_user()
         && request.probes.is_empty()
         && matches!(request.epochs.as_slice(), [epoch] if **epoch == freeze.epoch.to_string())
+}
+
+/// Whether a driver writes that does not hold this freeze: nothing of it is accepted, not even what changes nothing.
+fn is_another_driver(request: &Request<'_>) -> bool {
+    *request.username == names::driver_user() && !request.epochs.is_empty()
 }
 
 /// The writer of the table that makes the request and may; of several the one that is not reported.

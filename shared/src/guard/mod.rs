@@ -10,6 +10,7 @@ pub mod decide;
 #[cfg(test)]
 mod decide_cases;
 pub mod install;
+mod late;
 mod matching;
 pub mod message;
 pub mod own_objects;

@@ -128,7 +128,15 @@ fn variables(freeze: &MeshFreezeSpec, rows: &[&Row]) -> Vec<Variable> {
         variable("frozen", &cel::any(rows.iter().map(|row| cel::row(row, scope)))),
         variable("letThrough", &writers(false)),
         variable("toldOf", &writers(true)),
-        variable("unchanged", &cel::unchanged(&[])),
+        // Of a driver from before nothing is accepted, not even what changes nothing.
+        variable(
+            "unchanged",
+            &format!(
+                "!({} && variables.epochs.size() > 0) && {}",
+                cel::is_user(&[names::driver_user()]),
+                cel::unchanged(&[])
+            ),
+        ),
     ]
 }
 

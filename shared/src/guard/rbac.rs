@@ -1,6 +1,6 @@
 //! Who may do what: the driver, the webhook, the people who upgrade, and the people who may lift a freeze.
 
-use super::table::{self, GATEWAY_API_GROUPS, Picks};
+use super::table::{self, CONFIGURATION_GROUPS, GATEWAY_API_GROUPS, Picks};
 use crate::{api::ExemptKind, names};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -165,15 +165,52 @@ fn webhook_rules() -> Vec<Value> {
     ]
 }
 
-/// To act as the driver, with no other extra than the two of this tool. Whoever holds this is in effect an
-/// administrator, because the driver may `escalate` and `bind`.
-fn operator_rules() -> Vec<Value> {
+/// What `check` looks at, in every namespace: the guard's own objects apart.
+fn check_rules() -> Vec<Value> {
+    const LOOK: &[&str] = &["get", "list"];
     vec![
+        rule(
+            &[""],
+            &["configmaps", "namespaces", "nodes", "pods", "secrets", "services"],
+            READ,
+        ),
+        rule(&[""], &["pods/portforward"], &["get", "create"]),
+        rule(&["apps"], &["daemonsets", "deployments"], READ),
+        rule(&["policy"], &["poddisruptionbudgets"], LOOK),
+        rule(&["coordination.k8s.io"], &["leases"], LOOK),
+        rule(&["apiextensions.k8s.io"], &["customresourcedefinitions"], READ),
+        rule(
+            &["admissionregistration.k8s.io"],
+            &[
+                "mutatingwebhookconfigurations",
+                "validatingadmissionpolicies",
+                "validatingadmissionpolicybindings",
+                "validatingwebhookconfigurations",
+            ],
+            READ,
+        ),
+        rule(CONFIGURATION_GROUPS, &["*"], READ),
+        rule(&["install.istio.io"], &["istiooperators"], LOOK),
+        rule(GATEWAY_API_GROUPS, &["*"], LOOK),
+        rule(&["argoproj.io"], &["applications"], LOOK),
+        rule(
+            &["source.toolkit.fluxcd.io"],
+            &["helmrepositories", "ocirepositories"],
+            LOOK,
+        ),
+    ]
+}
+
+/// To act as the driver, with no other extra than the two of this tool. Whoever holds this is in effect an
+/// administrator, because the driver may `escalate` and `bind`; reading Secrets, where helm keeps its releases, adds
+/// nothing to that. `check` reads as the person, so that it needs no guard.
+fn operator_rules() -> Vec<Value> {
+    let mut rules = vec![
         json!({
             "apiGroups": [""],
             "resources": ["serviceaccounts"],
             "resourceNames": [names::DRIVER_SERVICE_ACCOUNT],
-            "verbs": ["impersonate"],
+            "verbs": ["impersonate", "get"],
         }),
         rule(
             &["authentication.k8s.io"],
@@ -184,7 +221,9 @@ fn operator_rules() -> Vec<Value> {
             &["impersonate"],
         ),
         rule(&[names::GROUP], &["meshes", "meshfreezes", "meshupgrades"], READ),
-    ]
+    ];
+    rules.extend(check_rules());
+    rules
 }
 
 /// To lift a freeze: first the reason, then the deletion of the record and of the policy, and the proof that the mesh is

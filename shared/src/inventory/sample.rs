@@ -1,9 +1,9 @@
 //! Inventories for tests: a healthy mesh, to be spoilt in one place at a time.
 
 use super::{
-    ClusterInventory, ClusterState, ControlPlane, Found, Gateway, GuardPresence, HelmRelease, Inventory, MeshRecord,
-    NodeComponent, Nodes, Observed, ObservedVersion, Ownership, Permission, Proxies, ProxyKind, Rollout, Settings,
-    Surroundings, VersionSource, Webhook, WebhookTarget,
+    ClusterInventory, ClusterState, ControlPlane, Election, Found, Gateway, GuardPresence, HelmRelease, Inventory,
+    MeshRecord, NodeComponent, NodeRoom, Nodes, Observed, ObservedVersion, Ownership, Permission, Proxies, ProxyKind,
+    Resources, Rollout, Settings, Surge, Surroundings, VersionSource, Webhook, WebhookTarget,
 };
 use crate::{
     api::{Component, FreezeSettings, Management, WorkloadKind, WorkloadName},
@@ -39,6 +39,45 @@ pub fn workload(kind: WorkloadKind, namespace: &str, name: &str) -> WorkloadName
     }
 }
 
+/// An update that adds a pod of so many thousandths of a CPU and MiB of memory before it removes one.
+pub fn surge(milli_cpu: u64, mebibytes: u64) -> Surge {
+    Surge {
+        pod: Resources {
+            milli_cpu,
+            memory: mebibytes << 20,
+            pods: 0,
+        },
+        adds_first: true,
+        ..Surge::default()
+    }
+}
+
+/// A node with room for one istiod and something more.
+pub fn room(name: &str) -> NodeRoom {
+    NodeRoom {
+        name: name.to_owned(),
+        free: Resources {
+            milli_cpu: 700,
+            memory: 4 << 30,
+            pods: 20,
+        },
+        ..NodeRoom::default()
+    }
+}
+
+/// An election of the namespace that is held and renewed.
+pub fn election() -> Election {
+    Election {
+        namespace: "istio-system".to_owned(),
+        object: "ConfigMap istio-system/istio-namespace-controller-election".to_owned(),
+        of_revision: None,
+        holder: "istiod-0".to_owned(),
+        holder_is_there: true,
+        revision: Some("default".to_owned()),
+        age: Some(7),
+    }
+}
+
 /// A healthy istiod of two replicas, installed by the helm release `istiod` of its namespace.
 pub fn istiod(namespace: &str, running: &str) -> ControlPlane {
     ControlPlane {
@@ -54,6 +93,7 @@ pub fn istiod(namespace: &str, running: &str) -> ControlPlane {
         helm_release: Some((namespace.to_owned(), "istiod".to_owned())),
         ownership: Ownership::default(),
         settings: Settings::default(),
+        surge: surge(500, 2048),
     }
 }
 
@@ -81,6 +121,7 @@ pub fn gateway(namespace: &str, name: &str) -> Gateway {
         image: "auto".to_owned(),
         rollout: rollout(2),
         helm_release: Some((namespace.to_owned(), name.to_owned())),
+        surge: surge(100, 128),
     }
 }
 
@@ -108,6 +149,7 @@ pub fn release(namespace: &str, name: &str, chart: &str, chart_version: &str) ->
         chart_version: chart_version.to_owned(),
         component: Component::from_chart(chart).expect("one of Istio's charts"),
         kinds: vec!["apps/v1 Deployment".to_owned()],
+        removed_values: Vec::new(),
     }
 }
 
@@ -147,6 +189,8 @@ pub fn surroundings(kubernetes: &str) -> Surroundings {
             example: "node-0".to_owned(),
         }],
         webhooks: vec![webhook("istio-sidecar-injector")],
+        elections: vec![election()],
+        room: vec![room("node-0")],
         ..Surroundings::default()
     }
 }
@@ -180,6 +224,7 @@ pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
                 release("istio-system", "istio-base", "base", istio),
                 release("istio-system", "istiod", "istiod", istio),
             ],
+            old_releases: Vec::new(),
             meshes: Vec::new(),
             guard: GuardPresence {
                 crds: true,

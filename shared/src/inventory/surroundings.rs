@@ -1,11 +1,12 @@
 //! What stands around a mesh's workloads: configuration, CRDs, webhooks, certificates, nodes, namespaces.
 
+use super::NodeRoom;
 use crate::{
     finding::Code,
     version::{KubernetesVersion, Minor},
 };
 use k8s_openapi::jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Examples of one rule that are kept; the rest is only counted.
 pub const EXAMPLES: usize = 20;
@@ -31,13 +32,62 @@ pub struct Surroundings {
     pub budgets: Vec<Budget>,
     /// What a vendor's build runs beside Istio's own components, as `DaemonSet kube-system/merbridge`, by its name.
     pub extra_components: Vec<(String, String)>,
+    /// Elections of the control planes, as far as they were held.
+    pub elections: Vec<Election>,
+    /// Nodes that take pods, with what they have left; empty when pods were not counted.
+    pub room: Vec<NodeRoom>,
+    /// Where GitOps controllers take charts from.
+    pub chart_repositories: Vec<ChartRepository>,
+    /// The ambient mesh.
+    pub ambient: Ambient,
+    /// Deployments of Kiali, as namespace and name.
+    pub kialis: Vec<(String, String)>,
     /// What could not be looked at, each in a sentence.
     pub overlooked: Vec<String>,
 }
 
+/// What the ambient mesh has taken in, and what it is told to leave out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ambient {
+    /// Pods that are in it.
+    pub pods: u64,
+    /// Namespaces that are labelled into it; only asked for where some may be excluded.
+    pub namespaces: BTreeSet<String>,
+    /// Namespaces that the CNI is told to leave out.
+    pub excluded: BTreeSet<String>,
+}
+
+/// An election among istiods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Election {
+    /// Namespace of the control planes.
+    pub namespace: String,
+    /// Where it is held, as `ConfigMap istio-system/istio-namespace-controller-election`.
+    pub object: String,
+    /// Revision that it is held for; `None` for all of the namespace.
+    pub of_revision: Option<String>,
+    /// Pod that holds it; empty for nobody.
+    pub holder: String,
+    /// Whether that pod is there.
+    pub holder_is_there: bool,
+    /// Revision of the holder, where it says one.
+    pub revision: Option<String>,
+    /// Seconds since it was last renewed, by the clock of the API server; `None` where that is not known.
+    pub age: Option<i64>,
+}
+
+/// Where a GitOps controller takes charts from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChartRepository {
+    /// Its object, as `HelmRepository flux-system/istio`.
+    pub object: String,
+    /// The address.
+    pub url: String,
+}
+
 /// What rules hit: a few examples of each, and how many there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hits(BTreeMap<Code, HitsOfRule>);
+pub struct Hits(BTreeMap<(Code, Option<u64>), HitsOfRule>);
 
 /// What one rule hit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +115,16 @@ impl Hits {
 
     /// Notes objects that are alike, one of them by name.
     pub fn add_many(&mut self, code: Code, object: String, detail: String, count: u64) {
-        let of_rule = self.0.entry(code).or_default();
+        self.insert((code, None), object, detail, count);
+    }
+
+    /// Notes a hit of a rule that knows which minor of Istio 1 it matters for.
+    pub fn add_since(&mut self, code: Code, minor: u64, object: String, detail: String) {
+        self.insert((code, Some(minor)), object, detail, 1);
+    }
+
+    fn insert(&mut self, key: (Code, Option<u64>), object: String, detail: String, count: u64) {
+        let of_rule = self.0.entry(key).or_default();
         of_rule.count = of_rule.count.saturating_add(count);
         if of_rule.examples.len() < EXAMPLES {
             of_rule.examples.push(Hit { object, detail });
@@ -74,8 +133,8 @@ impl Hits {
 
     /// Adds hits that were noted elsewhere, behind those that are here.
     pub fn extend(&mut self, other: Self) {
-        for (code, hits) in other.0 {
-            let of_rule = self.0.entry(code).or_default();
+        for (key, hits) in other.0 {
+            let of_rule = self.0.entry(key).or_default();
             of_rule.count = of_rule.count.saturating_add(hits.count);
             of_rule.examples.extend(hits.examples);
             of_rule.examples.truncate(EXAMPLES);
@@ -85,7 +144,13 @@ impl Hits {
     /// What one rule hit.
     #[must_use]
     pub fn of(&self, code: Code) -> Option<&HitsOfRule> {
-        self.0.get(&code)
+        self.0.get(&(code, None))
+    }
+
+    /// What one rule hit, by the minor of Istio 1 that it matters for.
+    pub fn by_minor(&self, code: Code) -> impl Iterator<Item = (u64, &HitsOfRule)> {
+        let of_code = self.0.iter().filter(move |((hit, _), _)| *hit == code);
+        of_code.filter_map(|((_, minor), hits)| Some(((*minor)?, hits)))
     }
 }
 

@@ -1,14 +1,19 @@
 //! Preflight: what has to be right before a mesh may go to a version, one file for each family of checks.
 
+mod ambient;
 mod apis;
+pub mod charts;
 mod clusters;
 mod configuration;
 mod control_plane;
 mod data_plane;
+mod debug_access;
 mod guard;
+mod headroom;
 mod images;
 mod install;
 mod kubernetes;
+mod leaders;
 mod ownership;
 mod permissions;
 pub mod rules;
@@ -16,7 +21,7 @@ mod target;
 mod trust;
 mod versions;
 
-pub use target::{Purpose, Target};
+pub use target::{ChartLookup, Purpose, Target};
 
 use crate::{
     api::{Component, Management, WorkloadName},
@@ -116,11 +121,16 @@ pub fn check(mesh: &MeshView, inventory: &Inventory, target: &Target, catalog: &
     kubernetes::check(&subject, &mut report);
     apis::check(&subject, &mut report);
     control_plane::check(&subject, &mut report);
+    leaders::check(&subject, &mut report);
+    headroom::check(&subject, &mut report);
     trust::check(&subject, &mut report);
     install::check(&subject, &mut report);
     ownership::check(&subject, &mut report);
+    charts::check(&subject, &mut report);
     images::check(&subject, &mut report);
     configuration::check(&subject, &mut report);
+    ambient::check(&subject, &mut report);
+    debug_access::check(&subject, &mut report);
     data_plane::check(&subject, &mut report);
     if subject.writes() {
         permissions::check(&subject, &mut report);

@@ -1,6 +1,6 @@
 //! What is to be checked: the version to go to, and what the check is for.
 
-use crate::version::IstioVersion;
+use crate::{api::Component, version::IstioVersion};
 
 /// What a check is made for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,19 @@ pub enum Purpose {
     ApplyUnguarded,
 }
 
+/// What was found of the target's charts at the place from which an upgrade would take them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChartLookup {
+    /// The place: a folder, or an address.
+    pub source: String,
+    /// Whether a person named it; otherwise it is the catalog's, and `apply` may still be told of another.
+    pub named: bool,
+    /// Each chart that was asked for, with why it is not to be had.
+    pub charts: Vec<(Component, Result<(), String>)>,
+    /// Why nothing could be asked.
+    pub no_installer: Option<String>,
+}
+
 /// The version that a mesh is to go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -23,6 +36,8 @@ pub struct Target {
     pub named: bool,
     /// What the check is for.
     pub purpose: Purpose,
+    /// What was found of its charts; `None` where nobody looked.
+    pub charts: Option<ChartLookup>,
 }
 
 impl Target {
@@ -33,6 +48,7 @@ impl Target {
             version,
             named: true,
             purpose: Purpose::Check,
+            charts: None,
         }
     }
 
@@ -43,6 +59,13 @@ impl Target {
             named: false,
             ..Self::new(version)
         }
+    }
+
+    /// The same version, with what was found of its charts.
+    #[must_use]
+    pub fn with_charts(mut self, charts: Option<ChartLookup>) -> Self {
+        self.charts = charts;
+        self
     }
 
     /// The same version, for another purpose.

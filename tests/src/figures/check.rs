@@ -11,7 +11,7 @@ use super::measured::{Measured, measured, medians};
 use super::population::{client, injected_pod, populate};
 use super::stand_in_clusters::StandInClusters;
 use super::{held, say};
-use crate::harness::{Cluster, ClusterOptions, Istio, IstioOptions, OnDemand};
+use crate::harness::{Cluster, ClusterOptions, Istio, IstioOptions, OnDemand, Toolbox};
 
 /// Runs of each program; the median counts.
 const RUNS: usize = 5;
@@ -46,7 +46,9 @@ pub fn measure() -> Result<bool> {
         let client = client(cluster.kubeconfig()).await?;
         populate(&client, &template, pods, objects).await
     })?;
-    let ours = || command(&cluster, &plugin, &["check", "--to", "1.31.0", "--stats", "-o", "json"]);
+    let charts = Toolbox::get()?.charts("1.31.0")?.display().to_string();
+    let check = ["check", "--to", "1.31.0", "--charts", &charts, "--stats", "-o", "json"];
+    let ours = || command(&cluster, &plugin, &check);
     let precheck = || command(&cluster, &istioctl, &["x", "precheck"]);
     let analyze = || command(&cluster, &istioctl, &["analyze", "-A"]);
     let (mut of_ours, mut of_precheck, mut of_analyze) = (Vec::new(), Vec::new(), Vec::new());
@@ -88,11 +90,14 @@ fn many_clusters(cluster: &Cluster, plugin: &Path) -> Result<bool> {
     let stand_ins = StandInClusters::start(&alice, uid.ok()?, CLUSTERS, LATENCY)?;
     let kubeconfig = cluster.dir().join("stand-ins");
     stand_ins.write(&kubeconfig)?;
+    let charts = Toolbox::get()?.charts("1.31.0")?.display().to_string();
     let check = |contexts: &str| {
         let arguments = [
             "check",
             "--to",
             "1.31.0",
+            "--charts",
+            &charts,
             "--stats",
             "-o",
             "json",

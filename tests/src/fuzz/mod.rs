@@ -17,7 +17,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, ensure};
-use dice::Dice;
+pub(crate) use dice::Dice;
 
 /// Something that reads what strangers write.
 #[derive(Clone, Copy, Debug)]

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::{
-    harness::{Cluster, ClusterOptions, HoldingProxy, Istio, IstioOptions, Moment, Seen, Toolbox, wait_until},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Moment, Proxy, Seen, Toolbox, wait_until},
     product::{Guard, journal_phase, mesh_upgrade, mesh_upgrade_command},
 };
 use foreign_writer::ForeignWriter;
@@ -71,7 +71,7 @@ pub struct Outcome {
 /// When the upgrade does not arrive.
 pub fn count(kind: Kind) -> Result<Vec<Seen>> {
     let mesh = Mesh::start()?;
-    let proxy = HoldingProxy::start(&mesh.cluster, "alice", None, move |seen| kind.is(seen))?;
+    let proxy = Proxy::holding(&mesh.cluster, "alice", None, move |seen| kind.is(seen))?;
     let status = mesh.apply(Some(&proxy))?.wait()?;
     ensure!(status.success(), "the upgrade through the proxy ended with {status}");
     Ok(proxy.counted())
@@ -85,7 +85,7 @@ pub fn kill_and_finish(point: KillPoint) -> Result<Outcome> {
     let mesh = Mesh::start()?;
     let kind = point.kind;
     let hold = Some((point.number, point.moment));
-    let proxy = HoldingProxy::start(&mesh.cluster, "alice", hold, move |seen| kind.is(seen))?;
+    let proxy = Proxy::holding(&mesh.cluster, "alice", hold, move |seen| kind.is(seen))?;
     let writer = ForeignWriter::start(&mesh.cluster)?;
     let mut killed = mesh.apply(Some(&proxy))?;
     wait_until("the request to kill at", DEADLINE, || {
@@ -134,7 +134,7 @@ impl Mesh {
         })
     }
 
-    fn apply(&self, proxy: Option<&HoldingProxy>) -> Result<Child> {
+    fn apply(&self, proxy: Option<&Proxy>) -> Result<Child> {
         let mut command = mesh_upgrade_command(&self.cluster, "alice", &apply_arguments()?)?;
         if let Some(proxy) = proxy {
             command.env("KUBECONFIG", proxy.kubeconfig());

@@ -84,7 +84,27 @@ pub fn mesh_upgrade_command<S: AsRef<OsStr>>(cluster: &Cluster, user: &str, argu
         .env("PATH", std::env::join_paths(path)?)
         .env("KUBECONFIG", cluster.kubeconfig_for(user)?);
     command.arg("mesh-upgrade").args(arguments);
+    command.args(charts_for_check(arguments));
     Ok(command)
+}
+
+/// A check looks for the target's charts where the catalog says, which is beyond loopback: tests that do not say where
+/// look into the folder of the target's own.
+fn charts_for_check<S: AsRef<OsStr>>(arguments: &[S]) -> Vec<String> {
+    let texts: Vec<String> = arguments
+        .iter()
+        .map(|argument| argument.as_ref().to_string_lossy().into_owned())
+        .collect();
+    let to = texts
+        .iter()
+        .position(|text| text == "--to")
+        .and_then(|at| texts.get(at + 1));
+    let asks = texts.iter().any(|text| text == "check") && !texts.iter().any(|text| text == "--charts");
+    // What is no version is refused before charts are looked for.
+    let Some(folder) = to.filter(|_| asks).and_then(|to| Toolbox::get().ok()?.charts(to).ok()) else {
+        return Vec::new();
+    };
+    vec!["--charts".to_owned(), folder.display().to_string()]
 }
 
 /// Runs `kubectl mesh-upgrade …` to its end as alice, who is an administrator.

@@ -2,8 +2,9 @@
 
 use super::protobuf;
 use crate::cluster::{client::Cluster, error::ClusterError};
-use http::{Request, header};
+use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Limited};
+use k8s_openapi::jiff::{Timestamp, fmt::rfc2822};
 use kube::{client::Body, core::Status};
 use serde::de::DeserializeOwned;
 use std::{future::Future, time::Duration};
@@ -49,32 +50,52 @@ impl Asker<'_> {
     /// Reads only some fields of an object, or nothing when there is none. kube's own `get` would log the whole body
     /// where it cannot be parsed, and this body may be a Secret.
     pub(super) async fn fields<T: DeserializeOwned>(self, what: &str, path: &str) -> Result<Option<T>, ClusterError> {
+        Ok(self.dated_fields(what, path).await?.map(|(fields, _)| fields))
+    }
+
+    /// The same with the moment of the answer by the server's own clock, where it tells one.
+    pub(super) async fn dated_fields<T: DeserializeOwned>(
+        self,
+        what: &str,
+        path: &str,
+    ) -> Result<Option<(T, Option<Timestamp>)>, ClusterError> {
         match tokio::time::timeout(self.deadline, self.fetch(what, path)).await {
             Ok(answer) => answer,
             Err(_) => Err(self.late(what)),
         }
     }
 
-    async fn fetch<T: DeserializeOwned>(self, what: &str, path: &str) -> Result<Option<T>, ClusterError> {
+    async fn fetch<T: DeserializeOwned>(
+        self,
+        what: &str,
+        path: &str,
+    ) -> Result<Option<(T, Option<Timestamp>)>, ClusterError> {
         let failed = |error: &kube::Error| self.cluster.error(what, error);
-        let body = match self.get(what, path, "application/json").await {
-            Ok(body) => body,
+        let response = match self.get(what, path, "application/json").await {
+            Ok(response) => response,
             Err(ClusterError::Api { code: 404, .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let body = Limited::new(body, MAX_ANSWER)
+        let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| rfc2822::parse(date).ok().map(|date| date.timestamp()));
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
             .collect()
             .await
             .map_err(|error| failed(&kube::Error::Service(error)))?
             .to_bytes();
         let parsed = serde_json::from_slice(&body);
         parsed
-            .map(Some)
+            .map(|fields| Some((fields, date)))
             .map_err(|error| failed(&kube::Error::SerdeError(error)))
     }
 
-    /// The body of the answer to a GET, as it arrives; a refusal is an error in the API server's words.
-    pub(super) async fn get(self, what: &str, path: &str, accept: &'static str) -> Result<Body, ClusterError> {
+    /// The answer to a GET, whose body may still be arriving; a refusal is an error in the API server's words.
+    pub(super) async fn get(
+        self,
+        what: &str,
+        path: &str,
+        accept: &'static str,
+    ) -> Result<Response<Body>, ClusterError> {
         let failed = |error: &kube::Error| self.cluster.error(what, error);
         let request = Request::get(path)
             .header(header::ACCEPT, accept)
@@ -88,7 +109,7 @@ impl Asker<'_> {
             .map_err(|error| failed(&error))?;
         let status = response.status();
         if status.is_success() {
-            return Ok(response.into_body());
+            return Ok(response);
         }
         let body = Limited::new(response.into_body(), MAX_REFUSAL)
             .collect()

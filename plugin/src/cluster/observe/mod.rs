@@ -11,8 +11,11 @@ mod permissions;
 mod protobuf;
 mod proxies;
 mod releases;
+mod requests;
 mod running;
+mod second_look;
 mod stream;
+mod surge;
 mod surroundings;
 mod version;
 mod workloads;
@@ -138,7 +141,7 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
         }
         let (istio, around) = futures::join!(istio(asker, options.ask_running_versions), surroundings::read(asker));
         let istio = istio?;
-        let around = surroundings::complete(around, asker, &istio.control_planes, options.to).await;
+        let around = around.complete(asker, &istio, options.to).await;
         Ok((istio, Some(around)))
     };
     let (uid, meshes, (guard, of_guard), permissions, istio, pods) = futures::join!(
@@ -160,13 +163,7 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
         unreadable.push(format!("proxies of the data plane: {error}"));
         proxies::Pods::default()
     });
-    let surroundings = around.map(|(mut around, mut reader)| {
-        for one in pods.annotated {
-            reader.note(one.code, one.object, one.annotation.to_owned(), one.count);
-        }
-        around.hits = reader.finish();
-        Box::new(around)
-    });
+    let surroundings = around.map(|around| Box::new(around.finish(pods.beside)));
     Ok(Observed {
         uid: uid?,
         kubernetes,
@@ -175,7 +172,8 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
         gateways: istio.workloads.gateways,
         proxies: pods.proxies,
         surroundings,
-        helm_releases: istio.releases,
+        helm_releases: istio.releases.known,
+        old_releases: istio.releases.old,
         meshes: meshes?,
         guard,
         permissions,
@@ -207,7 +205,9 @@ async fn uid(asker: Asker<'_>) -> Result<String, ClusterError> {
 struct Istio {
     control_planes: Vec<ControlPlane>,
     workloads: Workloads,
-    releases: Vec<shared::inventory::HelmRelease>,
+    releases: releases::Releases,
+    /// Ready pods of istiod; none where they were not asked.
+    pods: Vec<IstiodPod>,
     unreadable: Vec<String>,
 }
 
@@ -220,7 +220,7 @@ async fn istio(asker: Asker<'_>, ask_running_versions: bool) -> Result<Istio, Cl
             Ok(Vec::new())
         }
     };
-    let (workloads, storage, pods) = futures::join!(Workloads::list(asker), releases::list(asker), pods);
+    let (workloads, storage, pods) = futures::join!(second_look::workloads(asker), releases::list(asker), pods);
     let mut workloads = workloads?;
     let mut unreadable = storage.unreadable.clone();
     let pods = pods.unwrap_or_else(|error| {
@@ -228,7 +228,7 @@ async fn istio(asker: Asker<'_>, ask_running_versions: bool) -> Result<Istio, Cl
         Vec::new()
     });
     let control_planes = std::mem::take(&mut workloads.control_planes);
-    let (control_planes, (releases, of_releases)) = futures::join!(
+    let (control_planes, mut releases) = futures::join!(
         join_all(control_planes.iter().map(|istiod| complete(asker, istiod, &pods))),
         releases::read(asker, &storage, &control_planes, &workloads),
     );
@@ -237,11 +237,12 @@ async fn istio(asker: Asker<'_>, ask_running_versions: bool) -> Result<Istio, Cl
         completed.push(control_plane);
         unreadable.extend(reasons);
     }
-    unreadable.extend(of_releases);
+    unreadable.append(&mut releases.unreadable);
     Ok(Istio {
         control_planes: completed,
         workloads,
         releases,
+        pods,
         unreadable,
     })
 }

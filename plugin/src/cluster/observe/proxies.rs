@@ -6,6 +6,7 @@
 use super::{
     ask::Asker,
     protobuf::{Fields, Value},
+    requests::Requests,
     stream, version,
 };
 use crate::cluster::error::ClusterError;
@@ -30,8 +31,17 @@ const STATUS: &str = "sidecar.istio.io/status";
 pub(super) struct Pods {
     /// Their proxies.
     pub proxies: Vec<Proxies>,
-    /// Annotations that rules ask for: the rule, an object and how many there are of it.
+    /// What rules ask of pods.
+    pub beside: Beside,
+}
+
+/// What rules ask of pods beside their proxies.
+#[derive(Default)]
+pub(super) struct Beside {
+    /// Annotations: the rule, an object and how many there are of it.
     pub annotated: Vec<Annotated>,
+    /// What pods request of each node, and which of them are in the ambient mesh.
+    pub requests: Requests,
 }
 
 /// Pods of one namespace with an annotation.
@@ -46,8 +56,15 @@ pub(super) struct Annotated {
 /// Counts the proxies of a cluster.
 pub(super) async fn read(asker: Asker<'_>) -> Result<Pods, ClusterError> {
     let mut count = Count::default();
-    stream::each(asker, "list Pods", PATH, |pod| count.pod(pod)).await?;
-    Ok(count.pods())
+    let mut requests = Requests::default();
+    stream::each(asker, "list Pods", PATH, |pod| {
+        requests.pod(pod);
+        count.pod(pod);
+    })
+    .await?;
+    let mut pods = count.pods();
+    pods.beside.requests = requests;
+    Ok(pods)
 }
 
 /// What makes proxies alike.
@@ -133,7 +150,11 @@ impl Count {
                 example,
             })
             .collect();
-        Pods { proxies, annotated }
+        let beside = Beside {
+            annotated,
+            requests: Requests::default(),
+        };
+        Pods { proxies, beside }
     }
 }
 
@@ -313,7 +334,7 @@ mod tests {
             ];
             count.pod(Fields(&pod.bytes()));
         }
-        let annotated = count.pods().annotated;
+        let annotated = count.pods().beside.annotated;
         assert_eq!(annotated.len(), 1);
         assert_eq!((annotated[0].count, annotated[0].object.as_str()), (2, "Pod shop/one"));
         assert_eq!(annotated[0].code.id(), "MU720");

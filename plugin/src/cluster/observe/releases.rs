@@ -13,7 +13,12 @@ use k8s_openapi::{
 };
 use kube::{Api, Resource, ResourceExt as _, api::ListParams, core::PartialObjectMeta};
 use serde::Deserialize;
-use shared::{api::Component, helm, inventory::HelmRelease};
+use shared::{
+    api::Component,
+    helm,
+    inventory::{HelmRelease, OldRelease},
+    preflight::{charts, rules::removed_values},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Debug,
@@ -119,13 +124,16 @@ fn newest(revisions: Vec<Stored>) -> Vec<Stored> {
     newest.into_values().collect()
 }
 
+/// Releases of Istio's charts, and what could not be read.
+#[derive(Default)]
+pub(super) struct Releases {
+    pub known: Vec<HelmRelease>,
+    pub old: Vec<OldRelease>,
+    pub unreadable: Vec<String>,
+}
+
 /// Reads the releases that may be of Istio's charts and returns those that are, with what could not be read.
-pub(super) async fn read(
-    asker: Asker<'_>,
-    storage: &Storage,
-    istiods: &[Istiod],
-    found: &Workloads,
-) -> (Vec<HelmRelease>, Vec<String>) {
+pub(super) async fn read(asker: Asker<'_>, storage: &Storage, istiods: &[Istiod], found: &Workloads) -> Releases {
     let candidates = Candidates::of(storage, istiods, found);
     let asked = storage.newest.iter().filter(|stored| candidates.contains(stored));
     let answers: Vec<_> = stream::iter(asked)
@@ -133,7 +141,7 @@ pub(super) async fn read(
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let mut releases = Vec::new();
+    let mut releases = Releases::default();
     let mut unreadable = BTreeSet::new();
     for (stored, payload) in answers {
         let about = |reason: &str| format!("helm release {}/{}: {reason}", stored.namespace, stored.name);
@@ -141,7 +149,12 @@ pub(super) async fn read(
             // Deleted since it was listed.
             Ok(None) => {}
             Ok(Some(payload)) => match helm::decode(&payload) {
-                Ok(release) => releases.extend(istio_release(stored, release)),
+                Ok(release) if charts::is_discontinued(&release.chart_name) => releases.old.push(OldRelease {
+                    namespace: stored.namespace.clone(),
+                    name: stored.name.clone(),
+                    chart: release.chart_name,
+                }),
+                Ok(release) => releases.known.extend(istio_release(stored, release)),
                 Err(error) => {
                     unreadable.insert(about(&error.to_string()));
                 }
@@ -151,7 +164,8 @@ pub(super) async fn read(
             }
         }
     }
-    (releases, unreadable.into_iter().collect())
+    releases.unreadable = unreadable.into_iter().collect();
+    releases
 }
 
 /// Releases worth reading: a cluster may hold hundreds of others, of megabytes each.
@@ -206,6 +220,7 @@ fn istio_release(stored: &Stored, release: helm::Release) -> Option<HelmRelease>
         chart_version: release.chart_version,
         component,
         kinds: release.kinds,
+        removed_values: removed_values(component, release.values.as_value()),
     })
 }
 

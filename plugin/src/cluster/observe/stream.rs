@@ -24,8 +24,8 @@ pub(super) async fn each(
 }
 
 async fn fetch(asker: Asker<'_>, what: &str, path: &str, item: impl FnMut(Fields<'_>)) -> Result<(), ClusterError> {
-    let body = asker.get(what, path, "application/vnd.kubernetes.protobuf").await?;
-    match protobuf::each_item(body.into_data_stream(), item).await {
+    let response = asker.get(what, path, "application/vnd.kubernetes.protobuf").await?;
+    match protobuf::each_item(response.into_body().into_data_stream(), item).await {
         Ok(()) => Ok(()),
         Err(Broken::Transport(error)) => Err(asker.cluster.error(what, &kube::Error::Service(error))),
         Err(broken) => Err(ClusterError::Protocol {

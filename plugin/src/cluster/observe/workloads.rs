@@ -1,6 +1,6 @@
 //! From Deployments and DaemonSets to control planes, node components and gateways.
 
-use super::{ask::Asker, ownership, version};
+use super::{ask::Asker, ownership, surge, version};
 use crate::cluster::error::ClusterError;
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, Deployment},
@@ -9,7 +9,7 @@ use k8s_openapi::api::{
 use kube::{Api, Resource, ResourceExt as _, api::ListParams};
 use shared::{
     api::{Component, WorkloadKind, WorkloadName},
-    inventory::{ControlPlane, Gateway, NodeComponent, Rollout, Settings},
+    inventory::{ControlPlane, Gateway, NodeComponent, Rollout, Settings, Surge},
 };
 use std::collections::BTreeMap;
 
@@ -71,6 +71,14 @@ impl Workloads {
         Ok(found)
     }
 
+    /// Rollouts of all of them.
+    pub(super) fn rollouts(&self) -> impl Iterator<Item = Rollout> + '_ {
+        let planes = self.control_planes.iter().map(|istiod| istiod.control_plane.rollout);
+        let nodes = self.node_components.iter().map(|node| node.rollout);
+        let gateways = self.gateways.iter().map(|gateway| gateway.rollout);
+        planes.chain(nodes).chain(gateways)
+    }
+
     fn deployment(&mut self, deployment: &Deployment) {
         let Some(spec) = &deployment.spec else {
             return;
@@ -94,8 +102,9 @@ impl Workloads {
                     .push(istiod(deployment, &spec.template, discovery, workload, rollout));
             }
             None if is_gateway(deployment, &spec.template) => {
+                let surge = surge::of(spec);
                 self.gateways
-                    .push(gateway(deployment, &spec.template, workload, rollout));
+                    .push(gateway(deployment, &spec.template, workload, rollout, surge));
             }
             None => {}
         }
@@ -141,8 +150,9 @@ impl Workloads {
                 });
             }
             None if is_gateway(daemon_set, &spec.template) => {
+                let surge = Surge::default();
                 self.gateways
-                    .push(gateway(daemon_set, &spec.template, workload, rollout));
+                    .push(gateway(daemon_set, &spec.template, workload, rollout, surge));
             }
             None => {}
         }
@@ -207,6 +217,7 @@ fn istiod(
                     .collect(),
                 mesh: serde_json::Value::Null,
             },
+            surge: deployment.spec.as_ref().map(surge::of).unwrap_or_default(),
             workload,
         },
         label: label.map(str::to_owned),
@@ -214,13 +225,20 @@ fn istiod(
     }
 }
 
-fn gateway(object: &impl Resource, template: &PodTemplateSpec, workload: WorkloadName, rollout: Rollout) -> Gateway {
+fn gateway(
+    object: &impl Resource,
+    template: &PodTemplateSpec,
+    workload: WorkloadName,
+    rollout: Rollout,
+    surge: Surge,
+) -> Gateway {
     let image = container(template, "istio-proxy").and_then(|container| container.image.clone());
     Gateway {
         workload,
         image: image.unwrap_or_default(),
         rollout,
         helm_release: helm_release(object.annotations()),
+        surge,
     }
 }
 

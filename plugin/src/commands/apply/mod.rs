@@ -58,9 +58,13 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         );
     }
     let helm = Helm::find(args.helm.as_deref()).await?;
-    match begun.pop() {
+    let driven = match begun.pop() {
         Some(journal) => resume(args, &scene, ui, &helm, &person, journal).await,
         None => begin(args, &scene, ui, &helm, &person, file.as_ref()).await,
+    };
+    match driven {
+        Err(error) if error.exit == Exit::Held => Err(tell_how_far(args, &scene, error).await),
+        driven => driven,
     }
 }
 
@@ -105,6 +109,19 @@ async fn resume(
     let driven = driven.await;
     lease.release().await;
     driven
+}
+
+/// To whom somebody else was quicker: how far the upgrade is.
+async fn tell_how_far(args: &ApplyArgs, scene: &Scene, error: CommandError) -> CommandError {
+    let mesh = args.mesh.mesh.as_deref();
+    let is_meant = |journal: &MeshUpgrade| mesh.is_none_or(|mesh| mesh == journal.spec.mesh);
+    match journal::all(&scene.cluster.client).await {
+        Ok(journals) => match journals.iter().rev().find(|journal| is_meant(journal)) {
+            Some(journal) => error.hint(journal::how_far(journal)),
+            None => error,
+        },
+        Err(_) => error,
+    }
 }
 
 async fn begin(
@@ -176,6 +193,8 @@ async fn begin(
         }
         let writer = writing_client(&scene.cluster, &writer(guarded, lease.epoch)).map_err(CommandError::error)?;
         let journal = journal::create(&writer, spec).await?;
+        // Suspended meanwhile, this driver may have found the journal of the one that took over.
+        lease.still_held().await?;
         drive::to_the_end(args, scene, ui, helm, person, journal, &lease).await
     };
     let driven = driven.await;

@@ -18,6 +18,12 @@ struct Standing {
     epoch: Option<i64>,
 }
 
+impl Standing {
+    fn is_of(&self, mesh: &str, epoch: impl FnOnce(i64) -> bool) -> bool {
+        self.mesh == mesh && self.epoch.is_some_and(epoch)
+    }
+}
+
 /// Creates a policy or its binding, or makes sure that the one of this name is the same.
 pub async fn write<K>(holder: &Cluster, object: K) -> Result<(), Fault>
 where
@@ -74,6 +80,16 @@ pub async fn is_alone(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), F
     {
         return Err(late(epoch));
     }
+    // Of a driver before, which was suspended in the middle of writing it: it would refuse this one.
+    if let Some(old) = standing
+        .iter()
+        .find(|policy| policy.is_of(&freeze.mesh, |epoch| epoch < freeze.epoch))
+    {
+        return Err(Fault::lasting(format!(
+            "a driver from before has put up its ValidatingAdmissionPolicy {} late",
+            old.name
+        )));
+    }
     let wanted = guard::freeze_policies(freeze);
     let mut names = wanted.iter().map(|(policy, _)| policy.name_any());
     match names.find(|name| standing.iter().all(|policy| policy.name != *name)) {
@@ -94,6 +110,25 @@ pub async fn delete_all(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Deletes what a driver has put up itself where it is not the last one: a later one's policy stands, or the mesh is being
+/// opened, or is open, as `over` says. Returns whether nothing of it is left.
+pub async fn delete_late(holder: &Cluster, freeze: &MeshFreezeSpec, over: bool) -> Result<bool, Fault> {
+    let standing = standing(holder).await?;
+    let followed = standing
+        .iter()
+        .any(|policy| policy.is_of(&freeze.mesh, |epoch| epoch > freeze.epoch));
+    for own in standing
+        .iter()
+        .filter(|policy| policy.is_of(&freeze.mesh, |epoch| epoch == freeze.epoch))
+    {
+        if !(over || followed) {
+            return Ok(false);
+        }
+        delete(holder, &own.name).await?;
+    }
+    Ok(true)
 }
 
 /// The binding goes first: a binding without its policy refuses everything it matches.

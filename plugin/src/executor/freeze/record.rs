@@ -121,6 +121,17 @@ pub async fn delete(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fau
     }
 }
 
+/// Deletes a record that bears this driver's own epoch, and no other.
+pub async fn delete_late(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+    let records: Api<MeshFreeze> = Api::all(holder.client.clone());
+    match read(&records, &freeze.mesh).await? {
+        Some(record) if record.spec.epoch == freeze.epoch && record.spec.upgrade == freeze.upgrade => {
+            delete(holder, freeze).await
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 async fn read(records: &Api<MeshFreeze>, name: &str) -> Result<Option<MeshFreeze>, Fault> {
     let found = records.get_opt(name).await;
     found.map_err(|error| Fault::of_api(&format!("read MeshFreeze {name}"), &error))

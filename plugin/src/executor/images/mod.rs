@@ -27,6 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 use verdict::Failure;
+pub(super) use verdict::{first, shortened};
 
 const DEADLINE: Duration = Duration::from_secs(300);
 /// How long calls around the pulls are tried again while the API server restarts.

@@ -105,7 +105,8 @@ fn of_state(state: &ContainerState) -> Pulled {
     }
 }
 
-fn shortened(text: &str) -> String {
+/// On one line, and no longer than a journal can bear.
+pub fn shortened(text: &str) -> String {
     let mut line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = line.char_indices().nth(MESSAGE_LIMIT) {
         line.truncate(end);

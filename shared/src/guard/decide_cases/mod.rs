@@ -3,6 +3,7 @@
 mod frozen;
 mod gateways;
 mod helm_releases;
+mod late;
 mod let_through;
 mod operators;
 mod own_objects;

@@ -44,11 +44,13 @@ fn upgrades(phase: Phase) -> Facts {
                 name: "other-1".to_owned(),
                 mesh: "other".to_owned(),
                 phase: Phase::Upgrading,
+                epoch: 1,
             },
             KnownUpgrade {
                 name: "default-1".to_owned(),
                 mesh: "default".to_owned(),
                 phase,
+                epoch: 2,
             },
         ],
         ..Facts::default()

@@ -2,12 +2,22 @@
 //!
 //! Sources: the upgrade notes of each release (istio.io, "Upgrade Notes"; releasenotes/notes of istio/istio). Objects are
 //! looked at one by one while they are listed, so that a page is all that is held; which rules matter for a move is
-//! decided afterwards.
+//! decided afterwards, and which kinds no rule of a move looks at, so that they need not be listed, before.
 
+mod coverage;
+mod envoy_filters;
 mod objects;
+mod routed;
 mod settings;
+mod values;
+
+pub use coverage::reference;
+pub use values::removed_values;
 
 pub(super) use settings::{environment, mesh_config};
+pub(super) use values::left_behind;
+
+use routed::Routed;
 
 use crate::{
     finding::{Code, codes},
@@ -18,7 +28,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Definitions whose objects are read, by name.
-pub const READ: [&str; 11] = [
+pub const READ: [&str; 12] = [
     "authorizationpolicies.security.istio.io",
     "destinationrules.networking.istio.io",
     "envoyfilters.networking.istio.io",
@@ -27,6 +37,7 @@ pub const READ: [&str; 11] = [
     "istiooperators.install.istio.io",
     "proxyconfigs.networking.istio.io",
     "serviceentries.networking.istio.io",
+    "sidecars.networking.istio.io",
     "telemetries.telemetry.istio.io",
     "virtualservices.networking.istio.io",
     "workloadentries.networking.istio.io",
@@ -44,9 +55,10 @@ pub const POD_ANNOTATIONS: [(&str, Code); 4] = [
 ];
 
 /// The minor of Istio 1 from which on each rule matters.
-const SINCE: [(Code, u64); 26] = [
+const SINCE: [(Code, u64); 32] = [
     (codes::EXTERNAL_NAME_TLS, 21),
     (codes::WILDCARD_HOSTS, 21),
+    (codes::EXTERNAL_NAME_ROUTED, 21),
     (codes::DISCOVERY_SELECTORS, 22),
     (codes::SERVICE_ENTRY_TARGET_PORT, 22),
     (codes::ZIPKIN_DEFAULT, 22),
@@ -56,18 +68,23 @@ const SINCE: [(Code, u64); 26] = [
     (codes::WASM_PEER_EXPRESSION, 24),
     (codes::GATEWAY_NAME_LABEL, 24),
     (codes::CORE_DUMP_ANNOTATION, 24),
+    (codes::SIDECAR_SCOPE, 24),
     (codes::ZTUNNEL_RENAMED, 25),
     (codes::ZTUNNEL_RENAMED, 26),
     (codes::DNS_AUTO_ALLOCATE, 25),
     (codes::AMBIENT_DNS_CAPTURE, 25),
+    (codes::REMOVED_TRACER, 25),
     (codes::REMOVED_TRACER, 27),
     (codes::INFERENCE_POOL_VERSION, 28),
     (codes::MIRROR_HOST, 28),
     (codes::PASSTHROUGH_NACK, 28),
+    (codes::GATEWAY_SPANS, 28),
     (codes::STATS_COMPRESSION, 29),
     (codes::DRY_RUN_POLICY, 29),
     (codes::REMAINING_METRICS, 29),
+    (codes::IPTABLES_RECONCILED, 29),
     (codes::HOST_IN_SEVERAL_NAMESPACES, 30),
+    (codes::EXCLUDED_AMBIENT_NAMESPACE, 30),
     (codes::MANAGED_GATEWAY_SELECTED, 31),
     (codes::UNHEALTHY_ENDPOINTS, 31),
     (codes::AUTO_REGISTERED, 31),
@@ -137,6 +154,8 @@ const MAX_HOSTS: usize = 50_000;
 pub struct Reader {
     hits: Hits,
     hosts: BTreeMap<String, String>,
+    routed: Routed,
+    has_sidecars: bool,
 }
 
 impl Reader {
@@ -150,6 +169,12 @@ impl Reader {
         for (code, detail) in objects::look(object) {
             self.hits.add(code, named.clone(), detail);
         }
+        for (minor, detail) in envoy_filters::outdated(object) {
+            self.hits
+                .add_since(codes::ENVOY_FILTER_OUTDATED, minor, named.clone(), detail);
+        }
+        self.routed.look(object, &named);
+        self.has_sidecars |= object.definition == objects::SIDECARS;
         if object.definition == objects::SERVICE_ENTRIES {
             for host in objects::texts(object.spec.get("hosts")) {
                 match self.hosts.get(host) {
@@ -172,6 +197,8 @@ impl Reader {
     pub fn add(&mut self, other: Self) {
         self.hits.extend(other.hits);
         self.hosts.extend(other.hosts);
+        self.routed.add(other.routed);
+        self.has_sidecars |= other.has_sidecars;
     }
 
     /// Notes something that is no object of [`READ`].
@@ -179,9 +206,26 @@ impl Reader {
         self.hits.add_many(code, object, detail, count);
     }
 
+    /// Notes a Service of type ExternalName.
+    pub fn external_name(&mut self, namespace: &str, name: &str) {
+        self.routed.external(namespace, name);
+    }
+
     /// What was hit.
     #[must_use]
-    pub fn finish(self) -> Hits {
+    pub fn finish(mut self) -> Hits {
+        for (code, object, detail) in self.routed.hits() {
+            self.hits.add(code, object, detail);
+        }
+        if let Some(twice) = self
+            .hits
+            .of(codes::HOST_IN_SEVERAL_NAMESPACES)
+            .filter(|_| self.has_sidecars)
+        {
+            for hit in twice.examples.clone() {
+                self.hits.add(codes::SIDECAR_SCOPE, hit.object, hit.detail);
+            }
+        }
         self.hits
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 type Look = fn(&Object<'_>) -> Option<String>;
 
 /// Rules with the definitions whose objects they look at.
-const RULES: [(Code, &str, Look); 18] = [
+const RULES: [(Code, &str, Look); 19] = [
     (
         codes::EXTERNAL_NAME_TLS,
         "destinationrules.networking.istio.io",
@@ -61,6 +61,7 @@ const RULES: [(Code, &str, Look); 18] = [
         "serviceentries.networking.istio.io",
         passthrough,
     ),
+    (codes::GATEWAY_SPANS, "telemetries.telemetry.istio.io", tracing),
     (
         codes::DRY_RUN_POLICY,
         "authorizationpolicies.security.istio.io",
@@ -87,12 +88,18 @@ const RULES: [(Code, &str, Look); 18] = [
 /// Definitions that are looked at beside [`RULES`].
 const ENVOY_FILTERS: &str = "envoyfilters.networking.istio.io";
 pub(super) const SERVICE_ENTRIES: &str = "serviceentries.networking.istio.io";
+pub(super) const SIDECARS: &str = "sidecars.networking.istio.io";
 
 /// Rules that look at objects of a definition.
 pub(super) fn looked_at_by(definition: &str) -> impl Iterator<Item = Code> {
     let beside = [
         (codes::ENVOY_FILTER, ENVOY_FILTERS),
+        (codes::ENVOY_FILTER_OUTDATED, ENVOY_FILTERS),
         (codes::HOST_IN_SEVERAL_NAMESPACES, SERVICE_ENTRIES),
+        (codes::SIDECAR_SCOPE, SERVICE_ENTRIES),
+        (codes::SIDECAR_SCOPE, SIDECARS),
+        (codes::EXTERNAL_NAME_ROUTED, "destinationrules.networking.istio.io"),
+        (codes::EXTERNAL_NAME_ROUTED, "virtualservices.networking.istio.io"),
     ];
     let of_rules = RULES.iter().map(|(code, of, _)| (*code, *of));
     of_rules
@@ -135,7 +142,7 @@ fn all<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
     }
 }
 
-fn values<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
+pub(super) fn values<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
     let mut found = Vec::new();
     all(value, key, &mut found);
     found
@@ -222,6 +229,11 @@ fn mirrors(object: &Object<'_>) -> Option<String> {
         .find_map(Value::as_str)
         .unwrap_or_default();
     Some(format!("mirrors to {host}"))
+}
+
+fn tracing(object: &Object<'_>) -> Option<String> {
+    let tracing = object.spec.get("tracing")?.as_array()?;
+    (!tracing.is_empty()).then(|| "tracing is set".to_owned())
 }
 
 fn dry_run(object: &Object<'_>) -> Option<String> {

@@ -64,23 +64,32 @@ pub(in crate::preflight) fn mesh_config(settings: &Settings, way: Way) -> Vec<(C
         let detail = format!("defaultConfig.proxyMetadata.ISTIO_META_DNS_AUTO_ALLOCATE is {value}");
         found.push((codes::DNS_AUTO_ALLOCATE, detail));
     }
-    if way.leads_over(27) {
-        found.extend(tracers(mesh).map(|detail| (codes::REMOVED_TRACER, detail)));
-    }
+    found.extend(tracers(mesh, way).map(|detail| (codes::REMOVED_TRACER, detail)));
     found
 }
 
 /// Tracers that were removed, where they are configured. Only names are told: beside them may stand a token.
-fn tracers(mesh: &Value) -> impl Iterator<Item = String> {
-    const GONE: [&str; 3] = ["lightstep", "opencensus", "openCensusAgent"];
+fn tracers(mesh: &Value, way: Way) -> impl Iterator<Item = String> {
+    // Envoy itself removed OpenCensus in 1.33, which 1.25 brought; Istio's own part went with Lightstep.
+    const GONE: [(&str, &[u64]); 3] = [
+        ("lightstep", &[27]),
+        ("opencensus", &[25, 27]),
+        ("openCensusAgent", &[25, 27]),
+    ];
+    let gone: Vec<&str> = GONE
+        .into_iter()
+        .filter(|(_, since)| since.iter().any(|minor| way.leads_over(*minor)))
+        .map(|(name, _)| name)
+        .collect();
     let providers = mesh.get("extensionProviders").and_then(Value::as_array);
-    let of_providers = providers.into_iter().flatten().filter_map(|provider| {
-        let gone = GONE.into_iter().find(|name| provider.get(name).is_some())?;
+    let names = gone.clone();
+    let of_providers = providers.into_iter().flatten().filter_map(move |provider| {
+        let gone = names.iter().find(|name| provider.get(name).is_some())?;
         let name = provider.get("name").and_then(Value::as_str).unwrap_or("without a name");
         Some(format!("the provider {name} is of {gone}"))
     });
     let of_proxies = mesh.get("defaultConfig").and_then(|defaults| defaults.get("tracing"));
-    let of_proxies = GONE.into_iter().filter_map(move |name| {
+    let of_proxies = gone.into_iter().filter_map(move |name| {
         of_proxies?.get(name)?;
         Some(format!("defaultConfig.tracing.{name} is set"))
     });

@@ -42,7 +42,7 @@ fn rules_hit_what_they_are_for() {
     const GW: &str = "gateways.networking.istio.io";
     const K8S: &str = "gateways.gateway.networking.k8s.io";
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Value, &'a [(&'a str, &'a str)]);
-    let cases: [Case<'_>; 22] = [
+    let cases: [Case<'_>; 25] = [
         (
             DR,
             &[],
@@ -129,6 +129,14 @@ fn rules_hit_what_they_are_for() {
             json!({"metrics": [{"overrides": [{"tagOverrides": {"x": {"value": "wasm.upstream_peer.name"}}}]}]}),
             &[("MU709", "reads wasm.upstream_peer")],
         ),
+        (
+            "telemetries.telemetry.istio.io",
+            &[],
+            json!({"tracing": [{"randomSamplingPercentage": 10}]}),
+            &[("MU735", "tracing is set")],
+        ),
+        ("telemetries.telemetry.istio.io", &[], json!({"tracing": []}), &[]),
+        ("sidecars.networking.istio.io", &[], json!({"egress": []}), &[]),
         (
             AP,
             &[],
@@ -229,6 +237,120 @@ fn a_host_is_told_only_where_namespaces_differ() {
 }
 
 #[test]
+fn an_envoy_filter_is_told_for_the_release_that_changed_what_it_names() {
+    let hits = |spec: &Value| -> Vec<(u64, String)> {
+        let mut reader = Reader::default();
+        let none = BTreeMap::new();
+        reader.look(&Object {
+            definition: "envoyfilters.networking.istio.io",
+            kind: "EnvoyFilter",
+            namespace: "shop",
+            name: "patch",
+            labels: &none,
+            annotations: &none,
+            spec,
+        });
+        let hits = reader.finish();
+        hits.by_minor(codes::ENVOY_FILTER_OUTDATED)
+            .map(|(minor, hits)| (minor, hits.examples[0].detail.clone()))
+            .collect()
+    };
+    let patch = |value: Value| json!({"configPatches": [{"applyTo": "NETWORK_FILTER", "patch": {"value": value}}]});
+    for (spec, expected) in [
+        (patch(json!({"typed_config": {"use_remote_address": true}})), &[25][..]),
+        (patch(json!({"typedConfig": {"useRemoteAddress": true}})), &[25]),
+        (
+            patch(
+                json!({"tracing": {"provider": {"name": "envoy.tracers.opencensus", "typed_config":
+                {"@type": "type.googleapis.com/envoy.config.trace.v3.OpenCensusConfig"}}}}),
+            ),
+            &[25],
+        ),
+        (patch(json!({"tracing": {"spawn_upstream_span": true}})), &[28, 31]),
+        (patch(json!({"name": "envoy.filters.http.lua"})), &[]),
+        (json!(null), &[]),
+    ] {
+        let minors: Vec<u64> = hits(&spec).into_iter().map(|(minor, _)| minor).collect();
+        assert_eq!(minors, expected, "{spec}");
+    }
+    let told = hits(&patch(json!({"use_remote_address": true}))).remove(0).1;
+    assert!(told.starts_with("use_remote_address: "), "{told}");
+}
+
+#[test]
+fn an_external_name_is_told_only_where_something_routes_to_it() {
+    let none = BTreeMap::new();
+    let mut reader = Reader::default();
+    let mut look = |definition: &str, kind: &str, spec: Value| {
+        reader.look(&Object {
+            definition,
+            kind,
+            namespace: "shop",
+            name: "one",
+            labels: &none,
+            annotations: &none,
+            spec: &spec,
+        });
+    };
+    look(
+        "virtualservices.networking.istio.io",
+        "VirtualService",
+        json!({"hosts": ["front"], "http": [{"route": [{"destination": {"host": "db.pay.svc.cluster.local"}}]}]}),
+    );
+    look(
+        "destinationrules.networking.istio.io",
+        "DestinationRule",
+        json!({"host": "cache"}),
+    );
+    for (namespace, name) in [("pay", "db"), ("shop", "cache"), ("pay", "cache"), ("pay", "other")] {
+        reader.external_name(namespace, name);
+    }
+    let hits = reader.finish();
+    let hits = hits.of(codes::EXTERNAL_NAME_ROUTED).unwrap();
+    let found: Vec<(&str, &str)> = hits
+        .examples
+        .iter()
+        .map(|hit| (hit.object.as_str(), hit.detail.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("Service shop/cache", "DestinationRule shop/one names it"),
+            ("Service pay/db", "VirtualService shop/one names it"),
+        ]
+    );
+}
+
+#[test]
+fn sidecars_matter_where_a_host_is_declared_twice() {
+    let none = BTreeMap::new();
+    for (sidecar, twice, expected) in [(true, true, true), (false, true, false), (true, false, false)] {
+        let mut reader = Reader::default();
+        let mut look = |definition: &str, namespace: &str, spec: Value| {
+            reader.look(&Object {
+                definition,
+                kind: "Kind",
+                namespace,
+                name: "one",
+                labels: &none,
+                annotations: &none,
+                spec: &spec,
+            });
+        };
+        let entry = json!({"hosts": ["x.example.com"], "resolution": "DNS"});
+        look("serviceentries.networking.istio.io", "a", entry.clone());
+        if twice {
+            look("serviceentries.networking.istio.io", "b", entry);
+        }
+        if sidecar {
+            look("sidecars.networking.istio.io", "a", json!({}));
+        }
+        let found = reader.finish().of(codes::SIDECAR_SCOPE).is_some();
+        assert_eq!(found, expected, "{sidecar} {twice}");
+    }
+}
+
+#[test]
 fn settings_matter_only_on_the_way_that_changes_them() {
     let settings = Settings {
         environment: ["ENABLE_AUTO_SNI", "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY", "OTHER"]
@@ -246,7 +368,7 @@ fn settings_matter_only_on_the_way_that_changes_them() {
     for (from, to, variables, keys) in [
         (20, 21, 0, &[][..]),
         (21, 22, 0, &["MU703"]),
-        (24, 25, 0, &["MU715"]),
+        (24, 25, 0, &["MU715", "MU713"]),
         (25, 26, 1, &[]),
         (26, 27, 0, &["MU713", "MU713"]),
         (30, 31, 1, &[]),

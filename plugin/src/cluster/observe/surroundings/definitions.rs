@@ -1,9 +1,12 @@
 //! Custom resource definitions of Istio and of the Gateway API, out of one streamed list: their schemas are passed over.
 
-use super::super::{
-    ask::Asker,
-    protobuf::{Fields, Value},
-    stream,
+use super::{
+    super::{
+        ask::Asker,
+        protobuf::{Fields, Value},
+        stream,
+    },
+    neighbours,
 };
 use crate::cluster::error::ClusterError;
 use shared::inventory::Crd;
@@ -32,7 +35,7 @@ fn definition(crd: Fields<'_>) -> Option<Crd> {
     let message = |number| crd.all(number).next().map_or(Fields(&[]), Value::fields);
     let (meta, spec, status) = (message(1), message(2), message(3));
     let name = meta.text(1);
-    if !GROUPS.iter().any(|group| name.ends_with(group)) {
+    if !GROUPS.iter().any(|group| name.ends_with(group)) && !neighbours::is_source(name) {
         return None;
     }
     let annotation = |wanted: &str| {

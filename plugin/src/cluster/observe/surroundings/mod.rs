@@ -2,10 +2,13 @@
 
 mod certificates;
 mod definitions;
+mod elections;
+mod neighbours;
+mod nodes;
 mod objects;
 mod webhooks;
 
-use super::{ask::Asker, stream};
+use super::{Istio, ask::Asker, proxies::Beside};
 use crate::cluster::error::ClusterError;
 use futures::future::join_all;
 use k8s_openapi::api::{
@@ -19,76 +22,118 @@ use shared::{
     api::WorkloadKind,
     catalog::{Catalog, ExtraComponent},
     finding::codes,
-    inventory::{Budget, ControlPlane, NamespaceRevision, Nodes, Surroundings},
+    inventory::{Budget, ControlPlane, NamespaceRevision, NodeRoom, Surroundings},
     preflight::rules::{READ, Reader, read_on_the_way},
-    version::{IstioVersion, KubernetesVersion, Minor},
+    version::{IstioVersion, Minor},
 };
-use std::{collections::BTreeMap, fmt::Debug};
+use std::fmt::Debug;
+
+/// What was read so far.
+pub(super) struct Around {
+    found: Surroundings,
+    reader: Reader,
+    /// What nodes can allocate.
+    nodes: Vec<NodeRoom>,
+}
 
 /// Reads what does not depend on where the control planes are.
-pub(super) async fn read(asker: Asker<'_>) -> Surroundings {
+pub(super) async fn read(asker: Asker<'_>) -> Around {
     let mut found = Surroundings::default();
-    let (crds, nodes, namespaces, webhooks, budgets) = futures::join!(
+    let (crds, nodes, namespaces, webhooks, budgets, kialis, external) = futures::join!(
         definitions::read(asker),
-        nodes(asker),
+        nodes::read(asker),
         namespaces(asker),
         webhooks::read(asker),
         budgets(asker),
+        neighbours::kialis(asker),
+        neighbours::external_names(asker),
     );
     found.crds = seen("definitions, and the objects of each", crds, &mut found.overlooked);
-    found.nodes = seen("Nodes", nodes, &mut found.overlooked);
+    let nodes = seen("Nodes", nodes, &mut found.overlooked);
+    found.nodes = nodes.by_kubelet;
     found.namespaces = seen("Namespaces", namespaces, &mut found.overlooked);
     let webhooks = seen("webhooks", webhooks, &mut found.overlooked);
     found.webhooks = webhooks.webhooks;
     found.certificates = webhooks.certificates;
     found.budgets = seen("PodDisruptionBudgets", budgets, &mut found.overlooked);
-    found
+    found.kialis = seen("Deployments of Kiali", kialis, &mut found.overlooked);
+    let external = seen("Services of type ExternalName", external, &mut found.overlooked);
+    let mut reader = Reader::default();
+    neighbours::note(&external, &mut reader);
+    Around {
+        found,
+        reader,
+        nodes: nodes.room,
+    }
 }
 
-/// Adds what stands beside the control planes, and the objects that rules look at; on the way to a minor, those that a
-/// rule of this way looks at, else all.
-pub(super) async fn complete(
-    mut found: Surroundings,
-    asker: Asker<'_>,
-    control_planes: &[ControlPlane],
-    to: Option<Minor>,
-) -> (Surroundings, Reader) {
-    let mut namespaces: Vec<&str> = control_planes
-        .iter()
-        .map(|plane| plane.workload.namespace.as_str())
-        .collect();
-    namespaces.dedup();
-    let beside = namespaces.iter().map(|namespace| async move {
-        let beside = futures::join!(certificates::read(asker, namespace), zipkin(asker, namespace));
-        (*namespace, beside)
-    });
-    let definitions = definitions_for(control_planes, to);
-    let (mut looked, beside, components) = futures::join!(
-        objects::read(asker, &found.crds, &definitions),
-        join_all(beside),
-        extra_components(asker, control_planes),
-    );
-    found.gateway_api = looked.counted;
-    found.overlooked.append(&mut looked.overlooked);
-    for (namespace, (certificates, zipkin)) in beside {
-        let certificates = seen("certificates", certificates, &mut found.overlooked);
-        found.certificates.extend(certificates);
-        if seen("Service zipkin", zipkin, &mut found.overlooked) {
-            let object = format!("Service {namespace}/zipkin");
-            looked
-                .reader
-                .note(codes::ZIPKIN_DEFAULT, object, "it is there".to_owned(), 1);
+impl Around {
+    /// Adds what stands beside the control planes, and the objects that rules look at; on the way to a minor, those that
+    /// a rule of this way looks at, else all.
+    pub(super) async fn complete(mut self, asker: Asker<'_>, istio: &Istio, to: Option<Minor>) -> Self {
+        let control_planes = &istio.control_planes;
+        let mut namespaces: Vec<&str> = control_planes
+            .iter()
+            .map(|plane| plane.workload.namespace.as_str())
+            .collect();
+        namespaces.dedup();
+        let beside = namespaces.iter().map(|namespace| async move {
+            let beside = futures::join!(
+                certificates::read(asker, namespace),
+                zipkin(asker, namespace),
+                elections::read(asker, namespace, &istio.pods),
+            );
+            (*namespace, beside)
+        });
+        let definitions = definitions_for(control_planes, to);
+        let (looked, beside, components, ambient, repositories) = futures::join!(
+            objects::read(asker, &self.found.crds, &definitions),
+            join_all(beside),
+            extra_components(asker, control_planes),
+            neighbours::ambient(asker, &istio.workloads),
+            neighbours::chart_repositories(asker, &self.found.crds),
+        );
+        self.reader.add(looked.reader);
+        self.found.gateway_api = looked.counted;
+        let overlooked = &mut self.found.overlooked;
+        overlooked.extend(looked.overlooked);
+        for (namespace, (certificates, zipkin, elections)) in beside {
+            self.found
+                .elections
+                .extend(seen("elections among istiods", elections, overlooked));
+            self.found
+                .certificates
+                .extend(seen("certificates", certificates, overlooked));
+            if seen("Service zipkin", zipkin, overlooked) {
+                let object = format!("Service {namespace}/zipkin");
+                self.reader
+                    .note(codes::ZIPKIN_DEFAULT, object, "it is there".to_owned(), 1);
+            }
         }
+        self.found.ambient = seen("what the CNI leaves out", ambient, overlooked);
+        self.found.chart_repositories = seen("sources of charts", repositories, overlooked);
+        self.found.extra_components = seen("components of the vendor", components, overlooked);
+        self
     }
-    found.extra_components = seen("components of the vendor", components, &mut found.overlooked);
-    (found, looked.reader)
+
+    /// Adds what the pods say, which take longest to read.
+    pub(super) fn finish(mut self, beside: Beside) -> Surroundings {
+        for one in beside.annotated {
+            self.reader
+                .note(one.code, one.object, one.annotation.to_owned(), one.count);
+        }
+        self.found.room = nodes::left(self.nodes, &beside.requests);
+        self.found.ambient.pods = beside.requests.ambient;
+        self.found.hits = self.reader.finish();
+        self.found
+    }
 }
 
 /// Definitions whose objects are worth reading; all where it is not known from where to where the way leads.
 fn definitions_for(control_planes: &[ControlPlane], to: Option<Minor>) -> Vec<&'static str> {
     let versions = control_planes.iter().map(|plane| plane.version.version.as_ref());
-    let oldest: Option<Vec<Minor>> = versions.map(|version| version.map(IstioVersion::minor)).collect();
-    match (oldest.and_then(|minors| minors.into_iter().min()), to) {
+    let minors: Option<Vec<Minor>> = versions.map(|version| version.map(IstioVersion::minor)).collect();
+    match (minors.and_then(|minors| minors.into_iter().min()), to) {
         (Some(from), Some(to)) => read_on_the_way(from, to).collect(),
         _ => READ.to_vec(),
     }
@@ -99,28 +144,6 @@ fn seen<T: Default>(what: &str, answer: Result<T, ClusterError>, overlooked: &mu
         overlooked.push(format!("{what}: {error}"));
         T::default()
     })
-}
-
-/// Field numbers are those of k8s.io/api, `core/v1/generated.proto`.
-async fn nodes(asker: Asker<'_>) -> Result<Vec<Nodes>, ClusterError> {
-    let mut found: BTreeMap<Minor, Nodes> = BTreeMap::new();
-    stream::each(asker, "list Nodes", "/api/v1/nodes", |node| {
-        let name = node.all(1).next().map_or("", |meta| meta.fields().text(1));
-        let info = node.all(3).next().and_then(|status| status.fields().all(7).next());
-        let kubelet = info.map_or("", |info| info.fields().text(7));
-        // A kubelet that says no version is of no Kubernetes that has rules for it.
-        let Ok(kubelet) = kubelet.parse::<KubernetesVersion>() else {
-            return;
-        };
-        let known = found.entry(kubelet.minor).or_insert_with(|| Nodes {
-            kubelet,
-            count: 0,
-            example: name.to_owned(),
-        });
-        known.count = known.count.saturating_add(1);
-    })
-    .await?;
-    Ok(found.into_values().collect())
 }
 
 /// Namespaces that ask for a revision by its name, without anything else of them.

@@ -1,4 +1,4 @@
-//! Objects that the rules look at, page by page: one page is all that is held.
+//! Objects that the rules look at, page by page: one page of each kind is all that is held.
 
 use super::super::ask::Asker;
 use crate::cluster::error::ClusterError;
@@ -99,13 +99,18 @@ pub(super) async fn read(asker: Asker<'_>, crds: &[Crd], definitions: &[&str]) -
 /// A definition and the path of its objects, in the version in which they are stored if that is served.
 fn served<'a>(crds: &'a [Crd], name: &str) -> Option<(&'a Crd, String)> {
     let crd = crds.iter().find(|crd| crd.name == name)?;
-    let (plural, group) = name.split_once('.')?;
+    Some((crd, path(crd)?))
+}
+
+/// The path of a definition's objects in all namespaces.
+pub(super) fn path(crd: &Crd) -> Option<String> {
+    let (plural, group) = crd.name.split_once('.')?;
     let version = if crd.served.contains(&crd.storage) {
         &crd.storage
     } else {
         crd.served.first()?
     };
-    Some((crd, format!("/apis/{group}/{version}/{plural}")))
+    Some(format!("/apis/{group}/{version}/{plural}"))
 }
 
 async fn pages(

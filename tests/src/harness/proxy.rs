@@ -1,18 +1,17 @@
-//! A proxy in front of an API server that counts requests of a kind and holds the n-th, so that a test can act at
-//! exactly that moment: before it arrives, or after it is done and before its answer is known.
+//! A proxy in front of an API server for what a network and an overloaded server do: it holds a request, so that a test
+//! can act at exactly that moment, answers in the server's place, loses an answer, is slow, or is cut off.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{HeaderName, UPGRADE, USER_AGENT};
+use hyper::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, UPGRADE, USER_AGENT};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -38,6 +37,23 @@ pub struct Seen {
     pub agent: String,
 }
 
+/// What is done to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Treatment {
+    /// It goes through.
+    Pass,
+    /// It waits until [`Proxy::let_go`].
+    Hold(Moment),
+    /// It never arrives; this status is its answer, with this many seconds of `Retry-After` if any.
+    Answer(u16, Option<u32>),
+    /// It is done, and the connection ends before its answer.
+    LoseAnswer,
+    /// It never arrives, and the connection ends.
+    Cut,
+    /// It is done after this time.
+    Delay(Duration),
+}
+
 /// When a request is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
@@ -47,37 +63,58 @@ pub enum Moment {
     After,
 }
 
-type Kind = dyn Fn(&Seen) -> bool + Send + Sync;
+/// Says of each request what is done to it; `None` for one that does not count.
+type Treat = dyn Fn(&Seen) -> Option<Treatment> + Send + Sync;
 
 struct State {
     upstream: SocketAddr,
     connector: TlsConnector,
-    kind: Box<Kind>,
-    counted: AtomicUsize,
-    hold: Option<(usize, Moment)>,
+    treat: Box<Treat>,
     held: watch::Sender<bool>,
     let_go: watch::Sender<bool>,
     seen: Mutex<Vec<Seen>>,
 }
 
 /// The proxy; it ends when this value is dropped.
-pub struct HoldingProxy {
+pub struct Proxy {
     kubeconfig: tempfile::NamedTempFile,
     state: Arc<State>,
     // Dropped last: its drop ends every connection.
     _runtime: tokio::runtime::Runtime,
 }
 
-impl HoldingProxy {
+impl Proxy {
     /// Starts a proxy for one person in a cluster. It counts the requests of a kind, from 1, and holds the n-th if told.
+    ///
+    /// # Errors
+    /// When it cannot listen, or the person's kubeconfig is not as the harness writes it.
+    pub fn holding(
+        cluster: &Cluster,
+        user: &str,
+        hold: Option<(usize, Moment)>,
+        kind: impl Fn(&Seen) -> bool + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let counted = AtomicUsize::new(0);
+        Self::start(cluster, user, move |seen| {
+            kind(seen).then(|| {
+                let number = counted.fetch_add(1, Ordering::SeqCst) + 1;
+                match hold {
+                    Some((nth, moment)) if nth == number => Treatment::Hold(moment),
+                    Some(_) | None => Treatment::Pass,
+                }
+            })
+        })
+    }
+
+    /// Starts a proxy for one person in a cluster, which does to each request what it is told; `None` for those that do
+    /// not count.
     ///
     /// # Errors
     /// When it cannot listen, or the person's kubeconfig is not as the harness writes it.
     pub fn start(
         cluster: &Cluster,
         user: &str,
-        hold: Option<(usize, Moment)>,
-        kind: impl Fn(&Seen) -> bool + Send + Sync + 'static,
+        treat: impl Fn(&Seen) -> Option<Treatment> + Send + Sync + 'static,
     ) -> Result<Self> {
         let original = read_kubeconfig(cluster, user)?;
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
@@ -91,9 +128,7 @@ impl HoldingProxy {
         let state = Arc::new(State {
             upstream: original.server,
             connector: connector(&original.authority)?,
-            kind: Box::new(kind),
-            counted: AtomicUsize::new(0),
-            hold,
+            treat: Box::new(treat),
             held: watch::Sender::new(false),
             let_go: watch::Sender::new(false),
             seen: Mutex::new(Vec::new()),
@@ -229,41 +264,62 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<State>)
 type Upstream = Arc<tokio::sync::Mutex<Option<SendRequest<Incoming>>>>;
 type Answer = Response<http_body_util::combinators::BoxBody<bytes::Bytes, hyper::Error>>;
 
-async fn serve(state: Arc<State>, upstream: Upstream, request: Request<Incoming>) -> Result<Answer, Infallible> {
-    let moment = state.count(&request);
-    if moment == Some(Moment::Before) {
-        state.hold().await;
+/// An error ends the connection without an answer.
+async fn serve(state: Arc<State>, upstream: Upstream, request: Request<Incoming>) -> Result<Answer> {
+    let treatment = state.treatment(&request);
+    match treatment {
+        Treatment::Hold(Moment::Before) => state.hold().await,
+        Treatment::Answer(status, retry_after) => return refusal(StatusCode::from_u16(status)?, retry_after),
+        Treatment::Cut => bail!("cut off"),
+        Treatment::Delay(time) => tokio::time::sleep(time).await,
+        Treatment::Hold(Moment::After) | Treatment::LoseAnswer | Treatment::Pass => {}
     }
     let answer = forward(&state, &upstream, request).await;
-    if moment == Some(Moment::After) {
-        state.hold().await;
+    match treatment {
+        Treatment::Hold(Moment::After) => state.hold().await,
+        Treatment::LoseAnswer => bail!("lost after {:?}", answer.map(|answer| answer.status())),
+        _ => {}
     }
     // As from a load balancer whose server is away.
-    Ok(answer.unwrap_or_else(|_| {
-        let mut gone = Response::new(http_body_util::BodyExt::boxed(http_body_util::BodyExt::map_err(
-            http_body_util::Empty::new(),
-            |never| match never {},
-        )));
-        *gone.status_mut() = StatusCode::BAD_GATEWAY;
-        gone
-    }))
+    answer.or_else(|_| refusal(StatusCode::BAD_GATEWAY, None))
+}
+
+/// What an overloaded API server, or what stands before it, says.
+fn refusal(status: StatusCode, retry_after: Option<u32>) -> Result<Answer> {
+    use http_body_util::{BodyExt, Full};
+    let reason = match status {
+        StatusCode::TOO_MANY_REQUESTS => "TooManyRequests",
+        StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailable",
+        _ => "InternalError",
+    };
+    let body = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": status.as_u16(),
+        "reason": reason, "message": "by the test's proxy",
+    });
+    let body = Full::new(bytes::Bytes::from(body.to_string())).map_err(|never| match never {});
+    let mut answer = Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, "application/json");
+    if let Some(seconds) = retry_after {
+        answer = answer.header(RETRY_AFTER, seconds);
+    }
+    Ok(answer.body(body.boxed())?)
 }
 
 impl State {
-    /// Counts a request; says whether and when it is to be held.
-    fn count(&self, request: &Request<Incoming>) -> Option<Moment> {
+    /// Counts a request, and says what is done to it.
+    fn treatment(&self, request: &Request<Incoming>) -> Treatment {
         let header = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
         let seen = Seen {
             method: request.method().to_string(),
             path: request.uri().to_string(),
             agent: header(USER_AGENT).unwrap_or_default().to_owned(),
         };
-        if !(self.kind)(&seen) {
-            return None;
-        }
-        let number = self.counted.fetch_add(1, Ordering::SeqCst) + 1;
+        let Some(treatment) = (self.treat)(&seen) else {
+            return Treatment::Pass;
+        };
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
-        self.hold.and_then(|(nth, moment)| (nth == number).then_some(moment))
+        treatment
     }
 
     async fn hold(&self) {

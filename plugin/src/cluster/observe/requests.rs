@@ -1,0 +1,113 @@
+//! What the pods of a cluster request of their nodes, and how many are in the ambient mesh, while the list arrives.
+
+use super::protobuf::{Fields, Value};
+use shared::inventory::Resources;
+use std::collections::BTreeMap;
+
+/// Annotation that the CNI leaves on pods that it has taken in.
+const REDIRECTION: &str = "ambient.istio.io/redirection";
+
+/// Sums over pods.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Requests {
+    /// By node.
+    pub by_node: BTreeMap<String, Resources>,
+    /// Pods in the ambient mesh.
+    pub ambient: u64,
+}
+
+impl Requests {
+    /// Field numbers are those of k8s.io/api, `core/v1/generated.proto`.
+    pub(super) fn pod(&mut self, pod: Fields<'_>) {
+        let message = |number| pod.all(number).next().map_or(Fields(&[]), Value::fields);
+        let (meta, spec) = (message(1), message(2));
+        let mut annotations = meta.all(12).map(Value::fields);
+        if annotations.any(|annotation| annotation.text(1) == REDIRECTION && annotation.text(2) == "enabled") {
+            self.ambient = self.ambient.saturating_add(1);
+        }
+        let node = spec.text(10);
+        if node.is_empty() {
+            return;
+        }
+        let asked = Resources {
+            pods: 1,
+            ..of_spec(spec)
+        };
+        match self.by_node.get_mut(node) {
+            Some(known) => *known = known.plus(asked),
+            None => drop(self.by_node.insert(node.to_owned(), asked)),
+        }
+    }
+}
+
+/// Containers that run side by side, or the greatest of those that run before them.
+fn of_spec(spec: Fields<'_>) -> Resources {
+    let mut together = Resources::default();
+    let mut before = Resources::default();
+    for container in spec.all(2).map(Value::fields) {
+        together = together.plus(of_container(container));
+    }
+    for container in spec.all(20).map(Value::fields) {
+        let asked = of_container(container);
+        if container.text(24) == "Always" {
+            together = together.plus(asked);
+        } else {
+            before = before.max(asked);
+        }
+    }
+    together.max(before).plus(quantities(spec, 32))
+}
+
+fn of_container(container: Fields<'_>) -> Resources {
+    let resources = container.all(8).next().map_or(Fields(&[]), Value::fields);
+    quantities(resources, 2)
+}
+
+/// A map of quantities at a field.
+pub(super) fn quantities(message: Fields<'_>, number: u64) -> Resources {
+    let mut found = Resources::default();
+    for entry in message.all(number).map(Value::fields) {
+        let quantity = entry.all(2).next().map_or(Fields(&[]), Value::fields);
+        found.set(entry.text(1), quantity.text(1));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::protobuf::tests::held, *};
+
+    fn quantity(name: &str, amount: &str) -> Vec<u8> {
+        [held(1, name), held(2, held(1, amount))].concat()
+    }
+
+    fn container(cpu: &str, restart: &str) -> Vec<u8> {
+        [held(8, held(2, quantity("cpu", cpu))), held(24, restart)].concat()
+    }
+
+    #[test]
+    fn pods_are_summed_by_their_node() {
+        let pod = |node: &str, annotation: &str| {
+            let meta = held(12, [held(1, REDIRECTION), held(2, annotation)].concat());
+            let spec = [
+                held(2, container("100m", "")),
+                held(20, container("50m", "Always")),
+                held(20, container("120m", "")),
+                held(10, node),
+            ];
+            [held(1, meta), held(2, spec.concat())].concat()
+        };
+        let mut requests = Requests::default();
+        for pod in [
+            pod("a", "enabled"),
+            pod("a", "disabled"),
+            pod("b", ""),
+            pod("", "enabled"),
+        ] {
+            requests.pod(Fields(&pod));
+        }
+        let on = |node: &str| requests.by_node.get(node).map(|found| (found.milli_cpu, found.pods));
+        assert_eq!((on("a"), on("b"), on("")), (Some((300, 2)), Some((150, 1)), None));
+        assert_eq!(requests.ambient, 2);
+    }
+}

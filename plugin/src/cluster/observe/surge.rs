@@ -1,0 +1,151 @@
+//! How a Deployment replaces its pods, and what one of them asks of a node.
+
+use k8s_openapi::{
+    api::{
+        apps::v1::DeploymentSpec,
+        core::v1::{Container, PodSpec},
+    },
+    apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
+};
+use shared::inventory::{Resources, Surge, Toleration};
+use std::collections::BTreeMap;
+
+/// How the update of a Deployment begins, without what admission adds to its pods.
+pub(super) fn of(deployment: &DeploymentSpec) -> Surge {
+    let Some(pod) = &deployment.template.spec else {
+        return Surge::default();
+    };
+    let tolerations = pod.tolerations.as_deref().unwrap_or_default();
+    Surge {
+        pod: requests(pod),
+        selector: pod.node_selector.clone().unwrap_or_default(),
+        tolerations: tolerations
+            .iter()
+            .map(|one| Toleration {
+                key: one.key.clone().unwrap_or_default(),
+                value: (one.operator.as_deref() != Some("Exists")).then(|| one.value.clone().unwrap_or_default()),
+                effect: one.effect.clone().unwrap_or_default(),
+            })
+            .collect(),
+        adds_first: adds_first(deployment),
+    }
+}
+
+/// Whether no pod may be missing at the beginning: percentages of unavailable pods are rounded down.
+fn adds_first(deployment: &DeploymentSpec) -> bool {
+    let strategy = deployment.strategy.as_ref();
+    if strategy.and_then(|strategy| strategy.type_.as_deref()) == Some("Recreate") {
+        return false;
+    }
+    let unavailable = strategy
+        .and_then(|strategy| strategy.rolling_update.as_ref())
+        .and_then(|update| update.max_unavailable.clone());
+    let replicas = i64::from(deployment.replicas.unwrap_or(1));
+    let percent = |text: &str| text.trim_end_matches('%').parse::<i64>().unwrap_or(0);
+    let missing = match unavailable {
+        Some(IntOrString::Int(count)) => i64::from(count),
+        Some(IntOrString::String(text)) => replicas.saturating_mul(percent(&text)) / 100,
+        None => replicas / 4,
+    };
+    missing == 0
+}
+
+/// Containers that run side by side, or the greatest of those that run before them.
+fn requests(pod: &PodSpec) -> Resources {
+    let init = pod.init_containers.as_deref().unwrap_or_default();
+    let (stay, end): (Vec<&Container>, Vec<&Container>) = init
+        .iter()
+        .partition(|container| container.restart_policy.as_deref() == Some("Always"));
+    let together = pod.containers.iter().chain(stay);
+    let together = together.map(of_container).fold(Resources::default(), Resources::plus);
+    let before = end
+        .into_iter()
+        .map(of_container)
+        .fold(Resources::default(), Resources::max);
+    let mut overhead = Resources::default();
+    note(&mut overhead, pod.overhead.as_ref());
+    together.max(before).plus(overhead)
+}
+
+fn of_container(container: &Container) -> Resources {
+    let mut asked = Resources::default();
+    note(
+        &mut asked,
+        container
+            .resources
+            .as_ref()
+            .and_then(|resources| resources.requests.as_ref()),
+    );
+    asked
+}
+
+fn note(resources: &mut Resources, quantities: Option<&BTreeMap<String, Quantity>>) {
+    for (name, quantity) in quantities.into_iter().flatten() {
+        resources.set(name, &quantity.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_update_adds_first_where_none_may_be_missing() {
+        for (replicas, strategy, expected) in [
+            (
+                2,
+                json!({"rollingUpdate": {"maxSurge": "100%", "maxUnavailable": "25%"}}),
+                true,
+            ),
+            (4, json!({"rollingUpdate": {"maxUnavailable": "25%"}}), false),
+            (3, json!({}), true),
+            (4, json!({}), false),
+            (1, json!({"rollingUpdate": {"maxUnavailable": 1}}), false),
+            (9, json!({"rollingUpdate": {"maxUnavailable": 0}}), true),
+            (1, json!({"type": "Recreate"}), false),
+        ] {
+            let deployment: DeploymentSpec = serde_json::from_value(json!({
+                "replicas": replicas, "strategy": strategy, "selector": {}, "template": {"spec": {"containers": []}},
+            }))
+            .unwrap();
+            assert_eq!(of(&deployment).adds_first, expected, "{replicas} {strategy}");
+        }
+    }
+
+    #[test]
+    fn requests_are_summed_as_the_scheduler_does() {
+        let container =
+            |cpu: &str, memory: &str| json!({"name": "x", "resources": {"requests": {"cpu": cpu, "memory": memory}}});
+        let mut native = container("100m", "128Mi");
+        native["restartPolicy"] = json!("Always");
+        let deployment: DeploymentSpec = serde_json::from_value(json!({
+            "selector": {},
+            "template": {"spec": {
+                "containers": [container("500m", "2Gi"), {"name": "bare"}],
+                "initContainers": [native, container("2", "1Mi")],
+                "overhead": {"cpu": "10m"},
+                "nodeSelector": {"pool": "infra"},
+                "tolerations": [{"key": "infra", "operator": "Exists"}, {"key": "a", "value": "b", "effect": "NoSchedule"}],
+            }},
+        }))
+        .unwrap();
+        let surge = of(&deployment);
+        assert_eq!(
+            surge.pod,
+            Resources {
+                milli_cpu: 2010,
+                memory: (2048 + 128) << 20,
+                pods: 0
+            }
+        );
+        assert_eq!(surge.selector.get("pool").map(String::as_str), Some("infra"));
+        assert_eq!(
+            (
+                surge.tolerations[0].value.as_deref(),
+                surge.tolerations[1].value.as_deref()
+            ),
+            (None, Some("b"))
+        );
+    }
+}

@@ -1,0 +1,75 @@
+//! Looking for the target's charts where an upgrade would take them, for `check`.
+
+use super::{Scene, plan};
+use crate::{
+    cli::Global,
+    error::CommandError,
+    installer::{Installer as _, helm::Helm},
+};
+use futures::future::join_all;
+use shared::{api::PlanStep, mesh::MeshView, preflight::ChartLookup, version::IstioVersion};
+use std::{collections::BTreeMap, time::Duration};
+
+/// How long one chart may take unless the flags say otherwise: the index of Istio's repository has some megabytes.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Asks helm for the chart of each component that the plan would change, all at the same time. `None` where the catalog
+/// names no place, which is a finding of its own.
+///
+/// # Errors
+/// When the place that was given cannot be used.
+pub async fn lookup(
+    scene: &Scene,
+    mesh: &MeshView,
+    to: &IstioVersion,
+    given: Option<&str>,
+    global: &Global,
+) -> Result<Option<ChartLookup>, CommandError> {
+    let source = match plan::chart_source(given, &scene.catalog, to) {
+        Ok(source) => source,
+        Err(error) if given.is_some() => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    let mut lookup = ChartLookup {
+        source,
+        named: given.is_some(),
+        ..ChartLookup::default()
+    };
+    // Where there is no plan something else stands in the way, and says so.
+    let Ok(plan) = plan::build(scene, mesh, to, &lookup.source) else {
+        return Ok(Some(lookup));
+    };
+    let steps: BTreeMap<_, &PlanStep> = plan.steps.iter().map(|step| (step.component, step)).collect();
+    if steps.is_empty() {
+        return Ok(Some(lookup));
+    }
+    match Helm::find(None).await {
+        Ok(helm) => {
+            let deadline = global.request_timeout.unwrap_or(DEADLINE);
+            let asked = steps
+                .into_values()
+                .map(|step| chart(&helm, step, &lookup.source, deadline));
+            lookup.charts = join_all(asked).await;
+        }
+        Err(error) => lookup.no_installer = Some(error.to_string()),
+    }
+    Ok(Some(lookup))
+}
+
+async fn chart(
+    helm: &Helm,
+    step: &PlanStep,
+    source: &str,
+    deadline: Duration,
+) -> (shared::api::Component, Result<(), String>) {
+    let found = match tokio::time::timeout(deadline, helm.prepare(step, source)).await {
+        Ok(found) => found.map(drop),
+        Err(_) => Err(format!(
+            "chart {} {} was not to be had from {source} within {} s",
+            step.component,
+            step.to,
+            deadline.as_secs()
+        )),
+    };
+    (step.component, found)
+}

@@ -1,0 +1,154 @@
+//! What a release changes for the ambient mesh as a whole.
+
+use super::{
+    Subject,
+    configuration::{has_ztunnel, way},
+};
+use crate::{
+    finding::{Finding, Report, codes},
+    mesh::ObservedMember,
+};
+
+/// Workloads from which on a ztunnel's first message may be more than istiod takes (upgrade notes of 1.31).
+const LARGE: u64 = 40_000;
+/// The variable that lets istiod take more; it is spelt like this.
+const MAX_MESSAGE: &str = "ISTIO_GPRC_MAXRECVMSGSIZE";
+
+pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
+    // All clusters of a mesh count: each ztunnel knows the workloads of all.
+    let pods: u64 = subject
+        .members
+        .iter()
+        .filter_map(|member| Some(member.observed.surroundings.as_ref()?.ambient.pods))
+        .sum();
+    for member in &subject.members {
+        let Some(way) = way(subject, member) else {
+            continue;
+        };
+        if way.leads_over(29) && has_ztunnel(member) {
+            report.find(
+                Finding::new(
+                    codes::IPTABLES_RECONCILED,
+                    "the CNI looks at the iptables rules of each ambient pod when it starts, and mends them",
+                    codes::IPTABLES_RECONCILED.fix(),
+                )
+                .in_cluster(member.name()),
+            );
+        }
+        if way.leads_over(30) {
+            excluded(member, report);
+        }
+        if way.leads_over(31) && pods > LARGE {
+            large(member, pods, report);
+        }
+    }
+}
+
+fn excluded(member: &ObservedMember<'_>, report: &mut Report) {
+    let Some(around) = &member.observed.surroundings else {
+        return;
+    };
+    for namespace in around.ambient.namespaces.intersection(&around.ambient.excluded) {
+        report.find(
+            Finding::new(
+                codes::EXCLUDED_AMBIENT_NAMESPACE,
+                "it is labelled istio.io/dataplane-mode=ambient and stands in excludeNamespaces of the CNI: its pods \
+                 leave the mesh with the upgrade",
+                "take it out of excludeNamespaces in the values of the chart cni, or take the label off it",
+            )
+            .in_cluster(member.name())
+            .about(format!("Namespace {namespace}")),
+        );
+    }
+}
+
+fn large(member: &ObservedMember<'_>, pods: u64, report: &mut Report) {
+    for plane in member.control_planes() {
+        if plane.settings.environment.contains_key(MAX_MESSAGE) {
+            let summary = format!("{MAX_MESSAGE} is set for {pods} ambient pods");
+            report.pass(codes::LARGE_AMBIENT, Some(member.name()), summary);
+            continue;
+        }
+        report.find(
+            Finding::new(
+                codes::LARGE_AMBIENT,
+                format!("{pods} pods are in the ambient mesh, and {MAX_MESSAGE} is not set"),
+                format!(
+                    "set pilot.env.{MAX_MESSAGE} in istiod's values to 33554432, or 1 MiB for each 10,000 workloads"
+                ),
+            )
+            .in_cluster(member.name())
+            .about(super::named(&plane.workload)),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        inventory::{Inventory, sample},
+        preflight::tests::{check, found, ids},
+    };
+
+    fn ambient(from: &str) -> Inventory {
+        let mut inventory = sample::one(from, "v1.34.1");
+        sample::add_ambient(&mut inventory.clusters[0], from);
+        inventory
+    }
+
+    #[test]
+    fn an_excluded_namespace_of_the_mesh_blocks_on_the_way_over_1_30() {
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        for (from, to, labelled, excluded, expected) in [
+            (
+                "1.29.9",
+                "1.30.7",
+                &["shop", "pay"][..],
+                &["pay", "kube-system"][..],
+                true,
+            ),
+            ("1.29.9", "1.30.7", &["shop"], &["kube-system"], false),
+            ("1.30.3", "1.31.0", &["pay"], &["pay"], false),
+        ] {
+            let mut inventory = ambient(from);
+            let ambient = &mut inventory.around(0).ambient;
+            (ambient.namespaces, ambient.excluded) = (set(labelled), set(excluded));
+            let report = check(&inventory, to);
+            assert_eq!(ids(&report).contains(&"MU730"), expected, "{labelled:?} {excluded:?}");
+            if expected {
+                assert_eq!(found(&report, "MU730").object.as_deref(), Some("Namespace pay"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_large_ambient_mesh_needs_larger_messages() {
+        for (from, to, pods, set, expected) in [
+            ("1.30.3", "1.31.0", 40_001, false, true),
+            ("1.30.3", "1.31.0", 40_001, true, false),
+            ("1.30.3", "1.31.0", 40_000, false, false),
+            ("1.29.9", "1.30.7", 90_000, false, false),
+        ] {
+            let mut inventory = ambient(from);
+            inventory.around(0).ambient.pods = pods;
+            if set {
+                let settings = &mut inventory.seen(0).control_planes[0].settings;
+                settings
+                    .environment
+                    .insert(super::MAX_MESSAGE.to_owned(), "33554432".to_owned());
+            }
+            assert_eq!(
+                ids(&check(&inventory, to)).contains(&"MU732"),
+                expected,
+                "{pods} {set} to {to}"
+            );
+        }
+    }
+
+    #[test]
+    fn rules_in_pods_are_mended_from_1_29_on() {
+        for (from, to, expected) in [("1.28.10", "1.29.10", true), ("1.30.3", "1.31.0", false)] {
+            assert_eq!(ids(&check(&ambient(from), to)).contains(&"MU736"), expected, "{from}");
+        }
+    }
+}

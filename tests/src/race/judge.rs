@@ -1,0 +1,138 @@
+//! Judges two drivers by the audit log: never two of them at once, and nothing of one that another has followed.
+
+use std::collections::BTreeMap;
+
+use shared::names;
+
+use crate::audit::Event;
+
+/// What the log says.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Judged {
+    /// Accepted writes to the mesh and its journal, by epoch.
+    pub(super) accepted: BTreeMap<i64, usize>,
+    /// Writes with an epoch that another had followed, refused.
+    pub(super) stale_refused: usize,
+    /// Broken promises.
+    pub(super) faults: Vec<String>,
+}
+
+/// What an epoch fences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fenced {
+    Mesh,
+    Record,
+    Journal,
+}
+
+/// What a write is to: nothing for what is not fenced. The Lease is what an epoch comes from; of Events and of pods that
+/// pull images there may be some more; and no guard is asked about the freeze policies themselves, of which the test
+/// wants to see none left.
+fn fenced(event: &Event) -> Option<Fenced> {
+    match (&*event.group, &*event.resource) {
+        ("coordination.k8s.io" | "events.k8s.io" | "authorization.k8s.io" | "authentication.k8s.io", _)
+        | ("", "pods" | "events")
+        | ("admissionregistration.k8s.io", "validatingadmissionpolicies" | "validatingadmissionpolicybindings") => None,
+        (names::GROUP, resource) if resource.starts_with("meshfreezes") => Some(Fenced::Record),
+        (names::GROUP, _) => Some(Fenced::Journal),
+        _ => Some(Fenced::Mesh),
+    }
+}
+
+/// Judges a log, in whatever order its lines are.
+pub(super) fn judge(events: &[Event]) -> Judged {
+    let driver = names::driver_user();
+    let writes = events
+        .iter()
+        .filter(|event| event.is_write() && !event.dry_run && event.user == driver && !event.is_canary);
+    let mut all: Vec<(Fenced, i64, &Event)> = Vec::new();
+    let mut judged = Judged::default();
+    for event in writes {
+        let Some(fenced) = fenced(event) else { continue };
+        match event.epochs.as_slice() {
+            [epoch] if epoch.parse::<i64>().is_ok_and(|epoch| epoch > 0) => {
+                all.push((fenced, epoch.parse().unwrap_or_default(), event));
+            }
+            other => judged
+                .faults
+                .push(format!("a driver's write with the epochs {other:?}: {event}")),
+        }
+    }
+    for (fenced, epoch, event) in &all {
+        // Followed from the first accepted write of a later driver on, which no earlier one may overlap.
+        let later = all
+            .iter()
+            .filter(|(of, by, one)| of == fenced && by > epoch && one.passed());
+        let followed = later.min_by_key(|(_, _, one)| one.received.clone());
+        let is_late = followed.is_some_and(|(_, _, one)| event.answered > one.received);
+        match (event.passed(), is_late, followed) {
+            (true, true, Some((_, by, one))) => judged.faults.push(format!(
+                "a write with epoch {epoch} passed though epoch {by} had followed:\n{event}\n{one}"
+            )),
+            (true, _, _) => *judged.accepted.entry(*epoch).or_default() += 1,
+            (false, true, _) => judged.stale_refused += 1,
+            (false, ..) => {}
+        }
+    }
+    judged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(at: (u32, u32), epoch: &str, group: &str, code: u16) -> Event {
+        let time = |second: u32| format!("2026-01-01T00:00:{second:02}.000000Z");
+        Event {
+            received: time(at.0),
+            answered: time(at.1),
+            verb: "patch".to_owned(),
+            user: names::driver_user(),
+            epochs: vec![epoch.to_owned()],
+            is_canary: false,
+            group: group.to_owned(),
+            resource: "deployments".to_owned(),
+            namespace: String::new(),
+            name: String::new(),
+            dry_run: false,
+            code,
+            message: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_write_that_ends_before_the_next_driver_begins_is_fine() {
+        let judged = judge(&[write((1, 2), "1", "apps", 200), write((3, 4), "2", "apps", 200)]);
+        assert_eq!(judged.faults, Vec::<String>::new());
+        assert_eq!(judged.accepted, BTreeMap::from([(1, 1), (2, 1)]));
+    }
+
+    #[test]
+    fn one_that_overlaps_or_follows_is_a_fault_unless_it_is_refused() {
+        for late in [(2, 4), (5, 6)] {
+            let next = write((3, 4), "2", "apps", 200);
+            assert_eq!(judge(&[next.clone(), write(late, "1", "apps", 200)]).faults.len(), 1);
+            let refused = judge(&[next, write(late, "1", "apps", 403)]);
+            assert_eq!((refused.faults.len(), refused.stale_refused), (0, 1));
+        }
+    }
+
+    #[test]
+    fn the_journal_passes_over_before_the_mesh_does() {
+        let events = [write((3, 4), "2", names::GROUP, 200), write((5, 6), "1", "apps", 200)];
+        assert_eq!(judge(&events).faults, Vec::<String>::new());
+        assert_eq!(
+            judge(&[write((5, 6), "1", names::GROUP, 200), events[0].clone()])
+                .faults
+                .len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_write_without_an_epoch_is_a_fault() {
+        let mut event = write((1, 2), "1", "apps", 200);
+        event.epochs.clear();
+        assert_eq!(judge(&[event]).faults.len(), 1);
+    }
+}

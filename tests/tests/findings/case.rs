@@ -1,0 +1,102 @@
+//! A case: what is wrong, the findings that show it, and how it is brought about; and the report of a check.
+
+use std::{collections::BTreeSet, process::Command};
+
+use anyhow::{Context as _, Result, ensure};
+use mesh_upgrade_tests::{
+    harness::{Cluster, Run},
+    product::mesh_upgrade_command,
+};
+use serde_json::Value;
+
+/// A finding as a case expects it: its code, and words that its object or its cause must have.
+pub type Shown = (&'static str, &'static str);
+
+/// One thing that is wrong in a cluster, with the findings that tell of it.
+pub struct Case {
+    /// What is wrong.
+    pub what: &'static str,
+    /// The findings that the report must have; this is where a finding gets its case.
+    pub shows: &'static [Shown],
+    /// Brings it about, and checks.
+    pub report: fn(&Cluster) -> Result<Report>,
+}
+
+impl Case {
+    /// Brings it about, and looks for the findings.
+    pub fn show(&self, cluster: &Cluster) -> Result<()> {
+        let report = (self.report)(cluster).with_context(|| self.what.to_owned())?;
+        let missing: Vec<&Shown> = self.shows.iter().filter(|shown| !report.shows(shown)).collect();
+        ensure!(
+            missing.is_empty(),
+            "{}: {missing:?} were not found: {:#}",
+            self.what,
+            report.document
+        );
+        Ok(())
+    }
+}
+
+/// What `check -o json` printed.
+pub struct Report {
+    /// The document.
+    pub document: Value,
+}
+
+impl Report {
+    /// Runs `check` as alice, who is an administrator.
+    pub fn of(cluster: &Cluster, arguments: &[&str]) -> Result<Self> {
+        Self::of_command(mesh_upgrade_command(cluster, "alice", &with_check(arguments))?)
+    }
+
+    /// Runs `check` as somebody.
+    pub fn as_user(cluster: &Cluster, user: &str, arguments: &[&str]) -> Result<Self> {
+        Self::of_command(mesh_upgrade_command(cluster, user, &with_check(arguments))?)
+    }
+
+    /// Runs `check` as it was put together.
+    pub fn of_command(command: Command) -> Result<Self> {
+        let run = Run::of(command, None)?;
+        let document: Value = serde_json::from_str(&run.stdout).with_context(|| run.to_string())?;
+        let blocks = document.get("free") == Some(&Value::from(false));
+        ensure!(run.code == if blocks { 3 } else { 0 }, "{run}");
+        Ok(Self { document })
+    }
+
+    /// The findings, without those that were waived.
+    pub fn findings(&self) -> impl Iterator<Item = &Value> {
+        let findings = self.document.get("findings").and_then(Value::as_array);
+        findings.into_iter().flatten()
+    }
+
+    /// The codes of the findings.
+    pub fn codes(&self) -> BTreeSet<&str> {
+        self.findings().filter_map(|finding| text(finding, "code")).collect()
+    }
+
+    /// Whether there is a finding of a code with these words, which says what to do and where that is explained.
+    pub fn shows(&self, (code, words): &Shown) -> bool {
+        self.findings().any(|finding| {
+            let said = ["object", "cause"].map(|field| text(finding, field).unwrap_or_default());
+            let is_whole = ["fix", "doc"]
+                .into_iter()
+                .all(|field| text(finding, field).is_some_and(|text| !text.is_empty()));
+            text(finding, "code") == Some(code) && is_whole && said.join(": ").contains(words)
+        })
+    }
+}
+
+fn text<'a>(finding: &'a Value, field: &str) -> Option<&'a str> {
+    finding.get(field)?.as_str()
+}
+
+fn with_check<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let mut all = vec!["check", "-o", "json"];
+    all.extend(arguments);
+    all
+}
+
+/// kubectl, which must succeed.
+pub fn kubectl(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
+    cluster.kubectl(arguments)?.ok().map(str::to_owned)
+}
