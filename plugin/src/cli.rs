@@ -2,7 +2,7 @@
 
 use crate::{cluster::ClusterFlags, ui::Format};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use shared::version::IstioVersion;
+use shared::{catalog::Date, version::IstioVersion};
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 /// Upgrade Istio meshes one minor at a time, checked first and frozen while it runs.
@@ -143,6 +143,10 @@ pub struct CheckArgs {
     /// Check again whenever something relevant has changed, until interrupted
     #[arg(long)]
     pub watch: bool,
+    /// Day on which the upgrade is to be, as 2027-01-31: what ends until then, such as certificates, releases and waivers,
+    /// has ended [default: today, in UTC]
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    pub on: Option<Date>,
     /// An earlier report of `check -o json`: only what is new is shown; what blocks still blocks
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
@@ -277,6 +281,10 @@ pub struct ExplainArgs {
 fn version(text: &str) -> Result<IstioVersion, String> {
     text.parse()
         .map_err(|error: shared::version::VersionError| error.to_string())
+}
+
+fn day(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| "expected a day, as 2027-01-31".to_owned())
 }
 
 /// A component that gets no time, or a week, is a slip of the pen.

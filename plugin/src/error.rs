@@ -150,7 +150,17 @@ impl From<crate::cluster::MembersError> for CommandError {
 pub fn api_message(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
-        other => other.to_string(),
+        // The client's own words say little: what broke stands at the end of the chain.
+        other => {
+            let mut text = other.to_string();
+            let sources = std::iter::successors(std::error::Error::source(other), |error| error.source());
+            for source in sources.map(ToString::to_string) {
+                if !text.contains(&source) {
+                    text = format!("{text}: {source}");
+                }
+            }
+            text
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The real plugin killed before and after every journal write, and before every request that helm makes, enumerated.
 //!
-//! `KILL_POINTS=12-15` restricts it to a range of numbers, to repeat what failed.
+//! `KILL_POINTS=3,12-15` restricts it to these numbers, to repeat what failed; `KILL_POINTS=1-999/10` takes each tenth.
 
 use std::{
     io::Write as _,
@@ -15,7 +15,7 @@ use mesh_upgrade_tests::{
 };
 
 /// Clusters at the same time.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 3;
 
 #[test]
 fn killed_before_and_after_every_journal_write() -> Result<()> {
@@ -43,11 +43,8 @@ fn killed_before_every_request_of_helm() -> Result<()> {
 
 fn enumerate(what: &str, found: usize, points: Vec<KillPoint>) -> Result<()> {
     ensure!(found > 10, "only {found} {what}: is the proxy in use?");
-    let range = range()?;
-    let points: Vec<KillPoint> = points
-        .into_iter()
-        .filter(|point| range.contains(&point.number))
-        .collect();
+    let chosen = chosen()?;
+    let points: Vec<KillPoint> = points.into_iter().filter(|point| chosen(point.number)).collect();
     tell(&format!("{found} {what}, {} kill points", points.len()));
     let next = AtomicUsize::new(0);
     let failed: Vec<KillPoint> = std::thread::scope(|scope| {
@@ -88,10 +85,19 @@ fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-fn range() -> Result<RangeInclusive<usize>> {
-    let Ok(text) = std::env::var("KILL_POINTS") else {
-        return Ok(1..=usize::MAX);
-    };
-    let (first, last) = text.split_once('-').context("KILL_POINTS is FIRST-LAST")?;
-    Ok(first.parse()?..=last.parse()?)
+/// Whether a number is one of those to be killed at.
+fn chosen() -> Result<impl Fn(usize) -> bool> {
+    let text = std::env::var("KILL_POINTS").unwrap_or_else(|_| format!("1-{}", usize::MAX));
+    let ranges = text.split(',').map(range).collect::<Result<Vec<_>>>();
+    let ranges = ranges.context("KILL_POINTS is like 3,12-15,20-90/10")?;
+    Ok(move |number| {
+        let mut ranges = ranges.iter();
+        ranges.any(|(range, step)| range.contains(&number) && (number - range.start()).is_multiple_of(*step))
+    })
+}
+
+fn range(text: &str) -> Result<(RangeInclusive<usize>, usize)> {
+    let (range, step) = text.split_once('/').unwrap_or((text, "1"));
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    Ok((first.parse()?..=last.parse()?, step.parse()?))
 }

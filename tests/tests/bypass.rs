@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use mesh_upgrade_tests::{
-    bypass::{Answer, Api, Barriers, Freeze, Row, Table, Verb},
+    bypass::{Answer, Api, Barriers, Freeze, Row, Table, Verb, real_writers},
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox, no_leftovers, wait_until},
     product::Guard,
 };
@@ -40,6 +40,7 @@ fn every_known_bypass_is_refused_and_everything_else_passes() -> Result<()> {
         },
     )?;
     set_up(&cluster)?;
+    real_writers::prepare(&cluster)?;
     let mut guard = Guard::install(&cluster)?;
     let api = Api::new(&cluster, table.identities.clone())?;
     write_own_objects(&api)?;
@@ -65,7 +66,9 @@ fn every_known_bypass_is_refused_and_everything_else_passes() -> Result<()> {
     let rows = began.elapsed();
     kubectl_is_refused(&cluster)?;
     helm_is_refused(&cluster)?;
+    let so_far = real_writers::events_so_far(&cluster)?;
     istiod_proves_its_own_validation(&cluster)?;
+    real_writers::work(&cluster, &api, so_far)?;
     a_namespace_of_an_application_goes_and_is_told_of(&cluster, &guard, freeze.policy())?;
     // The webhook asks every freeze, and this one has no other settings.
     let unlocked = "meshupgrade.io/v1alpha1 meshfreezes unlocked";

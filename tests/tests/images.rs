@@ -1,17 +1,13 @@
 //! Images that cannot be pulled are found before anything is frozen or changed.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox, UNPULLABLE_HUB},
     product::{Guard, mesh_upgrade, wait_for_journal},
 };
 
 const FROM: &str = "1.30.3";
 const TO: &str = "1.31.0";
-/// A pod with this word in an image's name stays in `ImagePullBackOff` in the test clusters.
-const HUB: &str = "registry.invalid/unpullable";
 
 #[test]
 fn images_that_cannot_be_pulled_withdraw_the_upgrade() -> Result<()> {
@@ -19,12 +15,7 @@ fn images_that_cannot_be_pulled_withdraw_the_upgrade() -> Result<()> {
     let istio = Istio::install(&cluster, IstioOptions::version(FROM))?;
     let _guard = Guard::install(&cluster)?;
     let charts = cluster.dir().join("unpullable-charts");
-    copy(&Toolbox::get()?.charts(TO)?, &charts)?;
-    let values = charts.join("istiod/values.yaml");
-    let text = std::fs::read_to_string(&values)?;
-    let changed = text.replace("hub: docker.io/istio", &format!("hub: {HUB}"));
-    ensure!(text != changed, "the chart's hub is not where it was");
-    std::fs::write(&values, changed)?;
+    Toolbox::get()?.unpullable_charts(TO, &charts)?;
     let releases = ["get", "secrets", "-A", "-l", "owner=helm", "-o", "name"];
     let before = cluster.kubectl(&releases)?.ok()?.to_owned();
 
@@ -33,7 +24,7 @@ fn images_that_cannot_be_pulled_withdraw_the_upgrade() -> Result<()> {
     ensure!(apply.code == 3, "{apply}");
     let node = cluster.kubectl(&["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"])?;
     let said = format!("{}{}", apply.stdout, apply.stderr);
-    for expected in [HUB, "ImagePullBackOff", &format!("on node {}", node.ok()?)] {
+    for expected in [UNPULLABLE_HUB, "ImagePullBackOff", &format!("on node {}", node.ok()?)] {
         ensure!(said.contains(expected), "{expected} is not named: {apply}");
     }
     let journal = wait_for_journal(&cluster, "a journal", std::time::Duration::from_secs(10), |_| true)?;
@@ -51,19 +42,5 @@ fn images_that_cannot_be_pulled_withdraw_the_upgrade() -> Result<()> {
     let policies = cluster.kubectl(&["get", "validatingadmissionpolicies", "-o", "name"])?;
     ensure!(!policies.ok()?.contains("mesh-freeze"), "{policies}");
     ensure!(istio.injected_image(&cluster)?.ends_with(&format!(":{FROM}")));
-    Ok(())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            std::fs::copy(entry.path(), target)?;
-        }
-    }
     Ok(())
 }

@@ -66,19 +66,18 @@ pub fn router(reviews: Reviews) -> Router {
 
 /// Whatever answers reviews, within the limits of all of them.
 pub fn limited<S: Clone + Send + Sync + 'static>(answers: MethodRouter<S>) -> Router<S> {
+    // One stack: each `layer` of a Router boxes every request anew.
     let limits = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(overloaded))
         .load_shed()
-        .layer(GlobalConcurrencyLimitLayer::new(MAX_CONCURRENT));
-    Router::new()
-        .route(rules::PATH, answers)
-        .layer(DefaultBodyLimit::disable())
+        .layer(GlobalConcurrencyLimitLayer::new(MAX_CONCURRENT))
         .layer(RequestBodyLimitLayer::new(MAX_REVIEW))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             REVIEW_TIMEOUT,
         ))
-        .layer(limits)
+        .layer(DefaultBodyLimit::disable());
+    Router::new().route(rules::PATH, answers).layer(limits)
 }
 
 async fn overloaded(_: BoxError) -> (StatusCode, &'static str) {

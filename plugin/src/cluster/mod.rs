@@ -17,7 +17,7 @@ pub use client::{Cluster, ClusterFlags, connect};
 pub use error::ClusterError;
 pub use members::{Members, MembersError, observe_members};
 pub use observe::{
-    ObserveOptions, PermissionQuery, catalog_text, change, impersonation_arrives, observe, observe_all,
+    Marks, ObserveOptions, PermissionQuery, catalog_text, impersonation_arrives, observe, observe_all,
     permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };
 pub use private::PrivateKubeconfig;

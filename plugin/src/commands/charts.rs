@@ -23,6 +23,7 @@ pub async fn lookup(
     mesh: &MeshView,
     to: &IstioVersion,
     given: Option<&str>,
+    helm: &Result<Helm, CommandError>,
     global: &Global,
 ) -> Result<Option<ChartLookup>, CommandError> {
     let source = match plan::chart_source(given, &scene.catalog, to) {
@@ -43,12 +44,12 @@ pub async fn lookup(
     if steps.is_empty() {
         return Ok(Some(lookup));
     }
-    match Helm::find(None).await {
+    match helm {
         Ok(helm) => {
             let deadline = global.request_timeout.unwrap_or(DEADLINE);
             let asked = steps
                 .into_values()
-                .map(|step| chart(&helm, step, &lookup.source, deadline));
+                .map(|step| chart(helm, step, &lookup.source, deadline));
             lookup.charts = join_all(asked).await;
         }
         Err(error) => lookup.no_installer = Some(error.to_string()),

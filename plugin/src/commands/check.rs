@@ -4,8 +4,9 @@ use super::{Scene, charts, waivers};
 use crate::{
     cli::{CheckArgs, FailOn, Global},
     clock::today,
-    cluster::{self, ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
+    cluster::{Marks, ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
     error::{CommandError, Exit},
+    installer::helm::Helm,
     ui::{Layout, Mark, Output, Ui, faint, print_report, strong},
 };
 use serde_json::json;
@@ -40,29 +41,44 @@ pub fn observe_options(guarded: bool) -> ObserveOptions {
 /// # Errors
 /// When the cluster cannot be read or no mesh can be chosen.
 pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    loop {
+    let observed = || {
         let options = ObserveOptions {
             to: Some(args.to.minor()),
             ..observe_options(true)
         };
-        let scene = Scene::observe(global, ui, options).await?;
-        let exit = once(args, global, ui, &scene).await?;
-        if !args.watch {
-            return Ok(exit);
-        }
-        let what = cluster::change(&scene.clusters).await;
+        Scene::observe(global, ui, options)
+    };
+    // helm is found beside the observing: its start takes a while.
+    let (scene, helm) = futures::join!(observed(), Helm::find(None));
+    let mut scene = scene?;
+    if !args.watch {
+        return once(args, global, ui, &scene, &helm).await;
+    }
+    loop {
+        // Marked before it is looked at (the first time again), so that what changes meanwhile is a change, too.
+        let marks = Marks::take(&scene.clusters).await;
+        scene = observed().await?;
+        once(args, global, ui, &scene, &helm).await?;
+        let what = marks.change().await;
         // Changes come in groups; a moment later all of them are seen.
         tokio::time::sleep(SETTLE).await;
         ui.progress(Mark::Info, &format!("checked again, because of {what}"));
     }
 }
 
-async fn once(args: &CheckArgs, global: &Global, ui: Ui, scene: &Scene) -> Result<Exit, CommandError> {
+async fn once(
+    args: &CheckArgs,
+    global: &Global,
+    ui: Ui,
+    scene: &Scene,
+    helm: &Result<Helm, CommandError>,
+) -> Result<Exit, CommandError> {
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
-    let charts = charts::lookup(scene, mesh, &args.to, args.charts.as_deref(), global).await?;
+    let charts = charts::lookup(scene, mesh, &args.to, args.charts.as_deref(), helm, global).await?;
     let target = Target::new(args.to.clone()).with_charts(charts);
-    let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today());
-    let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh)?;
+    let day = args.on.unwrap_or_else(today);
+    let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, day);
+    let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, day)?;
     let free = report.is_free();
     let (report, known) = match baseline(args)? {
         Some(baseline) => baseline.split(report),

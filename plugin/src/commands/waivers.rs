@@ -1,8 +1,9 @@
 //! Waivers: from --waivers FILE, and from the annotation of the Mesh object.
 
 use super::Scene;
-use crate::{clock::today, error::CommandError};
+use crate::error::CommandError;
 use shared::{
+    catalog::Date,
     finding::Report,
     inventory::ClusterState,
     mesh::MeshView,
@@ -10,13 +11,19 @@ use shared::{
 };
 use std::path::Path;
 
-/// The report with what was accepted in writing taken out of its findings.
+/// The report with what is accepted in writing on a day taken out of its findings.
 ///
 /// # Errors
 /// When a file or an annotation cannot be read; with line and reason.
-pub fn apply(report: Report, file: Option<&Path>, scene: &Scene, mesh: &MeshView) -> Result<Report, CommandError> {
+pub fn apply(
+    report: Report,
+    file: Option<&Path>,
+    scene: &Scene,
+    mesh: &MeshView,
+    day: Date,
+) -> Result<Report, CommandError> {
     let waivers = read(file, scene, mesh)?;
-    Ok(waiver::apply(report, &waivers, today()))
+    Ok(waiver::apply(report, &waivers, day))
 }
 
 fn read(file: Option<&Path>, scene: &Scene, mesh: &MeshView) -> Result<Vec<Waiver>, CommandError> {

@@ -49,8 +49,8 @@ pub const RETIRED_REGISTRY: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "The Istio project shuts the registry down; pods that are then rescheduled to a node without the image do not start.",
-    evidence: "The images of the running components against the catalog's list of retired registries.",
-    fix: "Set global.hub in the charts' values to the registry that the finding names.",
+    evidence: "The images of the running components and of all proxies against the catalog's list of retired registries.",
+    fix: "Set global.hub in the charts' values to the registry that the finding names, and restart pods that have such proxies.",
 });
 /// A gateway is not upgraded with the mesh.
 pub const GATEWAY_WITHOUT_RELEASE: Code = Code(&Rule {

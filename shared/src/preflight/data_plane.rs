@@ -28,7 +28,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
 }
 
 /// The proxies of the mesh: where another one shares the cluster, those of its own revisions. Ztunnels are components.
-fn proxies<'a>(member: &ObservedMember<'a>) -> Vec<&'a Proxies> {
+pub(super) fn proxies<'a>(member: &ObservedMember<'a>) -> Vec<&'a Proxies> {
     let foreign: BTreeSet<&str> = member
         .foreign_control_planes()
         .map(|plane| plane.revision.as_str())
@@ -46,14 +46,14 @@ fn proxies<'a>(member: &ObservedMember<'a>) -> Vec<&'a Proxies> {
 
 /// Proxies that are alike in what is wrong with them, over all namespaces.
 #[derive(Default)]
-struct Group<'a> {
+pub(super) struct Group<'a> {
     namespaces: BTreeMap<&'a str, u64>,
     example: &'a str,
 }
 
 impl Group<'_> {
     /// `12 sidecars, as reviews-v1-0, in shop (8) and pay (4)`.
-    fn told(&self, kind: ProxyKind) -> String {
+    pub(super) fn told(&self, kind: ProxyKind) -> String {
         let count: u64 = self.namespaces.values().sum();
         let plural = if count == 1 { "" } else { "s" };
         let mut named: Vec<String> = self
@@ -81,7 +81,7 @@ impl Group<'_> {
     }
 }
 
-fn grouped<'a, K: Ord>(
+pub(super) fn grouped<'a, K: Ord>(
     proxies: &[&'a Proxies],
     key: impl Fn(&'a Proxies) -> Option<K>,
 ) -> BTreeMap<(ProxyKind, K), Group<'a>> {

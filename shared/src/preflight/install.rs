@@ -1,6 +1,6 @@
 //! Whether everything that would be upgraded is a healthy helm release, with images from a registry that lasts.
 
-use super::{Part, Subject, named, parts_of};
+use super::{Part, Subject, data_plane, named, parts_of};
 use crate::{
     api::Component,
     catalog::RetiredRegistry,
@@ -184,6 +184,19 @@ fn registries(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut R
             entry.1.push(named(workload));
         }
     }
+    // A pod that is moved to another node pulls its proxy again.
+    let proxies = data_plane::proxies(member);
+    let by_registry = data_plane::grouped(&proxies, |one| {
+        // What was read of a proxy is its image.
+        let registry = subject.catalog.retired_registry(&one.version.raw)?;
+        Some(registry.prefix.as_str())
+    });
+    for ((kind, prefix), group) in by_registry {
+        if let Some(registry) = subject.catalog.retired_registry(prefix) {
+            let entry = retired.entry(&registry.prefix).or_insert((registry, Vec::new()));
+            entry.1.push(group.told(kind));
+        }
+    }
     for (prefix, (registry, workloads)) in retired {
         let RetiredRegistry { gone, replacement, .. } = registry;
         let when = if *gone <= subject.today { "since" } else { "from" };
@@ -194,7 +207,10 @@ fn registries(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut R
                     "images of {} come from {prefix}, which is shut down and may not answer {when} {gone}",
                     workloads.join(", ")
                 ),
-                format!("set global.hub to {replacement} in the values of the charts"),
+                format!(
+                    "set global.hub to {replacement} in the values of the charts, and restart pods with such proxies \
+                     afterwards"
+                ),
             )
             .in_cluster(member.name()),
         );
@@ -330,6 +346,26 @@ mod tests {
                 let finding = found(&report, "MU405");
                 assert!(finding.cause.contains("from 2026-12-01") && finding.cause.contains("istio-cni-node"));
                 assert!(finding.fix.contains("docker.io/istio"));
+            }
+        }
+    }
+
+    #[test]
+    fn proxies_from_a_retired_registry_are_counted() {
+        for (image, expected) in [
+            ("registry.istio.io/release/proxyv2:1.30.3", true),
+            ("docker.io/istio/proxyv2:1.30.3", false),
+        ] {
+            let mut inventory = ambient();
+            inventory.seen(0).proxies[0].version.raw = image.to_owned();
+            let report = check(&inventory, "1.31.0");
+            assert_eq!(ids(&report), if expected { &["MU405"][..] } else { &[] }, "{image}");
+            if expected {
+                let cause = &found(&report, "MU405").cause;
+                assert!(
+                    cause.starts_with("images of 3 sidecars, as reviews-v1-0, in shop (3) come"),
+                    "{cause}"
+                );
             }
         }
     }

@@ -45,6 +45,26 @@ func (c *cluster) kubeconfig(user string) string {
 	return c.path("kubeconfigs", filepath.Base(user)+".yaml")
 }
 
+// leftBehind is how a pod called so answers in the place of istiod: as an older
+// version, so that pods of one control plane can be seen to differ. It waits for
+// the request, since an answer before it would be none.
+const leftBehind = `---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: ClusterPortForward
+metadata:
+  name: istiod-left-behind
+spec:
+  selector:
+    matchNames: [istiod-left-behind]
+  forwards:
+  - ports: [15014]
+    command:
+    - /bin/sh
+    - -c
+    - |
+      read -r request; printf 'HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n1.29.9-0123abcd-Clean'
+`
+
 // writeKwokConfig adds to kwok's own stages where a port-forward to a fake pod
 // leads: to the istiod that the supervisor runs.
 func (c *cluster) writeKwokConfig() error {
@@ -56,7 +76,7 @@ func (c *cluster) writeKwokConfig() error {
 	for _, role := range istiodRoles {
 		forwards += fmt.Sprintf("  - ports: [%d]\n    target: {address: %s, port: %d}\n", role.port, loopback, c.istiod.port(role))
 	}
-	return os.WriteFile(c.path("kwok.yaml"), append(stages, forwards...), 0o600)
+	return os.WriteFile(c.path("kwok.yaml"), append(stages, leftBehind+forwards...), 0o600)
 }
 
 func (c *cluster) describe(name, program string, args ...string) {

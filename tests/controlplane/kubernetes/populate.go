@@ -12,6 +12,9 @@ import (
 	"k8s.io/component-base/version"
 )
 
+// maxKwokRestarts is how many times kwok may end while the cluster starts.
+const maxKwokRestarts = 3
+
 // populate gives the cluster its nodes and alice her rights, and waits for what a
 // first pod needs.
 func (c *cluster) populate(ctx context.Context) error {
@@ -28,13 +31,22 @@ func (c *cluster) populate(ctx context.Context) error {
 			return err
 		}
 	}
-	for {
+	kwok := c.processes["kwok"]
+	for restarts := 0; ; {
 		missing, err := c.missing(ctx)
 		if err != nil {
 			return err
 		}
 		if missing == "" {
 			return nil
+		}
+		// The first looks of its controllers race for a map in a library of its own, which now and then ends it. It
+		// goes on where it stood.
+		if kwok.pid() == 0 && restarts < maxKwokRestarts {
+			restarts++
+			if err := kwok.start(); err != nil {
+				return err
+			}
 		}
 		if err := c.anyDead(); err != nil {
 			return err

@@ -6,6 +6,7 @@
 mod answer;
 mod api;
 mod freeze;
+pub mod real_writers;
 mod table;
 
 pub use answer::{Answer, Barriers, Expectation, WebhookAnswer};

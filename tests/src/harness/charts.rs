@@ -49,6 +49,21 @@ pub(super) fn stamped(built: &Path, version: &str) -> Result<PathBuf> {
     }
 }
 
+/// A copy of stamped charts in a folder of the test's own, whose istiod takes its image from another registry.
+pub(super) fn from_hub(charts: &Path, hub: &str, to: &Path) -> Result<()> {
+    copy_folder(charts, to)?;
+    let values = to.join("istiod/values.yaml");
+    let before = fs::read_to_string(&values)?;
+    stamp(&values, |line| {
+        let (key, own) = line.split_once("hub: ")?;
+        own.contains('/').then(|| format!("{key}hub: {hub}"))
+    })?;
+    if before == fs::read_to_string(&values)? {
+        bail!("{} names no hub", values.display());
+    }
+    Ok(())
+}
+
 /// Replaces the lines for which `change` gives another one.
 fn stamp(file: &Path, change: impl Fn(&str) -> Option<String>) -> Result<()> {
     let before = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;

@@ -7,6 +7,9 @@ use anyhow::{Result, anyhow};
 
 use super::{build, charts};
 
+/// A registry that has nothing.
+pub const UNPULLABLE_HUB: &str = "registry.invalid/unpullable";
+
 /// Everything a test needs from outside this project, built once for the machine.
 #[derive(Debug)]
 pub struct Toolbox {
@@ -59,6 +62,12 @@ impl Toolbox {
     /// older are Istio 1.30's charts, 1.31 and newer are 1.31's; a flavor is kept in the version and in the images' tag.
     pub fn charts(&self, version: &str) -> Result<PathBuf> {
         charts::stamped(&self.built, version)
+    }
+
+    /// The same in a new folder, with istiod's image from a registry that cannot be pulled from: a pod with the word
+    /// `unpullable` in an image's name stays in `ImagePullBackOff` in the test clusters.
+    pub fn unpullable_charts(&self, version: &str, to: &Path) -> Result<()> {
+        charts::from_hub(&self.charts(version)?, UNPULLABLE_HUB, to)
     }
 
     /// The folder with the Gateway API's own CRDs, of the version that Istio 1.31 is built with.

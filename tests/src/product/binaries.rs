@@ -31,28 +31,8 @@ impl Binaries {
     }
 
     fn build() -> Result<Self> {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .context("the workspace's folder")?;
-        // The whole workspace, so that features are unified as in every other build and nothing is built twice.
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args(["build", "--quiet", "--workspace", "--bins"])
-            .current_dir(workspace)
-            .stdin(Stdio::null());
-        // What cargo tells the running test about its own package would change the fingerprints of build scripts that
-        // look at it, ring's above all, and everything on top would be built anew each time.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-                cargo.env_remove(&name);
-            }
-        }
-        let status = cargo.status().context("run cargo")?;
-        ensure!(status.success(), "cargo build failed");
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
         Ok(Self {
-            folder: target.join("debug"),
+            folder: build_programs(&[])?.join("debug"),
         })
     }
 
@@ -67,6 +47,33 @@ impl Binaries {
     pub fn webhook(&self) -> PathBuf {
         self.folder.join("mesh-upgrade-webhook")
     }
+}
+
+/// Has cargo build the programs of the workspace, `more` being further arguments for it, and returns the target folder.
+///
+/// # Errors
+/// When they do not compile.
+pub(crate) fn build_programs(more: &[&str]) -> Result<PathBuf> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("the workspace's folder")?;
+    // The whole workspace, so that features are unified as in every other build and nothing is built twice.
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["build", "--quiet", "--workspace", "--bins"])
+        .args(more)
+        .current_dir(workspace)
+        .stdin(Stdio::null());
+    // What cargo tells the running program about its own package would change the fingerprints of build scripts that
+    // look at it, ring's above all, and everything on top would be built anew each time.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&name);
+        }
+    }
+    ensure!(cargo.status().context("run cargo")?.success(), "cargo build failed");
+    Ok(std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from))
 }
 
 /// `kubectl mesh-upgrade …`, ready to be started, as somebody in a cluster.

@@ -5,9 +5,12 @@ mod guard;
 mod held_helm;
 mod journal;
 mod restarts;
+mod upgradable;
 
+pub(crate) use binaries::build_programs;
 pub use binaries::{Binaries, mesh_upgrade, mesh_upgrade_command};
 pub use guard::Guard;
 pub use held_helm::HeldHelm;
 pub use journal::{journal_phase, wait_for_journal};
 pub use restarts::survive_restarts;
+pub use upgradable::Upgradable;

@@ -29,9 +29,9 @@ impl Case {
         let missing: Vec<&Shown> = self.shows.iter().filter(|shown| !report.shows(shown)).collect();
         ensure!(
             missing.is_empty(),
-            "{}: {missing:?} were not found: {:#}",
+            "{}: {missing:?} are not among\n{}",
             self.what,
-            report.document
+            report.told()
         );
         Ok(())
     }
@@ -54,6 +54,13 @@ impl Report {
         Self::of_command(mesh_upgrade_command(cluster, user, &with_check(arguments))?)
     }
 
+    /// Runs `check` with another kubeconfig.
+    pub fn with_kubeconfig(cluster: &Cluster, kubeconfig: &std::path::Path, arguments: &[&str]) -> Result<Self> {
+        let mut command = mesh_upgrade_command(cluster, "alice", &with_check(arguments))?;
+        command.env("KUBECONFIG", kubeconfig);
+        Self::of_command(command)
+    }
+
     /// Runs `check` as it was put together.
     pub fn of_command(command: Command) -> Result<Self> {
         let run = Run::of(command, None)?;
@@ -72,6 +79,15 @@ impl Report {
     /// The codes of the findings.
     pub fn codes(&self) -> BTreeSet<&str> {
         self.findings().filter_map(|finding| text(finding, "code")).collect()
+    }
+
+    /// The findings, a line each.
+    pub fn told(&self) -> String {
+        let lines = self.findings().map(|finding| {
+            let field = |name| text(finding, name).unwrap_or("-");
+            format!("{} {}: {}", field("code"), field("object"), field("cause"))
+        });
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// Whether there is a finding of a code with these words, which says what to do and where that is explained.

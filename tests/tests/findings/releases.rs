@@ -47,7 +47,7 @@ pub const OF_CHARTS: &[Case] = &[
     },
 ];
 
-/// Of the old mesh, from which every release is crossed.
+/// Of the old mesh, from which every release is crossed, and beside which a ztunnel runs; see `configuration`.
 pub const OF_THE_OLD_MESH: &[Case] = &[
     Case {
         what: "neighbours, room and values that releases left behind",
@@ -79,10 +79,7 @@ pub const OF_THE_OLD_MESH: &[Case] = &[
     Case {
         what: "a CNI that will mend rules in ambient pods",
         shows: &[("MU736", "iptables")],
-        report: |cluster| {
-            helm(cluster, "ztunnel", "ztunnel", &[])?;
-            Report::of(cluster, &["default", "--to", "1.31.0"])
-        },
+        report: |cluster| Report::of(cluster, &["default", "--to", "1.31.0"]),
     },
 ];
 
@@ -100,7 +97,7 @@ pub fn the_operator_sees_everything(cluster: &Cluster) -> Result<()> {
         .into_iter()
         .filter(|code| code.starts_with("MU5") || code.starts_with("MU9"))
         .collect();
-    ensure!(unseen.is_empty(), "{unseen:?}: {:#}", report.document);
+    ensure!(unseen.is_empty(), "{unseen:?}: {}", report.told());
     kubectl(cluster, &["delete", binding]).map(drop)
 }
 
@@ -112,7 +109,10 @@ fn spoil(cluster: &Cluster) -> Result<()> {
     let repository = json!({"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "HelmRepository",
         "metadata": {"name": "istio", "namespace": "flux-system"}, "spec": {"url": RETIRED, "interval": "1h"}});
     cluster.apply_stdin(&repository.to_string())?.ok()?;
-    helm(cluster, "cni", "istio-cni", &["--set", "excludeNamespaces[0]=left-out"])?;
+    let cni = Toolbox::get()?.charts("1.31.0")?.join("cni").display().to_string();
+    let install = ["install", "istio-cni", &cni, "--namespace", "istio-system"];
+    let excluded = ["--set", "excludeNamespaces[0]=left-out"];
+    cluster.helm(&[&install[..], &excluded].concat())?.ok()?;
     // The chart as helm knows it: a name and a version, and nothing that it would install.
     let chart = cluster.dir().join("istiod-remote");
     fs::create_dir_all(&chart)?;
@@ -121,11 +121,4 @@ fn spoil(cluster: &Cluster) -> Result<()> {
     let chart = chart.display().to_string();
     let install = ["install", "istiod-remote", &chart, "--namespace", "istio-system"];
     cluster.helm(&install)?.ok().map(drop)
-}
-
-/// Installs one of Istio's own charts.
-fn helm(cluster: &Cluster, chart: &str, release: &str, values: &[&str]) -> Result<()> {
-    let chart = Toolbox::get()?.charts("1.31.0")?.join(chart).display().to_string();
-    let install = ["install", release, &chart, "--namespace", "istio-system"];
-    cluster.helm(&[&install[..], values].concat())?.ok().map(drop)
 }

@@ -1,65 +1,135 @@
 //! Waiting until something changes that a check would see.
 
 use super::super::client::Cluster;
-use futures::{StreamExt as _, future::select_all};
-use http::{Request, header};
-use http_body_util::BodyExt as _;
+use futures::{
+    StreamExt as _,
+    future::{join_all, select_all},
+};
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
 use kube::client::Body;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// What is watched, metadata alone: control planes, releases, webhooks, definitions and Istio's configuration.
-const WATCHED: [&str; 12] = [
+/// What is watched, metadata alone: control planes, releases, webhooks, definitions, Mesh objects with their waivers, and
+/// the configuration that rules read. Nodes and DaemonSets are not: their status changes all the time.
+const WATCHED: [&str; 19] = [
     "/apis/apps/v1/deployments?labelSelector=app%3Distiod",
     "/api/v1/secrets?labelSelector=owner%3Dhelm",
     "/api/v1/namespaces?labelSelector=istio.io%2Frev",
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations?",
     "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations?",
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions?",
+    "/apis/meshupgrade.io/v1alpha1/meshes?",
+    "/apis/gateway.networking.k8s.io/v1/gateways?",
     "/apis/networking.istio.io/v1/destinationrules?",
     "/apis/networking.istio.io/v1/gateways?",
     "/apis/networking.istio.io/v1/serviceentries?",
+    "/apis/networking.istio.io/v1/sidecars?",
     "/apis/networking.istio.io/v1/virtualservices?",
+    "/apis/networking.istio.io/v1/workloadentries?",
     "/apis/networking.istio.io/v1alpha3/envoyfilters?",
+    "/apis/networking.istio.io/v1beta1/proxyconfigs?",
     "/apis/security.istio.io/v1/authorizationpolicies?",
+    "/apis/telemetry.istio.io/v1/telemetries?",
+    "/apis/policy/v1/poddisruptionbudgets?labelSelector=app%3Distiod",
 ];
-/// How long one watch lasts before it is begun anew.
+/// How long one watch lasts before it is begun anew. While many clusters are watched only some watches of each run at
+/// once; they take turns, and none misses anything, because each goes on from its mark.
 const LASTS: Duration = Duration::from_secs(240);
 /// Pause after a watch that could not be had: the kind may not be there, or the server be away.
 const PAUSE: Duration = Duration::from_secs(30);
+/// How long taking one mark may take.
+const MARKING: Duration = Duration::from_secs(20);
+/// Longest list of one object's metadata.
+const MAX_LIST: usize = 2 << 20;
 const AS_METADATA: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
 
-/// Returns when something relevant has changed in one of the clusters, and says where.
-pub async fn change(clusters: &[Cluster]) -> String {
-    let watches = clusters
-        .iter()
-        .flat_map(|cluster| WATCHED.iter().map(move |path| Box::pin(watch(cluster, path))));
-    let (what, _, _) = select_all(watches).await;
-    what
+/// Where clusters stood when they were about to be looked at: changes since then are seen, and no earlier ones.
+pub struct Marks(Vec<Mark>);
+
+/// Where one kind of one cluster stood.
+struct Mark {
+    cluster: Cluster,
+    path: &'static str,
+    /// Resource version of the list; `None` where the kind could not be listed.
+    version: Option<String>,
 }
 
-/// Ends with the first event of a kind; never where the kind cannot be watched.
-async fn watch(cluster: &Cluster, path: &str) -> String {
-    loop {
-        match first_event(cluster, path).await {
-            Some(true) => {
-                let kind = path
-                    .split('?')
-                    .next()
-                    .unwrap_or(path)
-                    .rsplit('/')
-                    .next()
-                    .unwrap_or(path);
-                return format!("{kind} of {}", cluster.name);
-            }
-            Some(false) => {}
-            None => tokio::time::sleep(PAUSE).await,
+impl Marks {
+    /// Takes them in all clusters at once.
+    pub async fn take(clusters: &[Cluster]) -> Self {
+        let marks = clusters
+            .iter()
+            .flat_map(|cluster| WATCHED.iter().map(move |path| Mark::take(cluster, path)));
+        Self(join_all(marks).await)
+    }
+
+    /// Returns when something relevant has changed in one of the clusters, and says what and where; never without
+    /// clusters.
+    pub async fn change(self) -> String {
+        if self.0.is_empty() {
+            return std::future::pending().await;
         }
+        let (what, _, _) = select_all(self.0.into_iter().map(|mark| Box::pin(mark.change()))).await;
+        what
     }
 }
 
-/// Whether an event came before the watch ended; `None` when it could not be begun.
-async fn first_event(cluster: &Cluster, path: &str) -> Option<bool> {
+/// How a watch ended.
+enum Watched {
+    /// With an event, or because the mark is too old to tell.
+    Changed,
+    /// In silence.
+    Quiet,
+    /// It could not be begun.
+    Refused,
+}
+
+impl Mark {
+    async fn take(cluster: &Cluster, path: &'static str) -> Self {
+        let version = tokio::time::timeout(MARKING, version(cluster, path)).await;
+        Self {
+            cluster: cluster.clone(),
+            path,
+            version: version.ok().flatten(),
+        }
+    }
+
+    /// Ends with the first event of the kind.
+    async fn change(mut self) -> String {
+        loop {
+            let watched = match &self.version {
+                Some(version) => watch(&self.cluster, self.path, version).await,
+                None => None,
+            };
+            match watched.unwrap_or(Watched::Refused) {
+                Watched::Changed => return format!("{} of {}", self.kind(), self.cluster.name),
+                Watched::Quiet => {}
+                Watched::Refused => {
+                    tokio::time::sleep(PAUSE).await;
+                    // A kind that comes is told by its definition; from then on its objects count.
+                    if self.version.is_none() {
+                        self = Self::take(&self.cluster, self.path).await;
+                    }
+                }
+            }
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        let path = self.path.split('?').next().unwrap_or(self.path);
+        path.rsplit('/').next().unwrap_or(path)
+    }
+}
+
+fn request(path: &str, accept: &str) -> Option<Request<Body>> {
+    let request = Request::get(path).header(header::ACCEPT, accept);
+    request.body(Body::empty()).ok()
+}
+
+/// The resource version of a list, from a page of one object.
+async fn version(cluster: &Cluster, path: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct List {
         metadata: Meta,
@@ -69,35 +139,28 @@ async fn first_event(cluster: &Cluster, path: &str) -> Option<bool> {
     struct Meta {
         resource_version: String,
     }
-    let request = |path: String, accept: &str| {
-        Request::get(path)
-            .header(header::ACCEPT, accept)
-            .body(Body::empty())
-            .ok()
-    };
-    let listed = cluster
-        .client
-        .send(request(format!("{path}&limit=1"), AS_METADATA)?)
-        .await
-        .ok()
-        .filter(|response| response.status().is_success())?;
-    let body = listed.into_body().collect().await.ok()?.to_bytes();
-    let from = serde_json::from_slice::<List>(&body).ok()?.metadata.resource_version;
-    let watch = format!(
-        "{path}&watch=1&resourceVersion={from}&timeoutSeconds={}",
-        LASTS.as_secs()
-    );
-    let accept = AS_METADATA.replace("List", "");
-    let watched = cluster
-        .client
-        .send(request(watch, &accept)?)
-        .await
-        .ok()
-        .filter(|response| response.status().is_success())?;
-    let mut events = watched.into_body().into_data_stream();
-    match events.next().await {
-        Some(Ok(event)) => Some(!event.is_empty()),
-        // The connection was silent for longer than it may be.
-        Some(Err(_)) | None => Some(false),
+    let listed = cluster.client.send(request(&format!("{path}&limit=1"), AS_METADATA)?);
+    let listed = listed.await.ok().filter(|answer| answer.status().is_success())?;
+    let body = Limited::new(listed.into_body(), MAX_LIST).collect().await.ok()?;
+    let list: List = serde_json::from_slice(&body.to_bytes()).ok()?;
+    Some(list.metadata.resource_version)
+}
+
+async fn watch(cluster: &Cluster, path: &str, from: &str) -> Option<Watched> {
+    let lasts = LASTS.as_secs();
+    let watch = format!("{path}&watch=1&resourceVersion={from}&timeoutSeconds={lasts}");
+    let request = request(&watch, &AS_METADATA.replace("List", ""))?;
+    let watched = cluster.client.send(request).await.ok()?;
+    if watched.status() == StatusCode::GONE {
+        return Some(Watched::Changed);
     }
+    if !watched.status().is_success() {
+        return None;
+    }
+    let mut events = watched.into_body().into_data_stream();
+    Some(match events.next().await {
+        Some(Ok(event)) if !event.is_empty() => Watched::Changed,
+        // The connection was silent for longer than it may be.
+        _ => Watched::Quiet,
+    })
 }

@@ -21,7 +21,7 @@ mod version;
 mod workloads;
 
 pub use catalog::catalog_text;
-pub use changes::change;
+pub use changes::Marks;
 pub use permissions::{
     PermissionQuery, impersonation_arrives, permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };

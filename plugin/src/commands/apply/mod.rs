@@ -145,8 +145,9 @@ async fn begin(
         Purpose::Apply
     };
     let target = Target::new(to.clone()).for_purpose(purpose);
-    let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today());
-    let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh)?;
+    let today = today();
+    let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today);
+    let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, today)?;
     if !report.is_free() {
         print_report(ui, &report, false);
         return Err(cannot_go(&report, &mesh.name, to));

@@ -16,7 +16,7 @@ use kube::{
 use serde_json::Value;
 use shared::{
     api::{Abilities, PlanCluster},
-    inventory::{ClusterState, ControlPlane},
+    inventory::{ClusterState, ControlPlane, Rollout},
     names,
     version::IstioVersion,
 };
@@ -164,17 +164,22 @@ async fn control_planes(cluster: &Cluster, planned: &PlanCluster, ask: bool) -> 
 
 fn reports_target(plane: &ControlPlane, target: &str) -> Result<usize, String> {
     let name = format!("{}/{}", plane.workload.namespace, plane.workload.name);
-    if !plane.rollout.is_complete() {
+    report_target(&name, plane.rollout, &plane.running, target)
+}
+
+/// How many istiods of a Deployment say themselves that they are the target; all of them have to.
+fn report_target(name: &str, rollout: Rollout, running: &[String], target: &str) -> Result<usize, String> {
+    if !rollout.is_complete() {
         return Err(format!("Deployment {name} to roll out"));
     }
-    if plane.running.is_empty() {
+    if running.is_empty() {
         return Err(format!("the pods of {name} to report their version"));
     }
-    match plane.running.iter().find(|running| !is_version(running, target)) {
+    match running.iter().find(|running| !is_version(running, target)) {
         Some(other) => Err(format!(
             "every istiod of {name} to report {target} (one reports {other})"
         )),
-        None => Ok(plane.running.len()),
+        None => Ok(running.len()),
     }
 }
 
@@ -197,5 +202,34 @@ async fn create_dry(api: &Api<DynamicObject>, object: &Value) -> Result<DryAnswe
     match api.create(&dry_run, &object).await {
         Ok(object) => Ok(Ok(object)),
         Err(error) => Ok(Err((api_code(&error), api_message(&error)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_istiod_has_to_say_itself_that_it_is_the_target() {
+        let complete = Rollout {
+            observed: true,
+            desired: 2,
+            updated: 2,
+            ready: 2,
+        };
+        let reports = |running: &[&str], rollout: Rollout| {
+            let running: Vec<String> = running.iter().map(|version| (*version).to_owned()).collect();
+            report_target("istio-system/istiod", rollout, &running, "1.31.0")
+        };
+        assert_eq!(reports(&["1.31.0", "1.31.0"], complete), Ok(2));
+        let wrong = reports(&["1.31.0", "1.30.3"], complete).unwrap_err();
+        assert!(wrong.contains("to report 1.31.0 (one reports 1.30.3)"), "{wrong}");
+        assert!(reports(&[], complete).unwrap_err().contains("to report their version"));
+        assert!(reports(&["1.31.0-mspider"], complete).is_err());
+        assert!(
+            reports(&["1.31.0"], Rollout::default())
+                .unwrap_err()
+                .contains("to roll out")
+        );
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
@@ -17,6 +17,7 @@ use super::peer;
 use crate::{
     harness::{Cluster, ClusterOptions, wait_until},
     load::{Server, Shape, resident_of, review},
+    product::build_programs,
 };
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -81,7 +82,7 @@ pub(super) struct Servers {
 
 impl Servers {
     pub(super) fn start() -> Result<Self> {
-        let folder = build()?;
+        let folder = build_programs(&["--release", "--example", "bare"])?.join("release");
         let peer = peer::program()?;
         let certificate = tempfile::tempdir()?;
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
@@ -158,7 +159,8 @@ impl Servers {
         } else {
             self.cluster.kubectl(&["delete", "meshfreezes", "--all"])?.ok()?;
         }
-        let probe = review(Shape::Changed, 1 << 10);
+        // Below this size the review changes nothing that counts.
+        let probe = review(Shape::Changed, 5 << 10);
         wait_until("the webhook to know", DEADLINE, || {
             let mut client = self.webhook.server.connect()?;
             let (_, answer) = client.post("/validate", &probe)?;
@@ -166,36 +168,6 @@ impl Servers {
             Ok((allowed != frozen).then_some(()))
         })
     }
-}
-
-/// The programs as they are released. Returns the folder that they are in.
-fn build() -> Result<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("the workspace's folder")?;
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--workspace",
-            "--bins",
-            "--example",
-            "bare",
-        ])
-        .current_dir(workspace)
-        .stdin(Stdio::null());
-    // As for the debug build of the tests: cargo's own variables would make it build anew.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            cargo.env_remove(&name);
-        }
-    }
-    ensure!(cargo.status().context("run cargo")?.success(), "cargo build failed");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
-    Ok(target.join("release"))
 }
 
 fn start_webhook(folder: &Path, cluster: &Cluster, tls: &Path) -> Result<(Running, Start)> {

@@ -26,7 +26,7 @@ use shared::{
     preflight::rules::{READ, Reader, read_on_the_way},
     version::{IstioVersion, Minor},
 };
-use std::fmt::Debug;
+use std::{collections::BTreeSet, fmt::Debug};
 
 /// What was read so far.
 pub(super) struct Around {
@@ -193,11 +193,13 @@ async fn extra_components(
         return Ok(Vec::new());
     };
     let running = control_planes.iter().filter_map(|plane| plane.version.version.as_ref());
-    let Some(flavor) = running.into_iter().find_map(|version| catalog.flavor(&version.flavor)) else {
-        return Ok(Vec::new());
-    };
+    let flavors: BTreeSet<_> = running.map(|version| &version.flavor).collect();
     let mut found = Vec::new();
-    for component in &flavor.components {
+    for component in flavors
+        .into_iter()
+        .filter_map(|flavor| catalog.flavor(flavor))
+        .flat_map(|flavor| &flavor.components)
+    {
         let names = labelled(asker, component).await?;
         found.extend(names.into_iter().map(|name| (component.name.clone(), name)));
     }

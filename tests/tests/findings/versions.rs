@@ -1,0 +1,63 @@
+//! MU1xx: targets that do not follow what runs, and control planes that do not agree.
+
+use super::case::{Case, Report};
+
+/// The mesh of today runs 1.30.3.
+pub const OF_TARGETS: &[Case] = &[
+    Case {
+        what: "a target that is older, and has no fixes any more",
+        shows: &[
+            ("MU102", "istiod runs 1.30.3; 1.28.9 is older"),
+            ("MU112", "1.28 gets no fixes since"),
+        ],
+        report: |cluster| Report::of(cluster, &["--to", "1.28.9"]),
+    },
+    Case {
+        what: "a target of a vendor's",
+        shows: &[("MU103", "Deployment istio-system/istiod")],
+        report: |cluster| Report::of(cluster, &["--to", "1.31.0-mspider"]),
+    },
+    Case {
+        what: "a target that runs already",
+        shows: &[("MU104", "every control plane runs 1.30.3")],
+        report: |cluster| Report::of(cluster, &["--to", "1.30.3"]),
+    },
+    Case {
+        what: "a target that nobody knows",
+        shows: &[("MU106", "not 1.40"), ("MU101", "1.40.0 is more than one minor ahead")],
+        report: |cluster| Report::of(cluster, &["--to", "1.40.0"]),
+    },
+    Case {
+        what: "a target that is newer than the catalog",
+        shows: &[("MU107", "1.31.99 is newer")],
+        report: |cluster| Report::of(cluster, &["--to", "1.31.99"]),
+    },
+    Case {
+        what: "a target that is a pre-release",
+        shows: &[("MU108", "1.31.0-rc.1 is a pre-release")],
+        report: |cluster| Report::of(cluster, &["--to", "1.31.0-rc.1"]),
+    },
+];
+
+/// Beside the old mesh; see `stand_ins`.
+pub const OF_CONTROL_PLANES: &[Case] = &[
+    Case {
+        what: "an image that is named by its digest",
+        shows: &[("MU105", "Deployment unread/istiod")],
+        report: |cluster| Report::of(cluster, &["unread", "--to", "1.31.0"]),
+    },
+    Case {
+        what: "a vendor's control plane beside the community's",
+        shows: &[("MU109", "community, mspider")],
+        report: |cluster| Report::of(cluster, &["mixed", "--to", "1.31.0"]),
+    },
+    Case {
+        what: "a canary that was left half-way",
+        shows: &[
+            ("MU110", "1.30.3, 1.31.0"),
+            ("MU305", "default (docker.io/istio/pilot:1.30.3), canary"),
+            ("MU306", "Deployment halfway/istiod-canary"),
+        ],
+        report: |cluster| Report::of(cluster, &["halfway", "--to", "1.31.0"]),
+    },
+];
