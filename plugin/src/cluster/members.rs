@@ -5,7 +5,7 @@ use super::{
     client::{self, Cluster, ClusterFlags},
     error::ClusterError,
     kubeconfig::Kubeconfigs,
-    observe::{Lead, Leads, ObserveOptions, leads, observe},
+    observe::{Lead, Leads, ObserveOptions, leads, observe_further},
     remote_secret,
     stats::ClusterStats,
 };
@@ -117,17 +117,18 @@ impl Asked {
         };
         let limit = options.deadline.saturating_mul(QUESTIONS_LONG);
         // Large, and a hundred of them are made: kept off the stack.
-        let state = match tokio::time::timeout(limit, Box::pin(observe(cluster, options))).await {
-            Ok(mut observed) => {
-                if let ClusterState::Observed(observed) = &mut observed.state {
-                    observed.unreadable.append(&mut self.leads.unreadable);
+        let state =
+            match tokio::time::timeout(limit, Box::pin(observe_further(cluster, options, &self.leads.known))).await {
+                Ok(mut observed) => {
+                    if let ClusterState::Observed(observed) = &mut observed.state {
+                        observed.unreadable.append(&mut self.leads.unreadable);
+                    }
+                    observed.state
                 }
-                observed.state
-            }
-            Err(_) => ClusterState::Unknown {
-                reason: format!("{} took longer than {} s in all", cluster.server(), limit.as_secs()),
-            },
-        };
+                Err(_) => ClusterState::Unknown {
+                    reason: format!("{} took longer than {} s in all", cluster.server(), limit.as_secs()),
+                },
+            };
         self.with(member, state)
     }
 

@@ -41,8 +41,15 @@ pub fn observe_options(guarded: bool) -> ObserveOptions {
 /// # Errors
 /// When the cluster cannot be read or no mesh can be chosen.
 pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    let observed = || {
+        let options = ObserveOptions {
+            to: Some(args.to.minor()),
+            ..observe_options(true)
+        };
+        Scene::observe(global, ui, options)
+    };
     // helm is found beside the observing: its start takes a while.
-    let (scene, helm) = futures::join!(Scene::observe(global, ui, observe_options(true)), Helm::find(None));
+    let (scene, helm) = futures::join!(observed(), Helm::find(None));
     let mut scene = scene?;
     if !args.watch {
         return once(args, global, ui, &scene, &helm).await;
@@ -50,7 +57,7 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     loop {
         // Marked before it is looked at (the first time again), so that what changes meanwhile is a change, too.
         let marks = Marks::take(&scene.clusters).await;
-        scene = Scene::observe(global, ui, observe_options(true)).await?;
+        scene = observed().await?;
         once(args, global, ui, &scene, &helm).await?;
         let what = marks.change().await;
         // Changes come in groups; a moment later all of them are seen.

@@ -9,7 +9,7 @@ pub const CALLER_LACKS_PERMISSIONS: Code = Code(&Rule {
     severity: Severity::Blocker,
     waivable: false,
     cause: "An upgrade that is refused half way leaves the mesh frozen; so all permissions are asked for before it begins.",
-    evidence: "One SelfSubjectAccessReview for each thing that apply does as you.",
+    evidence: "A SelfSubjectRulesReview, and a SelfSubjectAccessReview for each thing that apply does as you and its rules do not grant.",
     fix: "Let a cluster administrator grant the rules that the finding lists.",
 });
 /// The driver's ServiceAccount lacks permissions.

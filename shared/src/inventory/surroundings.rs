@@ -131,6 +131,16 @@ impl Hits {
         }
     }
 
+    /// Adds hits that were noted elsewhere, behind those that are here.
+    pub fn extend(&mut self, other: Self) {
+        for (key, hits) in other.0 {
+            let of_rule = self.0.entry(key).or_default();
+            of_rule.count = of_rule.count.saturating_add(hits.count);
+            of_rule.examples.extend(hits.examples);
+            of_rule.examples.truncate(EXAMPLES);
+        }
+    }
+
     /// What one rule hit.
     #[must_use]
     pub fn of(&self, code: Code) -> Option<&HitsOfRule> {

@@ -1,7 +1,8 @@
 //! Asking one API server: every question with a deadline, and Secrets without the client library's logging.
 
+use super::protobuf;
 use crate::cluster::{client::Cluster, error::ClusterError};
-use http::{Request, StatusCode, header};
+use http::{Request, Response, header};
 use http_body_util::{BodyExt as _, Limited};
 use k8s_openapi::jiff::{Timestamp, fmt::rfc2822};
 use kube::{client::Body, core::Status};
@@ -10,6 +11,8 @@ use std::{future::Future, time::Duration};
 
 /// Longest answer that is read whole: an object has at most some 1.5 MiB, base64 makes it a third longer.
 const MAX_ANSWER: usize = 8 << 20;
+/// Longest refusal that is read.
+const MAX_REFUSAL: usize = 64 << 10;
 
 /// Asks one cluster, each question with the same deadline.
 #[derive(Clone, Copy)]
@@ -68,7 +71,34 @@ impl Asker<'_> {
         path: &str,
     ) -> Result<Option<(T, Option<Timestamp>)>, ClusterError> {
         let failed = |error: &kube::Error| self.cluster.error(what, error);
+        let response = match self.get(what, path, "application/json").await {
+            Ok(response) => response,
+            Err(ClusterError::Api { code: 404, .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| rfc2822::parse(date).ok().map(|date| date.timestamp()));
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| failed(&kube::Error::Service(error)))?
+            .to_bytes();
+        let parsed = serde_json::from_slice(&body);
+        parsed
+            .map(|fields| Some((fields, date)))
+            .map_err(|error| failed(&kube::Error::SerdeError(error)))
+    }
+
+    /// The answer to a GET, whose body may still be arriving; a refusal is an error in the API server's words.
+    pub(super) async fn get(
+        self,
+        what: &str,
+        path: &str,
+        accept: &'static str,
+    ) -> Result<Response<Body>, ClusterError> {
+        let failed = |error: &kube::Error| self.cluster.error(what, error);
         let request = Request::get(path)
+            .header(header::ACCEPT, accept)
             .body(Body::empty())
             .map_err(|error| failed(&kube::Error::HttpError(error)))?;
         let response = self
@@ -78,31 +108,51 @@ impl Asker<'_> {
             .await
             .map_err(|error| failed(&error))?;
         let status = response.status();
-        let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
-        let date = date.and_then(|date| rfc2822::parse(date).ok().map(|date| date.timestamp()));
-        let body = Limited::new(response.into_body(), MAX_ANSWER)
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = Limited::new(response.into_body(), MAX_REFUSAL)
             .collect()
             .await
             .map_err(|error| failed(&kube::Error::Service(error)))?
             .to_bytes();
-        if status == StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
-        if status.is_success() {
-            let parsed = serde_json::from_slice(&body);
-            return parsed
-                .map(|fields| Some((fields, date)))
-                .map_err(|error| failed(&kube::Error::SerdeError(error)));
-        }
-        let mut refused: Status = serde_json::from_slice(&body).unwrap_or_default();
-        refused.code = status.as_u16();
-        Err(failed(&kube::Error::Api(Box::new(refused))))
+        let mut refusal = refusal(&body);
+        refusal.code = status.as_u16();
+        Err(failed(&kube::Error::Api(Box::new(refusal))))
     }
 
-    fn late(self, what: &str) -> ClusterError {
+    pub(super) fn late(self, what: &str) -> ClusterError {
         ClusterError::Timeout {
             server: self.cluster.server(),
             what: what.to_owned(),
         }
+    }
+}
+
+/// A refusal, which is protobuf where that was asked for; a proxy in between may speak JSON nevertheless.
+fn refusal(body: &[u8]) -> Status {
+    const MESSAGE: u64 = 3;
+    const REASON: u64 = 4;
+    match protobuf::unwrapped(body) {
+        Some(status) => Status {
+            message: status.fields().text(MESSAGE).to_owned(),
+            reason: status.fields().text(REASON).to_owned(),
+            ..Status::default()
+        },
+        None => serde_json::from_slice(body).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::protobuf::tests::held, *};
+
+    #[test]
+    fn refusals_come_in_either_language() {
+        let status = [held(2, "Failure"), held(3, "pods is forbidden"), held(4, "Forbidden")].concat();
+        let message = [b"k8s\0".to_vec(), held(1, "v1"), held(2, status)].concat();
+        assert_eq!(refusal(&message).message, "pods is forbidden");
+        assert_eq!(refusal(br#"{"message":"no"}"#).message, "no");
+        assert_eq!(refusal(b"<html>").message, "");
     }
 }

@@ -1,12 +1,12 @@
 //! What a cluster says about others: clusters that its Mesh objects list, and kubeconfigs that its istiods were given.
 
-use super::{AGAIN_AFTER, ask::Asker, guard};
+use super::{AGAIN_AFTER, ask::Asker, guard, kubernetes_version};
 use crate::cluster::{client::Cluster, error::ClusterError, remote_secret};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, api::ListParams};
 use serde::Deserialize;
-use shared::{inventory::MeshRecord, members::RemoteSecret};
+use shared::{inventory::MeshRecord, members::RemoteSecret, version::KubernetesVersion};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
@@ -20,10 +20,20 @@ const SELECTOR: &str = "labelSelector=istio%2FmultiCluster%3Dtrue";
 pub(in crate::cluster) struct Leads {
     /// Its Mesh objects.
     pub meshes: Vec<MeshRecord>,
+    /// What was read on the way and need not be asked again.
+    pub known: Known,
     /// Kubeconfigs of its istiods.
     pub secrets: Vec<Lead>,
     /// What could not be read, each in a sentence.
     pub unreadable: Vec<String>,
+}
+
+/// Answers that an observation of the same cluster needs as well.
+#[derive(Clone, Default)]
+pub(in crate::cluster) struct Known {
+    pub kubernetes: Option<KubernetesVersion>,
+    /// `None` where they may not be read.
+    pub meshes: Option<Vec<MeshRecord>>,
 }
 
 /// One kubeconfig of a Secret. Not to be printed: it holds credentials.
@@ -53,12 +63,17 @@ pub(in crate::cluster) async fn leads(cluster: &Cluster, deadline: Duration) -> 
 }
 
 async fn read(asker: Asker<'_>) -> Result<Leads, ClusterError> {
-    let (meshes, namespaces, secrets) = futures::join!(
+    let (kubernetes, meshes, namespaces, secrets) = futures::join!(
+        kubernetes_version(asker),
         guard::meshes(asker),
         namespaces(asker),
         secrets(asker, "/api/v1/secrets"),
     );
     let mut leads = Leads::default();
+    leads.known = Known {
+        kubernetes: Some(kubernetes?),
+        meshes: meshes.as_ref().ok().cloned(),
+    };
     leads.meshes = told("Mesh objects", meshes, &mut leads.unreadable)?;
     let mut namespaces = told("control planes", namespaces, &mut leads.unreadable)?;
     namespaces.extend(leads.meshes.iter().map(|mesh| mesh.istio_namespace.clone()));

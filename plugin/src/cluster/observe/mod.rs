@@ -26,7 +26,7 @@ pub use permissions::{
     PermissionQuery, impersonation_arrives, permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };
 
-pub(super) use leads::{Lead, Leads, leads};
+pub(super) use leads::{Known, Lead, Leads, leads};
 
 use super::{client::Cluster, error::ClusterError};
 use ask::Asker;
@@ -36,7 +36,7 @@ use kube::Api;
 use running::IstiodPod;
 use shared::{
     inventory::{ClusterInventory, ClusterState, ControlPlane, Found, Inventory, Observed},
-    version::KubernetesVersion,
+    version::{KubernetesVersion, Minor},
 };
 use std::time::Duration;
 use workloads::{Istiod, Workloads};
@@ -50,6 +50,8 @@ pub struct ObserveOptions {
     pub count_proxies: bool,
     /// Look at what stands around the workloads: configuration, webhooks, certificates, nodes.
     pub surroundings: bool,
+    /// The minor that a mesh is to go to: objects that no rule on the way there looks at are then not read.
+    pub to: Option<Minor>,
     /// What the caller and the driver must be allowed to do.
     pub permissions: Vec<PermissionQuery>,
     /// How long each single question may take.
@@ -62,6 +64,7 @@ impl Default for ObserveOptions {
             ask_running_versions: false,
             count_proxies: false,
             surroundings: false,
+            to: None,
             permissions: Vec::new(),
             deadline: Duration::from_secs(20),
         }
@@ -73,9 +76,14 @@ const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// Observes one cluster. Never fails: a cluster that cannot be read is Unknown, with the reason.
 pub async fn observe(cluster: &Cluster, options: &ObserveOptions) -> ClusterInventory {
+    observe_further(cluster, options, &Known::default()).await
+}
+
+/// The same of a cluster of which something is known already.
+pub(super) async fn observe_further(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> ClusterInventory {
     let started = std::time::Instant::now();
     let looked = loop {
-        match look(cluster, options).await {
+        match look(cluster, options, known).await {
             // A server that has just started or been given a CRD says so for a moment, while its caches fill.
             Err(ClusterError::Api { code: 429 | 503, .. }) if started.elapsed() < options.deadline => {
                 tokio::time::sleep(AGAIN_AFTER).await;
@@ -104,13 +112,22 @@ pub async fn observe_all(clusters: &[Cluster], options: &ObserveOptions) -> Inve
     }
 }
 
-async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, ClusterError> {
+async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Result<Observed, ClusterError> {
     let asker = Asker {
         cluster,
         deadline: options.deadline,
     };
     // Alone and first: a cluster that cannot be reached then costs one timeout and gives one reason.
-    let kubernetes = kubernetes_version(asker).await?;
+    let kubernetes = match known.kubernetes.clone() {
+        Some(known) => known,
+        None => kubernetes_version(asker).await?,
+    };
+    let meshes = async {
+        match known.meshes.clone() {
+            Some(known) => Ok(known),
+            None => guard::meshes(asker).await,
+        }
+    };
     let proxies = async {
         if options.count_proxies {
             proxies::read(asker).await
@@ -118,23 +135,24 @@ async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, C
             Ok(proxies::Pods::default())
         }
     };
-    let around = async {
-        if options.surroundings {
-            Some(surroundings::read(asker).await)
-        } else {
-            None
+    let istio = async {
+        if !options.surroundings {
+            return Ok((istio(asker, options.ask_running_versions).await?, None));
         }
+        let (istio, around) = futures::join!(istio(asker, options.ask_running_versions), surroundings::read(asker));
+        let istio = istio?;
+        let around = around.complete(asker, &istio, options.to).await;
+        Ok((istio, Some(around)))
     };
-    let (uid, meshes, (guard, of_guard), permissions, istio, pods, around) = futures::join!(
+    let (uid, meshes, (guard, of_guard), permissions, istio, pods) = futures::join!(
         uid(asker),
-        guard::meshes(asker),
+        meshes,
         guard::presence(asker),
         permissions::ask(asker, &options.permissions),
-        istio(asker, options.ask_running_versions),
+        istio,
         proxies,
-        around,
     );
-    let istio = istio?;
+    let (istio, around): (Istio, _) = istio?;
     let mut unreadable = istio.unreadable;
     unreadable.extend(of_guard);
     let permissions = permissions.unwrap_or_else(|error| {
@@ -145,14 +163,7 @@ async fn look(cluster: &Cluster, options: &ObserveOptions) -> Result<Observed, C
         unreadable.push(format!("proxies of the data plane: {error}"));
         proxies::Pods::default()
     });
-    let surroundings = match around {
-        Some(around) => Some(Box::new(
-            around
-                .complete(asker, &istio.control_planes, &istio.workloads, &istio.pods, pods.beside)
-                .await,
-        )),
-        None => None,
-    };
+    let surroundings = around.map(|around| Box::new(around.finish(pods.beside)));
     Ok(Observed {
         uid: uid?,
         kubernetes,

@@ -5,7 +5,10 @@ use crate::cluster::{client::Cluster, error::ClusterError};
 use futures::{StreamExt as _, stream};
 use k8s_openapi::api::{
     authentication::v1::SelfSubjectReview,
-    authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
+    authorization::v1::{
+        ResourceAttributes, ResourceRule, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SelfSubjectRulesReview,
+        SelfSubjectRulesReviewSpec,
+    },
 };
 use kube::{Api, api::PostParams};
 use shared::{inventory::Permission, names};
@@ -52,6 +55,23 @@ impl PermissionQuery {
     fn named(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
+    }
+
+    /// Whether a rule for the whole cluster grants it, as RBAC reads rules. A subresource is granted by its own name, by
+    /// all resources, or by `*/subresource`.
+    fn is_allowed_by(&self, rule: &ResourceRule) -> bool {
+        let has = |list: &[String], wanted: &str| list.iter().any(|one| one == "*" || one == wanted);
+        let groups = rule.api_groups.as_deref().unwrap_or_default();
+        let resources = rule.resources.as_deref().unwrap_or_default();
+        let names = rule.resource_names.as_deref().unwrap_or_default();
+        let of_any = self
+            .resource
+            .split_once('/')
+            .map(|(_, subresource)| format!("*/{subresource}"));
+        has(&rule.verbs, &self.verb)
+            && has(groups, &self.group)
+            && (has(resources, &self.resource) || of_any.is_some_and(|any| resources.contains(&any)))
+            && (names.is_empty() || self.name.as_ref().is_some_and(|name| names.contains(name)))
     }
 
     fn answered(&self, allowed: bool) -> Permission {
@@ -147,7 +167,11 @@ const HELM: [(&str, &str, &str); 15] = [
 /// Questions that are asked at the same time: each may need a connection of its own.
 const AT_ONCE: usize = 6;
 
-/// Asks all queries, each of whom it concerns.
+/// A namespace that nobody has: what is allowed there is allowed in the whole cluster.
+const NOWHERE: &str = "mesh-upgrade-no-such-namespace";
+
+/// Asks all queries, each of whom it concerns. Whoever has the rights says so in one answer: only what is not among the
+/// rules for the whole cluster is asked for one by one.
 pub(super) async fn ask(asker: Asker<'_>, queries: &[PermissionQuery]) -> Result<Vec<Permission>, ClusterError> {
     let by_driver = queries.iter().any(|query| query.needed_by_driver);
     let driver = if by_driver {
@@ -155,25 +179,27 @@ pub(super) async fn ask(asker: Asker<'_>, queries: &[PermissionQuery]) -> Result
     } else {
         None
     };
+    let driver = driver.as_ref().map(|cluster| Asker { cluster, ..asker });
+    let of_driver = async {
+        match driver {
+            Some(driver) => rules(driver).await,
+            None => Ok(Vec::new()),
+        }
+    };
+    let (of_caller, of_driver) = futures::join!(rules(asker), of_driver);
+    // Where the rules are not told, each question is; where not even they may be asked for, the questions fail alike.
+    let (of_caller, of_driver) = (of_caller.unwrap_or_default(), of_driver.unwrap_or_default());
     let answers: Vec<_> = stream::iter(queries)
         .map(|query| {
-            let asked = if query.needed_by_driver {
-                driver.as_ref()
+            let (asked, rules) = if query.needed_by_driver {
+                (driver, &of_driver)
             } else {
-                Some(asker.cluster)
+                (Some(asker), &of_caller)
             };
             async move {
                 match asked {
-                    Some(cluster) => {
-                        allowed(
-                            Asker {
-                                cluster,
-                                deadline: asker.deadline,
-                            },
-                            query,
-                        )
-                        .await
-                    }
+                    Some(_) if rules.iter().any(|rule| query.is_allowed_by(rule)) => Ok(true),
+                    Some(asked) => allowed(asked, query).await,
                     // Somebody is impersonated already, and that does not nest.
                     None => Ok(false),
                 }
@@ -189,6 +215,24 @@ pub(super) async fn ask(asker: Asker<'_>, queries: &[PermissionQuery]) -> Result
         Err(error) => Err(error),
     });
     judged.collect()
+}
+
+/// What is allowed in the whole cluster by rules; nothing where the API server cannot tell all of them, because then
+/// another authorizer may have the last word.
+async fn rules(asker: Asker<'_>) -> Result<Vec<ResourceRule>, ClusterError> {
+    let review = SelfSubjectRulesReview {
+        spec: SelfSubjectRulesReviewSpec {
+            namespace: Some(NOWHERE.to_owned()),
+        },
+        ..SelfSubjectRulesReview::default()
+    };
+    let api: Api<SelfSubjectRulesReview> = Api::all(asker.cluster.client.clone());
+    let parameters = PostParams::default();
+    let answer = asker
+        .ask("ask for your own permissions", api.create(&parameters, &review))
+        .await?;
+    let told = answer.status.filter(|status| !status.incomplete);
+    Ok(told.map(|status| status.resource_rules).unwrap_or_default())
 }
 
 async fn allowed(asker: Asker<'_>, query: &PermissionQuery) -> Result<bool, ClusterError> {
@@ -252,4 +296,46 @@ async fn review_self(cluster: &Cluster) -> Result<SelfSubjectReview, ClusterErro
     api.create(&PostParams::default(), &SelfSubjectReview::default())
         .await
         .map_err(|error| cluster.error("ask who you are", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_read_as_rbac_reads_them() {
+        let rule = |groups: &str, resources: &str, verbs: &str, names: &str| {
+            let list = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            ResourceRule {
+                api_groups: Some(list(groups)),
+                resources: Some(list(resources)),
+                verbs: list(verbs),
+                resource_names: Some(list(names)),
+            }
+        };
+        let patch = PermissionQuery::driver("apps", "deployments", "patch");
+        let status = PermissionQuery::driver("meshupgrade.io", "meshupgrades/status", "update");
+        let account = PermissionQuery::caller("x", "serviceaccounts", "impersonate").named("driver");
+        for (query, rule, expected) in [
+            (&patch, rule("*", "*", "*", ""), true),
+            (&patch, rule("apps extensions", "deployments", "get patch", ""), true),
+            (&patch, rule("apps", "deployments", "get", ""), false),
+            (&patch, rule("extensions", "deployments", "patch", ""), false),
+            (
+                &patch,
+                rule("apps", "daemonsets deployments/status", "patch", ""),
+                false,
+            ),
+            // Granted for one name, it is not granted for all.
+            (&patch, rule("apps", "deployments", "patch", "istiod"), false),
+            (&status, rule("*", "meshupgrades", "update", ""), false),
+            (&status, rule("*", "meshupgrades/status", "update", ""), true),
+            (&status, rule("*", "*/status", "update", ""), true),
+            (&status, rule("*", "*/scale", "update", ""), false),
+            (&account, rule("x", "serviceaccounts", "impersonate", "driver"), true),
+            (&account, rule("x", "serviceaccounts", "impersonate", "other"), false),
+        ] {
+            assert_eq!(query.is_allowed_by(&rule), expected, "{query:?} {rule:?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Sources: the upgrade notes of each release (istio.io, "Upgrade Notes"; releasenotes/notes of istio/istio). Objects are
 //! looked at one by one while they are listed, so that a page is all that is held; which rules matter for a move is
-//! decided afterwards.
+//! decided afterwards, and which kinds no rule of a move looks at, so that they need not be listed, before.
 
 mod coverage;
 mod envoy_filters;
@@ -120,6 +120,13 @@ impl Way {
     }
 }
 
+/// Definitions whose objects some rule looks at on the way from one minor to another.
+pub fn read_on_the_way(from: Minor, to: Minor) -> impl Iterator<Item = &'static str> {
+    let rules = Way { from, to }.rules();
+    READ.into_iter()
+        .filter(move |definition| objects::looked_at_by(definition).any(|code| rules.contains(&code)))
+}
+
 /// An object as the rules see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Object<'a> {
@@ -167,8 +174,8 @@ impl Reader {
                 .add_since(codes::ENVOY_FILTER_OUTDATED, minor, named.clone(), detail);
         }
         self.routed.look(object, &named);
-        self.has_sidecars |= object.definition == "sidecars.networking.istio.io";
-        if object.definition == "serviceentries.networking.istio.io" {
+        self.has_sidecars |= object.definition == objects::SIDECARS;
+        if object.definition == objects::SERVICE_ENTRIES {
             for host in objects::texts(object.spec.get("hosts")) {
                 match self.hosts.get(host) {
                     Some(other) if other != object.namespace => self.hits.add(
@@ -184,6 +191,14 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// Adds what another reader saw of other kinds.
+    pub fn add(&mut self, other: Self) {
+        self.hits.extend(other.hits);
+        self.hosts.extend(other.hosts);
+        self.routed.add(other.routed);
+        self.has_sidecars |= other.has_sidecars;
     }
 
     /// Notes something that is no object of [`READ`].

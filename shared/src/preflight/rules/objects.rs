@@ -85,10 +85,32 @@ const RULES: [(Code, &str, Look); 19] = [
     ),
 ];
 
+/// Definitions that are looked at beside [`RULES`].
+const ENVOY_FILTERS: &str = "envoyfilters.networking.istio.io";
+pub(super) const SERVICE_ENTRIES: &str = "serviceentries.networking.istio.io";
+pub(super) const SIDECARS: &str = "sidecars.networking.istio.io";
+
+/// Rules that look at objects of a definition.
+pub(super) fn looked_at_by(definition: &str) -> impl Iterator<Item = Code> {
+    let beside = [
+        (codes::ENVOY_FILTER, ENVOY_FILTERS),
+        (codes::ENVOY_FILTER_OUTDATED, ENVOY_FILTERS),
+        (codes::HOST_IN_SEVERAL_NAMESPACES, SERVICE_ENTRIES),
+        (codes::SIDECAR_SCOPE, SERVICE_ENTRIES),
+        (codes::SIDECAR_SCOPE, SIDECARS),
+        (codes::EXTERNAL_NAME_ROUTED, "destinationrules.networking.istio.io"),
+        (codes::EXTERNAL_NAME_ROUTED, "virtualservices.networking.istio.io"),
+    ];
+    let of_rules = RULES.iter().map(|(code, of, _)| (*code, *of));
+    of_rules
+        .chain(beside)
+        .filter(move |(_, of)| *of == definition)
+        .map(|(code, _)| code)
+}
+
 /// What the rules find in an object.
 pub(super) fn look<'a>(object: &'a Object<'a>) -> impl Iterator<Item = (Code, String)> + 'a {
-    let filters =
-        (object.definition == "envoyfilters.networking.istio.io").then(|| (codes::ENVOY_FILTER, patched(object)));
+    let filters = (object.definition == ENVOY_FILTERS).then(|| (codes::ENVOY_FILTER, patched(object)));
     RULES
         .iter()
         .filter(|(_, definition, _)| *definition == object.definition)

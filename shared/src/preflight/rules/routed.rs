@@ -41,6 +41,14 @@ impl Routed {
         }
     }
 
+    /// Adds what was noted elsewhere; the object that named a host first stays its example.
+    pub(super) fn add(&mut self, other: Self) {
+        for (host, by) in other.named {
+            self.named.entry(host).or_insert(by);
+        }
+        self.external.extend(other.external);
+    }
+
     /// Notes a Service of type ExternalName.
     pub(super) fn external(&mut self, namespace: &str, name: &str) {
         if self.external.len() < MAX {

@@ -412,3 +412,36 @@ fn every_release_from_1_21_on_has_its_rules() {
     };
     assert!(patch.rules().is_empty());
 }
+
+#[test]
+fn only_kinds_that_a_rule_of_the_way_looks_at_are_read() {
+    let read = |from, to| read_on_the_way(Minor::new(1, from), Minor::new(1, to)).collect::<Vec<_>>();
+    assert_eq!(
+        read(30, 31),
+        [
+            "destinationrules.networking.istio.io",
+            "envoyfilters.networking.istio.io",
+            "gateways.networking.istio.io",
+            "workloadentries.networking.istio.io",
+        ]
+    );
+    assert_eq!(read(20, 31), READ);
+    assert!(read(31, 31).is_empty());
+}
+
+#[test]
+fn what_two_readers_saw_is_counted_together_and_named_in_their_order() {
+    let look = |name: &str| {
+        let mut reader = Reader::default();
+        for number in 0..15 {
+            reader.note(codes::ENVOY_FILTER, format!("{name}-{number}"), String::new(), 1);
+        }
+        reader
+    };
+    let mut both = look("first");
+    both.add(look("second"));
+    let hits = both.finish();
+    let of_rule = hits.of(codes::ENVOY_FILTER).unwrap();
+    assert_eq!((of_rule.count, of_rule.examples.len()), (30, 20));
+    assert_eq!(of_rule.examples[15].object, "second-0");
+}

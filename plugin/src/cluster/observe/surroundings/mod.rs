@@ -8,24 +8,27 @@ mod nodes;
 mod objects;
 mod webhooks;
 
-use super::{ask::Asker, proxies::Beside, running::IstiodPod, workloads::Workloads};
+use super::{Istio, ask::Asker, proxies::Beside};
 use crate::cluster::error::ClusterError;
+use futures::future::join_all;
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, Deployment},
     core::v1::{Namespace, Service},
     policy::v1::PodDisruptionBudget,
 };
-use kube::{Api, ResourceExt as _, api::ListParams};
+use kube::{Api, Resource, ResourceExt as _, api::ListParams, core::PartialObjectMeta};
+use serde::de::DeserializeOwned;
 use shared::{
     api::WorkloadKind,
     catalog::{Catalog, ExtraComponent},
     finding::codes,
     inventory::{Budget, ControlPlane, NamespaceRevision, NodeRoom, Surroundings},
-    preflight::rules::Reader,
+    preflight::rules::{READ, Reader, read_on_the_way},
+    version::{IstioVersion, Minor},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeSet, fmt::Debug};
 
-/// What was read before the control planes were known.
+/// What was read so far.
 pub(super) struct Around {
     found: Surroundings,
     reader: Reader,
@@ -36,8 +39,8 @@ pub(super) struct Around {
 /// Reads what does not depend on where the control planes are.
 pub(super) async fn read(asker: Asker<'_>) -> Around {
     let mut found = Surroundings::default();
-    let (configuration, nodes, namespaces, webhooks, budgets, kialis, external) = futures::join!(
-        configuration(asker),
+    let (crds, nodes, namespaces, webhooks, budgets, kialis, external) = futures::join!(
+        definitions::read(asker),
         nodes::read(asker),
         namespaces(asker),
         webhooks::read(asker),
@@ -45,10 +48,7 @@ pub(super) async fn read(asker: Asker<'_>) -> Around {
         neighbours::kialis(asker),
         neighbours::external_names(asker),
     );
-    let (crds, gateway_api, mut reader, overlooked) = configuration;
-    found.crds = crds;
-    found.gateway_api = gateway_api;
-    found.overlooked = overlooked;
+    found.crds = seen("definitions, and the objects of each", crds, &mut found.overlooked);
     let nodes = seen("Nodes", nodes, &mut found.overlooked);
     found.nodes = nodes.by_kubelet;
     found.namespaces = seen("Namespaces", namespaces, &mut found.overlooked);
@@ -58,6 +58,7 @@ pub(super) async fn read(asker: Asker<'_>) -> Around {
     found.budgets = seen("PodDisruptionBudgets", budgets, &mut found.overlooked);
     found.kialis = seen("Deployments of Kiali", kialis, &mut found.overlooked);
     let external = seen("Services of type ExternalName", external, &mut found.overlooked);
+    let mut reader = Reader::default();
     neighbours::note(&external, &mut reader);
     Around {
         found,
@@ -67,53 +68,74 @@ pub(super) async fn read(asker: Asker<'_>) -> Around {
 }
 
 impl Around {
-    /// Adds what stands beside the control planes, and in the pods.
-    pub(super) async fn complete(
-        mut self,
-        asker: Asker<'_>,
-        control_planes: &[ControlPlane],
-        workloads: &Workloads,
-        istiods: &[IstiodPod],
-        beside: Beside,
-    ) -> Surroundings {
+    /// Adds what stands beside the control planes, and the objects that rules look at; on the way to a minor, those that
+    /// a rule of this way looks at, else all.
+    pub(super) async fn complete(mut self, asker: Asker<'_>, istio: &Istio, to: Option<Minor>) -> Self {
+        let control_planes = &istio.control_planes;
         let mut namespaces: Vec<&str> = control_planes
             .iter()
             .map(|plane| plane.workload.namespace.as_str())
             .collect();
         namespaces.dedup();
-        for namespace in namespaces {
-            let (certificates, zipkin, elections) = futures::join!(
+        let beside = namespaces.iter().map(|namespace| async move {
+            let beside = futures::join!(
                 certificates::read(asker, namespace),
                 zipkin(asker, namespace),
-                elections::read(asker, namespace, istiods),
+                elections::read(asker, namespace, &istio.pods),
             );
-            let elections = seen("elections among istiods", elections, &mut self.found.overlooked);
-            self.found.elections.extend(elections);
-            let certificates = seen("certificates", certificates, &mut self.found.overlooked);
-            self.found.certificates.extend(certificates);
-            if seen("Service zipkin", zipkin, &mut self.found.overlooked) {
+            (*namespace, beside)
+        });
+        let definitions = definitions_for(control_planes, to);
+        let (looked, beside, components, ambient, repositories) = futures::join!(
+            objects::read(asker, &self.found.crds, &definitions),
+            join_all(beside),
+            extra_components(asker, control_planes),
+            neighbours::ambient(asker, &istio.workloads),
+            neighbours::chart_repositories(asker, &self.found.crds),
+        );
+        self.reader.add(looked.reader);
+        self.found.gateway_api = looked.counted;
+        let overlooked = &mut self.found.overlooked;
+        overlooked.extend(looked.overlooked);
+        for (namespace, (certificates, zipkin, elections)) in beside {
+            self.found
+                .elections
+                .extend(seen("elections among istiods", elections, overlooked));
+            self.found
+                .certificates
+                .extend(seen("certificates", certificates, overlooked));
+            if seen("Service zipkin", zipkin, overlooked) {
                 let object = format!("Service {namespace}/zipkin");
                 self.reader
                     .note(codes::ZIPKIN_DEFAULT, object, "it is there".to_owned(), 1);
             }
         }
+        self.found.ambient = seen("what the CNI leaves out", ambient, overlooked);
+        self.found.chart_repositories = seen("sources of charts", repositories, overlooked);
+        self.found.extra_components = seen("components of the vendor", components, overlooked);
+        self
+    }
+
+    /// Adds what the pods say, which take longest to read.
+    pub(super) fn finish(mut self, beside: Beside) -> Surroundings {
         for one in beside.annotated {
             self.reader
                 .note(one.code, one.object, one.annotation.to_owned(), one.count);
         }
         self.found.room = nodes::left(self.nodes, &beside.requests);
-        let (components, ambient, repositories) = futures::join!(
-            extra_components(asker, control_planes),
-            neighbours::ambient(asker, workloads),
-            neighbours::chart_repositories(asker, &self.found.crds),
-        );
-        let overlooked = &mut self.found.overlooked;
-        self.found.ambient = seen("what the CNI leaves out", ambient, overlooked);
         self.found.ambient.pods = beside.requests.ambient;
-        self.found.chart_repositories = seen("sources of charts", repositories, overlooked);
-        self.found.extra_components = seen("components of the vendor", components, &mut self.found.overlooked);
         self.found.hits = self.reader.finish();
         self.found
+    }
+}
+
+/// Definitions whose objects are worth reading; all where it is not known from where to where the way leads.
+fn definitions_for(control_planes: &[ControlPlane], to: Option<Minor>) -> Vec<&'static str> {
+    let versions = control_planes.iter().map(|plane| plane.version.version.as_ref());
+    let minors: Option<Vec<Minor>> = versions.map(|version| version.map(IstioVersion::minor)).collect();
+    match (minors.and_then(|minors| minors.into_iter().min()), to) {
+        (Some(from), Some(to)) => read_on_the_way(from, to).collect(),
+        _ => READ.to_vec(),
     }
 }
 
@@ -122,22 +144,6 @@ fn seen<T: Default>(what: &str, answer: Result<T, ClusterError>, overlooked: &mu
         overlooked.push(format!("{what}: {error}"));
         T::default()
     })
-}
-
-/// Definitions first, then the objects of those that there are.
-async fn configuration(asker: Asker<'_>) -> (Vec<shared::inventory::Crd>, BTreeMap<String, u64>, Reader, Vec<String>) {
-    match definitions::read(asker).await {
-        Ok(crds) => {
-            let (reader, counted, overlooked) = objects::read(asker, &crds).await;
-            (crds, counted, reader, overlooked)
-        }
-        Err(error) => (
-            Vec::new(),
-            BTreeMap::new(),
-            Reader::default(),
-            vec![format!("definitions, and the objects of each: {error}")],
-        ),
-    }
 }
 
 /// Namespaces that ask for a revision by its name, without anything else of them.
@@ -201,31 +207,25 @@ async fn extra_components(
 }
 
 async fn labelled(asker: Asker<'_>, component: &ExtraComponent) -> Result<Vec<String>, ClusterError> {
+    match component.kind {
+        WorkloadKind::Deployment => named::<Deployment>(asker, component).await,
+        WorkloadKind::DaemonSet => named::<DaemonSet>(asker, component).await,
+    }
+}
+
+/// Objects of a kind with a component's labels, as `DaemonSet kube-system/merbridge`.
+async fn named<K>(asker: Asker<'_>, component: &ExtraComponent) -> Result<Vec<String>, ClusterError>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let api: Api<K> = Api::all(asker.cluster.client.clone());
     let labels = ListParams::default().labels(&component.selector);
-    let client = asker.cluster.client.clone();
-    let what = "list components of the vendor";
-    let listed: Vec<(Option<String>, String)> = match component.kind {
-        WorkloadKind::Deployment => {
-            let api: Api<Deployment> = Api::all(client);
-            let found = asker.ask(what, api.list_metadata(&labels)).await?;
-            found
-                .items
-                .iter()
-                .map(|one| (one.namespace(), one.name_any()))
-                .collect()
-        }
-        WorkloadKind::DaemonSet => {
-            let api: Api<DaemonSet> = Api::all(client);
-            let found = asker.ask(what, api.list_metadata(&labels)).await?;
-            found
-                .items
-                .iter()
-                .map(|one| (one.namespace(), one.name_any()))
-                .collect()
-        }
+    let listed = asker
+        .ask("list components of the vendor", api.list_metadata(&labels))
+        .await?;
+    let named = |one: &PartialObjectMeta<K>| {
+        let namespace = one.namespace().unwrap_or_default();
+        format!("{} {namespace}/{}", component.kind.as_str(), one.name_any())
     };
-    let named = |(namespace, name): (Option<String>, String)| {
-        format!("{} {}/{name}", component.kind.as_str(), namespace.unwrap_or_default())
-    };
-    Ok(listed.into_iter().map(named).collect())
+    Ok(listed.items.iter().map(named).collect())
 }

@@ -1,12 +1,13 @@
-//! Objects that the rules look at, page by page: one page is all that is held.
+//! Objects that the rules look at, page by page: one page of each kind is all that is held.
 
 use super::super::ask::Asker;
 use crate::cluster::error::ClusterError;
+use futures::future::join_all;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use shared::{
     inventory::Crd,
-    preflight::rules::{COUNTED, Object, READ, Reader},
+    preflight::rules::{COUNTED, Object, Reader},
 };
 use std::collections::BTreeMap;
 
@@ -55,29 +56,44 @@ fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Item>
     Ok(Option::<Vec<Item>>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Looks at all objects of the kinds that are there, and counts those that are only counted.
-pub(super) async fn read(asker: Asker<'_>, crds: &[Crd]) -> (Reader, BTreeMap<String, u64>, Vec<String>) {
-    let mut reader = Reader::default();
-    let mut counted = BTreeMap::new();
-    let mut overlooked = Vec::new();
-    for name in READ {
-        if let Some((crd, path)) = served(crds, name)
-            && let Err(error) = pages(asker, crd, &path, name, &mut reader).await
-        {
-            overlooked.push(format!("objects of the kind {}: {error}", crd.kind));
+/// What objects of a cluster say.
+#[derive(Default)]
+pub(super) struct Looked {
+    pub reader: Reader,
+    /// Objects of the kinds that are only counted, by resource.
+    pub counted: BTreeMap<String, u64>,
+    pub overlooked: Vec<String>,
+}
+
+/// Looks at all objects of the definitions named, as far as they are there, and counts those that are only counted. All
+/// kinds at once: one waits for the other's pages nowhere.
+pub(super) async fn read(asker: Asker<'_>, crds: &[Crd], definitions: &[&str]) -> Looked {
+    let kinds = definitions.iter().filter_map(|name| {
+        let (crd, path) = served(crds, name)?;
+        Some(async move {
+            let mut reader = Reader::default();
+            let read = pages(asker, crd, &path, name, &mut reader).await;
+            (crd, reader, read)
+        })
+    });
+    let counts = COUNTED.into_iter().filter_map(|resource| {
+        let (crd, path) = served(crds, &format!("{resource}.gateway.networking.k8s.io"))?;
+        Some(async move { (crd, resource, count(asker, crd, &path).await) })
+    });
+    let (kinds, counts) = futures::join!(join_all(kinds), join_all(counts));
+    let mut looked = Looked::default();
+    let told = |crd: &Crd, error: &ClusterError| format!("objects of the kind {}: {error}", crd.kind);
+    for (crd, reader, read) in kinds {
+        looked.reader.add(reader);
+        looked.overlooked.extend(read.err().map(|error| told(crd, &error)));
+    }
+    for (crd, resource, count) in counts {
+        match count {
+            Ok(count) => drop(looked.counted.insert(resource.to_owned(), count)),
+            Err(error) => looked.overlooked.push(told(crd, &error)),
         }
     }
-    for resource in COUNTED {
-        let name = format!("{resource}.gateway.networking.k8s.io");
-        let Some((crd, path)) = served(crds, &name) else {
-            continue;
-        };
-        match count(asker, crd, &path).await {
-            Ok(count) => drop(counted.insert(resource.to_owned(), count)),
-            Err(error) => overlooked.push(format!("objects of the kind {}: {error}", crd.kind)),
-        }
-    }
-    (reader, counted, overlooked)
+    looked
 }
 
 /// A definition and the path of its objects, in the version in which they are stored if that is served.
