@@ -38,7 +38,7 @@ fn main() -> anyhow::Result<()> {
         Arc::default(),
         Handle::new(),
     );
-    tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
         .block_on(served)?;

@@ -6,7 +6,7 @@ fn main() -> anyhow::Result<()> {
     webhook::telemetry::install();
     webhook::tls::install_crypto();
     let args = webhook::Args::parse();
-    tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
         .block_on(webhook::run(args))
