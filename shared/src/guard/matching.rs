@@ -2,18 +2,20 @@
 
 use super::{
     message::Told,
-    review::{Object, Request, Str},
+    review::{Annotations, Labels, Members, Metadata, Object, Request, Str},
     table::{
-        self, CRD_SUFFIXES, FREE_METADATA, HELM_OWNER, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, HELM_STORAGE_PREFIX,
-        ISTIOD_PROBE_NAME, May, Operation, Picks, Row, Strictness, Who, Writer,
+        self, CRD_SUFFIXES, FREE_METADATA, HELM_OWNER, HELM_STORAGE_PREFIX, ISTIOD_PROBE_NAME, May, Operation, Picks,
+        Row, Strictness, Who, Writer,
     },
 };
 use crate::{
     api::{FreezeScope, MeshFreezeSpec, WorkloadKind},
     names,
 };
+use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
-use std::collections::BTreeMap;
+
+const FINALIZERS: &str = "finalizers";
 
 /// What one freeze makes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,55 +106,78 @@ pub(super) fn changes_only(request: &Request<'_>, field: &str) -> bool {
     let (Operation::Update, Some(object), Some(old)) = (request.operation, &request.object, &request.old_object) else {
         return false;
     };
-    // What most updates change has been found already; only the others cost another look at the review.
-    if field != "spec" && object.spec.map(RawValue::get) != old.spec.map(RawValue::get) {
+    (field == "spec" || is_same(old.spec, object.spec))
+        && (field == "data" || is_same(old.data, object.data))
+        && are_same(&old.rest, &object.rest, |key| key != field)
+        && differs_only_freely(&old.metadata, &object.metadata)
+}
+
+fn differs_only_freely(old: &Metadata<'_>, new: &Metadata<'_>) -> bool {
+    let compared = |key: &str| key != FINALIZERS && !FREE_METADATA.contains(&key);
+    old.name == new.name
+        && are_same_annotations(old.annotations.as_ref(), new.annotations.as_ref())
+        && are_same_labels(old.labels.as_ref(), new.labels.as_ref())
+        && are_same(&old.rest, &new.rest, compared)
+        && only_removes_finalizers(&old.rest, &new.rest)
+}
+
+fn are_same_annotations(old: Option<&Annotations<'_>>, new: Option<&Annotations<'_>>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => {
+            old.release_name == new.release_name
+                && old.release_namespace == new.release_namespace
+                && old.always_reject == new.always_reject
+                && are_same(&old.rest, &new.rest, |_| true)
+        }
+        (old, new) => old.is_none() && new.is_none(),
+    }
+}
+
+fn are_same_labels(old: Option<&Labels<'_>>, new: Option<&Labels<'_>>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => {
+            old.managed_gateway == new.managed_gateway
+                && old.owner == new.owner
+                && old.name == new.name
+                && are_same(&old.rest, &new.rest, |_| true)
+        }
+        (old, new) => old.is_none() && new.is_none(),
+    }
+}
+
+fn is_same(old: Option<&RawValue>, new: Option<&RawValue>) -> bool {
+    old.map(RawValue::get) == new.map(RawValue::get)
+}
+
+/// Whether the members that are compared are the same, in the same order.
+fn are_same(old: &Members<'_>, new: &Members<'_>, is_compared: impl Fn(&str) -> bool) -> bool {
+    let mut old = old.iter().filter(|(key, _)| is_compared(key));
+    let mut new = new.iter().filter(|(key, _)| is_compared(key));
+    loop {
+        match (old.next(), new.next()) {
+            (None, None) => return true,
+            (Some((old_key, old)), Some((key, new))) if old_key == key && old.get() == new.get() => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Whether no finalizer is new. What cannot be read counts as one.
+fn only_removes_finalizers(old: &Members<'_>, new: &Members<'_>) -> bool {
+    let finalizers = |metadata| list::<Str<'_>>(metadata, FINALIZERS);
+    let (Some(old), Some(new)) = (finalizers(old), finalizers(new)) else {
         return false;
-    }
-    let whole = request.whole_objects();
-    whole.is_some_and(|(old, new)| differs_only_freely(old, new, field).unwrap_or(false))
+    };
+    new.iter().all(|finalizer| old.contains(finalizer))
 }
 
-/// The members of a JSON object, unread.
-type Members<'a> = BTreeMap<Str<'a>, &'a RawValue>;
-
-fn members(object: &RawValue) -> Option<Members<'_>> {
-    serde_json::from_str(object.get()).ok()
-}
-
-/// `None` for what is no object.
-fn differs_only_freely(old: &RawValue, new: &RawValue, field: &str) -> Option<bool> {
-    let (mut old, mut new) = (members(old)?, members(new)?);
-    for object in [&mut old, &mut new] {
-        object.remove(field);
-    }
-    let (mut old_metadata, mut new_metadata) = (members(old.remove("metadata")?)?, members(new.remove("metadata")?)?);
-    let old_finalizers = take_free_metadata(&mut old_metadata)?;
-    let new_finalizers = take_free_metadata(&mut new_metadata)?;
-    let only_removed = new_finalizers
-        .iter()
-        .all(|finalizer| old_finalizers.contains(finalizer));
-    Some(only_removed && are_same(&old, &new) && are_same(&old_metadata, &new_metadata))
-}
-
-fn are_same(old: &Members<'_>, new: &Members<'_>) -> bool {
-    old.len() == new.len()
-        && old
-            .iter()
-            .zip(new)
-            .all(|((old_key, old), (key, new))| old_key == key && old.get() == new.get())
-}
-
-/// Takes out what may change, and gives back the finalizers.
-fn take_free_metadata<'a>(metadata: &mut Members<'a>) -> Option<Vec<Str<'a>>> {
-    for field in FREE_METADATA {
-        metadata.remove(*field);
-    }
-    match metadata.remove("finalizers") {
-        None => Some(Vec::new()),
-        Some(finalizers) => serde_json::from_str::<Option<_>>(finalizers.get())
-            .ok()
-            .map(Option::unwrap_or_default),
-    }
+/// A list among members; none is as good as an empty one, and what is no list is `None`.
+fn list<'a, T: Deserialize<'a>>(members: &Members<'a>, name: &str) -> Option<Vec<T>> {
+    let Some((_, value)) = members.iter().find(|(key, _)| **key == *name) else {
+        return Some(Vec::new());
+    };
+    let list: Option<Vec<T>> = serde_json::from_str(value.get()).ok()?;
+    Some(list.unwrap_or_default())
 }
 
 /// Whether a row's rules match: what the API server itself decides for the policy.
@@ -212,22 +237,25 @@ fn is_workload(request: &Request<'_>, scope: &FreezeScope) -> bool {
 
 /// Whether an update changes the owners or one of helm's annotations. What cannot be read counts as changed.
 fn changes_owners(request: &Request<'_>) -> bool {
-    let read = |raw: &RawValue| serde_json::from_str::<Value>(raw.get()).ok();
-    let Some((Some(old), Some(new))) = request.whole_objects().map(|(old, new)| (read(old), read(new))) else {
+    let (Some(old), Some(new)) = (&request.old_object, &request.object) else {
         return true;
     };
-    let owners = |object: &Value| {
-        let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-        owners.cloned().unwrap_or_default()
+    let owners = |metadata: &Metadata<'_>| list::<Value>(&metadata.rest, "ownerReferences");
+    let (Some(old_owners), Some(new_owners)) = (owners(&old.metadata), owners(&new.metadata)) else {
+        return true;
     };
-    let annotation = |object: &Value, key: &str| {
-        let annotations = object.pointer("/metadata/annotations")?;
-        annotations.get(key).and_then(Value::as_str).map(str::to_owned)
-    };
-    owners(&old) != owners(&new)
-        || [HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE]
-            .into_iter()
-            .any(|key| annotation(&old, key).unwrap_or_default() != annotation(&new, key).unwrap_or_default())
+    old_owners != new_owners || helm_release(&old.metadata) != helm_release(&new.metadata)
+}
+
+/// Name and namespace of the release as its annotations have them; a missing one is as good as an empty one.
+fn helm_release<'m>(metadata: &'m Metadata<'_>) -> (&'m str, &'m str) {
+    let text = |text: &'m Option<Str<'_>>| text.as_deref().unwrap_or_default();
+    metadata
+        .annotations
+        .as_ref()
+        .map_or_else(Default::default, |annotations| {
+            (text(&annotations.release_name), text(&annotations.release_namespace))
+        })
 }
 
 fn is_helm_owned(object: &Object<'_>, scope: &FreezeScope) -> bool {

@@ -4,9 +4,12 @@
 //! be read is an error, never a request without the part that could not be read.
 
 use super::table::Operation;
+pub use object::{Annotations, Labels, Members, Metadata, Object};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use std::borrow::Cow;
+
+mod object;
 
 /// Longest review that is read: two objects of the API server's limit of 3 MiB, and room for the rest.
 pub const MAX_REVIEW: usize = 7 << 20;
@@ -85,72 +88,8 @@ pub struct Request<'a> {
     pub object: Option<Object<'a>>,
     /// The object before the change.
     pub old_object: Option<Object<'a>>,
-    /// The whole review, for the rare case that both objects must be compared in full.
+    /// The whole review, for kinds whose objects are judged in full.
     body: &'a str,
-}
-
-/// An object of a request. Its contents are never printed.
-#[derive(Deserialize)]
-pub struct Object<'a> {
-    /// Its metadata.
-    #[serde(borrow)]
-    pub metadata: Metadata<'a>,
-    /// Its specification, unread.
-    #[serde(borrow, default)]
-    pub spec: Option<&'a RawValue>,
-    /// The contents of a Secret or a ConfigMap, unread.
-    #[serde(borrow, default)]
-    pub data: Option<&'a RawValue>,
-}
-
-impl std::fmt::Debug for Object<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Object")
-            .field("metadata", &self.metadata)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What the rules look at in metadata.
-#[derive(Debug, Default, Deserialize)]
-pub struct Metadata<'a> {
-    /// Its name; absent while it is to be generated.
-    #[serde(borrow, default)]
-    pub name: Option<Str<'a>>,
-    /// Some annotations.
-    #[serde(borrow, default)]
-    pub annotations: Option<Annotations<'a>>,
-    /// Some labels.
-    #[serde(borrow, default)]
-    pub labels: Option<Labels<'a>>,
-}
-
-/// The annotations that the rules look at.
-#[derive(Debug, Default, Deserialize)]
-pub struct Annotations<'a> {
-    /// Helm release that owns the object.
-    #[serde(borrow, rename = "meta.helm.sh/release-name", default)]
-    pub release_name: Option<Str<'a>>,
-    /// Namespace of that release.
-    #[serde(borrow, rename = "meta.helm.sh/release-namespace", default)]
-    pub release_namespace: Option<Str<'a>>,
-    /// Mark of istiod's probe.
-    #[serde(borrow, rename = "internal.istio.io/webhook-always-reject", default)]
-    pub always_reject: Option<Str<'a>>,
-}
-
-/// The labels that the rules look at.
-#[derive(Debug, Default, Deserialize)]
-pub struct Labels<'a> {
-    /// Mark of what istiod makes for a gateway.
-    #[serde(borrow, rename = "gateway.istio.io/managed", default)]
-    pub managed_gateway: Option<Str<'a>>,
-    /// Mark of helm's storage.
-    #[serde(borrow, default)]
-    pub owner: Option<Str<'a>>,
-    /// Release that helm's storage belongs to.
-    #[serde(borrow, default)]
-    pub name: Option<Str<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -297,13 +236,6 @@ impl Request<'_> {
             (None, Some(Object { metadata, .. })) => metadata.name.as_deref().unwrap_or(&self.name),
             (None, None) => &self.name,
         }
-    }
-
-    /// Both objects in full, old and new; only an update has both.
-    #[must_use]
-    pub fn whole_objects(&self) -> Option<(&RawValue, &RawValue)> {
-        let whole: WholeReview<'_> = serde_json::from_str(self.body).ok()?;
-        Some((whole.request.old_object?, whole.request.object?))
     }
 
     /// Both objects in full, old and new, for kinds that are small and rarely written; null where there is none.

@@ -24,10 +24,7 @@ fn reads_what_the_rules_need() {
     assert_eq!(request.object_name(), "istio");
     let annotations = request.object.as_ref().unwrap().metadata.annotations.as_ref().unwrap();
     assert_eq!(annotations.release_name.as_deref(), Some("istiod"));
-    assert_eq!(
-        request.whole_objects().unwrap().0.get(),
-        r#"{"metadata":{"name":"istio"}}"#
-    );
+    assert_eq!(request.object.as_ref().unwrap().data.unwrap().get(), r#"{"a":"b"}"#);
 }
 
 #[test]

@@ -1,0 +1,219 @@
+//! Objects of a review: what the rules look at is read, all else is kept as it stands, so that two objects can be compared
+//! without a second look at the review.
+
+use super::Str;
+use crate::guard::table::{
+    HELM_NAME_LABEL, HELM_OWNER_LABEL, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, ISTIOD_PROBE_ANNOTATION,
+    MANAGED_GATEWAY_LABEL,
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use std::{fmt, marker::PhantomData};
+
+/// Members of a JSON object in their order, unread.
+pub type Members<'a> = Vec<(Str<'a>, &'a RawValue)>;
+
+/// An object of a request. Its contents are never printed.
+pub struct Object<'a> {
+    /// Its metadata.
+    pub metadata: Metadata<'a>,
+    /// Its specification, unread.
+    pub spec: Option<&'a RawValue>,
+    /// The contents of a Secret or a ConfigMap, unread.
+    pub data: Option<&'a RawValue>,
+    /// All else.
+    pub rest: Members<'a>,
+}
+
+impl fmt::Debug for Object<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.metadata.name;
+        f.debug_struct("Object").field("name", name).finish_non_exhaustive()
+    }
+}
+
+/// What the rules look at in metadata.
+#[derive(Default)]
+pub struct Metadata<'a> {
+    /// Its name; absent while it is to be generated.
+    pub name: Option<Str<'a>>,
+    /// Its annotations.
+    pub annotations: Option<Annotations<'a>>,
+    /// Its labels.
+    pub labels: Option<Labels<'a>>,
+    /// All else.
+    pub rest: Members<'a>,
+}
+
+/// The annotations that the rules look at.
+#[derive(Default)]
+pub struct Annotations<'a> {
+    /// Helm release that owns the object.
+    pub release_name: Option<Str<'a>>,
+    /// Namespace of that release.
+    pub release_namespace: Option<Str<'a>>,
+    /// Mark of istiod's probe.
+    pub always_reject: Option<Str<'a>>,
+    /// All else.
+    pub rest: Members<'a>,
+}
+
+/// The labels that the rules look at.
+#[derive(Default)]
+pub struct Labels<'a> {
+    /// Mark of what istiod makes for a gateway.
+    pub managed_gateway: Option<Str<'a>>,
+    /// Mark of helm's storage.
+    pub owner: Option<Str<'a>>,
+    /// Release that helm's storage belongs to.
+    pub name: Option<Str<'a>>,
+    /// All else.
+    pub rest: Members<'a>,
+}
+
+/// Something that is read member by member.
+trait Read<'de>: Default {
+    /// What it is, for errors.
+    const WHAT: &'static str;
+    /// Takes the value of a member.
+    fn take<M: MapAccess<'de>>(&mut self, key: Str<'de>, map: &mut M) -> Result<(), M::Error>;
+}
+
+struct Reader<T>(PhantomData<T>);
+
+impl<'de, T: Read<'de>> Visitor<'de> for Reader<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::WHAT)
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<T, M::Error> {
+        let mut read = T::default();
+        while let Some(key) = map.next_key()? {
+            read.take(key, &mut map)?;
+        }
+        Ok(read)
+    }
+}
+
+fn read<'de, T: Read<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_map(Reader(PhantomData))
+}
+
+/// Puts the value of a member into its place. A second one is an error: it would leave open which of them counts.
+fn once<'de, T: Deserialize<'de>, M: MapAccess<'de>>(
+    place: &mut Option<T>,
+    name: &'static str,
+    map: &mut M,
+) -> Result<(), M::Error> {
+    if place.is_some() {
+        return Err(M::Error::duplicate_field(name));
+    }
+    *place = map.next_value()?;
+    Ok(())
+}
+
+/// Room for the members that most objects have, so that a list of them is made once.
+const USUAL: usize = 8;
+
+fn keep<'de: 'a, 'a, M: MapAccess<'de>>(rest: &mut Members<'a>, key: Str<'de>, map: &mut M) -> Result<(), M::Error> {
+    if rest.capacity() == 0 {
+        rest.reserve(USUAL);
+    }
+    rest.push((key, map.next_value()?));
+    Ok(())
+}
+
+#[derive(Default)]
+struct Parts<'a> {
+    metadata: Option<Metadata<'a>>,
+    spec: Option<&'a RawValue>,
+    data: Option<&'a RawValue>,
+    rest: Members<'a>,
+}
+
+impl<'de: 'a, 'a> Read<'de> for Parts<'a> {
+    const WHAT: &'static str = "an object";
+
+    fn take<M: MapAccess<'de>>(&mut self, key: Str<'de>, map: &mut M) -> Result<(), M::Error> {
+        match &*key {
+            "metadata" => once(&mut self.metadata, "metadata", map),
+            "spec" => once(&mut self.spec, "spec", map),
+            "data" => once(&mut self.data, "data", map),
+            _ => keep(&mut self.rest, key, map),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let parts: Parts<'a> = read(deserializer)?;
+        Ok(Self {
+            metadata: parts.metadata.ok_or_else(|| D::Error::missing_field("metadata"))?,
+            spec: parts.spec,
+            data: parts.data,
+            rest: parts.rest,
+        })
+    }
+}
+
+impl<'de: 'a, 'a> Read<'de> for Metadata<'a> {
+    const WHAT: &'static str = "metadata";
+
+    fn take<M: MapAccess<'de>>(&mut self, key: Str<'de>, map: &mut M) -> Result<(), M::Error> {
+        match &*key {
+            "name" => once(&mut self.name, "name", map),
+            "annotations" => once(&mut self.annotations, "annotations", map),
+            "labels" => once(&mut self.labels, "labels", map),
+            _ => keep(&mut self.rest, key, map),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Metadata<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer)
+    }
+}
+
+impl<'de: 'a, 'a> Read<'de> for Annotations<'a> {
+    const WHAT: &'static str = "annotations";
+
+    fn take<M: MapAccess<'de>>(&mut self, key: Str<'de>, map: &mut M) -> Result<(), M::Error> {
+        match &*key {
+            HELM_RELEASE_NAME => once(&mut self.release_name, HELM_RELEASE_NAME, map),
+            HELM_RELEASE_NAMESPACE => once(&mut self.release_namespace, HELM_RELEASE_NAMESPACE, map),
+            ISTIOD_PROBE_ANNOTATION => once(&mut self.always_reject, ISTIOD_PROBE_ANNOTATION, map),
+            _ => keep(&mut self.rest, key, map),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer)
+    }
+}
+
+impl<'de: 'a, 'a> Read<'de> for Labels<'a> {
+    const WHAT: &'static str = "labels";
+
+    fn take<M: MapAccess<'de>>(&mut self, key: Str<'de>, map: &mut M) -> Result<(), M::Error> {
+        match &*key {
+            MANAGED_GATEWAY_LABEL => once(&mut self.managed_gateway, MANAGED_GATEWAY_LABEL, map),
+            HELM_OWNER_LABEL => once(&mut self.owner, HELM_OWNER_LABEL, map),
+            HELM_NAME_LABEL => once(&mut self.name, HELM_NAME_LABEL, map),
+            _ => keep(&mut self.rest, key, map),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer)
+    }
+}
