@@ -1,6 +1,9 @@
 //! Who lives beside the mesh and has to do with it: Kiali, outside names, sources of charts, and what the CNI leaves out.
 
-use super::super::{ask::Asker, workloads::Workloads};
+use super::{
+    super::{ask::Asker, workloads::Workloads},
+    objects::{Item, each, path},
+};
 use crate::cluster::error::ClusterError;
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -102,56 +105,19 @@ pub(super) async fn ambient(asker: Asker<'_>, workloads: &Workloads) -> Result<A
 
 /// Where GitOps controllers take charts from; kinds that are not there are not asked for.
 pub(super) async fn chart_repositories(asker: Asker<'_>, crds: &[Crd]) -> Result<Vec<ChartRepository>, ClusterError> {
-    #[derive(Deserialize)]
-    struct Page {
-        #[serde(default)]
-        metadata: ListMeta,
-        #[serde(default)]
-        items: Vec<Item>,
-    }
-    #[derive(Default, Deserialize)]
-    struct ListMeta {
-        #[serde(default, rename = "continue")]
-        next: String,
-    }
-    #[derive(Deserialize)]
-    struct Item {
-        #[serde(default)]
-        metadata: Meta,
-        #[serde(default)]
-        spec: Value,
-    }
-    #[derive(Default, Deserialize)]
-    struct Meta {
-        #[serde(default)]
-        namespace: String,
-        #[serde(default)]
-        name: String,
-    }
     let mut found = Vec::new();
     for crd in crds.iter().filter(|crd| is_source(&crd.name)) {
-        let Some(path) = super::objects::path(crd) else {
+        let Some(path) = path(crd) else {
             continue;
         };
-        let mut next = String::new();
-        loop {
-            let what = format!("list objects of the kind {}", crd.kind);
-            let page = format!("{path}?limit={PAGE}&continue={next}");
-            let Some(page) = asker.fields::<Page>(&what, &page).await? else {
-                break;
-            };
-            for item in &page.items {
-                let object = format!("{} {}/{}", crd.kind, item.metadata.namespace, item.metadata.name);
-                found.extend(urls(&item.spec).map(|url| ChartRepository {
-                    object: object.clone(),
-                    url: without_user(url),
-                }));
-            }
-            next = page.metadata.next;
-            if next.is_empty() {
-                break;
-            }
-        }
+        let look = |item: &Item| {
+            let object = format!("{} {}/{}", crd.kind, item.metadata.namespace, item.metadata.name);
+            found.extend(urls(&item.spec).map(|url| ChartRepository {
+                object: object.clone(),
+                url: without_user(url),
+            }));
+        };
+        each(asker, crd, &path, look).await?;
     }
     Ok(found)
 }

@@ -31,20 +31,22 @@ struct ListMeta {
     remaining_item_count: u64,
 }
 
+/// An object in a page.
 #[derive(Deserialize)]
-struct Item {
+pub(super) struct Item {
     #[serde(default)]
-    metadata: Meta,
+    pub metadata: Meta,
     #[serde(default)]
-    spec: Value,
+    pub spec: Value,
 }
 
+/// Its metadata, as far as anybody looks at them.
 #[derive(Default, Deserialize)]
-struct Meta {
+pub(super) struct Meta {
     #[serde(default)]
-    namespace: String,
+    pub namespace: String,
     #[serde(default)]
-    name: String,
+    pub name: String,
     #[serde(default)]
     labels: BTreeMap<String, String>,
     #[serde(default)]
@@ -72,7 +74,18 @@ pub(super) async fn read(asker: Asker<'_>, crds: &[Crd], definitions: &[&str]) -
         let (crd, path) = served(crds, name)?;
         Some(async move {
             let mut reader = Reader::default();
-            let read = pages(asker, crd, &path, name, &mut reader).await;
+            let look = |item: &Item| {
+                reader.look(&Object {
+                    definition: name,
+                    kind: &crd.kind,
+                    namespace: &item.metadata.namespace,
+                    name: &item.metadata.name,
+                    labels: &item.metadata.labels,
+                    annotations: &item.metadata.annotations,
+                    spec: &item.spec,
+                });
+            };
+            let read = each(asker, crd, &path, look).await;
             (crd, reader, read)
         })
     });
@@ -113,12 +126,12 @@ pub(super) fn path(crd: &Crd) -> Option<String> {
     Some(format!("/apis/{group}/{version}/{plural}"))
 }
 
-async fn pages(
+/// Looks at each object of a definition, page by page.
+pub(super) async fn each(
     asker: Asker<'_>,
     crd: &Crd,
     path: &str,
-    definition: &str,
-    reader: &mut Reader,
+    mut look: impl FnMut(&Item),
 ) -> Result<(), ClusterError> {
     let what = format!("list objects of the kind {}", crd.kind);
     let mut next = String::new();
@@ -127,17 +140,7 @@ async fn pages(
         let Some(page) = asker.fields::<Page>(&what, &page).await? else {
             return Ok(());
         };
-        for item in &page.items {
-            reader.look(&Object {
-                definition,
-                kind: &crd.kind,
-                namespace: &item.metadata.namespace,
-                name: &item.metadata.name,
-                labels: &item.metadata.labels,
-                annotations: &item.metadata.annotations,
-                spec: &item.spec,
-            });
-        }
+        page.items.iter().for_each(&mut look);
         // The token is of base64's alphabet for addresses.
         next = page.metadata.next;
         if next.is_empty() {
