@@ -74,6 +74,12 @@ impl PermissionQuery {
             && (names.is_empty() || self.name.as_ref().is_some_and(|name| names.contains(name)))
     }
 
+    /// What all the rules for the whole cluster say; `None` where they grant nothing, and a Role of the namespace might.
+    fn is_decided_by(&self, rules: &[ResourceRule]) -> Option<bool> {
+        let granted = rules.iter().any(|rule| self.is_allowed_by(rule));
+        (granted || self.namespace.is_none()).then_some(granted)
+    }
+
     fn answered(&self, allowed: bool) -> Permission {
         Permission {
             group: self.group.clone(),
@@ -170,8 +176,8 @@ const AT_ONCE: usize = 6;
 /// A namespace that nobody has: what is allowed there is allowed in the whole cluster.
 const NOWHERE: &str = "mesh-upgrade-no-such-namespace";
 
-/// Asks all queries, each of whom it concerns. Whoever has the rights says so in one answer: only what is not among the
-/// rules for the whole cluster is asked for one by one.
+/// Asks all queries, each of whom it concerns. Whoever can tell all his rights does so in one answer; only what those do not
+/// decide, because it is about one namespace, is asked for by itself.
 pub(super) async fn ask(asker: Asker<'_>, queries: &[PermissionQuery]) -> Result<Vec<Permission>, ClusterError> {
     let by_driver = queries.iter().any(|query| query.needed_by_driver);
     let driver = if by_driver {
@@ -183,11 +189,14 @@ pub(super) async fn ask(asker: Asker<'_>, queries: &[PermissionQuery]) -> Result
     let of_driver = async {
         match driver {
             Some(driver) => rules(driver).await,
-            None => Ok(Vec::new()),
+            None => Ok(None),
         }
     };
     let (of_caller, of_driver) = futures::join!(rules(asker), of_driver);
-    // Where the rules are not told, each question is; where not even they may be asked for, the questions fail alike.
+    // Who may not even act as the driver cannot do what the driver may, nor can who impersonates somebody already: that
+    // does not nest.
+    let driver = driver.filter(|_| !matches!(of_driver, Err(ClusterError::Forbidden { .. })));
+    // Where the rules cannot be had, each question is asked.
     let (of_caller, of_driver) = (of_caller.unwrap_or_default(), of_driver.unwrap_or_default());
     let answers: Vec<_> = stream::iter(queries)
         .map(|query| {
@@ -197,29 +206,25 @@ pub(super) async fn ask(asker: Asker<'_>, queries: &[PermissionQuery]) -> Result
                 (Some(asker), &of_caller)
             };
             async move {
-                match asked {
-                    Some(_) if rules.iter().any(|rule| query.is_allowed_by(rule)) => Ok(true),
-                    Some(asked) => allowed(asked, query).await,
-                    // Somebody is impersonated already, and that does not nest.
-                    None => Ok(false),
+                let Some(asked) = asked else { return Ok(false) };
+                match rules.as_deref().and_then(|rules| query.is_decided_by(rules)) {
+                    Some(decided) => Ok(decided),
+                    None => allowed(asked, query).await,
                 }
             }
         })
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let judged = answers.into_iter().zip(queries).map(|(answer, query)| match answer {
-        Ok(allowed) => Ok(query.answered(allowed)),
-        // Who may not even act as the driver cannot do what the driver may.
-        Err(ClusterError::Forbidden { .. }) if query.needed_by_driver => Ok(query.answered(false)),
-        Err(error) => Err(error),
-    });
-    judged.collect()
+    let judged = answers.into_iter().zip(queries);
+    judged
+        .map(|(answer, query)| answer.map(|allowed| query.answered(allowed)))
+        .collect()
 }
 
-/// What is allowed in the whole cluster by rules; nothing where the API server cannot tell all of them, because then
+/// All that is allowed in the whole cluster, as rules; `None` where the API server cannot tell all of them, because then
 /// another authorizer may have the last word.
-async fn rules(asker: Asker<'_>) -> Result<Vec<ResourceRule>, ClusterError> {
+async fn rules(asker: Asker<'_>) -> Result<Option<Vec<ResourceRule>>, ClusterError> {
     let review = SelfSubjectRulesReview {
         spec: SelfSubjectRulesReviewSpec {
             namespace: Some(NOWHERE.to_owned()),
@@ -232,7 +237,7 @@ async fn rules(asker: Asker<'_>) -> Result<Vec<ResourceRule>, ClusterError> {
         .ask("ask for your own permissions", api.create(&parameters, &review))
         .await?;
     let told = answer.status.filter(|status| !status.incomplete);
-    Ok(told.map(|status| status.resource_rules).unwrap_or_default())
+    Ok(told.map(|status| status.resource_rules))
 }
 
 async fn allowed(asker: Asker<'_>, query: &PermissionQuery) -> Result<bool, ClusterError> {
@@ -336,6 +341,27 @@ mod tests {
             (&account, rule("x", "serviceaccounts", "impersonate", "other"), false),
         ] {
             assert_eq!(query.is_allowed_by(&rule), expected, "{query:?} {rule:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_namespace_may_grant_more_than_the_cluster() {
+        let rule = |verb: &str| ResourceRule {
+            api_groups: Some(vec!["coordination.k8s.io".to_owned()]),
+            resources: Some(vec!["leases".to_owned()]),
+            verbs: vec![verb.to_owned()],
+            resource_names: None,
+        };
+        let everywhere = PermissionQuery::driver("coordination.k8s.io", "leases", "create");
+        let within = everywhere.clone().within("home");
+        for (query, rules, expected) in [
+            (&everywhere, vec![rule("get"), rule("create")], Some(true)),
+            (&everywhere, vec![rule("get")], Some(false)),
+            (&everywhere, vec![], Some(false)),
+            (&within, vec![rule("create")], Some(true)),
+            (&within, vec![rule("get")], None),
+        ] {
+            assert_eq!(query.is_decided_by(&rules), expected, "{query:?} {rules:?}");
         }
     }
 }
