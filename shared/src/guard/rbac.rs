@@ -10,6 +10,13 @@ pub const OPERATOR_ROLE: &str = "mesh-upgrade-operator";
 /// ClusterRole for people who may lift a freeze by hand.
 pub const UNLOCKER_ROLE: &str = "mesh-upgrade-unlocker";
 
+/// What Istio and the guard have of their own among the kinds that no guard is asked about.
+const ADMISSION: &[&str] = &[
+    "mutatingwebhookconfigurations",
+    "validatingadmissionpolicies",
+    "validatingadmissionpolicybindings",
+    "validatingwebhookconfigurations",
+];
 const READ: &[&str] = &["get", "list", "watch"];
 const WRITE: &[&str] = &[
     "get",
@@ -100,16 +107,7 @@ fn driver_rules() -> Vec<Value> {
             &["clusterroles", "roles"],
             &["bind", "escalate"],
         ),
-        rule(
-            &["admissionregistration.k8s.io"],
-            &[
-                "mutatingwebhookconfigurations",
-                "validatingadmissionpolicies",
-                "validatingadmissionpolicybindings",
-                "validatingwebhookconfigurations",
-            ],
-            WRITE,
-        ),
+        rule(&[ExemptKind::GROUP], ADMISSION, WRITE),
         rule(
             &["admissionregistration.k8s.io"],
             &["mutatingadmissionpolicies", "mutatingadmissionpolicybindings"],
@@ -179,16 +177,7 @@ fn check_rules() -> Vec<Value> {
         rule(&["policy"], &["poddisruptionbudgets"], LOOK),
         rule(&["coordination.k8s.io"], &["leases"], LOOK),
         rule(&["apiextensions.k8s.io"], &["customresourcedefinitions"], READ),
-        rule(
-            &["admissionregistration.k8s.io"],
-            &[
-                "mutatingwebhookconfigurations",
-                "validatingadmissionpolicies",
-                "validatingadmissionpolicybindings",
-                "validatingwebhookconfigurations",
-            ],
-            READ,
-        ),
+        rule(&[ExemptKind::GROUP], ADMISSION, READ),
         rule(CONFIGURATION_GROUPS, &["*"], READ),
         rule(&["install.istio.io"], &["istiooperators"], LOOK),
         rule(GATEWAY_API_GROUPS, &["*"], LOOK),
