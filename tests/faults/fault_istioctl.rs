@@ -11,12 +11,29 @@ use mesh_upgrade_tests::{
 use serde_json::Value;
 
 /// Messages of Istio's that stand in an upgrade's way, with the findings of ours of which one must be there.
-const OBSTACLES: [(&str, &[&str]); 2] = [
+const OBSTACLES: [(&str, &[&str]); 4] = [
     // Insufficient permissions, to install.
     ("IST0141", &["MU501", "MU502"]),
     // The Kubernetes version is not supported.
     ("IST0142", &["MU201", "MU204"]),
+    // A definition of the Gateway API that is too old, and one that soon will be.
+    ("IST0156", &["MU728"]),
+    ("IST0172", &["MU728"]),
 ];
+
+/// As the Gateway API 0.4 had it.
+const OLD_DEFINITION: &str = r#"
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: httproutes.gateway.networking.k8s.io
+  annotations: {api-approved.kubernetes.io: "unapproved, as old as can be"}
+spec:
+  group: gateway.networking.k8s.io
+  names: {kind: HTTPRoute, plural: httproutes}
+  scope: Namespaced
+  versions: [{name: v1alpha2, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+"#;
 
 /// Everybody may look, and nobody but administrators may write.
 const READER: &str = r#"
@@ -38,6 +55,7 @@ fn what_istioctl_reports_as_an_obstacle_check_reports_too() -> Result<()> {
     let cluster = Cluster::start(ClusterOptions::reporting("old", "1.31.5"))?;
     Istio::install(&cluster, IstioOptions::version("1.30.3"))?;
     cluster.apply_stdin(READER)?.ok()?;
+    cluster.apply_stdin(OLD_DEFINITION)?.ok()?;
     let istioctl = OnDemand::Istioctl131.program()?;
     let istioctl = |arguments: &[&str]| -> Result<Vec<(String, String)>> {
         let mut command: Command = cluster.command(&istioctl)?;

@@ -40,6 +40,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         }
         if let Some(release) = subject.catalog.release_of(&subject.target.version) {
             gateway_api(member, around, release, report);
+            gateway_api_served(member, around, release, report);
         }
     }
 }
@@ -188,6 +189,43 @@ fn definitions(member: &ObservedMember<'_>, around: &Surroundings, way: Way, rep
             )
             .in_cluster(member.name())
             .about(format!("CustomResourceDefinition {}", pool.name)),
+        );
+    }
+}
+
+/// Versions in which Istio reads definitions of the Gateway API (`pkg/config/schema/gvr` of release 1.31), whether or not
+/// there is an object of the kind. `istioctl x precheck` reports the same as IST0156 and IST0172.
+const READ_AS: [(&str, &str); 4] = [
+    ("gatewayclasses", "v1"),
+    ("gateways", "v1"),
+    ("httproutes", "v1"),
+    ("referencegrants", "v1beta1"),
+];
+
+/// Definitions of the Gateway API so old that they do not serve what Istio reads.
+fn gateway_api_served(member: &ObservedMember<'_>, around: &Surroundings, release: &Release, report: &mut Report) {
+    if release.minor < Minor::new(1, 22) {
+        return;
+    }
+    for (resource, read) in READ_AS {
+        let name = format!("{resource}.gateway.networking.k8s.io");
+        let crd = around.crds.iter().find(|crd| crd.name == name);
+        let Some(crd) = crd.filter(|crd| !crd.served.iter().any(|version| version == read)) else {
+            continue;
+        };
+        report.find(
+            Finding::new(
+                codes::GATEWAY_API_TOO_OLD,
+                format!(
+                    "{} is served as {}: Istio {} reads {read}",
+                    crd.kind,
+                    crd.served.join(", "),
+                    release.minor
+                ),
+                "install the Gateway API 1.0 or newer before the upgrade, with the channel that you use now",
+            )
+            .in_cluster(member.name())
+            .about(format!("CustomResourceDefinition {name}")),
         );
     }
 }

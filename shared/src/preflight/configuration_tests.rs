@@ -99,6 +99,27 @@ fn an_old_bundle_blocks_only_where_its_kind_is_used() {
 }
 
 #[test]
+fn definitions_that_do_not_serve_what_istio_reads_block_unused_too() {
+    for (from, to, resource, served, expected) in [
+        ("1.30.3", "1.31.0", "httproutes", &["v1alpha2", "v1beta1"][..], true),
+        ("1.30.3", "1.31.0", "gateways", &["v1beta1"], true),
+        ("1.30.3", "1.31.0", "httproutes", &["v1beta1", "v1"], false),
+        ("1.30.3", "1.31.0", "referencegrants", &["v1alpha2"], true),
+        ("1.30.3", "1.31.0", "referencegrants", &["v1beta1"], false),
+        ("1.30.3", "1.31.0", "udproutes", &["v1alpha2"], false),
+        ("1.20.1", "1.21.6", "httproutes", &["v1beta1"], false),
+    ] {
+        let mut inventory = sample::one(from, "v1.34.1");
+        inventory.around(0).crds = vec![Crd {
+            served: served.iter().map(|version| (*version).to_owned()).collect(),
+            ..crd(resource, Some("v0.5.1"))
+        }];
+        let report = check(&inventory, to);
+        assert_eq!(ids(&report).contains(&"MU728"), expected, "{to} {resource} {served:?}");
+    }
+}
+
+#[test]
 fn settings_ztunnel_and_definitions_are_looked_at() {
     let spoilt = |from: &str, spoil: fn(&mut Inventory)| {
         let mut inventory = sample::one(from, "v1.32.1");
