@@ -12,6 +12,7 @@ use super::population::{client, injected_pod, populate};
 use super::stand_in_clusters::StandInClusters;
 use super::{held, say};
 use crate::harness::{Cluster, ClusterOptions, Istio, IstioOptions, OnDemand, Toolbox};
+use crate::product::build_programs;
 
 /// Runs of each program; the median counts.
 const RUNS: usize = 5;
@@ -184,19 +185,8 @@ fn command(cluster: &Cluster, program: &Path, arguments: &[&str]) -> Result<Comm
 
 /// The plugin as it is released: a debug build would be measured for what nobody runs.
 fn released_plugin() -> Result<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("the workspace's folder")?;
     say("Building the plugin as it is released");
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--quiet", "--package", "kubectl-mesh-upgrade"])
-        .args(["--bin", "kubectl-mesh_upgrade"])
-        .current_dir(workspace)
-        .status()
-        .context("run cargo")?;
-    ensure!(status.success(), "the release build failed");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
-    Ok(target.join("release/kubectl-mesh_upgrade"))
+    Ok(build_programs(&["--release"])?.join("release/kubectl-mesh_upgrade"))
 }
 
 /// A size that may be made smaller, to try the benchmark itself.
