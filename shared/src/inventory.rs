@@ -4,12 +4,13 @@ mod data_plane;
 mod headroom;
 mod surroundings;
 
-pub use data_plane::{Proxies, ProxyKind};
+pub use data_plane::{DataPlane, MeshedWorkload, Owner, Proxies, ProxyKind};
 pub use headroom::{NodeRoom, Resources, Surge, Taint, Toleration, milli};
 pub use surroundings::*;
 
 use crate::{
     api::{Component, FreezeSettings, Management, MeshCluster, WorkloadName},
+    helm::ReleaseSettings,
     version::{IstioVersion, KubernetesVersion},
 };
 use std::collections::BTreeMap;
@@ -81,6 +82,8 @@ pub struct Observed {
     pub gateways: Vec<Gateway>,
     /// Proxies that run, by namespace, kind, version and revision; empty when not asked.
     pub proxies: Vec<Proxies>,
+    /// The data plane by what restarts it; `None` when not asked.
+    pub data_plane: Option<Box<DataPlane>>,
     /// Helm releases of Istio's charts, newest revision of each.
     pub helm_releases: Vec<HelmRelease>,
     /// Helm releases of charts that the Istio project makes no more.
@@ -187,6 +190,8 @@ pub struct Ownership {
     pub operator: Option<String>,
     /// Field managers that are neither helm's, nor Kubernetes' own, nor Istio's.
     pub editors: Vec<String>,
+    /// Whether istioctl installed it.
+    pub istioctl: bool,
 }
 
 /// How a control plane is set up, as far as rules ask.
@@ -254,6 +259,8 @@ pub struct HelmRelease {
     /// Keys of its values that one release or another removed, by
     /// [`removed_values`](crate::preflight::rules::removed_values); of the values nothing else is kept.
     pub removed_values: Vec<&'static str>,
+    /// What decides how it is upgraded by hand.
+    pub settings: ReleaseSettings,
 }
 
 /// A helm release of a chart that the Istio project makes no more.

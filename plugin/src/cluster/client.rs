@@ -160,6 +160,12 @@ impl Cluster {
         &self.config
     }
 
+    /// The context of the operator's own kubeconfig that leads here, as kubectl and helm know it.
+    #[must_use]
+    pub fn own_context(&self) -> Option<&str> {
+        self.source.is_own().then_some(self.context.as_str())
+    }
+
     /// Host and port of the API server, for messages.
     #[must_use]
     pub fn server(&self) -> String {

@@ -20,6 +20,8 @@ pub(super) struct Kubeconfigs {
     merged: Arc<Kubeconfig>,
     /// The first file, for messages.
     path: PathBuf,
+    /// Whether the operator's own files say it.
+    own: bool,
 }
 
 impl Kubeconfigs {
@@ -61,6 +63,7 @@ impl Kubeconfigs {
             (Some((merged, path)), _) => Ok(Self {
                 merged: Arc::new(merged),
                 path,
+                own: true,
             }),
             (None, first) => Err(ClusterError::KubeconfigMissing {
                 path: first.cloned().unwrap_or_default(),
@@ -73,7 +76,13 @@ impl Kubeconfigs {
         Self {
             merged: Arc::new(config),
             path: PathBuf::from(whence),
+            own: false,
         }
+    }
+
+    /// Whether the operator's own files say it, so that kubectl and helm find its contexts, too.
+    pub(super) fn is_own(&self) -> bool {
+        self.own
     }
 
     /// All contexts, with the servers that they lead to.

@@ -9,7 +9,7 @@ use crate::error::CommandError;
 use recover::Pending;
 use redact::Redactor;
 use serde::Deserialize;
-use shared::{api::PlanStep, names};
+use shared::{api::PlanStep, helm, names};
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
@@ -117,7 +117,7 @@ impl Installer for Helm {
             .args(chart_args(step, change.charts));
         // On standard input: the values may hold secrets, which belong neither into a file nor among the arguments.
         command.args(["--namespace", &step.namespace, "--values", "-"]);
-        for pin in recover::version_pins(&release.values, step) {
+        for pin in helm::version_pins(&release.values, &step.from, &step.to) {
             command.arg("--set-string").arg(pin);
         }
         let output = with_input(command, &values).await?;
@@ -176,7 +176,7 @@ impl Installer for Helm {
             // istiod writes failurePolicy and caBundle of the chart's webhooks; helm 4 would call that a conflict.
             command.arg("--force-conflicts");
         }
-        for pin in recover::version_pins(&release.values, step) {
+        for pin in helm::version_pins(&release.values, &step.from, &step.to) {
             command.arg("--set-string").arg(pin);
         }
         command.arg("--kubeconfig").arg(kubeconfig.path());

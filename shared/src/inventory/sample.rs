@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     api::{Component, FreezeSettings, Management, WorkloadKind, WorkloadName},
+    helm::ReleaseSettings,
     version::IstioVersion,
 };
 
@@ -150,6 +151,7 @@ pub fn release(namespace: &str, name: &str, chart: &str, chart_version: &str) ->
         component: Component::from_chart(chart).expect("one of Istio's charts"),
         kinds: vec!["apps/v1 Deployment".to_owned()],
         removed_values: Vec::new(),
+        settings: ReleaseSettings::default(),
     }
 }
 
@@ -202,6 +204,7 @@ pub fn webhook(configuration: &str) -> Webhook {
         name: "namespace.sidecar-injector.istio.io".to_owned(),
         revision: Some("default".to_owned()),
         tag: None,
+        helm_release: None,
         target: WebhookTarget::Service("istio-system/istiod".to_owned()),
         ca: vec!["root".to_owned()],
         fails_closed: true,
@@ -220,6 +223,7 @@ pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
             node_components: Vec::new(),
             gateways: Vec::new(),
             proxies: vec![sidecars(istio, 3)],
+            data_plane: None,
             helm_releases: vec![
                 release("istio-system", "istio-base", "base", istio),
                 release("istio-system", "istiod", "istiod", istio),

@@ -223,6 +223,8 @@ pub struct Webhook {
     pub revision: Option<String>,
     /// Tag that it stands for, by its label.
     pub tag: Option<String>,
+    /// Helm release that owns its configuration, as namespace and name.
+    pub helm_release: Option<(String, String)>,
     /// Where it leads.
     pub target: WebhookTarget,
     /// Fingerprints of the certificates in its caBundle; empty where there is none.

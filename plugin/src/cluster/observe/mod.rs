@@ -3,6 +3,7 @@
 mod ask;
 mod catalog;
 mod changes;
+mod data_plane;
 mod guard;
 mod leads;
 mod mesh_config;
@@ -48,6 +49,8 @@ pub struct ObserveOptions {
     pub ask_running_versions: bool,
     /// Count the proxies of the data plane, out of all pods.
     pub count_proxies: bool,
+    /// Look at the data plane by what restarts it, out of all pods.
+    pub data_plane: bool,
     /// Look at what stands around the workloads: configuration, webhooks, certificates, nodes.
     pub surroundings: bool,
     /// The minor that a mesh is to go to: objects that no rule on the way there looks at are then not read.
@@ -63,6 +66,7 @@ impl Default for ObserveOptions {
         Self {
             ask_running_versions: false,
             count_proxies: false,
+            data_plane: false,
             surroundings: false,
             to: None,
             permissions: Vec::new(),
@@ -129,11 +133,15 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
         }
     };
     let proxies = async {
-        if options.count_proxies {
-            proxies::read(asker).await
-        } else {
-            Ok(proxies::Pods::default())
+        if options.data_plane {
+            let mut gathering = data_plane::Gathering::begin(asker).await?;
+            let pods = proxies::read(asker, |pod| gathering.pod(pod)).await?;
+            return Ok((pods, Some(Box::new(gathering.end()))));
         }
+        if options.count_proxies {
+            return Ok((proxies::read(asker, |_| {}).await?, None));
+        }
+        Ok((proxies::Pods::default(), None))
     };
     let istio = async {
         if !options.surroundings {
@@ -159,9 +167,9 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
         unreadable.push(format!("permissions: {error}"));
         Vec::new()
     });
-    let pods = pods.unwrap_or_else(|error| {
+    let (pods, data_plane) = pods.unwrap_or_else(|error: ClusterError| {
         unreadable.push(format!("proxies of the data plane: {error}"));
-        proxies::Pods::default()
+        (proxies::Pods::default(), None)
     });
     let surroundings = around.map(|around| Box::new(around.finish(pods.beside)));
     Ok(Observed {
@@ -171,6 +179,7 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
         node_components: istio.workloads.node_components,
         gateways: istio.workloads.gateways,
         proxies: pods.proxies,
+        data_plane,
         surroundings,
         helm_releases: istio.releases.known,
         old_releases: istio.releases.old,

@@ -34,7 +34,15 @@ pub(super) fn of(object: &impl Resource) -> Ownership {
             .find(|owner| OPERATORS.contains(&owner.kind.as_str()))
             .map(|owner| format!("{} {}", owner.kind, owner.name)),
         editors: editors(object),
+        istioctl: by_istioctl(object),
     }
+}
+
+/// istioctl writes as the manager `istio-operator`, and helm's labels and annotations for who installed it are not there.
+fn by_istioctl(object: &impl Resource) -> bool {
+    let managed = object.labels().get("operator.istio.io/managed").map(String::as_str) == Some("Reconcile");
+    let mut managers = object.managed_fields().iter();
+    managed || managers.any(|managed| managed.manager.as_deref() == Some("istio-operator"))
 }
 
 fn gitops(object: &impl Resource) -> Option<String> {
@@ -111,6 +119,24 @@ mod tests {
                 (gitops, operator),
                 "{metadata}"
             );
+        }
+    }
+
+    #[test]
+    fn istioctl_is_told_by_its_label_or_its_manager() {
+        for (metadata, expected) in [
+            (json!({}), false),
+            (json!({"labels": {"operator.istio.io/managed": "Reconcile"}}), true),
+            (
+                json!({"managedFields": [{"manager": "istio-operator", "operation": "Apply"}]}),
+                true,
+            ),
+            (
+                json!({"managedFields": [{"manager": "helm", "operation": "Apply"}]}),
+                false,
+            ),
+        ] {
+            assert_eq!(of(&deployment(&metadata)).istioctl, expected, "{metadata}");
         }
     }
 

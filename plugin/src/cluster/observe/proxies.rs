@@ -53,13 +53,14 @@ pub(super) struct Annotated {
     pub count: u64,
 }
 
-/// Counts the proxies of a cluster.
-pub(super) async fn read(asker: Asker<'_>) -> Result<Pods, ClusterError> {
+/// Counts the proxies of a cluster; `too` sees each pod, too.
+pub(super) async fn read(asker: Asker<'_>, mut too: impl FnMut(Fields<'_>)) -> Result<Pods, ClusterError> {
     let mut count = Count::default();
     let mut requests = Requests::default();
     stream::each(asker, "list Pods", PATH, |pod| {
         requests.pod(pod);
         count.pod(pod);
+        too(pod);
     })
     .await?;
     let mut pods = count.pods();
@@ -87,17 +88,8 @@ struct Count {
 impl Count {
     /// Field numbers are those of k8s.io/api, `core/v1/generated.proto`.
     fn pod(&mut self, pod: Fields<'_>) {
-        let message = |number| pod.all(number).next().map_or(Fields(&[]), Value::fields);
-        let (meta, spec) = (message(1), message(2));
-        let (containers, init_containers) = (spec.all(2), spec.all(20));
-        let named = |container: &Fields<'_>| container.text(1) == PROXY;
-        let beside = containers.map(Value::fields).find(named).map(|found| (found, false));
-        let Some((proxy, native)) = beside.or_else(|| {
-            init_containers
-                .map(Value::fields)
-                .find(named)
-                .map(|found| (found, true))
-        }) else {
+        let meta = meta(pod);
+        let Some((proxy, native)) = proxy(pod) else {
             return;
         };
         for annotation in meta.all(12).map(Value::fields) {
@@ -158,8 +150,24 @@ impl Count {
     }
 }
 
+/// The metadata of a pod.
+pub(super) fn meta(pod: Fields<'_>) -> Fields<'_> {
+    pod.all(1).next().map_or(Fields(&[]), Value::fields)
+}
+
+/// The proxy's container in a pod, and whether it is a native sidecar.
+pub(super) fn proxy(pod: Fields<'_>) -> Option<(Fields<'_>, bool)> {
+    let spec = pod.all(2).next().map_or(Fields(&[]), Value::fields);
+    let named = |container: &Fields<'_>| container.text(1) == PROXY;
+    let beside = spec.all(2).map(Value::fields).find(named).map(|found| (found, false));
+    beside.or_else(|| {
+        let mut init = spec.all(20).map(Value::fields);
+        init.find(named).map(|found| (found, true))
+    })
+}
+
 /// What a proxy is for stands in its arguments, as `proxy router`; all of Istio's templates and charts set them.
-fn kind(container: Fields<'_>) -> ProxyKind {
+pub(super) fn kind(container: Fields<'_>) -> ProxyKind {
     let mut arguments = container.all(4).map(Value::text);
     match (arguments.next(), arguments.next()) {
         (Some("proxy"), Some("router")) => ProxyKind::Gateway,
@@ -170,7 +178,7 @@ fn kind(container: Fields<'_>) -> ProxyKind {
 }
 
 /// The annotation is what injection did; the label may be what somebody wished, which for a gateway is the same.
-fn revision<'a>(
+pub(super) fn revision<'a>(
     annotations: impl Iterator<Item = Value<'a>>,
     labels: impl Iterator<Item = Value<'a>>,
 ) -> Option<String> {

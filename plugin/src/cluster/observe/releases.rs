@@ -221,6 +221,7 @@ fn istio_release(stored: &Stored, release: helm::Release) -> Option<HelmRelease>
         component,
         kinds: release.kinds,
         removed_values: removed_values(component, release.values.as_value()),
+        settings: helm::ReleaseSettings::read(release.values.as_value(), release.server_side),
     })
 }
 

@@ -120,37 +120,9 @@ fn current(revisions: &[(i64, String, String)]) -> Option<&str> {
     deployed.or(revisions.last()).map(|(_, _, name)| name.as_str())
 }
 
-/// Keys of Istio's charts that pin an image tag.
-const TAG_KEYS: [&[&str]; 8] = [
-    &["global", "tag"],
-    &["tag"],
-    &["pilot", "tag"],
-    &["pilot", "cni", "tag"],
-    &["cni", "tag"],
-    &["ztunnel", "tag"],
-    &["global", "proxy", "tag"],
-    &["global", "proxy_init", "tag"],
-];
-
-/// `key=value` settings that move tags which the user's values pin to the old version; variants stay.
-#[must_use]
-pub fn version_pins(values: &Value, step: &PlanStep) -> Vec<String> {
-    TAG_KEYS
-        .iter()
-        .filter_map(|path| {
-            let pinned = path.iter().try_fold(values, |value, key| value.get(key))?.as_str()?;
-            let rest = pinned.strip_prefix(step.from.as_str())?;
-            (rest.is_empty() || rest == "-distroless" || rest == "-debug")
-                .then(|| format!("{}={}{rest}", path.join("."), step.to))
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-    use shared::api::{Component, InstallerKind};
 
     fn revisions(all: &[(i64, &str)]) -> Vec<(i64, String, String)> {
         let made = all
@@ -167,29 +139,5 @@ mod tests {
         );
         assert_eq!(current(&revisions(&[(1, "failed")])), Some("v1"));
         assert_eq!(current(&[]), None);
-    }
-
-    #[test]
-    fn pinned_tags_move_to_the_target_and_keep_their_variant() {
-        let step = PlanStep {
-            id: String::new(),
-            cluster: String::new(),
-            component: Component::Istiod,
-            installer: InstallerKind::Helm,
-            namespace: String::new(),
-            release: String::new(),
-            from: "1.30.3".to_owned(),
-            to: "1.31.0".to_owned(),
-            release_revision: 1,
-            workloads: Vec::new(),
-        };
-        let values = json!({
-            "global": { "tag": "1.30.3-distroless" }, "pilot": { "tag": "1.30.3" }, "cni": { "tag": "somebody-elses" },
-        });
-        assert_eq!(
-            version_pins(&values, &step),
-            ["global.tag=1.31.0-distroless", "pilot.tag=1.31.0"]
-        );
-        assert_eq!(version_pins(&json!({}), &step), Vec::<String>::new());
     }
 }

@@ -1,6 +1,9 @@
 //! Istio's webhooks: where they lead, and whom the API server trusts behind them.
 
-use super::{super::ask::Asker, certificates};
+use super::{
+    super::{ask::Asker, workloads::helm_release},
+    certificates,
+};
 use crate::cluster::error::ClusterError;
 use k8s_openapi::api::{
     admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig},
@@ -77,6 +80,7 @@ impl Webhooks {
             name: webhook.name.to_owned(),
             revision: label("istio.io/rev"),
             tag: label("istio.io/tag"),
+            helm_release: helm_release(configuration.annotations()),
             // Whether it is there is asked afterwards.
             target: service.map_or(WebhookTarget::Url, |service| {
                 WebhookTarget::Missing(format!("{}/{}", service.namespace, service.name))
@@ -147,6 +151,7 @@ mod tests {
                 name: "rev.namespace.sidecar-injector.istio.io".to_owned(),
                 revision: Some("1-30".to_owned()),
                 tag: Some("prod".to_owned()),
+                helm_release: None,
                 target: WebhookTarget::Missing("istio-system/istiod-1-30".to_owned()),
                 ca: Vec::new(),
                 fails_closed: true,

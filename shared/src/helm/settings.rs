@@ -1,0 +1,103 @@
+//! What decides how a release is upgraded, out of its values: tags that are versions, and names of revisions. Nothing else
+//! of the values is kept, because anything else may be secret.
+
+use crate::{api::is_mesh_name, version::IstioVersion};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Keys of Istio's charts that pin an image tag.
+const TAG_KEYS: [&[&str]; 8] = [
+    &["global", "tag"],
+    &["tag"],
+    &["pilot", "tag"],
+    &["pilot", "cni", "tag"],
+    &["cni", "tag"],
+    &["ztunnel", "tag"],
+    &["global", "proxy", "tag"],
+    &["global", "proxy_init", "tag"],
+];
+
+/// What decides how a release is upgraded by hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReleaseSettings {
+    /// Whether helm 4 applied its objects on the server.
+    pub server_side: bool,
+    /// The value `revision`, where it can be a revision's name.
+    pub revision: Option<String>,
+    /// Keys that pin an image's tag to a version, with that tag.
+    tags: BTreeMap<String, String>,
+}
+
+impl ReleaseSettings {
+    /// Reads them out of a release's values.
+    #[must_use]
+    pub fn read(values: &Value, server_side: bool) -> Self {
+        let revision = values.get("revision").and_then(Value::as_str);
+        let tags = pinned(values).filter(|(_, tag)| tag.parse::<IstioVersion>().is_ok());
+        Self {
+            server_side,
+            revision: revision.filter(|name| is_mesh_name(name)).map(str::to_owned),
+            tags: tags.map(|(key, tag)| (key, tag.to_owned())).collect(),
+        }
+    }
+
+    /// `key=value` settings that move the tags which are pinned to one version to another.
+    #[must_use]
+    pub fn pins(&self, from: &str, to: &str) -> Vec<String> {
+        let tags = self.tags.iter();
+        tags.filter_map(|(key, tag)| moved(key, tag, from, to)).collect()
+    }
+}
+
+/// `key=value` settings that move tags which the user's values pin to the old version; variants stay.
+#[must_use]
+pub fn version_pins(values: &Value, from: &str, to: &str) -> Vec<String> {
+    pinned(values)
+        .filter_map(|(key, tag)| moved(&key, tag, from, to))
+        .collect()
+}
+
+/// Keys that pin a tag, with the tag.
+fn pinned(values: &Value) -> impl Iterator<Item = (String, &str)> {
+    TAG_KEYS.iter().filter_map(move |path| {
+        let tag = path.iter().try_fold(values, |value, key| value.get(key))?.as_str()?;
+        Some((path.join("."), tag))
+    })
+}
+
+fn moved(key: &str, tag: &str, from: &str, to: &str) -> Option<String> {
+    let rest = tag.strip_prefix(from)?;
+    (rest.is_empty() || rest == "-distroless" || rest == "-debug").then(|| format!("{key}={to}{rest}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn pinned_tags_move_to_the_target_and_keep_their_variant() {
+        let values = json!({
+            "global": { "tag": "1.30.3-distroless" }, "pilot": { "tag": "1.30.3" }, "cni": { "tag": "somebody-elses" },
+        });
+        let expected = ["global.tag=1.31.0-distroless", "pilot.tag=1.31.0"];
+        assert_eq!(version_pins(&values, "1.30.3", "1.31.0"), expected);
+        assert_eq!(ReleaseSettings::read(&values, false).pins("1.30.3", "1.31.0"), expected);
+        assert_eq!(version_pins(&json!({}), "1.30.3", "1.31.0"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn nothing_that_may_be_secret_is_kept() {
+        let values = json!({
+            "global": { "tag": "hunter2", "imagePullSecrets": ["hunter2"] }, "revision": "Hunter 2",
+            "pilot": { "tag": "1.30.3", "env": { "PASSWORD": "hunter2" } },
+        });
+        let settings = ReleaseSettings::read(&values, true);
+        assert!(
+            !format!("{settings:?}").to_lowercase().contains("hunter"),
+            "{settings:?}"
+        );
+        let named = ReleaseSettings::read(&json!({ "revision": "1-30-3" }), false);
+        assert_eq!(named.revision.as_deref(), Some("1-30-3"));
+    }
+}
