@@ -97,6 +97,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Upgrade a mesh, frozen while it runs; there is no way back once it has begun
     Apply(ApplyArgs),
+    /// Write the runbook of an upgrade for whoever does it by hand; changes nothing
+    Guide(GuideArgs),
     /// Show the journal of the upgrade that runs, or ran last
     Status(MeshArgs),
     /// Lift the freeze of an upgrade that stopped, on the record; the upgrade can still be resumed
@@ -177,6 +179,35 @@ pub struct PlanArgs {
     /// Write the plan to a file, bound to what was observed, for `apply FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+/// Flags of `guide`.
+#[derive(Debug, Args)]
+pub struct GuideArgs {
+    /// Which mesh.
+    #[command(flatten)]
+    pub mesh: MeshArgs,
+    /// Version to go to, as 1.31.0 or 1.31.0-mspider
+    #[arg(long, value_name = "VERSION", value_parser = version)]
+    pub to: IstioVersion,
+    /// Where the charts are: a directory, oci://… or https://… [default: the catalog's source]
+    #[arg(long, value_name = "DIR|URL")]
+    pub charts: Option<String>,
+    /// How control planes are replaced [default: canary where they have revisions of their own, else in-place]
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub strategy: Option<HowTo>,
+    /// As a shell script that stops before each step and asks
+    #[arg(long)]
+    pub script: bool,
+}
+
+/// How control planes are replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum HowTo {
+    /// Where they stand.
+    InPlace,
+    /// By a new revision beside the one that runs.
+    Canary,
 }
 
 /// Flags of `apply`.

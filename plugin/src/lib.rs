@@ -23,8 +23,8 @@ pub fn run<I: IntoIterator<Item = OsString>>(args: I) -> ExitCode {
     };
     let ui = Ui::new(cli.global.output);
     let outcome = match cli.command {
-        Command::Check(_) => in_runtime(cli.command, &cli.global, ui),
-        _ if cli.global.output == Format::Markdown => Err(CommandError::usage("-o markdown is for check")),
+        Command::Check(_) | Command::Guide(_) => in_runtime(cli.command, &cli.global, ui),
+        _ if cli.global.output == Format::Markdown => Err(CommandError::usage("-o markdown is for check and guide")),
         // Answered before a runtime is started: `version` is asked often, and by scripts.
         Command::Version => commands::version::run(ui),
         Command::Explain(args) => commands::explain::run(&args, ui),

@@ -12,6 +12,7 @@ pub mod event;
 pub mod finding;
 pub mod fingerprint;
 pub mod guard;
+pub mod guide;
 pub mod helm;
 pub mod injection;
 pub mod inventory;

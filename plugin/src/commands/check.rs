@@ -11,6 +11,7 @@ use crate::{
 };
 use serde_json::json;
 use shared::{
+    api::Management,
     finding::{Baseline, Finding, Severity},
     preflight::{self, Target},
 };
@@ -133,7 +134,15 @@ async fn once(
         .map(|charts| format!(" --charts {charts}"))
         .unwrap_or_default();
     if free {
-        ui.next(&format!("kubectl mesh-upgrade plan {} --to {}{at}", mesh.name, args.to));
+        // What its owner does by hand is written down, not planned.
+        let verb = match mesh.management {
+            Management::External => "guide",
+            Management::Dedicated | Management::Hosted => "plan",
+        };
+        ui.next(&format!(
+            "kubectl mesh-upgrade {verb} {} --to {}{at}",
+            mesh.name, args.to
+        ));
     } else {
         ui.next(&format!(
             "mend what is marked, then: kubectl mesh-upgrade check {} --to {}{at}",

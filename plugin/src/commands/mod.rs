@@ -7,6 +7,7 @@ pub mod check;
 pub mod explain;
 pub mod guard;
 mod guard_status;
+pub mod guide;
 pub mod list;
 mod path;
 pub mod plan;
@@ -39,6 +40,7 @@ pub async fn run(command: Command, global: &Global, ui: Ui) -> Result<Exit, Comm
         Command::Check(args) => check::run(&args, global, ui).await,
         Command::Plan(args) => plan::run(&args, global, ui).await,
         Command::Apply(args) => apply::run(&args, global, ui).await,
+        Command::Guide(args) => guide::run(&args, global, ui).await,
         Command::Status(args) => status::run(&args, global, ui).await,
         Command::Unlock(args) => unlock::run(&args, global, ui).await,
         Command::Guard(args) => guard::run(args, global, ui).await,
@@ -131,6 +133,15 @@ impl Scene {
             inventory,
             stats,
         })
+    }
+
+    /// Contexts of the operator's own that lead to the clusters, by the clusters' names.
+    #[must_use]
+    pub fn contexts(&self) -> BTreeMap<String, String> {
+        let clusters = self.clusters.iter();
+        clusters
+            .filter_map(|cluster| Some((cluster.name.clone(), cluster.own_context()?.to_owned())))
+            .collect()
     }
 
     /// Adds what asking cost to a document, if the flags want it.

@@ -25,7 +25,7 @@ pub enum Format {
     Json,
     /// The same as YAML.
     Yaml,
-    /// For tickets and pull requests; only `check` knows it.
+    /// For tickets and pull requests; only `check` and `guide` know it.
     Markdown,
 }
 
@@ -137,6 +137,11 @@ impl Ui {
             return self.note(line);
         }
         print_out(line);
+    }
+
+    /// A text that is the result as it is, for a file or a pipe: without colours, and without an end of ours.
+    pub fn text(self, text: &str) {
+        print_out(text.trim_end());
     }
 
     /// A line beside the result: progress, notes, questions.

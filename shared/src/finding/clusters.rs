@@ -20,7 +20,7 @@ pub const EXTERNAL_MESH: Code = Code(&Rule {
     waivable: false,
     cause: "Its Mesh object says management: External; this tool checks and advises, and never writes to it.",
     evidence: "The field spec.management of the Mesh object.",
-    fix: "Hand the findings and the plan to the mesh's owner.",
+    fix: "Hand the owner the findings and the runbook that kubectl mesh-upgrade guide writes.",
 });
 /// Two names lead to the same cluster.
 pub const SAME_CLUSTER_TWICE: Code = Code(&Rule {

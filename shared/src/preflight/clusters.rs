@@ -103,7 +103,7 @@ fn external(subject: &Subject<'_>, report: &mut Report) {
                 subject.mesh.name
             ),
             format!(
-                "hand the owner the steps that kubectl mesh-upgrade plan {} --to {} shows",
+                "hand the owner the runbook: kubectl mesh-upgrade guide {} --to {}",
                 subject.mesh.name, subject.target.version
             ),
         )

@@ -16,7 +16,7 @@ use crate::{
 };
 use kube::ResourceExt as _;
 use shared::{
-    api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
+    api::{JOURNAL_VERSION, Management, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
     finding::{Finding, Report},
     inventory::GuardPresence,
     mesh::MeshView,
@@ -139,6 +139,7 @@ async fn begin(
         );
     };
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
+    refuse_external(mesh, to)?;
     let purpose = if args.unguarded {
         Purpose::ApplyUnguarded
     } else {
@@ -201,6 +202,21 @@ async fn begin(
     let driven = driven.await;
     lease.release().await;
     driven
+}
+
+/// An external mesh is its owner's: this tool never writes to it, and says who does what instead.
+fn refuse_external(mesh: &MeshView, to: &IstioVersion) -> Result<(), CommandError> {
+    if mesh.management != Management::External {
+        return Ok(());
+    }
+    Err(CommandError::blocked(format!(
+        "mesh {} is operated by its owner (management: External): nothing is ever written to it",
+        mesh.name
+    ))
+    .hint(format!(
+        "the runbook for its owner: kubectl mesh-upgrade guide {} --to {to}",
+        mesh.name
+    )))
 }
 
 /// Checks and plans span clusters; an upgrade is driven in one.

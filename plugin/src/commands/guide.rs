@@ -1,0 +1,91 @@
+//! `guide`: the runbook of an upgrade for whoever does it by hand; reads, and writes nothing.
+
+use super::{Scene, apply::absolute, plan};
+use crate::{
+    cli::{Global, GuideArgs, HowTo},
+    clock::today,
+    cluster::ObserveOptions,
+    error::{CommandError, Exit},
+    ui::{Output, Ui},
+};
+use shared::guide::{self, Charts, GuideError, Strategy, Wish};
+
+/// Runs `guide`.
+///
+/// # Errors
+/// When a cluster cannot be read, or there is no way to the target.
+pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    let scene = Scene::observe(
+        global,
+        ui,
+        ObserveOptions {
+            ask_running_versions: true,
+            count_proxies: true,
+            data_plane: true,
+            surroundings: true,
+            ..ObserveOptions::default()
+        },
+    )
+    .await?;
+    let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
+    let wish = Wish {
+        to: args.to.clone(),
+        strategy: args.strategy.map(|how| match how {
+            HowTo::InPlace => Strategy::InPlace,
+            HowTo::Canary => Strategy::Canary,
+        }),
+        charts: charts(plan::chart_source(args.charts.as_deref(), &scene.catalog, &args.to)?)?,
+        contexts: scene.contexts(),
+    };
+    let runbook = match guide::build(mesh, &scene.inventory, &wish, &scene.catalog, today()) {
+        Ok(runbook) => runbook,
+        Err(nothing @ GuideError::NothingToDo { .. }) => {
+            ui.note(&format!("{nothing}."));
+            ui.next("kubectl mesh-upgrade list");
+            return Ok(Exit::Done);
+        }
+        Err(error) => {
+            return Err(CommandError::blocked(error.to_string()).hint(format!(
+                "see what stands in the way: kubectl mesh-upgrade check {} --to {}",
+                mesh.name, args.to
+            )));
+        }
+    };
+    if args.script {
+        if ui.output != Output::Text {
+            return Err(CommandError::usage("--script is a format of its own: leave -o out"));
+        }
+        ui.text(&guide::script(&runbook));
+        ui.next("read it, then: sh RUNBOOK; it stops before each step and asks");
+        return Ok(Exit::Done);
+    }
+    if ui.output != Output::Text {
+        let mut document = serde_json::to_value(&runbook)
+            .map_err(|error| CommandError::error(format!("cannot write the result: {error}")))?;
+        scene.add_stats(global, &mut document);
+        ui.document("Guide", document)?;
+        return Ok(Exit::Done);
+    }
+    ui.text(&guide::markdown(&runbook));
+    scene.print_stats(global, ui);
+    ui.next(&format!(
+        "the same as a script that asks at each step: kubectl mesh-upgrade guide {} --to {} --script > runbook.sh",
+        mesh.name, args.to
+    ));
+    Ok(Exit::Done)
+}
+
+/// A place as the commands name it: a folder by its full path, and with the packages in it.
+fn charts(source: String) -> Result<Charts, CommandError> {
+    if source.contains("://") {
+        return Ok(Charts::Remote(source));
+    }
+    let folder = absolute(&source)?;
+    let entries = std::fs::read_dir(&folder)
+        .map_err(|error| CommandError::error(format!("cannot read the charts in {folder}: {error}")))?;
+    let packaged = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".tgz"))
+        .collect();
+    Ok(Charts::Folder(folder, packaged))
+}

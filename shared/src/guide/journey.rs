@@ -1,0 +1,530 @@
+//! The whole runbook: what was detected, what to know, and one chapter for each leg of the way.
+
+use super::{
+    Action, Back, Chapter, Check, ClusterFacts, Engine, GuideError, Runbook, Step, Strategy, Wish, by_hand, canary,
+    checks, helm, istioctl, place::Place, restarts,
+};
+use crate::{
+    api::{Component, Management, WorkloadName},
+    catalog::{Catalog, Date},
+    finding::{Finding, codes},
+    inventory::Inventory,
+    mesh::{MeshView, ObservedMember},
+    path::{self, Leg, PathCluster, PathError},
+    preflight::{self, Target},
+    version::{IstioVersion, Minor},
+};
+use std::cmp::Ordering;
+
+/// A cluster of the mesh and how it is reached.
+pub(super) struct Seat<'a> {
+    pub member: ObservedMember<'a>,
+    pub place: Place,
+    pub engine: Engine,
+}
+
+impl Seat<'_> {
+    /// Whether a gateway's image comes from istiod.
+    pub fn is_injected(&self, workload: &WorkloadName) -> bool {
+        let mut gateways = self.member.observed.gateways.iter();
+        gateways.any(|gateway| gateway.workload == *workload && gateway.image == "auto")
+    }
+
+    /// Whether the guard's webhook would refuse a way back.
+    pub fn guarded(&self) -> bool {
+        self.member.observed.guard.webhook
+    }
+
+    /// The check that validation answers, where Istio validates here.
+    pub fn validates(&self) -> Option<Check> {
+        let around = self.member.observed.surroundings.as_ref()?;
+        let mut webhooks = around.webhooks.iter();
+        webhooks
+            .any(|webhook| webhook.configuration.starts_with("Validating"))
+            .then(|| checks::validates(&self.place))
+    }
+}
+
+/// One hop of Istio.
+pub(super) struct Hop<'a> {
+    pub from: &'a IstioVersion,
+    pub to: &'a IstioVersion,
+    /// What ran when the mesh was observed: values may pin it.
+    pub origin: &'a IstioVersion,
+    pub charts: &'a super::Charts,
+    pub catalog: &'a Catalog,
+    /// Whether what was observed is what this hop begins with.
+    pub first: bool,
+}
+
+/// Makes the runbook of a mesh.
+///
+/// # Errors
+/// When there is nothing to do, no way, or something that must be known is not.
+pub fn build(
+    mesh: &MeshView,
+    inventory: &Inventory,
+    wish: &Wish,
+    catalog: &Catalog,
+    today: Date,
+) -> Result<Runbook, GuideError> {
+    if let Some((cluster, reason)) = mesh.unknown(inventory).next() {
+        return Err(GuideError::Unknown {
+            cluster: cluster.to_owned(),
+            reason,
+        });
+    }
+    let seats: Vec<Seat<'_>> = mesh
+        .observed(inventory)
+        .enumerate()
+        .map(|(number, member)| Seat {
+            place: Place {
+                cluster: member.name().to_owned(),
+                context: wish.contexts.get(member.name()).cloned(),
+                number: number + 1,
+            },
+            engine: Engine::of(&member),
+            member,
+        })
+        .collect();
+    let from = running(mesh, &seats, &wish.to)?;
+    let strategy = strategy(mesh, &seats, wish.strategy)?;
+    let legs = legs(mesh, &seats, from, &wish.to, catalog)?;
+    let first_to = legs.iter().find_map(|leg| match leg {
+        Leg::Istio { to, .. } => Some(to.clone()),
+        Leg::Kubernetes { .. } => None,
+    });
+    let mut chapters = vec![before(&seats, &legs)];
+    let mut first = true;
+    let mut canaries = canary::Canaries::of(&seats);
+    for leg in &legs {
+        match leg {
+            Leg::Kubernetes { cluster, from, to } => chapters.push(kubernetes(&seats, cluster, *from, *to)),
+            Leg::Istio {
+                from: leaving,
+                to,
+                waive,
+            } => {
+                let hop = Hop {
+                    from: leaving,
+                    to,
+                    origin: from,
+                    charts: &wish.charts,
+                    catalog,
+                    first,
+                };
+                chapters.push(istio(&hop, &seats, strategy, waive, &mut canaries));
+                first = false;
+            }
+        }
+    }
+    Ok(Runbook {
+        mesh: mesh.name.clone(),
+        management: mesh.management,
+        from: from.to_string(),
+        to: wish.to.to_string(),
+        strategy,
+        clusters: seats.iter().map(facts).collect(),
+        notes: notes(mesh, &seats, wish, strategy, &legs),
+        findings: first_to.map_or_else(Vec::new, |to| findings(mesh, inventory, to, catalog, today)),
+        chapters,
+    })
+}
+
+/// The version that the whole mesh has left behind, if there is a way from it to the target.
+fn running<'a>(mesh: &MeshView, seats: &'a [Seat<'a>], to: &IstioVersion) -> Result<&'a IstioVersion, GuideError> {
+    let planes = seats.iter().flat_map(|seat| seat.member.control_planes());
+    let nodes = seats.iter().flat_map(|seat| &seat.member.observed.node_components);
+    let versions: Vec<&IstioVersion> = planes
+        .filter_map(|plane| plane.version.version.as_ref())
+        .chain(nodes.filter_map(|node| node.version.version.as_ref()))
+        .collect();
+    let mesh = mesh.name.clone();
+    let oldest = versions.iter().copied().min_by(|a, b| a.cmp_release(b));
+    let newest = versions.iter().copied().max_by(|a, b| a.cmp_release(b));
+    let (Some(oldest), Some(newest)) = (oldest, newest) else {
+        return Err(GuideError::Unreadable { mesh });
+    };
+    let (from, target) = (newest.to_string(), to.to_string());
+    if versions.iter().any(|version| version.flavor != to.flavor) {
+        return Err(GuideError::OtherFlavor { mesh, from, to: target });
+    }
+    match newest.cmp_release(to) {
+        Ordering::Greater => Err(GuideError::Downgrade { mesh, from, to: target }),
+        _ if oldest == to => Err(GuideError::NothingToDo { mesh, to: target }),
+        _ => Ok(oldest),
+    }
+}
+
+/// What was asked for, or what fits: a control plane with a revision of its own was installed to be followed by the next.
+fn strategy(mesh: &MeshView, seats: &[Seat<'_>], asked: Option<Strategy>) -> Result<Strategy, GuideError> {
+    let hindrance = canary::hindrance(seats);
+    match (asked, hindrance) {
+        (Some(Strategy::Canary), Some(reason)) => Err(GuideError::NoCanary {
+            mesh: mesh.name.clone(),
+            reason,
+        }),
+        (Some(asked), _) => Ok(asked),
+        (None, Some(_)) => Ok(Strategy::InPlace),
+        (None, None) => {
+            let mut planes = seats.iter().flat_map(|seat| seat.member.control_planes());
+            Ok(if planes.all(|plane| plane.revision == "default") {
+                Strategy::InPlace
+            } else {
+                Strategy::Canary
+            })
+        }
+    }
+}
+
+fn legs(
+    mesh: &MeshView,
+    seats: &[Seat<'_>],
+    from: &IstioVersion,
+    to: &IstioVersion,
+    catalog: &Catalog,
+) -> Result<Vec<Leg>, GuideError> {
+    let one = || {
+        vec![Leg::Istio {
+            from: from.clone(),
+            to: to.clone(),
+            waive: Vec::new(),
+        }]
+    };
+    if from.minor() == to.minor() {
+        return Ok(one());
+    }
+    let clusters: Vec<PathCluster> = seats
+        .iter()
+        .map(|seat| PathCluster {
+            name: seat.place.cluster.clone(),
+            kubernetes: seat.member.observed.kubernetes.minor,
+        })
+        .collect();
+    let mut legs = match path::solve(from, to.minor(), &clusters, catalog) {
+        Ok(legs) => legs,
+        // The hop itself is a legal one; that the catalog does not know it is a finding.
+        Err(PathError::UnknownMinor { .. }) if from.minor().next() == to.minor() => one(),
+        Err(error) => {
+            return Err(GuideError::NoWay {
+                mesh: mesh.name.clone(),
+                to: to.to_string(),
+                reason: error.to_string(),
+            });
+        }
+    };
+    // The solver goes to the newest patch; the last hop is the one that was asked for.
+    if let Some(Leg::Istio { to: last, .. }) = legs.last_mut() {
+        last.clone_from(to);
+    }
+    Ok(legs)
+}
+
+/// What a check says, of a mesh that this tool does not write to: what only an upgrade by it would need is left out.
+fn findings(mesh: &MeshView, inventory: &Inventory, to: IstioVersion, catalog: &Catalog, today: Date) -> Vec<Finding> {
+    let theirs = MeshView {
+        management: Management::External,
+        ..mesh.clone()
+    };
+    let mut report = preflight::check(&theirs, inventory, &Target::new(to), catalog, today);
+    report
+        .findings
+        .retain(|finding| ![codes::EXTERNAL_MESH, codes::NO_HELM_RELEASE].contains(&finding.code));
+    report.findings
+}
+
+fn facts(seat: &Seat<'_>) -> ClusterFacts {
+    let images = seat.member.control_planes().map(|plane| plane.image.as_str());
+    ClusterFacts {
+        name: seat.place.cluster.clone(),
+        context: seat.place.context.clone(),
+        kubernetes: seat.member.observed.kubernetes.to_string(),
+        installer: seat.engine.told(),
+        control_planes: seat
+            .member
+            .control_planes()
+            .map(|plane| {
+                format!(
+                    "istiod of revision {} in {}: {}",
+                    plane.revision,
+                    plane.workload.namespace,
+                    helm::shown(&plane.version)
+                )
+            })
+            .collect(),
+        hub: images.filter_map(hub).next().map(str::to_owned),
+    }
+}
+
+/// Registry and path of an image.
+pub(super) fn hub(image: &str) -> Option<&str> {
+    image.rsplit_once('/').map(|(hub, _)| hub)
+}
+
+fn notes(mesh: &MeshView, seats: &[Seat<'_>], wish: &Wish, strategy: Strategy, legs: &[Leg]) -> Vec<String> {
+    let mut notes = vec![
+        "Made from what was observed; nothing was written to any cluster. If the mesh changes, make it anew.".to_owned(),
+        match strategy {
+            Strategy::InPlace => {
+                "In place: each control plane is upgraded where it stands, one minor at a time, which is what Istio tests."
+            }
+            Strategy::Canary => {
+                "As a canary: a new revision is installed beside the one that runs, the data plane moves over, and the old \
+                 one goes when nothing uses it any more. Until then the way back is to move back."
+            }
+        }
+        .to_owned(),
+    ];
+    let hops = legs.iter().filter(|leg| matches!(leg, Leg::Istio { .. })).count();
+    if hops > 1 {
+        notes.push(format!(
+            "{hops} minors are in the way, and jumps over a minor are not tested by Istio: each hop is brought to its end, \
+             the data plane restarted, before the next one begins. Make this guide anew after each hop: later chapters are \
+             worked out, not observed."
+        ));
+    }
+    if mesh.management == Management::External {
+        notes.push("The mesh is operated by its owner: this tool only advises, and never writes to it.".to_owned());
+    }
+    if hops > 1 && matches!(wish.charts, super::Charts::Folder(..)) {
+        notes.push(
+            "The charts are in one folder: it has to hold a packaged chart of each hop (istiod-VERSION.tgz); an unpacked \
+             one is of one version only, and the checks will say so."
+                .to_owned(),
+        );
+    }
+    for seat in seats {
+        notes.extend(mirror(seat));
+        if seat.place.context.is_none() {
+            notes.push(format!(
+                "No context of yours leads to {}: add --context (helm: --kube-context) to its commands.",
+                seat.place.cluster
+            ));
+        }
+    }
+    notes
+}
+
+/// Images that have to be in a mirror before anything begins.
+fn mirror(seat: &Seat<'_>) -> Option<String> {
+    const PUBLIC: [&str; 4] = [
+        "docker.io/istio",
+        "registry.istio.io/release",
+        "gcr.io/istio-release",
+        "istio",
+    ];
+    let images = seat.member.control_planes().map(|plane| plane.image.as_str());
+    let hub = images.filter_map(hub).find(|hub| !PUBLIC.contains(hub))?;
+    Some(format!(
+        "{} takes its images from {hub}: the images of each version on the way (pilot, proxyv2, and install-cni or ztunnel \
+         where they run) have to be there before its chapter begins.",
+        seat.place.cluster
+    ))
+}
+
+/// Tools, access and a copy of what could be lost.
+fn before(seats: &[Seat<'_>], legs: &[Leg]) -> Chapter {
+    let mut steps = Vec::new();
+    let tools = seats.iter().flat_map(|seat| tools(seat, legs));
+    let mut known: Vec<Check> = Vec::new();
+    for check in tools {
+        if !known.contains(&check) {
+            known.push(check);
+        }
+    }
+    steps.push(Step {
+        title: "Tools".to_owned(),
+        before: known,
+        back: Back::none("nothing is changed"),
+        ..Step::default()
+    });
+    for seat in seats {
+        let place = &seat.place;
+        let mut checks = Vec::new();
+        for plane in seat.member.control_planes() {
+            let Some(version) = &plane.version.version else {
+                continue;
+            };
+            checks.push(checks::runs(place, &plane.workload, version));
+            checks.push(checks::rolled_out(place, &plane.workload));
+        }
+        for check in &mut checks {
+            check.patient = false;
+        }
+        let copy = place.kubectl(&["get", "istio-io", "--all-namespaces", "--output=yaml"]);
+        steps.push(Step {
+            title: "The mesh is what this guide was made for; keep a copy of its configuration".to_owned(),
+            cluster: Some(place.cluster.clone()),
+            notes: vec![
+                "The copy goes into the folder named by KEEP, or the current one: it holds your mesh's configuration, and \
+                 no Secret."
+                    .to_owned(),
+            ],
+            before: checks,
+            run: vec![Action::Run(format!(
+                "{copy} > \"${{KEEP:-.}}\"/{}",
+                place.file_name(&format!("{}-configuration", place.cluster), ".yaml")
+            ))],
+            back: Back::none("nothing is changed"),
+            ..Step::default()
+        });
+    }
+    Chapter {
+        title: "Before you begin".to_owned(),
+        notes: vec![
+            "Tell everybody who changes this mesh, and stop pipelines that do: nothing here freezes it.".to_owned(),
+        ],
+        steps,
+    }
+}
+
+fn tools(seat: &Seat<'_>, legs: &[Leg]) -> Vec<Check> {
+    let mut checks = vec![Check::now(
+        format!("{} answers", seat.place.cluster),
+        seat.place.kubectl(&["version", "--output=json"]) + " > /dev/null",
+    )];
+    let releases = seat.member.releases();
+    if seat.engine == Engine::Helm || !releases.is_empty() {
+        let version = "helm version --template '{{.Version}}'";
+        checks.push(if releases.iter().any(|release| release.settings.server_side) {
+            Check::now(
+                "helm is version 4, which made these releases",
+                format!("{version} | grep -q '^v4\\.'"),
+            )
+        } else {
+            Check::now(
+                "helm is 3.14 or newer, which knows --reset-then-reuse-values",
+                format!("{version} | grep -Eq '^v(4\\.|3\\.(1[4-9]|[2-9][0-9])\\.)'"),
+            )
+        });
+    }
+    if seat.engine == Engine::Istioctl {
+        checks.extend(istioctl::tools(legs));
+    }
+    checks
+}
+
+fn kubernetes(seats: &[Seat<'_>], cluster: &str, from: Minor, to: Minor) -> Chapter {
+    let seat = seats.iter().find(|seat| seat.place.cluster == cluster);
+    let after = seat.map(|seat| {
+        Check::soon(
+            format!("{cluster} runs Kubernetes {to}"),
+            format!(
+                "{} | grep -Eq '\"gitVersion\": ?\"v{}\\.'",
+                seat.place.kubectl(&["get", "--raw=/version"]),
+                super::shell::pattern(&to.to_string())
+            ),
+        )
+    });
+    Chapter {
+        title: format!("Kubernetes of {cluster}: {from} to {to}"),
+        notes: vec![format!(
+            "The next Istio needs it, and the one that runs supports {to}. Control plane first, then the nodes."
+        )],
+        steps: vec![Step {
+            title: format!("Upgrade Kubernetes of {cluster} to {to} with your own tool"),
+            cluster: Some(cluster.to_owned()),
+            run: vec![Action::ByHand(format!(
+                "upgrade Kubernetes of {cluster} from {from} to {to}, nodes included"
+            ))],
+            after: after.into_iter().collect(),
+            back: Back::none("Kubernetes has none"),
+            ..Step::default()
+        }],
+    }
+}
+
+fn istio(
+    hop: &Hop<'_>,
+    seats: &[Seat<'_>],
+    strategy: Strategy,
+    waive: &[String],
+    canaries: &mut canary::Canaries,
+) -> Chapter {
+    let mut notes = vec![format!("Charts from {}.", hop.charts.told())];
+    if let Some(range) = hop.catalog.kubernetes_range(hop.to) {
+        notes.push(format!("Istio {} supports Kubernetes {range}.", hop.to));
+    }
+    if !waive.is_empty() {
+        notes.push(format!(
+            "The Kubernetes of {} is newer than Istio {} supports: that is your risk to take, for this hop only.",
+            waive.join(", "),
+            hop.to
+        ));
+    }
+    notes.extend(vendor(hop, seats));
+    let mut steps: Vec<((u8, usize, u8), Step)> = Vec::new();
+    for (order, seat) in seats.iter().enumerate() {
+        match (&seat.engine, strategy) {
+            (Engine::Helm, Strategy::InPlace) => {
+                for (component, step) in helm::steps(hop, seat) {
+                    steps.push((rank(component, order), step));
+                }
+                let more = helm::gateways_without_release(hop, seat).into_iter();
+                steps.extend(more.map(|step| (rank(Component::Gateway, order), step)));
+            }
+            (Engine::Helm | Engine::Istioctl, Strategy::Canary) => {
+                for (component, step) in canary::steps(hop, seat, canaries) {
+                    // After base everywhere, one cluster is moved as a whole before the next.
+                    let rank = if component == Component::Base {
+                        (0, order, 0)
+                    } else {
+                        (1, order, 0)
+                    };
+                    steps.push((rank, step));
+                }
+            }
+            (Engine::Istioctl, Strategy::InPlace) => {
+                let mine = istioctl::in_place(hop, seat).into_iter();
+                steps.extend(mine.map(|step| (rank(Component::Istiod, order), step)));
+                let more = helm::gateways_without_release(hop, seat).into_iter();
+                steps.extend(more.map(|step| (rank(Component::Gateway, order), step)));
+            }
+            (Engine::Operator(_) | Engine::GitOps(_) | Engine::Unknown, _) => {
+                for (component, step) in by_hand::steps(hop, seat) {
+                    steps.push((rank(component, order), step));
+                }
+            }
+        }
+        if strategy == Strategy::InPlace {
+            let restarts = restarts::steps(hop, seat, None).into_iter();
+            steps.extend(restarts.map(|step| ((3, order, 0), step)));
+        }
+    }
+    steps.sort_by_key(|(rank, _)| *rank);
+    canaries.moved(hop.to);
+    Chapter {
+        title: format!("Istio {} to {}", hop.from, hop.to),
+        notes,
+        steps: steps.into_iter().map(|(_, step)| step).collect(),
+    }
+}
+
+/// Base everywhere, then cluster by cluster what runs there, gateways last: as `plan` orders it.
+fn rank(component: Component, order: usize) -> (u8, usize, u8) {
+    match component {
+        Component::Base => (0, order, 0),
+        Component::Istiod => (1, order, 0),
+        Component::Cni => (1, order, 1),
+        Component::Ztunnel => (1, order, 2),
+        Component::Gateway => (2, order, 0),
+    }
+}
+
+/// What a vendor's build runs beside Istio's own components.
+fn vendor(hop: &Hop<'_>, seats: &[Seat<'_>]) -> Vec<String> {
+    let known = hop.catalog.flavor(&hop.to.flavor);
+    let components = known.iter().flat_map(|flavor| &flavor.components);
+    components
+        .filter_map(|component| {
+            let mut around = seats
+                .iter()
+                .filter_map(|seat| seat.member.observed.surroundings.as_deref());
+            let runs = around.any(|around| {
+                let mut extra = around.extra_components.iter();
+                extra.any(|(name, _)| *name == component.name)
+            });
+            runs.then(|| format!("{} runs beside it: {}.", component.name, component.upgrade))
+        })
+        .collect()
+}

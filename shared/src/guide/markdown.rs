@@ -1,0 +1,145 @@
+//! A runbook as a page for people.
+
+use super::{Action, Chapter, Check, Runbook, Step, shell::one_line};
+use crate::finding::Severity;
+use std::fmt::Write as _;
+
+/// Renders a runbook as Markdown.
+#[must_use]
+pub fn markdown(runbook: &Runbook) -> String {
+    let mut page = String::new();
+    let Runbook { mesh, from, to, .. } = runbook;
+    let strategy = runbook.strategy.as_str();
+    line(
+        &mut page,
+        &format!("# Mesh {}: Istio {from} to {to}, {strategy}", prose(mesh)),
+    );
+    line(&mut page, "");
+    line(
+        &mut page,
+        "| Cluster | Context | Kubernetes | Installed by | Control planes | Images |",
+    );
+    line(&mut page, "|---|---|---|---|---|---|");
+    for cluster in &runbook.clusters {
+        let cells = [
+            &cluster.name,
+            cluster.context.as_ref().unwrap_or(&String::new()),
+            &cluster.kubernetes,
+            &cluster.installer,
+            &cluster.control_planes.join("; "),
+            cluster.hub.as_ref().unwrap_or(&String::new()),
+        ]
+        .map(|cell| prose(cell));
+        line(&mut page, &format!("| {} |", cells.join(" | ")));
+    }
+    line(&mut page, "");
+    for note in &runbook.notes {
+        line(&mut page, &format!("- {}", prose(note)));
+    }
+    findings(&mut page, runbook);
+    for (index, chapter) in runbook.chapters.iter().enumerate() {
+        self::chapter(&mut page, index + 1, chapter);
+    }
+    page
+}
+
+fn findings(page: &mut String, runbook: &Runbook) {
+    let told: Vec<_> = runbook
+        .findings
+        .iter()
+        .filter(|finding| finding.severity != Severity::Info)
+        .collect();
+    if told.is_empty() {
+        return;
+    }
+    line(
+        page,
+        "\n## What stands in the way of the first hop, or should be known\n",
+    );
+    for finding in told {
+        let weight = match finding.severity {
+            Severity::Blocker => "**blocks**",
+            Severity::Warning | Severity::Info => "warning",
+        };
+        line(page, &format!("- {weight} {}", prose(&finding.one_line())));
+        line(page, &format!("  - {}", prose(&finding.fix)));
+    }
+}
+
+fn chapter(page: &mut String, number: usize, chapter: &Chapter) {
+    line(page, &format!("\n## {number}. {}\n", prose(&chapter.title)));
+    for note in &chapter.notes {
+        line(page, &format!("{}\n", prose(note)));
+    }
+    for (index, step) in chapter.steps.iter().enumerate() {
+        self::step(page, &format!("{number}.{}", index + 1), step);
+    }
+}
+
+fn step(page: &mut String, number: &str, step: &Step) {
+    let cluster = step.cluster.as_ref().map(|cluster| format!(" ({})", prose(cluster)));
+    let title = format!("\n### {number} {}{}\n", prose(&step.title), cluster.unwrap_or_default());
+    line(page, &title);
+    for note in &step.notes {
+        line(page, &format!("{}\n", prose(note)));
+    }
+    checks(page, "Before", &step.before);
+    if !step.run.is_empty() {
+        line(page, "Do:\n");
+    }
+    for action in &step.run {
+        match action {
+            Action::Run(command) => code(page, command),
+            Action::ByHand(what) => line(page, &format!("- [ ] {}\n", prose(what))),
+        }
+    }
+    checks(page, "Afterwards", &step.after);
+    if !step.look.is_empty() {
+        line(page, "Look at:\n");
+    }
+    for look in &step.look {
+        line(page, &format!("- {}\n", prose(&look.says)));
+        if let Some(command) = &look.command {
+            code(page, command);
+        }
+    }
+    line(page, &format!("Way back: {}.\n", prose(&step.back.says)));
+    for command in &step.back.commands {
+        code(page, command);
+    }
+}
+
+fn checks(page: &mut String, when: &str, checks: &[Check]) {
+    if !checks.is_empty() {
+        line(page, &format!("{when}, each has to end with 0:\n"));
+    }
+    for check in checks {
+        let patient = if check.patient { " (it may take a moment)" } else { "" };
+        line(page, &format!("- [ ] {}{patient}\n", prose(&check.says)));
+        code(page, &check.command);
+    }
+}
+
+/// A block of code whose fence is longer than any in it.
+fn code(page: &mut String, command: &str) {
+    let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat((longest + 1).max(3));
+    line(page, &format!("{fence}sh\n{command}\n{fence}\n"));
+}
+
+/// Text that stays text, whatever names are in it.
+fn prose(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in one_line(text).chars() {
+        if "\\`*[<|".contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+fn line(page: &mut String, text: &str) {
+    // Writing into a String cannot fail.
+    let _ = writeln!(page, "{text}");
+}
