@@ -97,6 +97,9 @@ pub enum Command {
     Plan(PlanArgs),
     /// Upgrade a mesh, frozen while it runs; there is no way back once it has begun
     Apply(ApplyArgs),
+    /// Look at the data plane: proxies that are behind, and what restarts them
+    #[command(subcommand)]
+    Dataplane(DataplaneCommand),
     /// Write the runbook of an upgrade for whoever does it by hand; changes nothing
     Guide(GuideArgs),
     /// Show the journal of the upgrade that runs, or ran last
@@ -179,6 +182,13 @@ pub struct PlanArgs {
     /// Write the plan to a file, bound to what was observed, for `apply FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+/// Verbs of the data plane.
+#[derive(Debug, Subcommand)]
+pub enum DataplaneCommand {
+    /// Proxies by version, namespace and workload, who is due, and what a restart would meet; changes nothing
+    Status(MeshArgs),
 }
 
 /// Flags of `guide`.

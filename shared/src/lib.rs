@@ -7,6 +7,7 @@ pub mod api;
 pub mod arrival;
 pub mod catalog;
 pub mod conditions;
+pub mod data_plane;
 pub mod document;
 pub mod event;
 pub mod finding;

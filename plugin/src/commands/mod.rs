@@ -4,6 +4,7 @@ pub mod apply;
 mod catalog;
 mod charts;
 pub mod check;
+pub mod dataplane;
 pub mod explain;
 pub mod guard;
 mod guard_status;
@@ -18,7 +19,7 @@ pub mod version;
 mod waivers;
 
 use crate::{
-    cli::{Command, Global},
+    cli::{Command, DataplaneCommand, Global},
     cluster::{self, Cluster, ClusterStats, Members, ObserveOptions},
     error::{CommandError, Exit},
     ui::{Mark, Ui, print_stats},
@@ -40,6 +41,7 @@ pub async fn run(command: Command, global: &Global, ui: Ui) -> Result<Exit, Comm
         Command::Check(args) => check::run(&args, global, ui).await,
         Command::Plan(args) => plan::run(&args, global, ui).await,
         Command::Apply(args) => apply::run(&args, global, ui).await,
+        Command::Dataplane(DataplaneCommand::Status(args)) => dataplane::run(&args, global, ui).await,
         Command::Guide(args) => guide::run(&args, global, ui).await,
         Command::Status(args) => status::run(&args, global, ui).await,
         Command::Unlock(args) => unlock::run(&args, global, ui).await,
