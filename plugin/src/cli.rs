@@ -97,6 +97,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// Upgrade a mesh, frozen while it runs; there is no way back once it has begun
     Apply(ApplyArgs),
+    /// Write the Mesh object that says what was discovered, after showing it
+    Adopt(AdoptArgs),
     /// Look at the data plane: proxies that are behind, and what restarts them
     #[command(subcommand)]
     Dataplane(DataplaneCommand),
@@ -182,6 +184,34 @@ pub struct PlanArgs {
     /// Write the plan to a file, bound to what was observed, for `apply FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+/// Flags of `adopt`.
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    /// Which mesh.
+    #[command(flatten)]
+    pub mesh: MeshArgs,
+    /// Who operates it; external ones are never written to [default: what fits, as far as that is seen]
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub management: Option<Kept>,
+    /// Only show the object
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
+
+/// Who operates a mesh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kept {
+    /// Its control plane runs elsewhere for it.
+    Hosted,
+    /// Its control plane runs in its own clusters.
+    Dedicated,
+    /// Its owner.
+    External,
 }
 
 /// Verbs of the data plane.

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file, the environment or a network; the plugin and the webhook are the shells that
 //! observe, call these functions, persist and act.
 
+pub mod adopt;
 pub mod api;
 pub mod arrival;
 pub mod catalog;

@@ -126,6 +126,18 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         ],
         rows,
     ));
+    let undeclared: Vec<&str> = scene
+        .meshes
+        .iter()
+        .filter(|mesh| !mesh.has_object)
+        .map(|mesh| mesh.name.as_str())
+        .collect();
+    if !undeclared.is_empty() {
+        ui.note(&faint(&format!(
+            "No Mesh object says who operates {}: taken as Dedicated, of which nothing is changed that helm did not              install. kubectl mesh-upgrade adopt MESH writes one.",
+            undeclared.join(", ")
+        )));
+    }
     for (cluster, reason) in &unknown {
         ui.result(&format!(
             "{} cluster {cluster} is Unknown: {reason}",

@@ -1,5 +1,6 @@
 //! One file for each verb, and what they share: the cluster, its meshes and the catalog.
 
+pub mod adopt;
 pub mod apply;
 mod catalog;
 mod charts;
@@ -41,6 +42,7 @@ pub async fn run(command: Command, global: &Global, ui: Ui) -> Result<Exit, Comm
         Command::Check(args) => check::run(&args, global, ui).await,
         Command::Plan(args) => plan::run(&args, global, ui).await,
         Command::Apply(args) => apply::run(&args, global, ui).await,
+        Command::Adopt(args) => adopt::run(&args, global, ui).await,
         Command::Dataplane(DataplaneCommand::Status(args)) => dataplane::run(&args, global, ui).await,
         Command::Guide(args) => guide::run(&args, global, ui).await,
         Command::Status(args) => status::run(&args, global, ui).await,

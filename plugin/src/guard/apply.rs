@@ -161,6 +161,14 @@ async fn is_served(client: &Client, kind: &str) -> bool {
 /// What the API server refused.
 pub async fn ensure_journal(cluster: &Cluster) -> Result<(), CommandError> {
     create_namespace(&cluster.client).await?;
+    ensure_crds(cluster).await
+}
+
+/// Applies the definitions of our own objects, and waits until they are served.
+///
+/// # Errors
+/// When they cannot be applied.
+pub async fn ensure_crds(cluster: &Cluster) -> Result<(), CommandError> {
     for crd in shared::api::crds() {
         let crd = serde_json::to_value(crd).map_err(|error| CommandError::error(error.to_string()))?;
         apply(&cluster.client, &crd).await?;

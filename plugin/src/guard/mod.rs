@@ -5,4 +5,4 @@ pub mod certificate;
 pub mod lift;
 pub mod prove;
 
-pub use apply::ensure_journal;
+pub use apply::{ensure_crds, ensure_journal};

@@ -166,6 +166,22 @@ impl Ui {
         }
     }
 
+    /// An object of Kubernetes as it would be applied: YAML, or JSON where that is asked for.
+    ///
+    /// # Errors
+    /// When the object cannot be written, which no object of ours makes happen.
+    pub fn object(self, object: &impl serde::Serialize) -> Result<(), crate::error::CommandError> {
+        let failed = |error: &dyn std::fmt::Display| {
+            crate::error::CommandError::error(format!("cannot write the result: {error}"))
+        };
+        let text = match self.output {
+            Output::Json => serde_json::to_string_pretty(object).map_err(|error| failed(&error))?,
+            Output::Text | Output::Yaml => serde_saphyr::to_string(object).map_err(|error| failed(&error))?,
+        };
+        print_out(text.trim_end());
+        Ok(())
+    }
+
     /// A document for programs.
     ///
     /// # Errors

@@ -1,0 +1,215 @@
+//! Adopt: the Mesh object that says what was discovered, and how it differs from one that is there.
+
+use crate::{
+    api::{ClusterRole, Management, Mesh, MeshCluster, MeshSpec, MeshStatus},
+    catalog::Catalog,
+    inventory::{ClusterState, Inventory, MeshRecord},
+    mesh::MeshView,
+};
+use std::collections::BTreeMap;
+
+/// The kind of management that fits a discovered mesh, and why: one that this tool could not upgrade is its owner's.
+#[must_use]
+pub fn fitting(mesh: &MeshView, inventory: &Inventory) -> (Management, String) {
+    for member in mesh.observed(inventory) {
+        for plane in member.control_planes() {
+            let object = format!(
+                "{}/{} of {}",
+                plane.workload.namespace,
+                plane.workload.name,
+                member.name()
+            );
+            let owner = plane.ownership.gitops.as_ref().or(plane.ownership.operator.as_ref());
+            if let Some(owner) = owner {
+                return (Management::External, format!("{owner} owns {object}"));
+            }
+            if plane.helm_release.is_none() {
+                return (
+                    Management::External,
+                    format!("{object} was not installed by helm, the one installer that this tool drives"),
+                );
+            }
+        }
+    }
+    (
+        Management::Dedicated,
+        "its control planes run in its own clusters, and helm installed them".to_owned(),
+    )
+}
+
+/// The object that says what was discovered. `contexts` lead to the clusters, by their names; how the mesh is frozen is
+/// not discovered, so it stays as an object says it.
+#[must_use]
+pub fn propose(
+    mesh: &MeshView,
+    inventory: &Inventory,
+    management: Management,
+    contexts: &BTreeMap<String, String>,
+) -> Mesh {
+    let primaries: Vec<&str> = mesh
+        .observed(inventory)
+        .filter(|member| member.control_planes().next().is_some())
+        .map(|member| member.name())
+        .collect();
+    let mut clusters: Vec<MeshCluster> = mesh
+        .clusters()
+        .map(|name| MeshCluster {
+            name: name.to_owned(),
+            role: if primaries.contains(&name) {
+                ClusterRole::Primary
+            } else {
+                ClusterRole::Remote
+            },
+            context: contexts.get(name).filter(|context| *context != name).cloned(),
+        })
+        .collect();
+    // The cluster that holds the object is a member without being listed.
+    if record(mesh, inventory).is_none_or(|record| record.clusters.is_empty()) && clusters.len() == 1 {
+        clusters.clear();
+    }
+    Mesh::new(
+        &mesh.name,
+        MeshSpec {
+            management,
+            flavor: mesh
+                .flavor
+                .as_ref()
+                .and_then(|flavor| flavor.suffix())
+                .map(str::to_owned),
+            istio_namespace: mesh.istio_namespace.clone(),
+            clusters,
+            freeze: mesh.freeze.clone(),
+        },
+    )
+}
+
+/// What was observed, as an object's status says it.
+#[must_use]
+pub fn status(mesh: &MeshView, catalog: &Catalog) -> MeshStatus {
+    let available = mesh
+        .version
+        .as_ref()
+        .and_then(|version| catalog.newest_reachable(version));
+    MeshStatus {
+        version: mesh.version.as_ref().map(ToString::to_string),
+        clusters: i32::try_from(mesh.members.len()).ok(),
+        available_version: available.map(|version| version.to_string()),
+        ..MeshStatus::default()
+    }
+}
+
+/// The object that names a mesh.
+#[must_use]
+pub fn record<'a>(mesh: &MeshView, inventory: &'a Inventory) -> Option<&'a MeshRecord> {
+    let mut records = inventory.clusters.iter().filter_map(|cluster| match &cluster.state {
+        ClusterState::Observed(observed) => Some(&observed.meshes),
+        ClusterState::Unknown { .. } => None,
+    });
+    records.find_map(|records| records.iter().find(|record| record.name == mesh.name))
+}
+
+/// Where an object says something else than what was discovered, each in a sentence.
+#[must_use]
+pub fn differences(record: &MeshRecord, proposed: &MeshSpec) -> Vec<String> {
+    let mut differences = Vec::new();
+    let mut compare = |field: &str, there: String, found: String| {
+        if there != found {
+            differences.push(format!("spec.{field} is {there}, and {found} was discovered"));
+        }
+    };
+    compare(
+        "management",
+        record.management.as_str().to_owned(),
+        proposed.management.as_str().to_owned(),
+    );
+    let flavor = |flavor: &Option<String>| flavor.clone().unwrap_or_else(|| "not set (community)".to_owned());
+    compare("flavor", flavor(&record.flavor), flavor(&proposed.flavor));
+    compare(
+        "istioNamespace",
+        record.istio_namespace.clone(),
+        proposed.istio_namespace.clone(),
+    );
+    compare("clusters", told(&record.clusters), told(&proposed.clusters));
+    differences
+}
+
+fn told(clusters: &[MeshCluster]) -> String {
+    if clusters.is_empty() {
+        return "the cluster that holds it alone".to_owned();
+    }
+    let mut told: Vec<String> = clusters
+        .iter()
+        .map(|cluster| {
+            let role = match cluster.role {
+                ClusterRole::Primary => "Primary",
+                ClusterRole::Remote => "Remote",
+            };
+            match &cluster.context {
+                Some(context) if *context != cluster.name => {
+                    format!("{} ({role}, context {context})", cluster.name)
+                }
+                _ => format!("{} ({role})", cluster.name),
+            }
+        })
+        .collect();
+    told.sort();
+    told.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{inventory::sample, mesh::meshes};
+
+    fn proposed(inventory: &Inventory) -> (Management, MeshSpec) {
+        let mesh = meshes(inventory).remove(0);
+        let (management, _) = fitting(&mesh, inventory);
+        (management, propose(&mesh, inventory, management, &BTreeMap::new()).spec)
+    }
+
+    #[test]
+    fn what_helm_installed_is_dedicated_and_all_else_its_owners() {
+        let mut inventory = sample::one("1.30.3-mspider", "v1.36.3");
+        let (management, spec) = proposed(&inventory);
+        assert_eq!(management, Management::Dedicated);
+        assert_eq!((spec.flavor.as_deref(), spec.clusters.len()), (Some("mspider"), 0));
+        inventory.seen(0).control_planes[0].ownership.gitops = Some("Argo CD application mesh".to_owned());
+        assert_eq!(proposed(&inventory).0, Management::External);
+        inventory.seen(0).control_planes[0].ownership.gitops = None;
+        inventory.seen(0).control_planes[0].helm_release = None;
+        assert_eq!(proposed(&inventory).0, Management::External);
+    }
+
+    #[test]
+    fn clusters_are_listed_with_their_roles_where_there_are_several() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        inventory.clusters.push(sample::cluster("west", "1.30.3", "v1.36.3"));
+        for index in 0..2 {
+            inventory.seen(index).control_planes[0].mesh_id = Some("shop".to_owned());
+        }
+        inventory.clusters.push(sample::unknown("north"));
+        let mesh = meshes(&inventory).remove(0);
+        let contexts = BTreeMap::from([("west".to_owned(), "admin@west".to_owned())]);
+        let spec = propose(&mesh, &inventory, Management::Dedicated, &contexts).spec;
+        assert_eq!(
+            told(&spec.clusters),
+            "east (Primary), north (Remote), west (Primary, context admin@west)"
+        );
+    }
+
+    #[test]
+    fn an_object_is_compared_with_what_was_discovered() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        inventory.seen(0).meshes = vec![sample::record("shop")];
+        let mesh = meshes(&inventory).remove(0);
+        let there = record(&mesh, &inventory).unwrap();
+        let same = propose(&mesh, &inventory, there.management, &BTreeMap::new()).spec;
+        assert_eq!(differences(there, &same), Vec::<String>::new());
+        let other = propose(&mesh, &inventory, Management::External, &BTreeMap::new()).spec;
+        assert_eq!(
+            differences(there, &other),
+            ["spec.management is Dedicated, and External was discovered"]
+        );
+        assert_eq!(record(&meshes(&sample::one("1.30.3", "v1.36.3"))[0], &inventory), None);
+    }
+}
