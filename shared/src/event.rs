@@ -50,6 +50,24 @@ impl Report {
         }
     }
 
+    /// A version can be reached that could not be before.
+    #[must_use]
+    pub fn available(note: impl Into<String>) -> Self {
+        Self {
+            action: "Watch",
+            ..Self::new("UpgradeAvailable", note)
+        }
+    }
+
+    /// The minor that runs gets no fixes any more.
+    #[must_use]
+    pub fn ended(note: impl Into<String>) -> Self {
+        Self {
+            action: "Watch",
+            ..Self::warning("EndOfLife", note)
+        }
+    }
+
     /// Something changed that no guard is asked about.
     #[must_use]
     pub fn drifted(note: impl Into<String>) -> Self {

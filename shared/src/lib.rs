@@ -26,5 +26,6 @@ pub mod path;
 pub mod phase;
 pub mod plan;
 pub mod preflight;
+pub mod prompt;
 pub mod version;
 pub mod waiver;

@@ -9,7 +9,7 @@ use k8s_openapi::{
 };
 use shared::{
     api::{Mesh, MeshFreeze, MeshUpgrade},
-    catalog::{CONFIG_MAP, CONFIG_MAP_KEY, Catalog, CatalogError},
+    catalog::{CONFIG_MAP, CONFIG_MAP_KEY, Catalog},
     guard::{
         Facts,
         decide::{Freeze, KnownControlPlane, KnownMesh, KnownNodeComponent, KnownUpgrade},
@@ -72,17 +72,9 @@ pub fn build(caches: &Caches) -> Facts {
     }
 }
 
-/// Flavors of the built-in catalog.
-///
-/// # Errors
-/// When it cannot be read, which its own tests rule out.
-pub(crate) fn built_in_flavors() -> Result<Vec<Flavor>, CatalogError> {
-    Ok(flavors_of(Catalog::embedded()?))
-}
-
-/// Flavors of the catalog that the cluster brings; what cannot be read makes none known, and is said.
+/// The catalogs that the cluster brings; what cannot be read is left out, and is said.
 #[must_use]
-pub(crate) fn own_flavors(maps: &[Arc<ConfigMap>]) -> Vec<Flavor> {
+pub(crate) fn own_catalogs(maps: &[Arc<ConfigMap>]) -> Vec<Catalog> {
     let place = format!("ConfigMap {}/{CONFIG_MAP}", names::NAMESPACE);
     let texts = maps.iter().filter_map(|map| map.data.as_ref()?.get(CONFIG_MAP_KEY));
     let catalogs = texts.filter_map(|text| {
@@ -90,11 +82,13 @@ pub(crate) fn own_flavors(maps: &[Arc<ConfigMap>]) -> Vec<Flavor> {
         read.inspect_err(|error| tracing::warn!(%error, "the cluster's own catalog is not used"))
             .ok()
     });
-    catalogs.flat_map(flavors_of).collect()
+    catalogs.collect()
 }
 
-fn flavors_of(catalog: Catalog) -> Vec<Flavor> {
-    catalog.flavors.into_iter().map(|of| of.flavor).collect()
+/// Flavors of a catalog.
+#[must_use]
+pub(crate) fn flavors_of(catalog: &Catalog) -> Vec<Flavor> {
+    catalog.flavors.iter().map(|of| of.flavor.clone()).collect()
 }
 
 fn known_upgrade(upgrade: &MeshUpgrade) -> KnownUpgrade {
@@ -353,9 +347,10 @@ mod tests {
         let own = r#"flavors: [{suffix: asm, sources: {images: r.example/asm, charts: "https://c.example"}, releases: [
             {minor: "1.31", newestPatch: 1.31.3-asm, released: 2026-08-31, kubernetes: ["1.32"],
              endOfLife: {date: 2027-04-30, kind: estimate}}]}]"#;
-        assert_eq!(own_flavors(&[map(own)]), [Flavor::Custom("asm".to_owned())]);
-        assert_eq!(own_flavors(&[map("no catalog")]), []);
-        assert_eq!(own_flavors(&[]), []);
-        assert!(built_in_flavors().unwrap().contains(&Flavor::Native));
+        let flavors = |maps: &[Arc<ConfigMap>]| own_catalogs(maps).iter().flat_map(flavors_of).collect::<Vec<_>>();
+        assert_eq!(flavors(&[map(own)]), [Flavor::Custom("asm".to_owned())]);
+        assert_eq!(flavors(&[map("no catalog")]), []);
+        assert_eq!(flavors(&[]), []);
+        assert!(flavors_of(&Catalog::embedded().unwrap()).contains(&Flavor::Native));
     }
 }

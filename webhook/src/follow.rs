@@ -18,7 +18,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use shared::{
     api::{Mesh, MeshFreeze, MeshUpgrade},
-    catalog::CONFIG_MAP,
+    catalog::{CONFIG_MAP, Catalog},
     guard::Facts,
     names,
 };
@@ -30,16 +30,30 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 use tokio::sync::watch;
 
+/// How long the cluster's own catalog is waited for before the built-in one counts: it may not be readable at all.
+const OWN_CATALOG: Duration = Duration::from_secs(10);
 /// Label of istiod's Deployments, with and without a revision.
 const ISTIOD: &str = "app=istiod";
 
 type Changes = Pin<Box<dyn Stream<Item = ()> + Send>>;
 
+/// What follows the cluster hand on.
+pub(crate) struct Told {
+    /// What the rules look at.
+    pub facts: watch::Sender<Arc<Facts>>,
+    /// The catalog that counts, once that is known.
+    pub catalog: watch::Sender<Option<Arc<Catalog>>>,
+    /// Whether all caches have been filled once.
+    pub synced: Arc<AtomicBool>,
+}
+
 /// Keeps the facts current for ever, and says when all caches have been filled once.
-pub(crate) async fn follow(client: Client, facts: watch::Sender<Arc<Facts>>, synced: Arc<AtomicBool>) {
+pub(crate) async fn follow(client: Client, built_in: Catalog, told: Told) {
+    let Told { facts, catalog, synced } = told;
     let all = watcher::Config::default;
     let (freezes, freeze_changes) = cache(Api::<MeshFreeze>::all(client.clone()), all(), keep);
     let (upgrades, upgrade_changes) = cache(Api::<MeshUpgrade>::all(client.clone()), all(), keep);
@@ -55,13 +69,29 @@ pub(crate) async fn follow(client: Client, facts: watch::Sender<Arc<Facts>>, syn
         keep,
     );
     // What is built in stays known. The cluster's own catalog is read only when it changes: it is a long text.
-    let built_in = facts.borrow().flavors.clone();
-    let flavors = Mutex::new(built_in.clone());
+    let built_in_flavors = facts::flavors_of(&built_in);
+    let built_in = Arc::new(built_in);
+    let flavors = Mutex::new(built_in_flavors.clone());
     let learn = || {
-        let mut known = built_in.clone();
-        let own = facts::own_flavors(&catalogs.state());
-        known.extend(own.into_iter().filter(|flavor| !built_in.contains(flavor)));
+        let mut own = facts::own_catalogs(&catalogs.state());
+        let mut known = built_in_flavors.clone();
+        let new = own.iter().flat_map(facts::flavors_of);
+        known.extend(new.filter(|flavor| !built_in_flavors.contains(flavor)));
         *flavors.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        catalog.send_replace(Some(own.pop().map_or_else(|| Arc::clone(&built_in), Arc::new)));
+    };
+    let without_own = async {
+        let listed = tokio::time::timeout(OWN_CATALOG, catalogs.wait_until_ready()).await;
+        if !matches!(listed, Ok(Ok(()))) {
+            let nothing_yet = |catalog: &mut Option<Arc<Catalog>>| {
+                let missing = catalog.is_none();
+                if missing {
+                    *catalog = Some(Arc::clone(&built_in));
+                }
+                missing
+            };
+            catalog.send_if_modified(nothing_yet);
+        }
     };
     let rebuild = || {
         let flavors = flavors.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -103,7 +133,7 @@ pub(crate) async fn follow(client: Client, facts: watch::Sender<Arc<Facts>>, syn
             rebuild();
         }
     };
-    tokio::join!(all_filled, follow);
+    tokio::join!(all_filled, without_own, follow);
 }
 
 /// For kinds of which everything may matter.

@@ -11,6 +11,7 @@ mod handler;
 mod health;
 mod heard;
 mod metrics;
+mod prompt;
 mod record;
 mod run;
 mod server;

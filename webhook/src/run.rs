@@ -3,12 +3,13 @@
 use crate::{
     Args,
     authority::Authority,
-    exempt, facts, follow,
+    exempt, facts,
+    follow::{self, Told},
     handler::Reviews,
     health::Health,
     heard::ListenLayer,
     metrics::Metrics,
-    record, server,
+    prompt, record, server,
     tls::{Certificate, Source},
 };
 use anyhow::Context as _;
@@ -18,7 +19,10 @@ use kube::{
     client::ClientBuilder,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use shared::guard::{Facts, certificates::Times};
+use shared::{
+    catalog::Catalog,
+    guard::{Facts, certificates::Times},
+};
 use std::{
     net::{SocketAddr, TcpListener},
     path::Path,
@@ -67,8 +71,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let review_listener = listen(SocketAddr::new(bind, port))?;
     let health_listener = listen(SocketAddr::new(bind, health_port))?;
 
+    let built_in = Catalog::embedded()?;
+    let (catalog, catalog_in_use) = watch::channel(None);
     let (facts, known) = watch::channel(Arc::new(Facts {
-        flavors: facts::built_in_flavors()?,
+        flavors: facts::flavors_of(&built_in),
         ..Facts::default()
     }));
     let (validity, certificate) = watch::channel(None);
@@ -87,12 +93,23 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let (review_handle, health_handle) = (Handle::new(), Handle::new());
 
     let recording = record::keep(client.clone(), reviews.facts.clone());
+    let prompting = prompt::keep(
+        client.clone(),
+        reviews.facts.clone(),
+        catalog_in_use,
+        Arc::clone(&health.synced),
+    );
     let watch_exempt = exempt::watch(client.clone(), Arc::clone(&metrics));
     let source = match tls_dir {
         Some(directory) => Source::Directory(directory),
         None => Source::Authority(Box::new(Authority::new(client.clone(), times, Arc::clone(&metrics)))),
     };
-    let follow = follow::follow(client, facts, Arc::clone(&health.synced));
+    let told = Told {
+        facts,
+        catalog,
+        synced: Arc::clone(&health.synced),
+    };
+    let follow = follow::follow(client, built_in, told);
     let serve_health = server::serve_health(health_listener, health, health_handle.clone());
     let serve_reviews = async {
         let certificate = Certificate::first(source, validity, metrics).await;
@@ -126,6 +143,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         ended = serve_health => ended.context("the server for health failed")?,
         () = follow => anyhow::bail!("the caches ended"),
         () = recording => anyhow::bail!("the record of the meshes' versions ended"),
+        () = prompting => anyhow::bail!("the statuses of the meshes are no longer written"),
         () = watch_exempt => anyhow::bail!("the watch over what no guard is asked about ended"),
         () = drain => {}
     }

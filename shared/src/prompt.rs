@@ -1,0 +1,228 @@
+//! The prompt: what a Mesh object's status says of where its mesh could go, kept true by the guard's webhook.
+
+use crate::{
+    api::{Mesh, MeshStatus},
+    catalog::{Catalog, DateKind},
+    conditions,
+    event::Report,
+    guard::Facts,
+    guard::decide::KnownMesh,
+    version::IstioVersion,
+};
+use k8s_openapi::jiff::{Timestamp, tz::TimeZone};
+
+/// A version that the mesh does not run can be reached in one hop.
+pub const UPGRADE_AVAILABLE: &str = "UpgradeAvailable";
+/// The minor that runs gets no fixes any more.
+pub const END_OF_LIFE: &str = "EndOfLife";
+
+/// What is seen of a mesh in the cluster that holds its object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The newest control plane's version, else the one that was recorded.
+    pub version: Option<IstioVersion>,
+    /// Name of the MeshUpgrade that runs.
+    pub upgrade: Option<String>,
+}
+
+impl Seen {
+    /// Out of what the guard knows.
+    #[must_use]
+    pub fn of(mesh: &KnownMesh, facts: &Facts) -> Self {
+        let planes = facts
+            .control_planes
+            .iter()
+            .filter(|plane| mesh.has_namespace(&plane.namespace));
+        let running = planes
+            .filter_map(|plane| plane.version.as_ref())
+            .filter(|version| version.flavor == mesh.flavor)
+            .max_by(|a, b| a.cmp_release(b));
+        let mut upgrades = facts.upgrades.iter();
+        let upgrade = upgrades.find(|upgrade| upgrade.mesh == mesh.name && !upgrade.phase.is_final());
+        Self {
+            version: running.or(mesh.version.as_ref()).cloned(),
+            upgrade: upgrade.map(|upgrade| upgrade.name.clone()),
+        }
+    }
+}
+
+/// The status that a Mesh should have; the version itself is recorded elsewhere, and never goes back.
+#[must_use]
+pub fn status(mesh: &Mesh, seen: &Seen, catalog: &Catalog, now: Timestamp) -> MeshStatus {
+    let mut status = mesh.status.clone().unwrap_or_default();
+    status.clusters = i32::try_from(mesh.spec.clusters.len().max(1)).ok();
+    status.upgrade.clone_from(&seen.upgrade);
+    let Some(version) = &seen.version else {
+        return status;
+    };
+    let target = catalog.newest_reachable(version);
+    status.available_version = target.as_ref().map(ToString::to_string);
+    let name = mesh.metadata.name.as_deref().unwrap_or_default();
+    let (reason, message) = match &target {
+        Some(target) => {
+            let reason = if target.minor() == version.minor() {
+                "NewPatch"
+            } else {
+                "NewMinor"
+            };
+            let range = catalog.kubernetes_range(target);
+            let range = range
+                .map(|range| format!(", which supports Kubernetes {range}"))
+                .unwrap_or_default();
+            (
+                reason,
+                format!(
+                    "{version} can go to {target}{range}; see kubectl mesh-upgrade check {name} --to {target} ({})",
+                    catalog.edition()
+                ),
+            )
+        }
+        None if catalog.knows(version) => (
+            "UpToDate",
+            format!("{} knows no newer version that {version} can go to", catalog.edition()),
+        ),
+        None => ("Unknown", format!("{} does not know {version}", catalog.edition())),
+    };
+    let conditions = &mut status.conditions;
+    conditions::upsert(conditions, UPGRADE_AVAILABLE, target.is_some(), reason, &message, now);
+    if let Some(release) = catalog.release_of(version) {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let end = release.end_of_life;
+        let over = end.is_past(today);
+        let (reason, message) = if over {
+            ("Ended", format!("{} gets no fixes since {}", release.minor, end.date))
+        } else {
+            let sure = match end.kind {
+                DateKind::Estimate => " or so",
+                DateKind::Actual | DateKind::Announced => "",
+            };
+            (
+                "Supported",
+                format!("{} gets fixes until {}{sure}", release.minor, end.date),
+            )
+        };
+        conditions::upsert(conditions, END_OF_LIFE, over, reason, &message, now);
+    }
+    status
+}
+
+/// What people should be told of between two statuses.
+#[must_use]
+pub fn between(before: &MeshStatus, after: &MeshStatus) -> Vec<Report> {
+    let mut reports = Vec::new();
+    let said = |status: &MeshStatus, condition: &str| {
+        let mut conditions = status.conditions.iter();
+        let found = conditions.find(|found| found.type_ == condition && found.status == "True")?;
+        Some(found.message.clone())
+    };
+    if after.available_version.is_some() && after.available_version != before.available_version {
+        reports.extend(said(after, UPGRADE_AVAILABLE).map(Report::available));
+    }
+    if said(before, END_OF_LIFE).is_none() {
+        reports.extend(said(after, END_OF_LIFE).map(Report::ended));
+    }
+    reports
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::MeshSpec,
+        guard::decide::{KnownControlPlane, KnownUpgrade},
+        phase::Phase,
+        version::Flavor,
+    };
+
+    fn seen(version: &str) -> Seen {
+        Seen {
+            version: version.parse().ok(),
+            upgrade: None,
+        }
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-28T12:00:00Z".parse().unwrap()
+    }
+
+    fn shown(mesh: &Mesh, seen: &Seen) -> MeshStatus {
+        status(mesh, seen, &Catalog::embedded().unwrap(), now())
+    }
+
+    #[test]
+    fn the_prompt_tells_the_best_target_and_why() {
+        let mesh = Mesh::new("shop", MeshSpec::default());
+        for (version, available, reason, ended) in [
+            ("1.30.3", Some("1.31.3"), "NewMinor", "False"),
+            ("1.31.0", Some("1.31.3"), "NewPatch", "False"),
+            ("1.31.3", None, "UpToDate", "False"),
+            ("1.28.1", Some("1.29.10"), "NewMinor", "True"),
+        ] {
+            let status = shown(&mesh, &seen(version));
+            assert_eq!(status.available_version.as_deref(), available, "{version}");
+            let [upgrade, end] = status.conditions.as_slice() else {
+                panic!("{status:?}");
+            };
+            assert_eq!(
+                (upgrade.reason.as_str(), end.status.as_str()),
+                (reason, ended),
+                "{version}"
+            );
+        }
+        let unknown = shown(&mesh, &seen("1.99.0"));
+        assert_eq!(unknown.conditions[0].reason, "Unknown");
+        assert_eq!(shown(&mesh, &seen("none")).conditions, []);
+    }
+
+    #[test]
+    fn what_is_new_is_told_once() {
+        let mut mesh = Mesh::new("shop", MeshSpec::default());
+        let first = shown(&mesh, &seen("1.28.1"));
+        let told: Vec<&str> = between(&MeshStatus::default(), &first)
+            .iter()
+            .map(|report| report.reason)
+            .collect();
+        assert_eq!(told, ["UpgradeAvailable", "EndOfLife"]);
+        mesh.status = Some(first.clone());
+        let again = shown(&mesh, &seen("1.28.1"));
+        assert_eq!((&again, between(&first, &again)), (&first, Vec::new()));
+        let arrived = shown(&mesh, &seen("1.31.3"));
+        assert_eq!(between(&first, &arrived), Vec::new());
+    }
+
+    #[test]
+    fn the_newest_control_plane_and_the_running_upgrade_are_seen() {
+        let mesh = KnownMesh {
+            name: "shop".to_owned(),
+            istio_namespace: "istio-system".to_owned(),
+            namespaces: Vec::new(),
+            flavor: Flavor::Native,
+            version: "1.29.0".parse().ok(),
+        };
+        let plane = |namespace: &str, version: &str| KnownControlPlane {
+            namespace: namespace.to_owned(),
+            version: version.parse().ok(),
+            ..KnownControlPlane::default()
+        };
+        let upgrade = |name: &str, phase: Phase| KnownUpgrade {
+            name: name.to_owned(),
+            mesh: "shop".to_owned(),
+            phase,
+            epoch: 1,
+        };
+        let mut facts = Facts::default();
+        assert_eq!(Seen::of(&mesh, &facts), seen("1.29.0"));
+        facts.control_planes = vec![
+            plane("istio-system", "1.30.3"),
+            plane("istio-system", "1.30.10"),
+            plane("other", "1.31.0"),
+            plane("istio-system", "1.31.0-mspider"),
+        ];
+        facts.upgrades = vec![upgrade("over", Phase::Succeeded), upgrade("runs", Phase::Upgrading)];
+        let found = Seen::of(&mesh, &facts);
+        assert_eq!(
+            (found.version, found.upgrade.as_deref()),
+            ("1.30.10".parse().ok(), Some("runs"))
+        );
+    }
+}
