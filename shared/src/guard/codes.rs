@@ -114,7 +114,8 @@ impl Code {
             Self::LateDriver => {
                 "A driver of an upgrade writes although that upgrade is over: it was suspended, as on a machine that \
                  slept, another driver took the upgrade over and brought it to its end, and now it goes on where it \
-                 stood. What it writes could undo what came after it. Nothing is to be done: it ends by itself, and \
+                 stood. What it writes could undo what came after it. In a cluster that does not hold the mesh's journal \
+                 a driver changes something only while its freeze stands there. Nothing is to be done: it ends by itself, and \
                  `kubectl mesh-upgrade status` shows what the upgrade came to."
             }
             Self::SkipVersion => {

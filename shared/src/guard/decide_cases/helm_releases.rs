@@ -1,7 +1,7 @@
 //! Foreign helm, stopped at its first write: the release that it is about to install.
 
 use super::{
-    super::decide::{KnownControlPlane, KnownMesh, KnownNodeComponent},
+    super::decide::{KnownControlPlane, KnownMesh, KnownNodeComponent, KnownUpgrade},
     *,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -61,7 +61,16 @@ fn facts() -> Facts {
 #[test]
 fn a_foreign_upgrade_ends_before_it_has_changed_anything() {
     use Code::{AheadOfControlPlane, Downgrade, MixedFlavor, SkipVersion};
-    let facts = facts();
+    let driven = KnownUpgrade {
+        name: "default-1".to_owned(),
+        mesh: "default".to_owned(),
+        phase: Phase::Upgrading,
+        epoch: 3,
+    };
+    let facts = Facts {
+        upgrades: vec![driven],
+        ..facts()
+    };
     for (what, release, chart, version, expected) in [
         ("one minor", "istiod", "istiod", "1.31.0", None),
         ("a patch of the older of two", "istiod", "istiod", "1.30.4", None),

@@ -42,11 +42,19 @@ fn a_driver_whose_upgrade_is_over_changes_nothing_any_more() {
             &facts,
             None,
             vec![
-                ("the next upgrade's", role().driver("4")),
                 ("somebody else", role()),
                 ("the driver's account in a check", role().by(&names::driver_user())),
             ],
         );
+        let next = Freeze {
+            spec: MeshFreezeSpec { epoch: 4, ..freeze() },
+            phase: None,
+        };
+        let facts = Facts {
+            freezes: vec![next],
+            ..facts
+        };
+        check(&facts, None, vec![("the next upgrade's", role().driver("4"))]);
     }
 }
 
@@ -61,7 +69,42 @@ fn whose_upgrade_goes_on_is_not_late() {
             check(&facts, None, vec![("its driver", role())]);
         }
     }
-    check(&open(&[]), None, vec![("a cluster without journals", role())]);
+}
+
+#[test]
+fn in_a_member_without_journals_the_freeze_tells_who_is_late() {
+    let role = || Ask::new("UPDATE", "rbac.authorization.k8s.io", "clusterroles", "istiod").driver("3");
+    let record = |name| Ask::new("CREATE", names::GROUP, "meshfreezes", name).set("object.spec", json!({"epoch": 3}));
+    let foreign = upgrade("other-1", Phase::Succeeded, 9);
+    let foreign = KnownUpgrade {
+        mesh: "other".to_owned(),
+        ..foreign
+    };
+    // Its own former upgrade, of a time when it was the mesh's home, and one of another mesh.
+    for journals in [vec![], vec![upgrade("default-1", Phase::Succeeded, 2)], vec![foreign]] {
+        let thawed = open(&journals);
+        check(&thawed, Some(Code::LateDriver), vec![("after the thaw", role())]);
+        check(
+            &thawed,
+            None,
+            vec![
+                ("a freeze begins", record("default").driver("3")),
+                ("what works is tried before it", role().set("dryRun", json!(true))),
+                ("somebody else", role().by("alice")),
+            ],
+        );
+        let frozen = Facts {
+            upgrades: journals,
+            ..frozen()
+        };
+        check(&frozen, None, vec![("the holder", role())]);
+    }
+    let over = open(&[upgrade("default-1", Phase::Succeeded, 3)]);
+    check(
+        &over,
+        Some(Code::LateDriver),
+        vec![("a freeze of an upgrade that is over", record("default").driver("3"))],
+    );
 }
 
 #[test]
