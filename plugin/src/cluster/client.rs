@@ -154,6 +154,12 @@ impl Cluster {
         self.source.private(&self.context, auth)
     }
 
+    /// Name of the context that leads to it.
+    #[must_use]
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
     /// Configuration of the client; never to be printed, it holds credentials.
     #[must_use]
     pub fn config(&self) -> &Config {

@@ -15,7 +15,7 @@ mod stats;
 
 pub use client::{Cluster, ClusterFlags, connect};
 pub use error::ClusterError;
-pub use members::{Members, MembersError, observe_members};
+pub use members::{Members, MembersError, Reached, observe_members, reach_members};
 pub use observe::{
     Marks, ObserveOptions, PermissionQuery, catalog_text, impersonation_arrives, observe, observe_all,
     permissions_for_apply, permissions_for_unguarded_apply, whoami,

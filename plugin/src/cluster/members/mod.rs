@@ -1,6 +1,10 @@
 //! All clusters of the meshes that the operator named: found, connected to and observed at the same time, each with its
 //! own deadline. One that cannot be reached is Unknown, and the others complete.
 
+mod reach;
+
+pub use reach::{Reached, reach_members};
+
 use super::{
     client::{self, Cluster, ClusterFlags},
     error::ClusterError,
@@ -161,6 +165,9 @@ struct Observation {
 
 /// Observes the clusters of the contexts named (the current one if none is), and all that they lead to.
 ///
+/// A Mesh object may be found only in a cluster that another one has led to. What it lists, and how it calls it, is then
+/// followed as if the operator had named that cluster: from every cluster of a mesh the same ones are found.
+///
 /// # Errors
 /// When the kubeconfig or one of the contexts named cannot be used, or Mesh objects contradict each other.
 pub async fn observe_members(
@@ -169,22 +176,47 @@ pub async fn observe_members(
     options: &ObserveOptions,
 ) -> Result<Members, MembersError> {
     let source = Kubeconfigs::read(flags.kubeconfig.as_deref())?;
-    let named = named(&source, flags, contexts)?;
+    let mut named = named(&source, flags, contexts)?;
+    loop {
+        let members = observe_once(&source, &named, flags, options).await?;
+        match home_led_to(&members, &named) {
+            Some(context) => named.push(context),
+            None => return Ok(members),
+        }
+    }
+}
+
+/// Context of a cluster that nobody named, and that holds a Mesh object with clusters.
+fn home_led_to(members: &Members, named: &[String]) -> Option<String> {
+    members.inventory.clusters.iter().find_map(|found| {
+        let ClusterState::Observed(observed) = &found.state else {
+            return None;
+        };
+        let cluster = members.clusters.iter().find(|cluster| cluster.name == found.name)?;
+        let context = cluster
+            .own_context()
+            .filter(|own| !named.iter().any(|named| named == own))?;
+        let lists = observed.meshes.iter().any(|mesh| !mesh.clusters.is_empty());
+        lists.then(|| context.to_owned())
+    })
+}
+
+async fn observe_once(
+    source: &Kubeconfigs,
+    named: &[String],
+    flags: &ClusterFlags,
+    options: &ObserveOptions,
+) -> Result<Members, MembersError> {
     let shared = Arc::new(Shared {
         limit: at_once(named.len()),
-        source,
+        source: source.clone(),
         flags: flags.clone(),
         options: options.clone(),
         secrets: Vec::new(),
     });
-    let entering = named.iter().map(|context| enter(Arc::clone(&shared), context.clone()));
-    let mut entered: Vec<Asked> = join_all(entering).await;
-    if entered.iter().all(|asked| asked.cluster.is_none())
-        && let Some(error) = entered.iter_mut().find_map(|asked| asked.failure.take())
-    {
-        return Err(error.into());
-    }
-    let entries: Vec<Entry> = named.into_iter().zip(&entered).map(entry).collect();
+    let mut entered = enter_all(&shared, named).await;
+    refuse_none(&mut entered)?;
+    let entries = entries(named, &entered);
     let members = members::members(&entries, &shared.source.known())?;
     let shared = Arc::new(Shared {
         limit: at_once(members.len()),
@@ -209,6 +241,27 @@ pub async fn observe_members(
         .await;
     observed.sort_by_key(|(place, _)| *place);
     Ok(gather(observed.into_iter().map(|(_, observed)| observed)))
+}
+
+async fn enter_all(shared: &Arc<Shared>, contexts: &[String]) -> Vec<Asked> {
+    let entering = contexts
+        .iter()
+        .map(|context| enter(Arc::clone(shared), context.clone()));
+    join_all(entering).await
+}
+
+/// When not one of the clusters named could even be tried, that is an error, and no Unknown cluster.
+fn refuse_none(entered: &mut [Asked]) -> Result<(), MembersError> {
+    if entered.iter().all(|asked| asked.cluster.is_none())
+        && let Some(error) = entered.iter_mut().find_map(|asked| asked.failure.take())
+    {
+        return Err(error.into());
+    }
+    Ok(())
+}
+
+fn entries(named: &[String], entered: &[Asked]) -> Vec<Entry> {
+    named.iter().cloned().zip(entered).map(entry).collect()
 }
 
 /// What all clusters are asked with.
