@@ -43,7 +43,7 @@ pub struct Global {
     /// Context of the kubeconfig to use
     #[arg(long, global = true, value_name = "NAME")]
     pub context: Option<String>,
-    /// Contexts of several clusters, for list, check and plan: a,b,c
+    /// Contexts of several clusters of a mesh: a,b,c; one is enough where it leads to the others
     #[arg(
         long,
         global = true,

@@ -1,29 +1,17 @@
 //! `list`: meshes, their versions, and where a newer Istio is available.
 
-use super::Scene;
+use super::{Scene, journals::Journals};
 use crate::{
     cli::Global,
-    cluster::ObserveOptions,
+    cluster::{Cluster, ObserveOptions},
     error::{CommandError, Exit},
     executor::journal,
     ui::{Mark, Output, Ui, faint, table},
 };
-use futures::future::try_join_all;
-use kube::ResourceExt;
+use kube::ResourceExt as _;
 use serde_json::json;
-use shared::{api::MeshUpgrade, inventory::ClusterState, mesh::MeshView};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Upgrades that have begun, out of the clusters that hold the meshes' journals.
-async fn unfinished(scene: &Scene) -> Result<Vec<MeshUpgrade>, CommandError> {
-    let homes: BTreeSet<&str> = scene.meshes.iter().filter_map(MeshView::home).collect();
-    let homes = scene.clusters.iter().filter(|cluster| {
-        // Of a home that did not answer nothing is known, and that is said.
-        homes.contains(cluster.name.as_str()) && !unknown(scene).contains_key(cluster.name.as_str())
-    });
-    let found = try_join_all(homes.map(|home| journal::unfinished(&home.client, None))).await?;
-    Ok(found.into_iter().flatten().collect())
-}
+use shared::{api::MeshUpgrade, inventory::ClusterState};
+use std::collections::BTreeMap;
 
 /// Clusters that could not be read, with the reason.
 fn unknown(scene: &Scene) -> BTreeMap<&str, &str> {
@@ -50,7 +38,17 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         },
     )
     .await?;
-    let unfinished = unfinished(&scene).await?;
+    let answered: Vec<Cluster> = scene.answered().cloned().collect();
+    // In whichever cluster: the mesh may have had another home when the upgrade began.
+    let journals = Journals::read(&answered).await;
+    let unfinished: Vec<&MeshUpgrade> = journals
+        .unfinished(None)?
+        .into_iter()
+        .map(|held| &held.journal)
+        .collect();
+    for (cluster, why) in &journals.unread {
+        ui.progress(Mark::Warn, &format!("cluster {cluster}: {why}"));
+    }
     let mut rows = Vec::new();
     let mut documents = Vec::new();
     let mut next = None;
@@ -82,7 +80,7 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         documents.push(json!({
             "name": mesh.name, "management": mesh.management.as_str(), "version": version, "flavor": flavor,
             "istioNamespace": mesh.istio_namespace, "clusters": clusters, "availableVersion": available,
-            "upgrade": running.map(ResourceExt::name_any),
+            "upgrade": running.map(|journal| journal.name_any()),
         }));
         let newer = if available.is_empty() {
             "-".to_owned()

@@ -7,9 +7,11 @@ mod charts;
 pub mod check;
 pub mod dataplane;
 pub mod explain;
+mod frozen;
 pub mod guard;
 mod guard_status;
 pub mod guide;
+mod journals;
 pub mod list;
 mod path;
 pub mod plan;
@@ -23,6 +25,7 @@ use crate::{
     cli::{Command, DataplaneCommand, Global},
     cluster::{self, Cluster, ClusterStats, Members, ObserveOptions},
     error::{CommandError, Exit},
+    executor::effects::observed,
     ui::{Mark, Ui, print_stats},
 };
 use shared::{
@@ -148,6 +151,12 @@ impl Scene {
             .collect()
     }
 
+    /// The clusters that answered.
+    pub fn answered(&self) -> impl Iterator<Item = &Cluster> {
+        let answered = |cluster: &&Cluster| observed(&self.inventory, &cluster.name).is_some();
+        self.clusters.iter().filter(answered)
+    }
+
     /// Adds what asking cost to a document, if the flags want it.
     pub fn add_stats(&self, global: &Global, document: &mut serde_json::Value) {
         if let (true, Some(document)) = (global.stats, document.as_object_mut()) {
@@ -195,7 +204,7 @@ pub fn refuse_contexts(global: &Global, verb: &str) -> Result<(), CommandError> 
         return Ok(());
     }
     Err(CommandError::usage(format!(
-        "{verb} acts in one cluster: --contexts is for list, check and plan"
+        "{verb} acts in one cluster: --contexts is for what concerns a whole mesh"
     ))
     .hint("name the cluster with --context"))
 }

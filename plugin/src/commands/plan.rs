@@ -17,7 +17,11 @@ use shared::{
     preflight::Target,
     version::IstioVersion,
 };
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
 /// Where the charts of a target are: the operator's word, or the catalog's.
 ///
@@ -60,7 +64,7 @@ pub fn build(scene: &Scene, mesh: &MeshView, to: &IstioVersion, charts: &str) ->
 /// # Errors
 /// When a chart is not to be had, or does not render with its release's values.
 pub async fn look_at_charts(helm: &Helm, scene: &Scene, plan: &mut Plan) -> Result<(), String> {
-    let mut images = BTreeSet::new();
+    let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for step in &plan.steps {
         let cluster = scene.clusters.iter().find(|cluster| cluster.name == step.cluster);
         let cluster = cluster.ok_or_else(|| format!("cluster {} was not asked", step.cluster))?;
@@ -73,11 +77,10 @@ pub async fn look_at_charts(helm: &Helm, scene: &Scene, plan: &mut Plan) -> Resu
             timeout: Duration::ZERO,
             hold: &Hold::default(),
         };
-        images.extend(helm.images(&change).await?);
+        let of_cluster = images.entry(step.cluster.clone()).or_default();
+        of_cluster.extend(helm.images(&change).await?);
     }
-    if !images.is_empty() {
-        plan.images = images.into_iter().collect();
-    }
+    plan::take_over_images(plan, &images);
     Ok(())
 }
 

@@ -1,9 +1,8 @@
 //! `status`: the journal of the upgrade that runs, or ran last.
 
-use super::refuse_contexts;
+use super::journals::{Held, Members};
 use crate::{
     cli::{Global, MeshArgs},
-    cluster::{self, Cluster},
     error::{CommandError, Exit},
     executor::journal,
     ui::{Mark, Output, Ui, faint, strong, table},
@@ -12,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use serde_json::json;
 use shared::{
-    api::{CONDITION_STALLED, MeshUpgrade, StepState},
+    api::{CONDITION_STALLED, StepState},
     guard::own_objects::CONDITION_UNLOCKED,
     phase::Phase,
 };
@@ -25,27 +24,38 @@ const EVENTS: usize = 8;
 /// # Errors
 /// When the cluster cannot be read.
 pub async fn run(args: &MeshArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    refuse_contexts(global, "status")?;
-    let cluster = cluster::connect(&global.cluster()).await?;
-    let latest = latest(&cluster, args.mesh.as_deref()).await?;
+    let members = Members::reach(global).await?;
+    let mesh = args.mesh.as_deref();
+    let latest = latest(&members, mesh)?;
     if ui.output != Output::Text {
-        let journals: Vec<_> = latest
-            .iter()
-            .map(|journal| json!({ "name": journal.name_any(), "spec": journal.spec, "status": journal.status }))
-            .collect();
-        ui.document("UpgradeStatus", json!({ "upgrades": journals }))?;
+        let upgrade = |held: &&Held| {
+            let Held { home, journal } = held;
+            json!({ "name": journal.name_any(), "home": home.name, "spec": journal.spec, "status": journal.status })
+        };
+        let journals: Vec<_> = latest.iter().map(upgrade).collect();
+        let document = json!({ "upgrades": journals, "unknownClusters": members.unreached });
+        ui.document("UpgradeStatus", document)?;
         return Ok(Exit::Done);
+    }
+    for (cluster, why) in &members.unreached {
+        ui.progress(
+            Mark::Warn,
+            &format!("cluster {cluster} is Unknown, and with it its journals: {why}"),
+        );
+    }
+    if let Some(elsewhere) = members.journals.elsewhere(mesh) {
+        return Err(elsewhere.error("it was not found there"));
     }
     if latest.is_empty() {
         ui.result("No upgrade has been made here by kubectl mesh-upgrade.");
         ui.next("kubectl mesh-upgrade list");
         return Ok(Exit::Done);
     }
-    for journal in &latest {
-        print(ui, journal);
+    for held in &latest {
+        print(ui, held);
     }
-    let unfinished = latest.iter().find(|journal| !journal::phase(journal).is_final());
-    match unfinished {
+    let mut journals = latest.iter().map(|held| &held.journal);
+    match journals.find(|journal| !journal::phase(journal).is_final()) {
         Some(journal) => ui.next(&format!(
             "kubectl mesh-upgrade apply {}   (goes on where it stopped)",
             journal.spec.mesh
@@ -55,29 +65,48 @@ pub async fn run(args: &MeshArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     Ok(Exit::Done)
 }
 
-/// The newest journal of each mesh, or of the one that was named.
-async fn latest(cluster: &Cluster, mesh: Option<&str>) -> Result<Vec<MeshUpgrade>, CommandError> {
-    let mut latest: Vec<MeshUpgrade> = Vec::new();
-    for journal in journal::all(&cluster.client).await? {
-        if mesh.is_some_and(|mesh| mesh != journal.spec.mesh) {
+/// The newest journal of each mesh, or of the one that was named. One that is under way comes before what an earlier
+/// home of the mesh still holds.
+fn latest<'a>(members: &'a Members, mesh: Option<&str>) -> Result<Vec<&'a Held>, CommandError> {
+    let mut latest: Vec<&Held> = Vec::new();
+    let begun = |held: &Held| !journal::phase(&held.journal).is_final();
+    let age = |held: &Held| (begun(held), held.journal.creation_timestamp());
+    members.refuse_unreadable()?;
+    for held in &members.journals.all {
+        if mesh.is_some_and(|mesh| mesh != held.journal.spec.mesh) {
             continue;
         }
-        match latest.iter_mut().find(|known| known.spec.mesh == journal.spec.mesh) {
-            Some(older) => *older = journal,
-            None => latest.push(journal),
+        match latest
+            .iter_mut()
+            .find(|known| known.journal.spec.mesh == held.journal.spec.mesh)
+        {
+            Some(known) if age(known) > age(held) => {}
+            Some(older) => *older = held,
+            None => latest.push(held),
         }
     }
     Ok(latest)
 }
 
-fn print(ui: Ui, journal: &MeshUpgrade) {
+fn print(ui: Ui, held: &Held) {
+    let Held { home, journal } = held;
     let status = journal.status.clone().unwrap_or_default();
     let spec = &journal.spec;
     ui.result(&strong(&format!(
         "Mesh {}: {} to {}  {}",
         spec.mesh, spec.from, spec.to, status.phase
     )));
-    ui.result(&format!("  journal   {}", journal.name_any()));
+    let many = spec.plan.clusters.len() > 1;
+    let at = if many {
+        format!(" in cluster {}", home.name)
+    } else {
+        String::new()
+    };
+    ui.result(&format!("  journal   {}{at}", journal.name_any()));
+    if many {
+        let names: Vec<&str> = spec.plan.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
+        ui.result(&format!("  clusters  {}", names.join(", ")));
+    }
     let holder = status.holder.as_deref().unwrap_or(&spec.requested_by);
     ui.result(&format!("  driver    {holder} (epoch {})", status.epoch));
     let condition = |type_: &str| {

@@ -1,9 +1,6 @@
 //! `guard uninstall`: takes the admission side away; during an upgrade only by force and with a reason.
 
-use super::{
-    refuse_contexts, refuse_impersonation,
-    unlock::{self, Freeze},
-};
+use super::{frozen::Freeze, refuse_contexts, refuse_impersonation, unlock};
 use crate::{
     cli::{Global, GuardUninstallArgs},
     cluster::{self, Cluster},
@@ -82,7 +79,7 @@ async fn force(
 ) -> Result<(), CommandError> {
     let mut freezes = Vec::new();
     for mesh in meshes {
-        if let Some(freeze) = Freeze::find(cluster, None, Some(mesh)).await? {
+        if let Some(freeze) = Freeze::find_here(cluster, mesh).await? {
             freeze.refuse_without_verb().await?;
             freeze.refuse_beside_driver(ui).await?;
             freezes.push(freeze);

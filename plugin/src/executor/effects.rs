@@ -3,7 +3,9 @@
 use super::{
     fault::{Fault, patiently},
     frozen::{Lost, Telling},
-    health, images, stuck,
+    health, images,
+    members::Members,
+    stuck,
     watch::Watch,
     writing_client,
 };
@@ -14,10 +16,11 @@ use crate::{
     installer::{Change, Hold, Installer as _, Writer, helm::Helm},
     ui::{Mark, Ui},
 };
+use futures::future::join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use shared::{
-    api::{Abilities, MeshUpgradeSpec, PlanStep},
+    api::{Abilities, MeshUpgradeSpec, PlanCluster, PlanStep},
     arrival::{self, Arrival},
     catalog::Catalog,
     inventory::{ClusterState, Inventory, Observed},
@@ -35,8 +38,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub struct Effects<'a> {
     /// Prints.
     pub ui: Ui,
-    /// Clusters that are written to, as the caller.
-    pub clusters: &'a [Cluster],
+    /// The clusters of the mesh.
+    pub members: &'a Members,
     /// Whose rights changes are made with.
     pub writer: Writer,
     /// Name of the journal.
@@ -99,6 +102,14 @@ impl Effects<'_> {
                     self.prove_anew_if_disturbed(spec, seen).await;
                 }
             }
+            Effect::VerifyCluster { cluster, abilities } => {
+                let planned = spec.plan.clusters.iter().find(|planned| planned.name == *cluster);
+                if let Some(planned) = planned {
+                    let proved = self.verify_cluster(spec, planned, abilities).await;
+                    seen.verified.insert(cluster.clone(), proved);
+                }
+                self.prove_anew_if_disturbed(spec, seen).await;
+            }
             Effect::Verify { abilities } => {
                 seen.health = Some(self.verify(spec, abilities).await);
                 self.prove_anew_if_disturbed(spec, seen).await;
@@ -130,7 +141,7 @@ impl Effects<'_> {
             surroundings: true,
             ..ObserveOptions::default()
         };
-        cluster::observe_all(self.clusters, &options).await
+        self.members.observe(&options).await
     }
 
     async fn check(&self, spec: &MeshUpgradeSpec) -> CheckResult {
@@ -165,35 +176,37 @@ impl Effects<'_> {
 
     /// What does not work before the upgrade could not be proved after it: it is found out before anything is changed.
     async fn prove_abilities(&self, spec: &MeshUpgradeSpec, seen: &mut Observation) -> CheckResult {
-        let mut abilities = Vec::new();
-        for planned in &spec.plan.clusters {
-            let proved = async {
-                let cluster = self.cluster(&planned.name)?;
-                let writer = writing_client(cluster, &self.writer)?;
-                health::abilities(cluster, &writer, planned).await
-            };
-            match proved.await {
-                Ok(proved) => abilities.extend(proved),
-                Err(why) => return CheckResult::Blocked(vec![format!("{}: {why}", planned.name)]),
-            }
+        let proving = spec.plan.clusters.iter().map(|planned| async move {
+            let cluster = self.cluster(&planned.name)?;
+            let writer = writing_client(cluster, &self.writer)?;
+            let proved = health::abilities(self.ui, cluster, &writer, planned).await;
+            proved.map_err(|why| format!("{}: {why}", planned.name))
+        });
+        let proved = join_all(proving).await;
+        let (proved, failed): (Vec<_>, Vec<_>) = proved.into_iter().partition(Result::is_ok);
+        let failed: Vec<String> = failed.into_iter().filter_map(Result::err).collect();
+        if !failed.is_empty() {
+            return CheckResult::Blocked(failed);
         }
-        seen.abilities = abilities;
+        seen.abilities = proved.into_iter().flatten().flatten().collect();
         CheckResult::Free
     }
 
+    /// In all clusters at once: each has its own nodes, and its own way to the registry.
     async fn pull(&self, spec: &MeshUpgradeSpec) -> Result<String, String> {
-        let mut evidence = Vec::new();
-        for planned in &spec.plan.clusters {
+        let pulling = spec.plan.clusters.iter().map(|planned| async move {
             let cluster = self.cluster(&planned.name)?;
             let client = writing_client(cluster, &self.writer)?;
-            let namespace = planned
-                .scope
-                .istio_namespaces
-                .first()
-                .map_or("istio-system", String::as_str);
-            evidence.push(images::pull(cluster, &client, namespace, &spec.plan.images).await?);
-        }
-        Ok(evidence.join("; "))
+            let namespaces = &planned.scope.istio_namespaces;
+            let namespace = namespaces.first().map_or("istio-system", String::as_str);
+            let images = if planned.images.is_empty() {
+                &spec.plan.images
+            } else {
+                &planned.images
+            };
+            images::pull(cluster, &client, namespace, images).await
+        });
+        all_or_why(join_all(pulling).await)
     }
 
     async fn look(&self, step: &PlanStep) -> Result<Arrival, Fault> {
@@ -286,18 +299,38 @@ impl Effects<'_> {
     }
 
     async fn verify(&self, spec: &MeshUpgradeSpec, abilities: &[Abilities]) -> Result<String, String> {
-        let mut evidence = Vec::new();
-        for planned in &spec.plan.clusters {
-            let cluster = self.cluster(&planned.name)?;
-            let writer = writing_client(cluster, &self.writer)?;
-            evidence.push(health::prove(self.ui, cluster, &writer, planned, &spec.to, abilities).await?);
-        }
-        Ok(evidence.join("; "))
+        let proving = spec
+            .plan
+            .clusters
+            .iter()
+            .map(|planned| self.verify_cluster(spec, planned, abilities));
+        all_or_why(join_all(proving).await)
+    }
+
+    async fn verify_cluster(
+        &self,
+        spec: &MeshUpgradeSpec,
+        planned: &PlanCluster,
+        abilities: &[Abilities],
+    ) -> Result<String, String> {
+        let cluster = self.cluster(&planned.name)?;
+        let writer = writing_client(cluster, &self.writer)?;
+        health::prove(self.ui, cluster, &writer, planned, &spec.to, abilities).await
     }
 
     pub(super) fn cluster(&self, name: &str) -> Result<&Cluster, String> {
-        let found = self.clusters.iter().find(|cluster| cluster.name == name);
-        found.ok_or_else(|| format!("cluster {name} of the plan is not reachable through this kubeconfig"))
+        self.members.cluster(name)
+    }
+}
+
+/// What was done in each cluster; or all that failed, since a person mends them all at once.
+pub(super) fn all_or_why(each: Vec<Result<String, String>>) -> Result<String, String> {
+    let (done, failed): (Vec<_>, Vec<_>) = each.into_iter().partition(Result::is_ok);
+    let failed: Vec<String> = failed.into_iter().filter_map(Result::err).collect();
+    if failed.is_empty() {
+        Ok(done.into_iter().flatten().collect::<Vec<_>>().join("; "))
+    } else {
+        Err(failed.join("; "))
     }
 }
 

@@ -50,6 +50,15 @@ impl Fault {
         }
     }
 
+    /// The same, said of a cluster.
+    #[must_use]
+    pub fn in_cluster(self, name: &str) -> Self {
+        Self {
+            message: format!("{name}: {}", self.message),
+            ..self
+        }
+    }
+
     /// Whether the API server knows no such object, or no such kind.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

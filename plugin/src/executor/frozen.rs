@@ -4,7 +4,7 @@
 //! was touched, helm is stopped where it stands, and it is let go on only after the freeze was proved closed again.
 
 use super::{
-    effects::Effects,
+    effects::{Effects, all_or_why},
     fault::{Fault, patiently},
     freeze,
     watch::{Bell, Ring, disturbance},
@@ -14,6 +14,7 @@ use crate::{
     installer::Hold,
     ui::Mark,
 };
+use futures::future::join_all;
 use kube::Api;
 use shared::{
     api::{MeshFreezeSpec, MeshUpgrade, MeshUpgradeSpec, ObjectName, PlanCluster, PlanStep},
@@ -53,14 +54,16 @@ impl Effects<'_> {
         }
     }
 
+    /// In all clusters at once: the mesh is to be frozen no longer than it must be.
     async fn close_all(&self, spec: &MeshUpgradeSpec) -> Result<(), String> {
-        for planned in &spec.plan.clusters {
+        let closing = spec.plan.clusters.iter().map(|planned| async move {
             let closed = self.close(spec, planned).await;
-            let evidence = closed.map_err(|why| format!("{}: {why}", planned.name))?;
+            let evidence = closed.map_err(|fault| fault.in_cluster(&planned.name).to_string())?;
             self.ui
                 .progress(Mark::Pass, &format!("frozen {}: {evidence}", planned.name));
-        }
-        Ok(())
+            Ok(evidence)
+        });
+        all_or_why(join_all(closing).await).map(drop)
     }
 
     async fn close(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> Result<String, Fault> {
@@ -83,19 +86,29 @@ impl Effects<'_> {
         if spec.unguarded.is_some() {
             return Ok(());
         }
-        for planned in &spec.plan.clusters {
-            let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
-            let freeze = self.freeze_of(spec, planned);
-            let holder = freeze::holder(cluster, &freeze)?;
-            let changing = step.filter(|step| step.cluster == planned.name).map(release_of);
-            let look = || self.watch.look(&holder, &planned.name, &freeze, changing.as_ref());
-            let changes = patiently(look).await?;
-            if let Some(change) = disturbance(&changes) {
-                return Err(Fault::lasting(change.to_string()));
-            }
-            patiently(|| freeze::stands(cluster, &freeze)).await?;
+        let looking = spec.plan.clusters.iter().map(|planned| async move {
+            let stands = self.freeze_stands_in(spec, planned, step).await;
+            stands.map_err(|fault| fault.in_cluster(&planned.name))
+        });
+        join_all(looking).await.into_iter().collect()
+    }
+
+    async fn freeze_stands_in(
+        &self,
+        spec: &MeshUpgradeSpec,
+        planned: &PlanCluster,
+        step: Option<&PlanStep>,
+    ) -> Result<(), Fault> {
+        let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
+        let freeze = self.freeze_of(spec, planned);
+        let holder = freeze::holder(cluster, &freeze)?;
+        let changing = step.filter(|step| step.cluster == planned.name).map(release_of);
+        let look = || self.watch.look(&holder, &planned.name, &freeze, changing.as_ref());
+        let changes = patiently(look).await?;
+        if let Some(change) = disturbance(&changes) {
+            return Err(Fault::lasting(change.to_string()));
         }
-        Ok(())
+        patiently(|| freeze::stands(cluster, &freeze)).await
     }
 
     /// Says in the record which release is changed from now on, and listens.
@@ -117,7 +130,8 @@ impl Effects<'_> {
         let freeze = self.freeze_of(spec, planned);
         let holder = freeze::holder(cluster, &freeze)?;
         let release = release_of(step);
-        patiently(|| self.watch.announce(&holder, &planned.name, &freeze, &release)).await
+        let announced = patiently(|| self.watch.announce(&holder, &planned.name, &freeze, &release)).await;
+        announced.map_err(|fault| fault.in_cluster(&planned.name))
     }
 
     /// Takes what a step has changed for what is to be.
@@ -130,7 +144,8 @@ impl Effects<'_> {
         let freeze = self.freeze_of(spec, planned);
         let holder = freeze::holder(cluster, &freeze)?;
         let release = release_of(step);
-        patiently(|| self.watch.settle(&holder, &planned.name, &freeze, &release)).await
+        let settled = patiently(|| self.watch.settle(&holder, &planned.name, &freeze, &release)).await;
+        settled.map_err(|fault| fault.in_cluster(&planned.name))
     }
 
     /// Watches over a step for as long as it runs. Returns only when it must not go on.
@@ -237,20 +252,34 @@ impl Effects<'_> {
         if spec.unguarded.is_some() {
             return Ok("done; the mesh was never frozen".to_owned());
         }
-        let mut evidence = String::new();
-        for planned in &spec.plan.clusters {
-            let cluster = self.cluster(&planned.name)?;
-            let freeze = self.freeze_of(spec, planned);
-            let opened = patiently(|| freeze::open(cluster, &freeze)).await;
-            evidence = opened.map_err(|fault| fault.to_string())?;
-        }
-        Ok(evidence)
+        // Where one cannot be opened the others are nevertheless.
+        let opening = spec.plan.clusters.iter().map(|planned| async move {
+            let opened = async {
+                let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
+                let freeze = self.freeze_of(spec, planned);
+                patiently(|| freeze::open(cluster, &freeze)).await
+            };
+            let opened = opened.await;
+            opened.map_err(|fault| fault.in_cluster(&planned.name).to_string())
+        });
+        let opened = join_all(opening).await;
+        let several = opened.len() > 1;
+        let evidence = all_or_why(opened)?;
+        Ok(if several {
+            format!(
+                "thawed in all {} clusters: the mesh is open again",
+                spec.plan.clusters.len()
+            )
+        } else {
+            evidence
+        })
     }
 
     pub(super) fn freeze_of(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> MeshFreezeSpec {
         MeshFreezeSpec {
             mesh: spec.mesh.clone(),
             upgrade: self.journal.clone(),
+            home: (planned.name != self.members.home).then(|| self.members.home.clone()),
             from: spec.from.clone(),
             to: spec.to.clone(),
             holder: self.holder.clone(),

@@ -45,17 +45,24 @@ pub async fn all(client: &Client) -> Result<Vec<MeshUpgrade>, CommandError> {
 pub async fn unfinished(client: &Client, mesh: Option<&str>) -> Result<Vec<MeshUpgrade>, CommandError> {
     let mut journals = all(client).await?;
     journals.retain(|journal| !phase(journal).is_final() && mesh.is_none_or(|mesh| mesh == journal.spec.mesh));
-    for journal in &journals {
-        if journal.spec.journal_version > JOURNAL_VERSION {
-            return Err(CommandError::error(format!(
-                "the journal {} was written by a newer plugin (journal version {}, this one knows {JOURNAL_VERSION})",
-                journal.name_any(),
-                journal.spec.journal_version
-            ))
-            .hint("update this plugin: kubectl krew upgrade mesh-upgrade"));
-        }
-    }
+    journals.iter().try_for_each(refuse_newer)?;
     Ok(journals)
+}
+
+/// Refuses a journal that this plugin may misunderstand.
+///
+/// # Errors
+/// When it was written by a newer plugin.
+pub fn refuse_newer(journal: &MeshUpgrade) -> Result<(), CommandError> {
+    if journal.spec.journal_version <= JOURNAL_VERSION {
+        return Ok(());
+    }
+    Err(CommandError::error(format!(
+        "the journal {} was written by a newer plugin (journal version {}, this one knows {JOURNAL_VERSION})",
+        journal.name_any(),
+        journal.spec.journal_version
+    ))
+    .hint("update this plugin: kubectl krew upgrade mesh-upgrade"))
 }
 
 /// A journal as it stands now.

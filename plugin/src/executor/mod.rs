@@ -10,9 +10,12 @@ mod images;
 pub mod journal;
 mod late;
 pub mod lease;
+mod members;
 mod report;
 mod stuck;
 pub mod watch;
+
+pub use members::Members;
 
 use crate::{
     clock::now,

@@ -109,6 +109,7 @@ async fn own_objects(caller: &Cluster) -> Proof {
     let spec = MeshFreezeSpec {
         mesh: names::CANARY.to_owned(),
         upgrade: names::CANARY.to_owned(),
+        home: None,
         from: "1.0.0".to_owned(),
         to: "1.0.0".to_owned(),
         holder: names::CANARY.to_owned(),

@@ -123,6 +123,9 @@ pub struct MeshFreezeSpec {
     pub mesh: String,
     /// Name of the MeshUpgrade that holds the freeze.
     pub upgrade: String,
+    /// Cluster of the mesh that holds the MeshUpgrade, when it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
     /// Version before the upgrade.
     pub from: String,
     /// Version that the upgrade goes to.

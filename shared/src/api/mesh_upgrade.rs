@@ -117,6 +117,9 @@ pub struct PlanCluster {
     pub uid: String,
     /// What is frozen there.
     pub scope: FreezeScope,
+    /// Images that its nodes need; those of the whole plan when left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<String>,
 }
 
 /// Ordered steps of one hop.
@@ -293,6 +296,9 @@ pub struct MeshUpgradeStatus {
     /// State of each step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepStatus>,
+    /// Clusters that were proved healthy at the target before the next one's control plane was changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verified_clusters: Vec<String>,
     /// The last things that happened, oldest first, at most [`HISTORY_LIMIT`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<JournalEvent>,

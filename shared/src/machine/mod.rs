@@ -5,6 +5,7 @@
 
 mod journal;
 mod watched;
+mod waves;
 
 pub use watched::{Drift, News, drift_condition, heard};
 
@@ -74,6 +75,8 @@ pub struct Observation {
     pub recheck: Option<CheckResult>,
     /// Steps by id.
     pub steps: BTreeMap<String, StepObservation>,
+    /// Health of clusters whose control plane has just been changed, by name.
+    pub verified: BTreeMap<String, Outcome>,
     /// The mesh's health after the last step.
     pub health: Option<Outcome>,
     /// Whether the freeze was taken down.
@@ -104,6 +107,13 @@ pub enum Effect {
     Apply {
         /// Id of the step.
         step: String,
+    },
+    /// Prove the health of one cluster before the next one's control plane is changed, into [`Observation::verified`].
+    VerifyCluster {
+        /// Name of the cluster.
+        cluster: String,
+        /// As in [`Effect::Verify`], of this cluster.
+        abilities: Vec<Abilities>,
     },
     /// Prove the mesh's health, into [`Observation::health`].
     Verify {
@@ -249,10 +259,16 @@ impl Next<'_> {
             return decision;
         }
         let (time, epoch) = (self.time(), self.driver.epoch);
-        let Some(current) = self.status.steps.iter_mut().find(|step| step.state != StepState::Done) else {
+        let undone = self.status.steps.iter().find(|step| step.state != StepState::Done);
+        let Some(id) = undone.map(|step| step.id.clone()) else {
             return self.enter(Phase::Verifying, "every component is at the target");
         };
-        let id = current.id.clone();
+        if let Some(cluster) = waves::to_verify(&self.spec.plan.steps, &id, &self.status.verified_clusters) {
+            return self.verify(cluster.to_owned(), seen);
+        }
+        let Some(current) = self.status.steps.iter_mut().find(|step| step.id == id) else {
+            return (None, None);
+        };
         match seen.steps.get(&id) {
             None => act(Effect::Observe { step: id }),
             Some(StepObservation::AtTarget(evidence)) => {
@@ -275,6 +291,22 @@ impl Next<'_> {
         }
     }
 
+    /// A cluster that is not healthy stops the wave: the next one is not touched.
+    fn verify(&mut self, cluster: String, seen: &Observation) -> Decision {
+        match seen.verified.get(&cluster) {
+            None => act(Effect::VerifyCluster {
+                abilities: waves::of_cluster(&self.status.abilities, &cluster),
+                cluster,
+            }),
+            Some(Ok(evidence)) => {
+                self.note(&format!("verified before the next cluster: {evidence}"));
+                self.status.verified_clusters.push(cluster);
+                (None, None)
+            }
+            Some(Err(why)) => self.stall("Unhealthy", why),
+        }
+    }
+
     /// Nothing is changed unless this driver has proved the freeze closed.
     fn closed(&mut self, seen: &Observation) -> Result<(), Decision> {
         match &seen.freeze {
@@ -289,6 +321,8 @@ fn act(effect: Effect) -> Decision {
     (Some(effect), None)
 }
 
+#[cfg(test)]
+mod clusters_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -97,6 +97,9 @@ impl World {
                 };
                 seen.steps.insert(step.clone(), outcome);
             }
+            Effect::VerifyCluster { cluster, .. } => {
+                seen.verified.insert(cluster.clone(), Ok("healthy".to_owned()));
+            }
             Effect::Verify { .. } if self.unhealthy => seen.health = Some(Err("istiod reports 1.30.3".to_owned())),
             Effect::Verify { .. } => seen.health = Some(Ok("healthy".to_owned())),
             Effect::Thaw => {

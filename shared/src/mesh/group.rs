@@ -188,11 +188,13 @@ impl Group<'_> {
             flavor: None,
             version: None,
             members: self.members(inventory, &istio_namespace, listed, only_one),
+            home: None,
             has_object: self.object.is_some(),
             recorded_version: self.object.and_then(|(_, record)| record.recorded_version.clone()),
             freeze: self.object.map(|(_, record)| record.freeze.clone()).unwrap_or_default(),
             istio_namespace,
         };
+        view.home = self.home(inventory, &view);
         view.name = self.name(&view, taken);
         let versions: Vec<&IstioVersion> = view
             .observed(inventory)
@@ -276,6 +278,18 @@ impl Group<'_> {
         members
     }
 
+    /// Names of clusters are the operator's own words; their identities are not.
+    fn home(&self, inventory: &Inventory, view: &MeshView) -> Option<String> {
+        if let Some((home, _)) = self.object {
+            return Some(home.to_owned());
+        }
+        let is_primary = |name: &str| self.places.iter().any(|(cluster, _)| cluster == name);
+        let primaries = observed(inventory).filter(|(name, _)| is_primary(name));
+        let first = primaries.min_by_key(|(_, observed)| observed.uid.as_str());
+        let first = first.map(|(name, _)| name).or_else(|| view.clusters().next());
+        first.map(str::to_owned)
+    }
+
     fn name(&self, view: &MeshView, taken: &BTreeSet<String>) -> String {
         if let Some((_, record)) = self.object {
             return record.name.clone();
@@ -285,7 +299,7 @@ impl Group<'_> {
             _ if view.istio_namespace == "istio-system" => "default".to_owned(),
             _ => legal_name(&view.istio_namespace),
         };
-        let with_cluster = legal_name(&format!("{base}-{}", view.home().unwrap_or_default()));
+        let with_cluster = legal_name(&format!("{base}-{}", view.clusters().next().unwrap_or_default()));
         let numbered = (2..).map(|number: u32| {
             let number = format!("-{number}");
             let head: String = base.chars().take(MAX_NAME - number.len()).collect();

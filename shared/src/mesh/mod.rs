@@ -32,8 +32,10 @@ pub struct MeshView {
     pub flavor: Option<Flavor>,
     /// Newest version that one of its control planes runs.
     pub version: Option<IstioVersion>,
-    /// Its clusters, those with a control plane first; the first one is its home.
+    /// Its clusters, those with a control plane first.
     pub members: Vec<MeshMember>,
+    /// Name of the cluster that holds its journal; see [`Self::home`].
+    pub home: Option<String>,
     /// Whether a Mesh object names it.
     pub has_object: bool,
     /// Version that the Mesh object last recorded.
@@ -114,10 +116,11 @@ impl MeshView {
         self.members.iter().map(|member| member.cluster.as_str())
     }
 
-    /// Name of the cluster that holds the mesh's journal.
+    /// Name of the cluster that holds the mesh's journal: that of the Mesh object, or else the one with a control plane
+    /// whose identity comes first. From whichever of its clusters somebody looks, it is the same, however they call it.
     #[must_use]
     pub fn home(&self) -> Option<&str> {
-        self.clusters().next()
+        self.home.as_deref()
     }
 
     /// Members that answered.
@@ -313,6 +316,37 @@ mod tests {
             inventory.seen(index).control_planes[0].mesh_id = Some(id.to_owned());
         }
         assert_eq!(members(&inventory), ["shop: east", "bank: west"]);
+    }
+
+    #[test]
+    fn the_home_is_the_same_from_wherever_somebody_looks() {
+        let home = |inventory: &Inventory| meshes(inventory)[0].home().map(str::to_owned);
+        let mut inventory = two("1.30.3", "1.30.3");
+        for index in 0..2 {
+            inventory.seen(index).control_planes[0].mesh_id = Some("shop".to_owned());
+        }
+        inventory
+            .clusters
+            .push(sample::cluster("a-remote", "1.30.3", "v1.36.3"));
+        inventory.seen(2).control_planes.clear();
+        assert_eq!(home(&inventory).as_deref(), Some("east"));
+        inventory.clusters.rotate_left(1);
+        assert_eq!(home(&inventory).as_deref(), Some("east"), "west was named first");
+        inventory.clusters.iter_mut().for_each(|cluster| {
+            cluster.name = match cluster.name.as_str() {
+                "east" => "z".to_owned(),
+                other => other.to_owned(),
+            };
+        });
+        assert_eq!(
+            home(&inventory).as_deref(),
+            Some("z"),
+            "called otherwise, it is the same one"
+        );
+        // The Mesh object's cluster comes before, with a control plane or not.
+        let place = inventory.clusters.iter().position(|cluster| cluster.name == "a-remote");
+        inventory.seen(place.unwrap()).meshes = vec![sample::record("shop")];
+        assert_eq!(home(&inventory).as_deref(), Some("a-remote"));
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! Images of the target, worked out from those that run: same registry, same variant, the new version.
 
-use crate::{api::Component, mesh::ObservedMember, version::IstioVersion};
-use std::collections::BTreeSet;
+use crate::{
+    api::{Component, Plan},
+    mesh::ObservedMember,
+    version::IstioVersion,
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Variants of an image, as the end of its tag.
 const VARIANTS: [&str; 2] = ["distroless", "debug"];
@@ -29,6 +33,32 @@ pub(super) fn of(
         }
     }
     images
+}
+
+/// Takes over the images that the charts of each cluster's steps run. A cluster whose charts bring no istiod is injected
+/// from elsewhere, and so needs the proxy that another cluster's charts name.
+pub fn take_over_images(plan: &mut Plan, of_charts: &BTreeMap<String, BTreeSet<String>>) {
+    let all: BTreeSet<&String> = of_charts.values().flatten().collect();
+    if all.is_empty() {
+        return;
+    }
+    let is_one = |image: &str, own: &str| sibling(image, own, "").is_some();
+    let proxies: Vec<&String> = all.iter().copied().filter(|image| is_one(image, "proxyv2")).collect();
+    plan.images = all.iter().copied().cloned().collect();
+    // Of one cluster the plan's own list says it all.
+    let several = plan.clusters.len() > 1;
+    for cluster in plan.clusters.iter_mut().filter(|_| several) {
+        let mut needed: BTreeSet<&String> = of_charts.get(&cluster.name).into_iter().flatten().collect();
+        if !needed.iter().any(|image| is_one(image, "pilot")) {
+            // Of images that are named otherwise nobody knows which is the proxy.
+            needed.extend(if proxies.is_empty() {
+                all.iter().copied().collect()
+            } else {
+                proxies.clone()
+            });
+        }
+        cluster.images = needed.into_iter().cloned().collect();
+    }
 }
 
 /// The same image with another version, its digest dropped and its variant kept.
@@ -65,6 +95,46 @@ fn split(image: &str) -> (&str, Option<&str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_cluster_pulls_what_its_nodes_run() {
+        let images = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| format!("hub/{name}:1.31.0"))
+                .collect::<BTreeSet<_>>()
+        };
+        let taken = |clusters: &[(&str, &[&str])]| {
+            let planned = clusters.iter().map(|(name, _)| crate::api::PlanCluster {
+                name: (*name).to_owned(),
+                ..Default::default()
+            });
+            let mut plan = Plan {
+                clusters: planned.collect(),
+                ..Plan::default()
+            };
+            let of_charts = clusters.iter().map(|(name, names)| ((*name).to_owned(), images(names)));
+            take_over_images(&mut plan, &of_charts.collect());
+            plan.clusters
+                .iter()
+                .map(|cluster| cluster.images.join(" "))
+                .collect::<Vec<_>>()
+        };
+        let all = "hub/pilot:1.31.0 hub/proxyv2:1.31.0";
+        assert_eq!(taken(&[("east", &["pilot", "proxyv2"])]), [""]);
+        assert_eq!(
+            taken(&[
+                ("east", &["pilot", "proxyv2"]),
+                ("north", &[]),
+                ("south", &["install-cni"])
+            ]),
+            [all, "hub/proxyv2:1.31.0", "hub/install-cni:1.31.0 hub/proxyv2:1.31.0"]
+        );
+        assert_eq!(
+            taken(&[("east", &["disco"]), ("north", &[])]),
+            ["hub/disco:1.31.0", "hub/disco:1.31.0"]
+        );
+    }
 
     #[test]
     fn registry_and_variant_stay() {

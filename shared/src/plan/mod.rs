@@ -7,6 +7,7 @@ mod scope;
 
 pub use drift::drift;
 pub use file::{PLAN_FILE_KIND, PLAN_FILE_VERSION, PlanFile, PlannedKubernetes};
+pub use images::take_over_images;
 
 use crate::{
     api::{ChartSource, Component, InstallerKind, Plan, PlanCluster, PlanStep, WorkloadName},
@@ -123,6 +124,7 @@ pub fn plan(
             name: member.name().to_owned(),
             uid: member.observed.uid.clone(),
             scope: scope::of(&member, &mesh.freeze),
+            images: Vec::new(),
         });
         steps.extend(due.into_iter().map(|step| (order, step)));
     }

@@ -88,6 +88,52 @@ impl Istio {
         Ok(istio)
     }
 
+    /// Installs what a cluster without an istiod of its own has: the charts' remote profile, with webhooks that lead to
+    /// the istiod of a primary.
+    pub fn install_remote(cluster: &Cluster, primary: &Cluster, version: &str) -> Result<()> {
+        let authority = primary.kubectl(&[
+            "get",
+            "mutatingwebhookconfiguration",
+            "istio-sidecar-injector",
+            "-o",
+            "jsonpath={.webhooks[0].clientConfig.caBundle}",
+        ])?;
+        let authority = authority.ok()?;
+        let url = format!("https://localhost:{}", primary.istiod_port("webhooks")?);
+        let values = [
+            "profile=remote".to_owned(),
+            format!("base.validationURL={url}/validate"),
+            format!("base.validationCABundle={authority}"),
+            format!(
+                "istiodRemote.injectionURL={url}/inject/cluster/{}/net/network1",
+                cluster.name()
+            ),
+            format!("istiodRemote.injectionCABundle={authority}"),
+        ];
+        for (chart, release) in [("base", "istio-base"), ("istiod", "istiod")] {
+            let chart = Toolbox::get()?.charts(version)?.join(chart).display().to_string();
+            let mut arguments = vec![
+                "install",
+                release,
+                &chart,
+                "--namespace",
+                "istio-system",
+                "--create-namespace",
+                "--wait",
+            ];
+            for value in &values {
+                arguments.extend(["--set-string", value]);
+            }
+            cluster.helm(&arguments)?.ok()?;
+        }
+        Ok(())
+    }
+
+    /// The image that injection gives a new pod's sidecar, in a cluster of whatever kind.
+    pub fn injected_image_in(cluster: &Cluster) -> Result<String> {
+        probes::injected_image(cluster)
+    }
+
     /// Upgrades every release with helm, as an operator without this tool would, and waits until the new istiod serves.
     pub fn upgrade(&self, cluster: &Cluster, version: &str) -> Result<()> {
         for release in self.releases() {

@@ -78,6 +78,7 @@ struct State {
 /// The proxy; it ends when this value is dropped.
 pub struct Proxy {
     kubeconfig: tempfile::NamedTempFile,
+    server: String,
     state: Arc<State>,
     // Dropped last: its drop ends every connection.
     _runtime: tokio::runtime::Runtime,
@@ -137,6 +138,7 @@ impl Proxy {
         let kubeconfig = write_kubeconfig(cluster, &original.token, port, &made.cert.pem())?;
         Ok(Self {
             kubeconfig,
+            server: format!("https://localhost:{port}"),
             state,
             _runtime: runtime,
         })
@@ -146,6 +148,12 @@ impl Proxy {
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {
         self.kubeconfig.path()
+    }
+
+    /// The address that the kubeconfig names.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// Whether the request to be held is held, or was.

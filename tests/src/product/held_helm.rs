@@ -3,10 +3,11 @@
 use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::Child,
     time::Duration,
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::harness::{Toolbox, wait_until};
 
@@ -22,11 +23,24 @@ impl HeldHelm {
     /// # Errors
     /// When the script cannot be written.
     pub fn before(release: &str) -> Result<Self> {
+        Self::at("", release)
+    }
+
+    /// One that holds before the upgrade of this release in the cluster of this name, and nowhere else. Of the private
+    /// kubeconfig that helm is given only the address of the API server tells the cluster.
+    ///
+    /// # Errors
+    /// When the script cannot be written.
+    pub fn at(server: &str, release: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let helm = Toolbox::get()?.helm();
         let script = format!(
             "#!/bin/sh\n\
-             if [ \"$1 $2\" = \"upgrade {release}\" ] && [ ! -e {dir}/go ]; then\n\
+             for argument in \"$@\"; do\n\
+               [ \"$before\" = --kubeconfig ] && kubeconfig=$argument\n\
+               before=$argument\n\
+             done\n\
+             if [ \"$1 $2\" = \"upgrade {release}\" ] && [ ! -e {dir}/go ] && grep -q '{server}' \"$kubeconfig\"; then\n\
                echo $$ > {dir}/reached\n\
                while [ ! -e {dir}/go ]; do sleep 0.05; done\n\
              fi\n\
@@ -51,8 +65,26 @@ impl HeldHelm {
     /// # Errors
     /// When it is not within the deadline.
     pub fn wait_until_reached(&self, deadline: Duration) -> Result<()> {
-        let reached = self.dir.path().join("reached");
-        wait_until("helm to be held", deadline, || Ok(reached.exists().then_some(())))
+        wait_until("helm to be held", deadline, || Ok(self.is_reached().then_some(())))
+    }
+
+    /// The same, unless the program that was to call helm ends before.
+    ///
+    /// # Errors
+    /// When it is not within the deadline, or never will be.
+    pub fn wait_until_reached_by(&self, caller: &mut Child, deadline: Duration) -> Result<()> {
+        let ended = wait_until("helm to be held", deadline, || {
+            let ended = caller.try_wait()?;
+            Ok((ended.is_some() || self.is_reached()).then_some(ended))
+        })?;
+        match ended {
+            Some(status) if !self.is_reached() => bail!("it ended with {status} before helm was called"),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn is_reached(&self) -> bool {
+        self.dir.path().join("reached").exists()
     }
 
     /// Lets the held upgrade go, and every later one.

@@ -5,6 +5,7 @@ mod guard;
 mod held_helm;
 mod journal;
 mod restarts;
+mod three_clusters;
 mod upgradable;
 
 pub(crate) use binaries::build_programs;
@@ -13,4 +14,5 @@ pub use guard::Guard;
 pub use held_helm::HeldHelm;
 pub use journal::{journal_phase, wait_for_journal};
 pub use restarts::survive_restarts;
+pub use three_clusters::ThreeClusters;
 pub use upgradable::Upgradable;

@@ -24,6 +24,7 @@ pub(super) fn reviews(frozen: bool) -> Reviews {
         spec: MeshFreezeSpec {
             mesh: "default".to_owned(),
             upgrade: "default-1".to_owned(),
+            home: None,
             from: "1.30.3".to_owned(),
             to: "1.31.0".to_owned(),
             holder: "alice".to_owned(),

@@ -1,26 +1,17 @@
 //! Drives a journal to its end, and says how it ended.
 
+use super::{Task, members};
 use crate::{
-    cli::ApplyArgs,
     cluster::{self, Cluster},
-    commands::Scene,
     error::{CommandError, Exit},
-    executor::{
-        Drive, End,
-        effects::{Effects, observed},
-        journal,
-        lease::DriverLease,
-        watch::Watch,
-        writing_client,
-    },
-    installer::helm::Helm,
+    executor::{Drive, End, Members, effects::Effects, journal, lease::DriverLease, watch::Watch, writing_client},
     ui::{Mark, Output, Ui},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use serde_json::json;
 use shared::{
-    api::{MeshUpgrade, PlanCluster},
+    api::MeshUpgrade,
     conditions,
     guard::own_objects::CONDITION_UNLOCKED,
     machine::{Driver, Stop},
@@ -28,26 +19,18 @@ use shared::{
 };
 
 /// Drives a journal under a lease, and says how it ended.
-pub async fn to_the_end(
-    args: &ApplyArgs,
-    scene: &Scene,
-    ui: Ui,
-    helm: &Helm,
-    person: &str,
-    journal: MeshUpgrade,
-    lease: &DriverLease,
-) -> Result<Exit, CommandError> {
+pub async fn to_the_end(task: &Task<'_>, journal: MeshUpgrade, lease: &DriverLease) -> Result<Exit, CommandError> {
+    let Task { ui, person, .. } = *task;
     let guarded = journal.spec.unguarded.is_none();
     let writer = super::writer(guarded, lease.epoch);
-    let epoch = u64::try_from(lease.epoch).unwrap_or_default();
-    if guarded && !cluster::impersonation_arrives(&scene.cluster, epoch).await? {
-        return Err(
-            CommandError::error("the epoch does not arrive at the API server: impersonation loses the extra")
-                .hint("is there a proxy before the API server that drops Impersonate-Extra headers?"),
-        );
+    let members = members::find(task, &journal.spec.plan.clusters, &task.flags).await?;
+    if guarded {
+        refuse_lost_epoch(task.home, &members, lease.epoch).await?;
     }
-    let clusters = clusters_of(scene, &journal.spec.plan.clusters)?;
-    let home = writing_client(&scene.cluster, &writer).map_err(CommandError::error)?;
+    for (cluster, why) in &members.unreached {
+        ui.progress(Mark::Warn, &format!("cluster {cluster} is Unknown: {why}"));
+    }
+    let home = writing_client(task.home, &writer).map_err(CommandError::error)?;
     let status = journal.status.as_ref();
     let drive = Drive {
         ui,
@@ -59,14 +42,14 @@ pub async fn to_the_end(
         },
         effects: Effects {
             ui,
-            clusters: &clusters,
+            members: &members,
             writer,
             journal: journal.name_any(),
             holder: person.to_owned(),
             epoch: lease.epoch,
-            catalog: &scene.catalog,
-            helm,
-            step_timeout: args.step_timeout,
+            catalog: &task.scene.catalog,
+            helm: task.helm,
+            step_timeout: task.args.step_timeout,
             frozen_since: frozen_since(&journal),
             home,
             journal_uid: journal.metadata.uid.clone(),
@@ -77,6 +60,21 @@ pub async fn to_the_end(
     conclude(ui, &journal, end)
 }
 
+/// What the epoch fences off rests on its arrival, in every cluster that is written to.
+async fn refuse_lost_epoch(home: &Cluster, members: &Members, epoch: i64) -> Result<(), CommandError> {
+    let epoch = u64::try_from(epoch).unwrap_or_default();
+    for cluster in std::iter::once(home).chain(&members.clusters) {
+        if !cluster::impersonation_arrives(cluster, epoch).await? {
+            return Err(CommandError::error(format!(
+                "the epoch does not arrive at the API server of cluster {}: impersonation loses the extra",
+                cluster.name
+            ))
+            .hint("is there a proxy before the API server that drops Impersonate-Extra headers?"));
+        }
+    }
+    Ok(())
+}
+
 /// Since when the mesh is frozen; a freeze that was lifted by hand begins anew.
 fn frozen_since(journal: &MeshUpgrade) -> Option<Time> {
     let status = journal.status.as_ref()?;
@@ -84,26 +82,6 @@ fn frozen_since(journal: &MeshUpgrade) -> Option<Time> {
         return None;
     }
     status.frozen_since.clone()
-}
-
-/// The plan's clusters, found by their identity: whoever resumes may have named their contexts otherwise.
-fn clusters_of(scene: &Scene, planned: &[PlanCluster]) -> Result<Vec<Cluster>, CommandError> {
-    let here = observed(&scene.inventory, &scene.cluster.name).map(|observed| observed.uid.as_str());
-    planned
-        .iter()
-        .map(|planned| {
-            if here != Some(planned.uid.as_str()) {
-                return Err(CommandError::error(format!(
-                    "the upgrade is of cluster {}, whose kube-system has the UID {}; context {} leads to another one",
-                    planned.name, planned.uid, scene.cluster.name
-                ))
-                .hint("nothing was changed; name the right one with --context"));
-            }
-            let mut cluster = scene.cluster.clone();
-            cluster.name.clone_from(&planned.name);
-            Ok(cluster)
-        })
-        .collect()
 }
 
 fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandError> {

@@ -1,15 +1,16 @@
 //! `apply`: begins an upgrade, or goes on with the one that has begun.
 
 mod drive;
+mod members;
 mod plan_file;
 
-use super::{Scene, check::observe_options, plan, refuse_contexts, refuse_impersonation, waivers};
+use super::{Scene, check::observe_options, journals::Journals, plan, refuse_impersonation, waivers};
 use crate::{
     cli::{ApplyArgs, Global},
     clock::today,
-    cluster,
+    cluster::{self, Cluster, ClusterFlags},
     error::{CommandError, Exit},
-    executor::{effects::observed, journal, lease::DriverLease, writing_client},
+    executor::{journal, lease::DriverLease, writing_client},
     guard,
     installer::{Writer, helm::Helm},
     ui::{Mark, Ui, confirm, print_report, strong},
@@ -18,8 +19,8 @@ use kube::ResourceExt as _;
 use shared::{
     api::{JOURNAL_VERSION, Management, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
     finding::{Finding, Report},
-    inventory::GuardPresence,
-    mesh::MeshView,
+    inventory::ClusterState,
+    mesh::{MeshView, ObservedMember},
     plan::{PlanFile, hash},
     preflight::{self, Purpose, Target},
     version::IstioVersion,
@@ -42,14 +43,13 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
             "--reason is empty: say why the upgrade goes on without the guard",
         ));
     }
-    refuse_contexts(global, "apply")?;
-    let scene = Scene::observe(global, ui, observe_options(!args.unguarded)).await?;
-    let person = cluster::whoami(&scene.cluster).await?;
-    let mut begun = journal::unfinished(&scene.cluster.client, args.mesh.mesh.as_deref()).await?;
+    let mesh = args.mesh.mesh.as_deref();
+    let (scene, journals) = look(args, global, ui).await?;
+    let begun = journals.unfinished(mesh)?;
     if begun.len() > 1 {
         let meshes = begun
             .iter()
-            .map(|journal| journal.spec.mesh.clone())
+            .map(|held| held.journal.spec.mesh.clone())
             .collect::<Vec<_>>()
             .join(", ");
         return Err(
@@ -57,151 +57,294 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
                 .hint("name the one to go on with: kubectl mesh-upgrade apply MESH"),
         );
     }
-    let helm = Helm::find(args.helm.as_deref()).await?;
-    let driven = match begun.pop() {
-        Some(journal) => resume(args, &scene, ui, &helm, &person, journal).await,
-        None => begin(args, &scene, ui, &helm, &person, file.as_ref()).await,
+    let home = match begun.first() {
+        Some(held) => held.home.clone(),
+        None => home_of_new(args, &scene, &journals)?,
+    };
+    let task = Task {
+        args,
+        scene: &scene,
+        ui,
+        helm: &Helm::find(args.helm.as_deref()).await?,
+        person: &cluster::whoami(&home).await?,
+        home: &home,
+        floor: journals.epoch_floor(),
+        flags: global.cluster(),
+    };
+    let driven = match begun.first() {
+        Some(held) => task.resume(&held.journal).await,
+        None => task.begin(file.as_ref()).await,
     };
     match driven {
-        Err(error) if error.exit == Exit::Held => Err(tell_how_far(args, &scene, error).await),
+        Err(error) if error.exit == Exit::Held => Err(tell_how_far(args, &home, error).await),
         driven => driven,
     }
 }
 
-async fn resume(
-    args: &ApplyArgs,
-    scene: &Scene,
-    ui: Ui,
-    helm: &Helm,
-    person: &str,
-    journal: MeshUpgrade,
-) -> Result<Exit, CommandError> {
-    let spec = &journal.spec;
-    if let Some(to) = args.to.as_ref().filter(|to| to.to_string() != spec.to) {
-        return Err(CommandError::blocked(format!(
-            "the upgrade of mesh {} to {} has begun: there is no new target {to} before it has arrived",
-            spec.mesh, spec.to
-        ))
-        .hint(format!("go on with it: kubectl mesh-upgrade apply {}", spec.mesh)));
-    }
-    if let Some(charts) = &args.charts
-        && absolute(charts)? != spec.plan.charts.location
-    {
-        return Err(CommandError::usage(format!(
-            "the upgrade has begun with charts from {}: they stay the same to its end",
-            spec.plan.charts.location
-        ))
-        .hint("leave --charts out"));
-    }
-    let phase = journal::phase(&journal);
-    ui.progress(
-        Mark::Info,
-        &format!("mesh {}: going on to {} from phase {phase}", spec.mesh, spec.to),
-    );
-    let guarded = spec.unguarded.is_none();
-    let floor = epoch_floor(std::slice::from_ref(&journal));
-    let lease = take_lease(scene, ui, &spec.mesh, person, guarded, floor).await?;
-    let driven = async {
-        // Read again under the lease: whoever held it may have gone on, and even ended, while we waited.
-        let journal = journal::read(&scene.cluster.client, &journal).await?;
-        drive::to_the_end(args, scene, ui, helm, person, journal, &lease).await
+/// Observes the mesh, and reads the journals of all its clusters. A freeze in one of them tells where its journal is:
+/// nobody begins a second upgrade because they came from another side.
+async fn look(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<(Scene, Journals), CommandError> {
+    let mesh = args.mesh.mesh.as_deref();
+    let observe = async |global: &Global| {
+        let scene = Scene::observe(global, ui, observe_options(!args.unguarded)).await?;
+        let answered: Vec<Cluster> = scene.answered().cloned().collect();
+        let journals = Journals::read(&answered).await;
+        Ok::<_, CommandError>((scene, journals))
     };
-    let driven = driven.await;
-    lease.release().await;
-    driven
+    let (scene, journals) = observe(global).await?;
+    let Some(elsewhere) = journals.elsewhere(mesh) else {
+        return Ok((scene, journals));
+    };
+    if let Some(why) = unread(&scene, &journals, &elsewhere.home) {
+        return Err(elsewhere.error(&why));
+    }
+    let mut contexts = global.contexts.clone();
+    if contexts.is_empty() {
+        contexts.push(scene.cluster.context().to_owned());
+    }
+    contexts.push(elsewhere.home.clone());
+    let wider = Global {
+        context: None,
+        contexts,
+        ..global.clone()
+    };
+    let (scene, journals) = observe(&wider)
+        .await
+        .map_err(|error| elsewhere.error(&error.to_string()))?;
+    if journals.elsewhere(mesh) == Some(elsewhere.clone()) {
+        let why = unread(&scene, &journals, &elsewhere.home);
+        return Err(elsewhere.error(&why.unwrap_or_else(|| "it is not there".to_owned())));
+    }
+    Ok((scene, journals))
+}
+
+/// Why a cluster, or its journals, could not be read.
+fn unread(scene: &Scene, journals: &Journals, cluster: &str) -> Option<String> {
+    let of_scene = scene.inventory.clusters.iter().find(|found| found.name == cluster);
+    match of_scene.map(|found| &found.state) {
+        Some(ClusterState::Unknown { reason }) => Some(reason.clone()),
+        Some(ClusterState::Observed(_)) | None => journals.unread.get(cluster).cloned(),
+    }
+}
+
+/// Where the journal of a new upgrade will be. Nothing may be begun where it cannot be seen whether something has.
+fn home_of_new(args: &ApplyArgs, scene: &Scene, journals: &Journals) -> Result<Cluster, CommandError> {
+    if args.to.is_none() {
+        let silent = scene.inventory.clusters.iter().find_map(|found| match &found.state {
+            ClusterState::Unknown { reason } => Some((&found.name, reason)),
+            ClusterState::Observed(_) => None,
+        });
+        if let Some((cluster, reason)) = silent {
+            return Err(CommandError::error(format!(
+                "no upgrade has begun in the clusters that answered, and cluster {cluster} did not: {reason}"
+            ))
+            .hint("nothing was changed; go on when it is back: kubectl mesh-upgrade apply"));
+        }
+        if let Some((cluster, why)) = journals.unread.first_key_value() {
+            return Err(unseen(cluster, why));
+        }
+        return Err(
+            CommandError::usage("no upgrade has begun, and no target is given: --to VERSION is missing")
+                .hint("see the versions with: kubectl mesh-upgrade list"),
+        );
+    }
+    let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
+    let mut unread = journals.unread.iter();
+    if let Some((cluster, why)) = unread.find(|(cluster, _)| mesh.clusters().any(|one| one == *cluster)) {
+        return Err(unseen(cluster, why));
+    }
+    if let Some((cluster, freeze)) = journals
+        .freezes
+        .iter()
+        .find(|(_, freeze)| freeze.spec.mesh == mesh.name)
+    {
+        return Err(CommandError::blocked(format!(
+            "mesh {} is frozen in cluster {cluster} by the upgrade {}, and no journal of it is under way in the clusters \
+             that answered",
+            mesh.name, freeze.spec.upgrade
+        ))
+        .hint(format!(
+            "nothing was changed; when that upgrade is abandoned, lift its freeze: kubectl mesh-upgrade unlock {} --reason \
+             TEXT",
+            mesh.name
+        )));
+    }
+    let home = mesh.home().unwrap_or_default();
+    let found = scene.clusters.iter().find(|cluster| cluster.name == home);
+    // One that could not even be connected to is Unknown, which the check tells about.
+    Ok(found.unwrap_or(&scene.cluster).clone())
+}
+
+fn unseen(cluster: &str, why: &str) -> CommandError {
+    CommandError::error(format!(
+        "whether an upgrade has begun cannot be seen in cluster {cluster}: {why}"
+    ))
+    .hint("nothing was changed")
+}
+
+/// What beginning an upgrade and going on with one have in common.
+pub struct Task<'a> {
+    /// The command line.
+    pub args: &'a ApplyArgs,
+    /// All clusters, and what runs there.
+    pub scene: &'a Scene,
+    /// Prints.
+    pub ui: Ui,
+    /// The user's helm.
+    pub helm: &'a Helm,
+    /// The cluster of the journal and the lease.
+    pub home: &'a Cluster,
+    /// Who asks, as the home cluster knows them.
+    pub person: &'a str,
+    /// The highest epoch that any cluster of the mesh has seen.
+    pub floor: i64,
+    /// The flags that say as whom clusters are reached.
+    pub flags: ClusterFlags,
+}
+
+impl Task<'_> {
+    async fn resume(&self, journal: &MeshUpgrade) -> Result<Exit, CommandError> {
+        let Self { args, ui, home, .. } = self;
+        let spec = &journal.spec;
+        if let Some(to) = args.to.as_ref().filter(|to| to.to_string() != spec.to) {
+            return Err(CommandError::blocked(format!(
+                "the upgrade of mesh {} to {} has begun: there is no new target {to} before it has arrived",
+                spec.mesh, spec.to
+            ))
+            .hint(format!("go on with it: kubectl mesh-upgrade apply {}", spec.mesh)));
+        }
+        if let Some(charts) = &args.charts
+            && absolute(charts)? != spec.plan.charts.location
+        {
+            return Err(CommandError::usage(format!(
+                "the upgrade has begun with charts from {}: they stay the same to its end",
+                spec.plan.charts.location
+            ))
+            .hint("leave --charts out"));
+        }
+        let phase = journal::phase(journal);
+        let at = match spec.plan.clusters.len() {
+            0 | 1 => String::new(),
+            many => format!(", over {many} clusters, by its journal in {}", home.name),
+        };
+        ui.progress(
+            Mark::Info,
+            &format!("mesh {}: going on to {} from phase {phase}{at}", spec.mesh, spec.to),
+        );
+        let guarded = spec.unguarded.is_none();
+        let lease = self.take_lease(&spec.mesh, guarded).await?;
+        let driven = async {
+            // Read again under the lease: whoever held it may have gone on, and even ended, while we waited.
+            let journal = journal::read(&home.client, journal).await?;
+            drive::to_the_end(self, journal, &lease).await
+        };
+        let driven = driven.await;
+        lease.release().await;
+        driven
+    }
+
+    async fn begin(&self, file: Option<&PlanFile>) -> Result<Exit, CommandError> {
+        let Self {
+            args, scene, ui, home, ..
+        } = self;
+        let Some(to) = &args.to else {
+            return Err(CommandError::usage("no target is given: --to VERSION is missing"));
+        };
+        let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
+        refuse_external(mesh, to)?;
+        let purpose = if args.unguarded {
+            Purpose::ApplyUnguarded
+        } else {
+            Purpose::Apply
+        };
+        let target = Target::new(to.clone()).for_purpose(purpose);
+        let today = today();
+        let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today);
+        let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, today)?;
+        if !report.is_free() {
+            print_report(*ui, &report, false);
+            return Err(cannot_go(&report, &mesh.name, to));
+        }
+        let guarded = !args.unguarded;
+        refuse_needless_consent(args, scene, mesh)?;
+        let charts = plan::chart_source(args.charts.as_deref(), &scene.catalog, to)?;
+        if let Some(file) = file {
+            plan_file::refuse_drift(file, &scene.inventory)?;
+        }
+        let mut plan = plan::build(scene, mesh, to, &absolute(&charts)?)?;
+        if plan.steps.is_empty() {
+            ui.result(&format!("Mesh {} runs {to} already: nothing to do.", mesh.name));
+            ui.next("kubectl mesh-upgrade list");
+            return Ok(Exit::Done);
+        }
+        let looked = plan::look_at_charts(self.helm, scene, &mut plan).await;
+        looked.map_err(|why| {
+            CommandError::error(why).hint("nothing was changed; say where the charts are with --charts")
+        })?;
+        if let Some(file) = file {
+            plan_file::refuse_other(file, &plan)?;
+        }
+        print_report(*ui, &report, false);
+        plan::print(*ui, &plan);
+        ask(args, *ui, &mesh.name, to, guarded)?;
+
+        let from = mesh.version.as_ref().map(ToString::to_string).unwrap_or_default();
+        let mut spec = spec_of(args, &mesh.name, &from, to, plan, self.person);
+        spec.waivers = waiver::record(&report);
+        if !guarded {
+            guard::ensure_journal(home).await?;
+        }
+        let lease = self.take_lease(&mesh.name, guarded).await?;
+        let driven = async {
+            self.refuse_rivals(mesh).await?;
+            let writer = writing_client(home, &writer(guarded, lease.epoch)).map_err(CommandError::error)?;
+            let journal = journal::create(&writer, spec).await?;
+            // Suspended meanwhile, this driver may have found the journal of the one that took over.
+            lease.still_held().await?;
+            drive::to_the_end(self, journal, &lease).await
+        };
+        let driven = driven.await;
+        lease.release().await;
+        driven
+    }
+
+    /// Looked at again under the lease: a rival may have begun while the question stood, in whichever cluster.
+    async fn refuse_rivals(&self, mesh: &MeshView) -> Result<(), CommandError> {
+        let members = self.scene.clusters.iter();
+        let members = members.filter(|cluster| mesh.clusters().any(|member| member == cluster.name));
+        let members: Vec<Cluster> = members.cloned().collect();
+        let journals = Journals::read(&members).await;
+        if let Some((cluster, why)) = journals.unread.first_key_value() {
+            return Err(unseen(cluster, why));
+        }
+        match journals.unfinished(Some(&mesh.name))?.first() {
+            Some(rival) => Err(CommandError::new(
+                Exit::Held,
+                format!("{} has begun meanwhile", rival.journal.name_any()),
+            )
+            .hint("see it with: kubectl mesh-upgrade status")),
+            None => Ok(()),
+        }
+    }
+
+    async fn take_lease(&self, mesh: &str, guarded: bool) -> Result<DriverLease, CommandError> {
+        let client = writing_client(self.home, &writer(guarded, 0)).map_err(CommandError::error)?;
+        let waiting = |what: &str| self.ui.progress(Mark::Info, what);
+        DriverLease::acquire(client, mesh, self.person, self.floor, waiting).await
+    }
 }
 
 /// To whom somebody else was quicker: how far the upgrade is.
-async fn tell_how_far(args: &ApplyArgs, scene: &Scene, error: CommandError) -> CommandError {
+async fn tell_how_far(args: &ApplyArgs, home: &Cluster, error: CommandError) -> CommandError {
     let mesh = args.mesh.mesh.as_deref();
     let is_meant = |journal: &MeshUpgrade| mesh.is_none_or(|mesh| mesh == journal.spec.mesh);
-    match journal::all(&scene.cluster.client).await {
+    match journal::all(&home.client).await {
         Ok(journals) => match journals.iter().rev().find(|journal| is_meant(journal)) {
             Some(journal) => error.hint(journal::how_far(journal)),
             None => error,
         },
         Err(_) => error,
     }
-}
-
-async fn begin(
-    args: &ApplyArgs,
-    scene: &Scene,
-    ui: Ui,
-    helm: &Helm,
-    person: &str,
-    file: Option<&PlanFile>,
-) -> Result<Exit, CommandError> {
-    let Some(to) = &args.to else {
-        return Err(
-            CommandError::usage("no upgrade has begun, and no target is given: --to VERSION is missing")
-                .hint("see the versions with: kubectl mesh-upgrade list"),
-        );
-    };
-    let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
-    refuse_external(mesh, to)?;
-    let purpose = if args.unguarded {
-        Purpose::ApplyUnguarded
-    } else {
-        Purpose::Apply
-    };
-    let target = Target::new(to.clone()).for_purpose(purpose);
-    let today = today();
-    let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today);
-    let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, today)?;
-    if !report.is_free() {
-        print_report(ui, &report, false);
-        return Err(cannot_go(&report, &mesh.name, to));
-    }
-    refuse_several_clusters(mesh)?;
-    let guarded = !args.unguarded;
-    refuse_needless_consent(args, scene)?;
-    let charts = plan::chart_source(args.charts.as_deref(), &scene.catalog, to)?;
-    if let Some(file) = file {
-        plan_file::refuse_drift(file, &scene.inventory)?;
-    }
-    let mut plan = plan::build(scene, mesh, to, &absolute(&charts)?)?;
-    if plan.steps.is_empty() {
-        ui.result(&format!("Mesh {} runs {to} already: nothing to do.", mesh.name));
-        ui.next("kubectl mesh-upgrade list");
-        return Ok(Exit::Done);
-    }
-    let looked = plan::look_at_charts(helm, scene, &mut plan).await;
-    looked
-        .map_err(|why| CommandError::error(why).hint("nothing was changed; say where the charts are with --charts"))?;
-    if let Some(file) = file {
-        plan_file::refuse_other(file, &plan)?;
-    }
-    print_report(ui, &report, false);
-    plan::print(ui, &plan);
-    ask(args, ui, &mesh.name, to, guarded)?;
-
-    let from = mesh.version.as_ref().map(ToString::to_string).unwrap_or_default();
-    let mut spec = spec_of(args, &mesh.name, &from, to, plan, person);
-    spec.waivers = waiver::record(&report);
-    if !guarded {
-        guard::ensure_journal(&scene.cluster).await?;
-    }
-    let floor = epoch_floor(&journal::all(&scene.cluster.client).await?);
-    let lease = take_lease(scene, ui, &mesh.name, person, guarded, floor).await?;
-    let driven = async {
-        // Looked at again under the lease: a rival may have begun while the question stood.
-        let rivals = journal::unfinished(&scene.cluster.client, Some(&mesh.name)).await?;
-        if let Some(rival) = rivals.first() {
-            return Err(
-                CommandError::new(Exit::Held, format!("{} has begun meanwhile", rival.name_any()))
-                    .hint("see it with: kubectl mesh-upgrade status"),
-            );
-        }
-        let writer = writing_client(&scene.cluster, &writer(guarded, lease.epoch)).map_err(CommandError::error)?;
-        let journal = journal::create(&writer, spec).await?;
-        // Suspended meanwhile, this driver may have found the journal of the one that took over.
-        lease.still_held().await?;
-        drive::to_the_end(args, scene, ui, helm, person, journal, &lease).await
-    };
-    let driven = driven.await;
-    lease.release().await;
-    driven
 }
 
 /// An external mesh is its owner's: this tool never writes to it, and says who does what instead.
@@ -219,36 +362,17 @@ fn refuse_external(mesh: &MeshView, to: &IstioVersion) -> Result<(), CommandErro
     )))
 }
 
-/// Checks and plans span clusters; an upgrade is driven in one.
-fn refuse_several_clusters(mesh: &MeshView) -> Result<(), CommandError> {
-    let clusters: Vec<&str> = mesh.clusters().collect();
-    if clusters.len() < 2 {
-        return Ok(());
-    }
-    Err(CommandError::blocked(format!(
-        "mesh {} has {} clusters, {}: nothing was changed, because a freeze in several clusters at once cannot be driven \
-         by this version",
-        mesh.name,
-        clusters.len(),
-        clusters.join(", ")
-    ))
-    .hint(format!(
-        "see the order of the steps with: kubectl mesh-upgrade plan {} --to VERSION",
-        mesh.name
-    )))
-}
-
 /// Where the guard stands, its policies let nobody but the driver write journals: going on without it cannot work.
-fn refuse_needless_consent(args: &ApplyArgs, scene: &Scene) -> Result<(), CommandError> {
-    let guard = observed(&scene.inventory, &scene.cluster.name).map(|observed| observed.guard);
-    if args.unguarded && guard.is_some_and(GuardPresence::can_freeze) {
-        return Err(CommandError::usage(format!(
+fn refuse_needless_consent(args: &ApplyArgs, scene: &Scene, mesh: &MeshView) -> Result<(), CommandError> {
+    let guarded = |member: &ObservedMember<'_>| member.observed.guard.can_freeze();
+    match mesh.observed(&scene.inventory).find(guarded) {
+        Some(member) if args.unguarded => Err(CommandError::usage(format!(
             "the guard is installed in cluster {}: --unguarded has no place there",
-            scene.cluster.name
+            member.name()
         ))
-        .hint("leave --unguarded and --reason out"));
+        .hint("leave --unguarded and --reason out; every other cluster of the mesh needs the guard, too")),
+        Some(_) | None => Ok(()),
     }
-    Ok(())
 }
 
 /// The first blocker in the error itself, for who reads only the last line.
@@ -314,26 +438,6 @@ fn writer(guarded: bool, epoch: i64) -> Writer {
     } else {
         Writer::Caller
     }
-}
-
-/// No epoch is ever used twice, even when the lease was deleted.
-fn epoch_floor(journals: &[MeshUpgrade]) -> i64 {
-    let epochs = journals
-        .iter()
-        .filter_map(|journal| Some(journal.status.as_ref()?.epoch));
-    epochs.max().unwrap_or(0)
-}
-
-async fn take_lease(
-    scene: &Scene,
-    ui: Ui,
-    mesh: &str,
-    person: &str,
-    guarded: bool,
-    floor: i64,
-) -> Result<DriverLease, CommandError> {
-    let client = writing_client(&scene.cluster, &writer(guarded, 0)).map_err(CommandError::error)?;
-    DriverLease::acquire(client, mesh, person, floor, |what| ui.progress(Mark::Info, what)).await
 }
 
 /// A folder of charts is remembered by its full path: whoever resumes may stand elsewhere.

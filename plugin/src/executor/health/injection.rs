@@ -1,6 +1,6 @@
 //! Istio's own injection: a pod that asks for it must come back with a proxy; it is never created.
 
-use super::create_dry;
+use super::{Place, create_dry};
 use crate::error::api_message;
 use k8s_openapi::api::{
     admissionregistration::v1::MutatingWebhookConfiguration,
@@ -13,7 +13,6 @@ use kube::{
 use serde_json::{Value, json};
 use shared::{
     injection::{self, Candidate},
-    inventory::ControlPlane,
     names,
 };
 
@@ -21,14 +20,14 @@ use shared::{
 const TAG: &str = "istio.io/tag";
 
 /// Whether a control plane has an injector.
-pub async fn is_installed(writer: &Client, plane: &ControlPlane) -> Result<bool, String> {
-    Ok(!injectors(writer, plane).await?.is_empty())
+pub async fn is_installed(writer: &Client, place: &Place) -> Result<bool, String> {
+    Ok(!injectors(writer, place).await?.is_empty())
 }
 
 /// The tag of each of a control plane's injectors; empty text for the one of the revision itself.
-async fn injectors(writer: &Client, plane: &ControlPlane) -> Result<Vec<String>, String> {
+async fn injectors(writer: &Client, place: &Place) -> Result<Vec<String>, String> {
     let api: Api<MutatingWebhookConfiguration> = Api::all(writer.clone());
-    let selector = ListParams::default().labels(&format!("app=sidecar-injector,istio.io/rev={}", plane.revision));
+    let selector = ListParams::default().labels(&format!("app=sidecar-injector,istio.io/rev={}", place.revision));
     let found = api.list_metadata(&selector).await;
     let found = found.map_err(|error| format!("the list of injectors ({})", api_message(&error)))?;
     let tag = |labels: &std::collections::BTreeMap<String, String>| labels.get(TAG).cloned().unwrap_or_default();
@@ -37,10 +36,10 @@ async fn injectors(writer: &Client, plane: &ControlPlane) -> Result<Vec<String>,
 
 /// The proxy's image that a pod is given which asks for injection by this control plane, in the first namespace whose
 /// answer is a proxy: others may refuse pods for reasons of their own.
-pub async fn image(writer: &Client, plane: &ControlPlane) -> Result<String, String> {
-    let tags = injectors(writer, plane).await?;
+pub async fn image(writer: &Client, place: &Place) -> Result<String, String> {
+    let tags = injectors(writer, place).await?;
     let tags = tags.iter().map(String::as_str).filter(|tag| !tag.is_empty());
-    let candidates = injection::candidates(&namespaces(writer).await?, &injection::names(&plane.revision, tags));
+    let candidates = injection::candidates(&namespaces(writer).await?, &injection::names(&place.revision, tags));
     let mut answers = Vec::new();
     for candidate in &candidates {
         match try_in(writer, candidate).await? {
@@ -51,7 +50,7 @@ pub async fn image(writer: &Client, plane: &ControlPlane) -> Result<String, Stri
     Err(match answers.as_slice() {
         [] => format!(
             "a namespace that takes pods of revision {}: all are kept from its injection",
-            plane.revision
+            place.revision
         ),
         answers => format!(
             "injection to add a proxy to a pod that asks for it ({})",

@@ -2,6 +2,7 @@
 //! the upgrade and after it.
 
 mod injection;
+mod remote;
 mod validation;
 
 use crate::{
@@ -16,7 +17,7 @@ use kube::{
 use serde_json::Value;
 use shared::{
     api::{Abilities, PlanCluster},
-    inventory::{ClusterState, ControlPlane, Rollout},
+    inventory::{ClusterState, ControlPlane, Observed, Rollout},
     names,
     version::IstioVersion,
 };
@@ -53,28 +54,39 @@ pub async fn prove(
         .map_err(|why| format!("{}: {why}", cluster.name))
 }
 
-/// What each control plane of a cluster does now. Changes nothing.
+/// What each control plane of a cluster does now, and what the one that serves a remote cluster does there. Changes
+/// nothing.
 ///
 /// # Errors
 /// What is switched on and does not work.
-pub async fn abilities(cluster: &Cluster, writer: &Client, planned: &PlanCluster) -> Result<Vec<Abilities>, String> {
+pub async fn abilities(
+    ui: Ui,
+    cluster: &Cluster,
+    writer: &Client,
+    planned: &PlanCluster,
+) -> Result<Vec<Abilities>, String> {
     let proved = within(ABILITIES_DEADLINE, |_: &str| {});
     let try_once = || async {
+        let observed = observe(cluster, false).await?;
         let mut abilities = Vec::new();
-        for plane in control_planes(cluster, planned, false).await? {
-            abilities.push(Abilities {
+        for place in own(&observed, planned).map(Place::of) {
+            let able = Abilities {
                 cluster: cluster.name.clone(),
-                namespace: plane.workload.namespace.clone(),
-                name: plane.workload.name.clone(),
-                validates: validation::is_installed(writer, &plane).await?,
-                injects: injection::is_installed(writer, &plane).await?,
-            });
-            if abilities.last().is_some_and(|able| able.validates) {
-                validation::works(writer, &plane).await?;
+                namespace: place.namespace.clone(),
+                name: place.name.clone(),
+                validates: validation::is_installed(writer, &place).await?,
+                injects: injection::is_installed(writer, &place).await?,
+            };
+            if able.validates {
+                validation::works(writer, &place).await?;
             }
-            if abilities.last().is_some_and(|able| able.injects) {
-                injection::image(writer, &plane).await?;
+            if able.injects {
+                injection::image(writer, &place).await?;
             }
+            abilities.push(able);
+        }
+        if abilities.is_empty() {
+            abilities = remote::abilities(ui, cluster, writer, planned).await?;
         }
         Ok(abilities)
     };
@@ -82,6 +94,30 @@ pub async fn abilities(cluster: &Cluster, writer: &Client, planned: &PlanCluster
         .wait_for(try_once)
         .await
         .map_err(|why| format!("before the upgrade, {why}; mend that first: after it, it could not be proved"))
+}
+
+/// Where validation and injection of a control plane are asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    /// Namespace of its Deployment; in a remote cluster, where that would be.
+    namespace: String,
+    /// Name of its Deployment; in a remote cluster, the revision that serves it.
+    name: String,
+    revision: String,
+}
+
+impl Place {
+    fn of(plane: &ControlPlane) -> Self {
+        Self {
+            namespace: plane.workload.namespace.clone(),
+            name: plane.workload.name.clone(),
+            revision: plane.revision.clone(),
+        }
+    }
+
+    fn is_of(&self, able: &Abilities) -> bool {
+        able.namespace == self.namespace && able.name == self.name
+    }
 }
 
 /// A wait with a deadline that tells what it waits for.
@@ -121,45 +157,71 @@ async fn at_target(
     target: &str,
     abilities: &[Abilities],
 ) -> Result<String, String> {
+    let observed = observe(cluster, true).await?;
+    let abilities: Vec<&Abilities> = abilities.iter().filter(|able| able.cluster == cluster.name).collect();
     let (mut reports, mut proofs) = (0, Vec::new());
-    for plane in control_planes(cluster, planned, true).await? {
-        reports += reports_target(&plane, target)?;
-        let before = abilities.iter().find(|able| {
-            able.cluster == cluster.name
-                && able.namespace == plane.workload.namespace
-                && able.name == plane.workload.name
-        });
-        if before.is_none_or(|able| able.validates) {
-            validation::works(writer, &plane).await?;
-            proofs.push("validation refuses the bad and accepts the good".to_owned());
-        }
-        if before.is_none_or(|able| able.injects) {
-            let image = injection::image(writer, &plane).await?;
-            if !IstioVersion::from_image(&image).is_ok_and(|found| is_version(&found.to_string(), target)) {
-                return Err(format!("injection to yield the proxy of {target} (it yields {image})"));
-            }
-            proofs.push(format!("injection yields {target}"));
-        }
+    for plane in own(&observed, planned) {
+        reports += reports_target(plane, target)?;
+        let place = Place::of(plane);
+        let before = abilities.iter().find(|able| place.is_of(able));
+        let asked = before.map_or((true, true), |able| (able.validates, able.injects));
+        proofs.extend(prove_place(writer, &place, asked, target).await?);
     }
+    let what = if own(&observed, planned).next().is_some() {
+        format!("{reports} istiod report {target}")
+    } else {
+        // Its istiod is another cluster's, and was judged there.
+        for able in abilities {
+            let asked = (able.validates, able.injects);
+            proofs.extend(prove_place(writer, &remote::place(able), asked, target).await?);
+        }
+        remote::rollouts(&observed, planned)?
+    };
     proofs.dedup();
     let proofs: String = proofs.iter().map(|proof| format!(", {proof}")).collect();
-    Ok(format!("{}: {reports} istiod report {target}{proofs}", cluster.name))
+    Ok(format!("{}: {what}{proofs}", cluster.name))
 }
 
-/// The control planes that the plan covers in this cluster.
-async fn control_planes(cluster: &Cluster, planned: &PlanCluster, ask: bool) -> Result<Vec<ControlPlane>, String> {
+/// Proves validation and injection, as far as they are asked for.
+async fn prove_place(
+    writer: &Client,
+    place: &Place,
+    (validates, injects): (bool, bool),
+    target: &str,
+) -> Result<Vec<String>, String> {
+    let mut proofs = Vec::new();
+    if validates {
+        validation::works(writer, place).await?;
+        proofs.push("validation refuses the bad and accepts the good".to_owned());
+    }
+    if injects {
+        let image = injection::image(writer, place).await?;
+        if !IstioVersion::from_image(&image).is_ok_and(|found| is_version(&found.to_string(), target)) {
+            return Err(format!("injection to yield the proxy of {target} (it yields {image})"));
+        }
+        proofs.push(format!("injection yields {target}"));
+    }
+    Ok(proofs)
+}
+
+async fn observe(cluster: &Cluster, ask: bool) -> Result<Box<Observed>, String> {
     let options = ObserveOptions {
         ask_running_versions: ask,
         ..ObserveOptions::default()
     };
     match cluster::observe(cluster, &options).await.state {
-        ClusterState::Observed(observed) => Ok(observed
-            .control_planes
-            .into_iter()
-            .filter(|plane| planned.scope.istio_namespaces.contains(&plane.workload.namespace))
-            .collect()),
+        ClusterState::Observed(observed) => Ok(observed),
         ClusterState::Unknown { reason } => Err(format!("the cluster to answer ({reason})")),
     }
+}
+
+/// The control planes that the plan covers in this cluster.
+fn own<'a>(observed: &'a Observed, planned: &'a PlanCluster) -> impl Iterator<Item = &'a ControlPlane> {
+    let namespaces = &planned.scope.istio_namespaces;
+    observed
+        .control_planes
+        .iter()
+        .filter(|plane| namespaces.contains(&plane.workload.namespace))
 }
 
 fn reports_target(plane: &ControlPlane, target: &str) -> Result<usize, String> {

@@ -1,6 +1,6 @@
 //! Istio's own validation: it must refuse what is known to be bad, and let pass what is good.
 
-use super::create_dry;
+use super::{Place, create_dry};
 use crate::error::api_message;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::{
@@ -9,12 +9,12 @@ use kube::{
     core::GroupVersionKind,
 };
 use serde_json::{Value, json};
-use shared::{inventory::ControlPlane, names};
+use shared::names;
 
 /// Whether a control plane has a validation webhook; it can be switched off by the value `global.configValidation`.
-pub async fn is_installed(writer: &Client, plane: &ControlPlane) -> Result<bool, String> {
+pub async fn is_installed(writer: &Client, place: &Place) -> Result<bool, String> {
     let api: Api<ValidatingWebhookConfiguration> = Api::all(writer.clone());
-    let selector = ListParams::default().labels(&format!("app=istiod,istio.io/rev={}", plane.revision));
+    let selector = ListParams::default().labels(&format!("app=istiod,istio.io/rev={}", place.revision));
     let found = api.list_metadata(&selector).await;
     found
         .map(|found| !found.items.is_empty())
@@ -22,13 +22,13 @@ pub async fn is_installed(writer: &Client, plane: &ControlPlane) -> Result<bool,
 }
 
 /// Tries a bad VirtualService and a good one, both meant for this control plane's own webhook.
-pub async fn works(writer: &Client, plane: &ControlPlane) -> Result<(), String> {
+pub async fn works(writer: &Client, place: &Place) -> Result<(), String> {
     let gvk = GroupVersionKind::gvk("networking.istio.io", "v1", "VirtualService");
     let resource = ApiResource::from_gvk_with_plural(&gvk, "virtualservices");
-    let namespace = &plane.workload.namespace;
+    let namespace = &place.namespace;
     let api: Api<DynamicObject> = Api::namespaced_with(writer.clone(), namespace, &resource);
     // A negative weight: every Istio refuses that in validation, and no schema does.
-    match create_dry(&api, &virtual_service(plane, -1)).await? {
+    match create_dry(&api, &virtual_service(place, -1)).await? {
         Err((_, message)) if message.contains("denied the request") => {}
         Err((code, message)) => {
             return Err(format!(
@@ -37,7 +37,7 @@ pub async fn works(writer: &Client, plane: &ControlPlane) -> Result<(), String> 
         }
         Ok(_) => return Err("Istio's validation to refuse a bad VirtualService (it was accepted)".to_owned()),
     }
-    match create_dry(&api, &virtual_service(plane, 100)).await? {
+    match create_dry(&api, &virtual_service(place, 100)).await? {
         Ok(_) => Ok(()),
         Err((code, message)) => Err(format!(
             "Istio's validation to accept a good VirtualService (the answer was {code}: {message})"
@@ -46,12 +46,12 @@ pub async fn works(writer: &Client, plane: &ControlPlane) -> Result<(), String> 
 }
 
 /// With the revision's label the webhook of that revision is asked, the unnamed one under the name `default`.
-fn virtual_service(plane: &ControlPlane, weight: i32) -> Value {
+fn virtual_service(place: &Place, weight: i32) -> Value {
     json!({
         "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
         "metadata": {
-            "name": names::CANARY, "namespace": plane.workload.namespace,
-            "labels": { "istio.io/rev": plane.revision },
+            "name": names::CANARY, "namespace": place.namespace,
+            "labels": { "istio.io/rev": place.revision },
         },
         "spec": {
             "hosts": ["mesh-upgrade-canary.invalid"],

@@ -1,0 +1,103 @@
+//! The clusters of an upgrade, found by their identities: whoever resumes may call them otherwise, and reach fewer.
+
+use super::Task;
+use crate::{
+    cluster::{self, Cluster, ClusterFlags, ObserveOptions},
+    error::CommandError,
+    executor::{Members, effects::observed},
+};
+use shared::{
+    api::PlanCluster,
+    inventory::{ClusterState, Found},
+};
+use std::collections::BTreeMap;
+
+/// Why a planned cluster is not at hand.
+enum Missing {
+    /// It cannot be reached now, which stalls the upgrade and does not end it.
+    Unreached(String),
+    /// What leads there leads elsewhere.
+    Other(CommandError),
+}
+
+/// Finds the clusters that the plan writes to, and all other members, under the plan's names.
+///
+/// # Errors
+/// When a name of the plan leads to another cluster.
+pub async fn find(task: &Task<'_>, planned: &[PlanCluster], flags: &ClusterFlags) -> Result<Members, CommandError> {
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    let mut members = Members::default();
+    for planned in planned {
+        let here = task.scene.clusters.iter().find(|cluster| {
+            observed(&task.scene.inventory, &cluster.name).is_some_and(|observed| observed.uid == planned.uid)
+        });
+        let found = match here {
+            Some(cluster) => {
+                names.insert(cluster.name.clone(), planned.name.clone());
+                Ok(cluster.clone())
+            }
+            None => search(task, planned, flags).await,
+        };
+        match found {
+            Ok(mut cluster) => {
+                cluster.name.clone_from(&planned.name);
+                members.clusters.push(cluster);
+            }
+            Err(Missing::Unreached(why)) => drop(members.unreached.insert(planned.name.clone(), why)),
+            Err(Missing::Other(error)) => return Err(error),
+        }
+    }
+    let renamed = |name: &String| names.get(name).unwrap_or(name).clone();
+    members.home = renamed(&task.home.name);
+    members.all.clone_from(&members.clusters);
+    for cluster in &task.scene.clusters {
+        let name = renamed(&cluster.name);
+        let is_planned = planned.iter().any(|planned| planned.name == name);
+        if !is_planned {
+            let mut cluster = cluster.clone();
+            cluster.name = name;
+            members.all.push(cluster);
+        }
+    }
+    for found in &task.scene.inventory.clusters {
+        let mut how = found.found.clone();
+        if let Found::RemoteSecret { cluster, .. } = &mut how {
+            *cluster = renamed(cluster);
+        }
+        let name = renamed(&found.name);
+        if let ClusterState::Unknown { reason } = &found.state
+            && !members.all.iter().any(|cluster| cluster.name == name)
+        {
+            members.unreached.insert(name.clone(), reason.clone());
+        }
+        members.found.insert(name, how);
+    }
+    Ok(members)
+}
+
+/// A planned cluster that is not among those that answered, by a context of its name.
+async fn search(task: &Task<'_>, planned: &PlanCluster, flags: &ClusterFlags) -> Result<Cluster, Missing> {
+    let name = &planned.name;
+    let known = task.scene.inventory.clusters.iter().find(|found| found.name == *name);
+    if let Some(ClusterState::Unknown { reason }) = known.map(|found| &found.state) {
+        return Err(Missing::Unreached(reason.clone()));
+    }
+    let flags = ClusterFlags {
+        context: Some(name.clone()),
+        ..flags.clone()
+    };
+    let unreached = |error: &dyn std::fmt::Display| Missing::Unreached(error.to_string());
+    let cluster = cluster::connect(&flags).await.map_err(|error| unreached(&error))?;
+    match cluster::observe(&cluster, &ObserveOptions::default()).await.state {
+        ClusterState::Observed(observed) if observed.uid == planned.uid => Ok(cluster),
+        ClusterState::Observed(_) => Err(Missing::Other(
+            CommandError::error(format!(
+                "the upgrade is of cluster {name}, whose kube-system has the UID {}; context {} leads to another one",
+                planned.uid,
+                cluster.context()
+            ))
+            .hint("nothing was changed; name the right one with --context or --contexts"),
+        )),
+        ClusterState::Unknown { reason } => Err(Missing::Unreached(reason)),
+    }
+}

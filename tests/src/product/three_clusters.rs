@@ -1,0 +1,279 @@
+//! A guarded mesh over three clusters: the primaries east and west, and north, a remote that east's istiod serves. The
+//! Mesh object is in east; west's istiod was given east's kubeconfig, and nothing in north leads anywhere.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use super::{Guard, mesh_upgrade_command};
+use crate::harness::{Cluster, ClusterOptions, Contexts, Istio, IstioOptions, Run, Toolbox};
+
+const FROM: &str = "1.30.3";
+const TO: &str = "1.31.0";
+/// Names of the clusters, and of the contexts that lead to them.
+const NAMES: [&str; 3] = ["east", "west", "north"];
+const FOREIGN: &str = "\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: foreign, namespace: default}
+spec: {hosts: [foreign], http: [{route: [{destination: {host: foreign}}]}]}
+";
+
+/// The mesh.
+pub struct ThreeClusters {
+    clusters: Vec<Cluster>,
+    istios: Vec<Istio>,
+    kubeconfig: PathBuf,
+    _guards: Vec<Guard>,
+}
+
+impl ThreeClusters {
+    /// Starts the clusters and installs Istio 1.30.3 and the guard in each: east and west are primaries, and north is
+    /// served by east.
+    ///
+    /// # Errors
+    /// When something of it does not start.
+    pub fn start() -> Result<Self> {
+        let mesh = Self::install("Dedicated", &["east", "west"])?;
+        let (east, west) = (mesh.cluster("east")?, mesh.cluster("west")?);
+        let theirs = Contexts::of(east.kubeconfig())?;
+        let secret = remote_secret("east", &Contexts::alone("east", &theirs.cluster(), &theirs.user()));
+        west.apply_stdin(&secret.to_string())?.ok()?;
+        Ok(mesh)
+    }
+
+    /// The same of a hosted mesh: its control plane is in east, its members are west and north.
+    ///
+    /// # Errors
+    /// When something of it does not start.
+    pub fn hosted() -> Result<Self> {
+        Self::install("Hosted", &["east"])
+    }
+
+    fn install(management: &str, primaries: &[&str]) -> Result<Self> {
+        let clusters = Cluster::start_many(NAMES.map(ClusterOptions::named))?;
+        let is_primary = |cluster: &&Cluster| primaries.contains(&cluster.name());
+        let install = |cluster: &Cluster| {
+            let values = vec![
+                "global.meshID=shop".to_owned(),
+                format!("global.multiCluster.clusterName={}", cluster.name()),
+            ];
+            let options = IstioOptions {
+                values,
+                ..IstioOptions::version(FROM)
+            };
+            Istio::install(cluster, options)
+        };
+        let istios = clusters.iter().filter(is_primary).map(install);
+        let istios = istios.collect::<Result<Vec<_>>>()?;
+        let east = clusters.first().context("east")?;
+        for remote in clusters.iter().filter(|cluster| !is_primary(cluster)) {
+            Istio::install_remote(remote, east, FROM)?;
+        }
+        let guards = clusters.iter().map(Guard::install).collect::<Result<Vec<_>>>()?;
+        let members: Vec<Value> = clusters
+            .iter()
+            .map(|cluster| {
+                let role = if is_primary(&cluster) { "Primary" } else { "Remote" };
+                json!({"name": cluster.name(), "role": role})
+            })
+            .collect();
+        let mesh = json!({
+            "apiVersion": "meshupgrade.io/v1alpha1", "kind": "Mesh", "metadata": {"name": "shop"},
+            "spec": {"management": management, "istioNamespace": "istio-system", "clusters": members},
+        });
+        east.apply_stdin(&mesh.to_string())?.ok()?;
+        let kubeconfig = contexts(&clusters, |cluster| cluster.kubeconfig_for("alice"))?;
+        let kubeconfig = kubeconfig.write(east.dir().join("three"))?;
+        Ok(Self {
+            clusters,
+            istios,
+            kubeconfig,
+            _guards: guards,
+        })
+    }
+
+    /// The clusters: east, west, north.
+    #[must_use]
+    pub fn clusters(&self) -> &[Cluster] {
+        &self.clusters
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn cluster(&self, name: &str) -> Result<&Cluster> {
+        let found = self.clusters.iter().find(|cluster| cluster.name() == name);
+        found.with_context(|| format!("there is no cluster {name}"))
+    }
+
+    /// A kubeconfig of alice's with a context for each cluster, one of them reached by what this kubeconfig says.
+    ///
+    /// # Errors
+    /// When a kubeconfig cannot be read or written.
+    pub fn kubeconfig_with(&self, name: &str, other: &Path) -> Result<PathBuf> {
+        let of = |cluster: &Cluster| {
+            if cluster.name() == name {
+                Ok(other.to_owned())
+            } else {
+                cluster.kubeconfig_for("alice")
+            }
+        };
+        contexts(&self.clusters, of)?.write(self.cluster("east")?.dir().join("three-otherwise"))
+    }
+
+    /// `kubectl mesh-upgrade …` as alice from one context.
+    ///
+    /// # Errors
+    /// When the programs cannot be built.
+    pub fn command(&self, context: &str, arguments: &[&str]) -> Result<Command> {
+        let mut command = mesh_upgrade_command(self.cluster(context)?, "alice", arguments)?;
+        command.args(["--context", context]).env("KUBECONFIG", &self.kubeconfig);
+        Ok(command)
+    }
+
+    /// `apply` to 1.31.0 from one context, with more flags.
+    ///
+    /// # Errors
+    /// When the programs cannot be built.
+    pub fn apply(&self, context: &str, more: &[&str]) -> Result<Command> {
+        let charts = Toolbox::get()?.charts(TO)?.display().to_string();
+        let mut arguments = vec!["apply", "--to", TO, "--charts", &charts, "--yes"];
+        arguments.extend(more);
+        self.command(context, &arguments)
+    }
+
+    /// Runs `kubectl mesh-upgrade …` to its end.
+    ///
+    /// # Errors
+    /// When it cannot be started; its own failure is in the result.
+    pub fn run(&self, context: &str, arguments: &[&str]) -> Result<Run> {
+        Run::of(self.command(context, arguments)?, None)
+    }
+
+    /// Sees that an administrator's write is refused by the freeze in every cluster.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn is_frozen(&self) -> Result<()> {
+        for cluster in &self.clusters {
+            let foreign = cluster.kubectl_with("admin", &["create", "-f", "-"], Some(FOREIGN))?;
+            ensure!(foreign.refused()?.contains("MG001"), "{}: {foreign}", cluster.name());
+        }
+        Ok(())
+    }
+
+    /// The same, and that each cluster is frozen by this epoch and no other.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn is_frozen_by(&self, epoch: i64) -> Result<()> {
+        self.is_frozen()?;
+        for cluster in &self.clusters {
+            let epochs = cluster.kubectl(&["get", "meshfreezes", "-o", "jsonpath={.items[*].spec.epoch}"])?;
+            ensure!(epochs.ok()? == epoch.to_string(), "{}: {epochs}", cluster.name());
+            let policies = freeze_policies(cluster)?;
+            let own = format!("validatingadmissionpolicy.admissionregistration.k8s.io/mesh-freeze-shop-{epoch}");
+            ensure!(policies == [own], "{}: {policies:?}", cluster.name());
+        }
+        Ok(())
+    }
+
+    /// Sees that nothing of a freeze is left in any cluster, and that an administrator's write passes.
+    ///
+    /// # Errors
+    /// When something is.
+    pub fn is_open(&self) -> Result<()> {
+        for cluster in &self.clusters {
+            let policies = freeze_policies(cluster)?;
+            ensure!(policies.is_empty(), "{}: {policies:?}", cluster.name());
+            let freezes = cluster.kubectl(&["get", "meshfreezes", "-o", "name"])?;
+            ensure!(freezes.ok()?.is_empty(), "{}: {freezes}", cluster.name());
+            let foreign = ["create", "--dry-run=server", "-f", "-"];
+            cluster.kubectl_with("admin", &foreign, Some(FOREIGN))?.ok()?;
+        }
+        Ok(())
+    }
+
+    /// Chart versions of base and istiod in a cluster.
+    ///
+    /// # Errors
+    /// When helm cannot tell.
+    pub fn charts(&self, name: &str) -> Result<[String; 2]> {
+        let list = self
+            .cluster(name)?
+            .helm(&["list", "-n", "istio-system", "-o", "json"])?
+            .json()?;
+        let chart = |release: &str| {
+            let mut all = list.as_array().into_iter().flatten();
+            let found = all.find(|one| one.get("name") == Some(&json!(release)));
+            let chart = found.and_then(|one| one.get("chart")?.as_str()).unwrap_or_default();
+            chart.rsplit('-').next().unwrap_or_default().to_owned()
+        };
+        Ok([chart("istio-base"), chart("istiod")])
+    }
+
+    /// Sees that all three are at 1.31.0 and open, by one journal, in east.
+    ///
+    /// # Errors
+    /// What is otherwise.
+    pub fn arrived(&self) -> Result<Value> {
+        for name in NAMES {
+            ensure!(self.charts(name)? == [TO, TO], "{name}: {:?}", self.charts(name)?);
+        }
+        for (istio, cluster) in self.istios.iter().zip(&self.clusters) {
+            istio.wait_serving(cluster, TO)?;
+        }
+        let injected = Istio::injected_image_in(self.cluster("north")?)?;
+        ensure!(
+            injected.ends_with(&format!(":{TO}")),
+            "north is injected with {injected}"
+        );
+        self.is_open()?;
+        let mut journals = Vec::new();
+        for cluster in &self.clusters {
+            let list = cluster.kubectl(&["get", "meshupgrades", "-o", "json"])?.json()?;
+            let items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+            journals.extend(items.into_iter().map(|journal| (cluster.name().to_owned(), journal)));
+        }
+        let [(home, journal)] = journals.as_slice() else {
+            anyhow::bail!("not one journal: {journals:#?}");
+        };
+        ensure!(home == "east", "the journal is in {home}");
+        let phase = journal.pointer("/status/phase").and_then(Value::as_str);
+        ensure!(phase == Some("Succeeded"), "{journal:#}");
+        Ok(journal.clone())
+    }
+}
+
+fn contexts(clusters: &[Cluster], of: impl Fn(&Cluster) -> Result<PathBuf>) -> Result<Contexts> {
+    let (first, others) = clusters.split_first().context("a cluster")?;
+    let mut contexts = Contexts::of(&of(first)?)?;
+    for cluster in others {
+        let theirs = Contexts::of(&of(cluster)?)?;
+        contexts = contexts.with(cluster.name(), &theirs.cluster(), &theirs.user());
+    }
+    Ok(contexts)
+}
+
+fn freeze_policies(cluster: &Cluster) -> Result<Vec<String>> {
+    let list = cluster.kubectl(&["get", "validatingadmissionpolicies", "-o", "name"])?;
+    let names = list.ok()?.lines().filter(|name| name.contains("/mesh-freeze-"));
+    Ok(names.map(str::to_owned).collect())
+}
+
+fn remote_secret(name: &str, kubeconfig: &Value) -> Value {
+    let kubeconfig = base64::engine::general_purpose::STANDARD.encode(kubeconfig.to_string());
+    json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": format!("istio-remote-secret-{name}"), "namespace": "istio-system",
+            "labels": {"istio/multiCluster": "true"}},
+        "data": {name: kubeconfig},
+    })
+}
