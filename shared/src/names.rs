@@ -29,6 +29,10 @@ pub const FIELD_MANAGER: &str = "kubectl-mesh-upgrade";
 pub const LABEL_PART_OF: &str = "app.kubernetes.io/part-of";
 /// Value of [`LABEL_PART_OF`].
 pub const PART_OF: &str = "mesh-upgrade";
+/// Label that tells the release of the guard.
+pub const LABEL_VERSION: &str = "app.kubernetes.io/version";
+/// The release of this program: plugin, webhook and manifests are released together.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Label that names the mesh an object was made for.
 pub const LABEL_MESH: &str = "meshupgrade.io/mesh";
 

@@ -2,35 +2,25 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "functions of a test outside of its #[test]: a failed expectation there is the point"
 )]
 
 use serde_json::{Value, json};
 use shared::{
     api,
-    guard::install::{Certificates, InstallOptions, objects},
+    guard::{
+        chart::{self, CHART, file_of},
+        install::{Certificates, InstallOptions, objects},
+    },
 };
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../manifests")
-}
-
-/// File that an object belongs to, by its kind.
-fn file(object: &Value) -> &'static str {
-    match object["kind"].as_str().unwrap() {
-        "Namespace" => "guard/namespace.yaml",
-        "ServiceAccount" | "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => "guard/rbac.yaml",
-        "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding" => "guard/own-objects-policy.yaml",
-        "Deployment"
-        | "NetworkPolicy"
-        | "PodDisruptionBudget"
-        | "Secret"
-        | "Service"
-        | "ValidatingWebhookConfiguration" => "guard/webhook.yaml",
-        kind => panic!("{kind} has no file"),
-    }
 }
 
 fn rendered() -> BTreeMap<String, Vec<Value>> {
@@ -46,9 +36,12 @@ fn rendered() -> BTreeMap<String, Vec<Value>> {
         ..InstallOptions::default()
     });
     let differing = with_cert_manager.into_iter().filter(|object| !usual.contains(object));
-    files.insert("guard/cert-manager.yaml".to_owned(), differing.collect());
+    files.insert(OVERLAY.to_owned(), differing.collect());
     for object in usual {
-        files.entry(file(&object).to_owned()).or_default().push(object);
+        files
+            .entry(format!("guard/{}.yaml", file_of(&object)))
+            .or_default()
+            .push(object);
     }
     files
 }
@@ -64,12 +57,40 @@ fn yaml(objects: &[Value]) -> String {
     )
 }
 
+/// Every file: the objects, the kustomization that lists them, and the chart with the CRDs in it.
+fn files() -> BTreeMap<String, String> {
+    let rendered = rendered();
+    // The namespace before what lies in it; kustomize itself orders kinds, but kubectl's --filename does not.
+    let mut applied: Vec<String> = rendered
+        .keys()
+        .filter(|name| name.as_str() != OVERLAY)
+        .cloned()
+        .collect();
+    applied.sort_by_key(|name| !(name.starts_with("crds/") || name.ends_with("namespace.yaml")));
+    let mut files: BTreeMap<String, String> = rendered
+        .iter()
+        .map(|(name, objects)| (name.clone(), yaml(objects)))
+        .collect();
+    for (name, text) in files.clone() {
+        if name.starts_with("crds/") {
+            files.insert(format!("charts/{CHART}/{name}"), text);
+        }
+    }
+    for (name, text) in chart::files() {
+        files.insert(format!("charts/{CHART}/{name}"), text);
+    }
+    files.insert("kustomization.yaml".to_owned(), chart::kustomization(&applied));
+    files
+}
+
+/// To be applied on top of the others.
+const OVERLAY: &str = "guard/cert-manager.yaml";
+
 #[test]
 fn manifests_are_what_the_code_makes() {
     let update = std::env::var_os("UPDATE_MANIFESTS").is_some();
-    for (name, objects) in rendered() {
+    for (name, wanted) in files() {
         let path = root().join(&name);
-        let wanted = yaml(&objects);
         if update {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, &wanted).unwrap();
@@ -96,13 +117,21 @@ fn rendered_yaml_reads_back_as_the_same_objects() {
 
 #[test]
 fn no_manifest_is_left_over() {
-    for directory in ["crds", "guard"] {
-        for entry in fs::read_dir(root().join(directory)).into_iter().flatten() {
-            let name = format!("{directory}/{}", entry.unwrap().file_name().to_string_lossy());
+    let made = files();
+    for directory in ["crds", "guard", "charts"] {
+        for path in files_below(&root().join(directory)) {
+            let name = path.strip_prefix(root()).unwrap().display().to_string();
             assert!(
-                rendered().contains_key(&name),
+                made.contains_key(&name),
                 "manifests/{name} is made by nothing; delete it"
             );
         }
     }
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] })
+        .collect()
 }

@@ -48,7 +48,7 @@ impl Default for InstallOptions {
     fn default() -> Self {
         Self {
             policy_only: false,
-            image: format!("{IMAGE}:{}", env!("CARGO_PKG_VERSION")),
+            image: format!("{IMAGE}:{}", names::VERSION),
             client: WebhookClient::Service,
             certificates: Certificates::Own,
             replicas: 3,
@@ -126,7 +126,11 @@ pub fn all_objects() -> Vec<Value> {
 }
 
 fn labels() -> Value {
-    json!({names::LABEL_PART_OF: names::PART_OF, "app.kubernetes.io/name": names::WEBHOOK})
+    json!({
+        names::LABEL_PART_OF: names::PART_OF,
+        names::LABEL_VERSION: names::VERSION,
+        "app.kubernetes.io/name": names::WEBHOOK,
+    })
 }
 
 fn selector() -> Value {

@@ -4,6 +4,7 @@ pub mod asked;
 pub mod cel;
 mod cert_manager;
 pub mod certificates;
+pub mod chart;
 pub mod codes;
 pub mod coverage;
 pub mod decide;
@@ -18,6 +19,7 @@ mod policy;
 mod rbac;
 mod reference;
 mod refusal;
+pub mod release;
 pub mod review;
 #[cfg(test)]
 mod review_cases;

@@ -24,7 +24,12 @@ use std::collections::BTreeMap;
 /// The policy and its binding.
 #[must_use]
 pub fn own_objects_policy() -> (ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding) {
-    let labels = BTreeMap::from([(names::LABEL_PART_OF.to_owned(), names::PART_OF.to_owned())]);
+    let labels = [
+        (names::LABEL_PART_OF, names::PART_OF),
+        // Where the webhook runs elsewhere, or not at all, only this tells of which release the guard is.
+        (names::LABEL_VERSION, names::VERSION),
+    ];
+    let labels: BTreeMap<String, String> = labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let policy = ValidatingAdmissionPolicy {
         metadata: ObjectMeta {
             name: Some(names::OWN_OBJECTS_POLICY.to_owned()),
