@@ -11,16 +11,15 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
     name = "kubectl-mesh_upgrade",
     bin_name = "kubectl mesh-upgrade",
     disable_version_flag = true,
-    arg_required_else_help = true,
     after_help = "Start with:  kubectl mesh-upgrade list"
 )]
 pub struct Cli {
     /// Flags that every verb takes.
     #[command(flatten)]
     pub global: Global,
-    /// The verb.
+    /// The verb; without one, the wizard on a terminal and help elsewhere.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 impl Cli {
@@ -52,6 +51,12 @@ pub struct Global {
         conflicts_with = "context"
     )]
     pub contexts: Vec<String>,
+    /// Only meshes whose control plane is in this namespace, for list, check and plan [default: all namespaces]
+    #[arg(short, long, global = true, value_name = "NAMESPACE")]
+    pub namespace: Option<String>,
+    /// Meshes of all namespaces, which is the default
+    #[arg(short = 'A', long, global = true, conflicts_with = "namespace")]
+    pub all_namespaces: bool,
     /// How long one request may take, as 10s or 2m; 0 for as long as it takes
     #[arg(long, global = true, value_name = "DURATION", value_parser = request_timeout)]
     pub request_timeout: Option<Duration>,
@@ -113,8 +118,8 @@ pub enum Command {
     Guard(GuardCommand),
     /// Explain a finding or a refusal by its code, as MU101 or MG001
     Explain(ExplainArgs),
-    /// Show the plugin's version
-    Version,
+    /// Show the versions of plugin, guard and catalog, and whether they fit together
+    Version(VersionArgs),
 }
 
 /// Which mesh.
@@ -339,6 +344,14 @@ pub struct GuardUninstallArgs {
     /// Why; recorded as by `unlock`
     #[arg(long, value_name = "TEXT", requires = "force")]
     pub reason: Option<String>,
+}
+
+/// Flags of `version`.
+#[derive(Debug, Args)]
+pub struct VersionArgs {
+    /// Only the plugin's own version: asks no cluster
+    #[arg(long)]
+    pub client: bool,
 }
 
 /// Flags of `explain`.

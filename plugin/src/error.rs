@@ -74,6 +74,7 @@ pub struct CommandError {
     pub exit: Exit,
     message: String,
     hints: Vec<String>,
+    declined: bool,
 }
 
 impl CommandError {
@@ -83,12 +84,27 @@ impl CommandError {
             exit,
             message: message.into(),
             hints: Vec::new(),
+            declined: false,
         }
     }
 
     /// Something failed.
     pub fn error(message: impl Into<String>) -> Self {
         Self::new(Exit::Error, message)
+    }
+
+    /// The person was asked and said no.
+    pub fn declined(message: impl Into<String>) -> Self {
+        Self {
+            declined: true,
+            ..Self::error(message)
+        }
+    }
+
+    /// Whether the person said no, so that nothing failed.
+    #[must_use]
+    pub fn is_declined(&self) -> bool {
+        self.declined
     }
 
     /// The command was called wrongly.

@@ -4,12 +4,14 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod commands;
+mod completion;
 pub mod error;
 pub mod executor;
 pub mod guard;
 pub mod installer;
 pub mod ui;
 
+use clap::CommandFactory as _;
 use cli::{Cli, Command};
 use error::{CommandError, Exit};
 use std::{ffi::OsString, process::ExitCode};
@@ -17,18 +19,20 @@ use ui::{Format, Output, Ui};
 
 /// Runs the plugin with a command line and returns its exit code; prints whatever there is to say.
 pub fn run<I: IntoIterator<Item = OsString>>(args: I) -> ExitCode {
+    let mut args = args.into_iter().peekable();
+    if args.peek().is_some_and(|program| completion::is_asked_by(program)) {
+        completion::answer(args.skip(1).collect());
+        return Exit::Done.code().into();
+    }
     let cli = match Cli::read(args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
     let ui = Ui::new(cli.global.output);
     let outcome = match cli.command {
-        Command::Check(_) | Command::Guide(_) => in_runtime(cli.command, &cli.global, ui),
-        _ if cli.global.output == Format::Markdown => Err(CommandError::usage("-o markdown is for check and guide")),
-        // Answered before a runtime is started: `version` is asked often, and by scripts.
-        Command::Version => commands::version::run(ui),
-        Command::Explain(args) => commands::explain::run(&args, ui),
-        command => in_runtime(command, &cli.global, ui),
+        None if commands::wizard::has_terminal() => block_on(commands::wizard::run(&cli.global, ui)).flatten(),
+        None => return help(),
+        Some(command) => run_verb(command, &cli.global, ui),
     };
     match outcome {
         Ok(exit) => exit.code().into(),
@@ -39,7 +43,23 @@ pub fn run<I: IntoIterator<Item = OsString>>(args: I) -> ExitCode {
     }
 }
 
+fn run_verb(command: Command, global: &cli::Global, ui: Ui) -> Result<Exit, CommandError> {
+    match command {
+        Command::Check(_) | Command::Guide(_) => in_runtime(command, global, ui),
+        _ if global.output == Format::Markdown => Err(CommandError::usage("-o markdown is for check and guide")),
+        // Answered before a runtime is started: it is asked often, and by scripts.
+        Command::Version(args) if args.client => commands::version::client(ui),
+        Command::Explain(args) => commands::explain::run(&args, ui),
+        command => in_runtime(command, global, ui),
+    }
+}
+
 fn in_runtime(command: Command, global: &cli::Global, ui: Ui) -> Result<Exit, CommandError> {
+    block_on(commands::run(command, global, ui)).flatten()
+}
+
+/// Runs work that talks to clusters to its end.
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, CommandError> {
     start_log();
     // Fails only when a provider is already installed, which is as good.
     rustls::crypto::ring::default_provider().install_default().ok();
@@ -48,10 +68,10 @@ fn in_runtime(command: Command, global: &cli::Global, ui: Ui) -> Result<Exit, Co
         .enable_all()
         .build()
         .map_err(|error| CommandError::error(format!("cannot start: {error}")))?;
-    let outcome = runtime.block_on(commands::run(command, global, ui));
+    let outcome = runtime.block_on(work);
     // A credential plugin that hangs is not waited for; what it would have led to has been given up.
     runtime.shutdown_background();
-    outcome
+    Ok(outcome)
 }
 
 /// Answers of many clusters are read at the same time; one cluster keeps two threads busy.
@@ -77,16 +97,18 @@ fn start_log() {
 
 fn print_error(ui: Ui, error: &CommandError) {
     if ui.output == Output::Text {
-        ui.note(&format!("{} {error}", ui::strong("error:")));
-        for hint in error.hints() {
-            ui.note(&format!("  {} {hint}", ui::strong("hint:")));
-        }
-        return;
+        return ui.error(error);
     }
     let document = serde_json::json!({
         "error": { "message": error.to_string(), "hints": error.hints(), "exitCode": error.exit.code() },
     });
     ui.document("Error", document).ok();
+}
+
+/// What a command line without a verb gets: all verbs, and the exit code of wrong usage.
+fn help() -> ExitCode {
+    let missing = clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    usage(&clap::Error::raw(missing, Cli::command().render_help()))
 }
 
 /// clap's own text; help and version go to stdout and are no error.

@@ -7,6 +7,7 @@ pub mod adopt;
 pub mod api;
 pub mod arrival;
 pub mod catalog;
+pub mod choice;
 pub mod conditions;
 pub mod data_plane;
 pub mod document;

@@ -52,9 +52,29 @@ fn an_empty_cluster() -> Result<()> {
         "--reason",
     )?;
     with_hint(&mesh_upgrade(&cluster, &["explain", "MU000"])?, 64, "MU000")?;
+    let help = mesh_upgrade::<&str>(&cluster, &[])?;
+    ensure!(
+        help.code == 64 && help.stderr.contains("Usage: kubectl mesh-upgrade"),
+        "{help}"
+    );
+    with_hint(
+        &mesh_upgrade(&cluster, &["status", "-n", "istio-system"])?,
+        64,
+        "--namespace",
+    )?;
+    with_hint(
+        &mesh_upgrade(&cluster, &["apply", "--to", "1.31.0", "-n", "a"])?,
+        64,
+        "--namespace",
+    )?;
+    ends_with(
+        &mesh_upgrade(&cluster, &["list", "-A", "-n", "a"])?,
+        64,
+        "cannot be used with",
+    )?;
     let version = mesh_upgrade(&cluster, &["version"])?;
     ensure!(
-        version.code == 0 && version.stdout.starts_with("kubectl mesh-upgrade 0."),
+        version.code == 0 && version.stdout.contains("Guard Version: not installed in cluster empty"),
         "{version}"
     );
 
@@ -69,6 +89,11 @@ fn an_empty_cluster() -> Result<()> {
     }
     cluster.stop_api_server()?;
     with_hint(&mesh_upgrade(&cluster, &["list"])?, 1, "cannot be read")?;
+    let version = mesh_upgrade(&cluster, &["version"])?;
+    with_hint(&version, 1, "refused")?;
+    ensure!(version.stdout.starts_with("Client Version: 0."), "{version}");
+    let client = mesh_upgrade(&cluster, &["version", "--client"])?;
+    ensure!(client.ok()? == version.stdout.trim(), "{client}");
     Ok(())
 }
 

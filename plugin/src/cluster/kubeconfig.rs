@@ -24,6 +24,12 @@ pub(super) struct Kubeconfigs {
     own: bool,
 }
 
+/// Contexts of the operator's kubeconfig, for whoever chooses one; none where it cannot be read.
+#[must_use]
+pub fn known_contexts(flag: Option<&Path>) -> Vec<KnownContext> {
+    Kubeconfigs::read(flag).map(|config| config.known()).unwrap_or_default()
+}
+
 impl Kubeconfigs {
     /// Reads `--kubeconfig`, the files of `KUBECONFIG`, or `~/.kube/config`, in this order of preference.
     pub(super) fn read(flag: Option<&Path>) -> Result<Self, ClusterError> {

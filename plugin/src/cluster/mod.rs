@@ -15,10 +15,11 @@ mod stats;
 
 pub use client::{Cluster, ClusterFlags, connect};
 pub use error::ClusterError;
+pub use kubeconfig::known_contexts;
 pub use members::{Members, MembersError, Reached, observe_members, reach_members};
 pub use observe::{
-    Marks, ObserveOptions, PermissionQuery, catalog_text, impersonation_arrives, observe, observe_all,
-    permissions_for_apply, permissions_for_unguarded_apply, whoami,
+    GuardRelease, Marks, ObserveOptions, PermissionQuery, catalog_text, guard_release, impersonation_arrives, observe,
+    observe_all, permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };
 pub use private::PrivateKubeconfig;
 pub use remote_secret::{Refused, sanitized as sanitized_kubeconfig};

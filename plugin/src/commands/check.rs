@@ -13,7 +13,7 @@ use serde_json::json;
 use shared::{
     api::Management,
     finding::{Baseline, Finding, Severity},
-    preflight::{self, Target},
+    preflight::{self, Purpose, Target},
 };
 use std::time::Duration;
 
@@ -53,18 +53,31 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     let (scene, helm) = futures::join!(observed(), Helm::find(None));
     let mut scene = scene?;
     if !args.watch {
-        return once(args, global, ui, &scene, &helm).await;
+        return once(args, global, ui, &scene, &helm, Purpose::Check).await;
     }
     loop {
         // Marked before it is looked at (the first time again), so that what changes meanwhile is a change, too.
         let marks = Marks::take(&scene.clusters).await;
         scene = observed().await?;
-        once(args, global, ui, &scene, &helm).await?;
+        once(args, global, ui, &scene, &helm, Purpose::Check).await?;
         let what = marks.change().await;
         // Changes come in groups; a moment later all of them are seen.
         tokio::time::sleep(SETTLE).await;
         ui.progress(Mark::Info, &format!("checked again, because of {what}"));
     }
+}
+
+/// The same, once, with what only `apply` would need: for whoever goes on to it.
+///
+/// # Errors
+/// When the cluster cannot be read or no mesh can be chosen.
+pub async fn for_apply(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    let options = ObserveOptions {
+        to: Some(args.to.minor()),
+        ..observe_options(true)
+    };
+    let (scene, helm) = futures::join!(Scene::observe(global, ui, options), Helm::find(None));
+    once(args, global, ui, &scene?, &helm, Purpose::Apply).await
 }
 
 async fn once(
@@ -73,10 +86,11 @@ async fn once(
     ui: Ui,
     scene: &Scene,
     helm: &Result<Helm, CommandError>,
+    purpose: Purpose,
 ) -> Result<Exit, CommandError> {
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
     let charts = charts::lookup(scene, mesh, &args.to, args.charts.as_deref(), helm, global).await?;
-    let target = Target::new(args.to.clone()).with_charts(charts);
+    let target = Target::new(args.to.clone()).with_charts(charts).for_purpose(purpose);
     let day = args.on.unwrap_or_else(today);
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, day);
     let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, day)?;

@@ -1,6 +1,6 @@
 //! `guard install`: the admission side, put up.
 
-use super::{guard_status, refuse_contexts, refuse_impersonation, uninstall};
+use super::{guard_status, refuse_contexts, refuse_impersonation, refuse_namespace, uninstall};
 use crate::{
     cli::{Global, GuardCommand, GuardInstallArgs},
     cluster::{self, Cluster, ObserveOptions},
@@ -24,6 +24,7 @@ use shared::{
 /// # Errors
 /// When the cluster cannot be read or refuses; for `uninstall` also while an upgrade runs.
 pub async fn run(command: GuardCommand, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    refuse_namespace(global, "guard")?;
     match command {
         GuardCommand::Install(args) => install(&args, global, ui).await,
         GuardCommand::Status => guard_status::run(global, ui).await,

@@ -106,8 +106,12 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     }
     if rows.is_empty() {
         ui.note(&format!(
-            "No mesh found in cluster {}: no Deployment of istiod in any namespace.",
-            scene.cluster.name
+            "No mesh found in cluster {}: no Deployment of istiod in {}.",
+            scene.cluster.name,
+            match &global.namespace {
+                Some(namespace) => format!("namespace {namespace}"),
+                None => "any namespace".to_owned(),
+            }
         ));
         ui.next("kubectl mesh-upgrade list --context CONTEXT");
         return Ok(Exit::Done);

@@ -20,6 +20,7 @@ mod uninstall;
 pub mod unlock;
 pub mod version;
 mod waivers;
+pub mod wizard;
 
 use crate::{
     cli::{Command, DataplaneCommand, Global},
@@ -52,7 +53,7 @@ pub async fn run(command: Command, global: &Global, ui: Ui) -> Result<Exit, Comm
         Command::Unlock(args) => unlock::run(&args, global, ui).await,
         Command::Guard(args) => guard::run(args, global, ui).await,
         Command::Explain(args) => explain::run(&args, ui),
-        Command::Version => version::run(ui),
+        Command::Version(_) => version::run(global, ui).await,
     }
 }
 
@@ -94,7 +95,7 @@ impl Scene {
             stats,
             ..
         } = members;
-        Self::of(given, clusters, inventory, stats).await
+        Self::of(global, given, clusters, inventory, stats).await
     }
 
     /// The same for one cluster alone, whatever meshes it is part of.
@@ -107,10 +108,11 @@ impl Scene {
         let cluster = cluster::connect(&global.cluster()).await?;
         let options = with_deadline(global, options);
         let inventory = cluster::observe_all(std::slice::from_ref(&cluster), &options).await;
-        Self::of(given, vec![cluster], inventory, Vec::new()).await
+        Self::of(global, given, vec![cluster], inventory, Vec::new()).await
     }
 
     async fn of(
+        global: &Global,
         catalog: Option<Catalog>,
         clusters: Vec<Cluster>,
         inventory: Inventory,
@@ -132,10 +134,14 @@ impl Scene {
             return Err(CommandError::error(unread.collect::<Vec<_>>().join("\n"))
                 .hint("nothing was changed; name another cluster with --context, or check: kubectl cluster-info"));
         };
+        let mut meshes = mesh::meshes(&inventory);
+        if let Some(namespace) = &global.namespace {
+            meshes.retain(|mesh| mesh.is_in(namespace));
+        }
         Ok(Self {
             catalog: catalog::of(catalog, answered).await?,
             cluster: first.clone(),
-            meshes: mesh::meshes(&inventory),
+            meshes,
             clusters,
             inventory,
             stats,
@@ -178,7 +184,9 @@ impl Scene {
     pub fn mesh(&self, name: Option<&str>) -> Result<&MeshView, CommandError> {
         mesh::select(&self.meshes, name).map_err(|error| {
             let hint = match &error {
-                SelectError::None => "no Deployment of istiod was found in any namespace; is this the right --context?",
+                SelectError::None => {
+                    "no Deployment of istiod was found in any namespace; is this the right --context, and --namespace?"
+                }
                 SelectError::Ambiguous { .. } => "name the mesh, as in: kubectl mesh-upgrade check MESH --to VERSION",
                 SelectError::NotFound { .. } => "see the meshes with: kubectl mesh-upgrade list",
             };
@@ -207,6 +215,20 @@ pub fn refuse_contexts(global: &Global, verb: &str) -> Result<(), CommandError> 
         "{verb} acts in one cluster: --contexts is for what concerns a whole mesh"
     ))
     .hint("name the cluster with --context"))
+}
+
+/// Refuses a namespace where meshes are not chosen by one.
+///
+/// # Errors
+/// When `--namespace` is given.
+pub fn refuse_namespace(global: &Global, verb: &str) -> Result<(), CommandError> {
+    match global.namespace {
+        None => Ok(()),
+        Some(_) => Err(CommandError::usage(format!(
+            "{verb} knows no namespace: --namespace is for list, check and plan"
+        ))
+        .hint("name the mesh instead; see them with: kubectl mesh-upgrade list")),
+    }
 }
 
 /// Refuses to write as somebody else: impersonation does not nest, and the driver is impersonated already.

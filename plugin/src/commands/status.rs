@@ -1,6 +1,9 @@
 //! `status`: the journal of the upgrade that runs, or ran last.
 
-use super::journals::{Held, Members};
+use super::{
+    journals::{Held, Members},
+    refuse_namespace,
+};
 use crate::{
     cli::{Global, MeshArgs},
     error::{CommandError, Exit},
@@ -24,6 +27,7 @@ const EVENTS: usize = 8;
 /// # Errors
 /// When the cluster cannot be read.
 pub async fn run(args: &MeshArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    refuse_namespace(global, "status")?;
     let members = Members::reach(global).await?;
     let mesh = args.mesh.as_deref();
     let latest = latest(&members, mesh)?;

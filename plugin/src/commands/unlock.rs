@@ -3,7 +3,7 @@
 use super::{
     frozen::{self, Freeze},
     journals::Members,
-    refuse_impersonation,
+    refuse_impersonation, refuse_namespace,
 };
 use crate::{
     cli::{Global, UnlockArgs},
@@ -20,6 +20,7 @@ use shared::guard::own_objects::LONGEST_REASON;
 /// When the caller may not, a driver is alive, it is not confirmed, or a cluster refuses or cannot be reached.
 pub async fn run(args: &UnlockArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     refuse_impersonation(global, "unlock")?;
+    refuse_namespace(global, "unlock")?;
     let reason = reason(&args.reason)?;
     let mesh = args.mesh.mesh.as_deref();
     let members = Members::reach(global).await?;

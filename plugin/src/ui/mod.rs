@@ -4,8 +4,9 @@ mod prompt;
 mod report;
 mod stats;
 mod table;
+mod wrap;
 
-pub use prompt::confirm;
+pub use prompt::{ask, confirm};
 pub use report::print_report;
 pub use stats::print_stats;
 pub use table::table;
@@ -63,6 +64,7 @@ pub struct Ui {
     /// How people see a report.
     pub layout: Layout,
     ascii: bool,
+    led: bool,
 }
 
 /// A mark before a line.
@@ -102,7 +104,14 @@ impl Ui {
             output,
             layout,
             ascii: !(locale.contains("utf-8") || locale.contains("utf8")),
+            led: false,
         }
+    }
+
+    /// The same for somebody who is led: the next command is not for them to type.
+    #[must_use]
+    pub fn led(self) -> Self {
+        Self { led: true, ..self }
     }
 
     /// The mark, coloured.
@@ -161,7 +170,7 @@ impl Ui {
 
     /// What the person does next; every command ends with it.
     pub fn next(self, command: &str) {
-        if self.output == Output::Text {
+        if self.output == Output::Text && !self.led {
             self.note(&format!("\n{} {command}", strong("Next:")));
         }
     }
@@ -180,6 +189,14 @@ impl Ui {
         };
         print_out(text.trim_end());
         Ok(())
+    }
+
+    /// An error with what can be done about it.
+    pub fn error(self, error: &crate::error::CommandError) {
+        self.note(&format!("{} {error}", strong("error:")));
+        for hint in error.hints() {
+            self.note(&format!("  {} {hint}", strong("hint:")));
+        }
     }
 
     /// A document for programs.
@@ -201,6 +218,12 @@ impl Ui {
         print_out(text.trim_end());
         Ok(())
     }
+}
+
+/// Columns of the terminal that results go to; `None` where they go elsewhere.
+fn terminal_width() -> Option<u16> {
+    let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(std::io::stdout())?;
+    Some(columns)
 }
 
 fn print_out(text: &str) {

@@ -1,4 +1,4 @@
-//! The question before the point of no return.
+//! Questions to a person: before the point of no return, and in the wizard.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
@@ -8,10 +8,17 @@ pub fn confirm(question: &str, expected: &str) -> Option<bool> {
     if !std::io::stdin().is_terminal() {
         return None;
     }
+    Some(ask(question)?.trim() == expected)
+}
+
+/// Asks for a line; `None` at the end of the input. Read by the terminal itself, so that every terminal, screen reader and
+/// paste works, and Ctrl-C ends the process as it would end any other.
+#[must_use]
+pub fn ask(question: &str) -> Option<String> {
     let mut stderr = anstream::stderr();
     write!(stderr, "{question} ").ok();
     stderr.flush().ok();
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).ok()?;
-    Some(answer.trim() == expected)
+    let read = std::io::stdin().lock().read_line(&mut answer).ok()?;
+    (read > 0).then_some(answer)
 }

@@ -1,6 +1,6 @@
 //! A report of findings for people: by cluster and family, blockers first, each with its cause and its fix.
 
-use super::{Layout, Mark, Ui, faint, strong, table};
+use super::{Layout, Mark, Ui, faint, strong, table, wrap::wrapped};
 use shared::finding::{Family, Finding, Report, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,11 +82,9 @@ fn print_lines(ui: Ui, report: &Report, verbose: bool) {
             }
         }
         if let Some((names, count)) = place.clean() {
-            ui.result(&format!(
-                "  {} {names} {}",
-                ui.mark(Mark::Pass),
-                faint(&format!("({count} passed)"))
-            ));
+            let column = "   ".len() + ui.symbol(Mark::Pass).chars().count();
+            let told = wrapped(&format!("{names} ({count} passed)"), column);
+            ui.result(&format!("  {} {told}", ui.mark(Mark::Pass)));
         }
     }
     for waived in &report.waived {
@@ -124,15 +122,19 @@ fn print_finding(ui: Ui, finding: &Finding) {
         Severity::Warning => Mark::Warn,
         Severity::Info => Mark::Info,
     };
-    let object = finding.object.as_deref().map(|object| faint(&format!(" ({object})")));
-    ui.result(&format!(
-        "    {} {}  {}{}",
-        ui.mark(mark),
-        strong(finding.code.id()),
-        finding.cause,
-        object.unwrap_or_default()
-    ));
+    let object = finding.object.as_deref().map(|object| format!(" ({object})"));
+    let object = object.unwrap_or_default();
+    // Mark, code and the spaces between them.
+    let column = "     ".len() + ui.symbol(mark).chars().count() + finding.code.id().len() + "  ".len();
+    let told = wrapped(&format!("{}{object}", finding.cause), column);
+    let told = match told.strip_suffix(&object) {
+        Some(cause) if !object.is_empty() => format!("{cause}{}", faint(&object)),
+        // Broken in the middle: not worth a second style.
+        _ => told,
+    };
+    ui.result(&format!("    {} {}  {told}", ui.mark(mark), strong(finding.code.id())));
     for (index, line) in finding.fix.lines().enumerate() {
+        let line = wrapped(line, "        fix: ".len());
         ui.result(&format!("        {} {line}", if index == 0 { "fix:" } else { "    " }));
     }
 }

@@ -116,6 +116,13 @@ impl MeshView {
         self.members.iter().map(|member| member.cluster.as_str())
     }
 
+    /// Whether one of its control planes is, or would be, in this namespace.
+    #[must_use]
+    pub fn is_in(&self, namespace: &str) -> bool {
+        let places = self.members.iter().flat_map(|member| &member.istio_namespaces);
+        self.istio_namespace == namespace || places.into_iter().any(|place| place == namespace)
+    }
+
     /// Name of the cluster that holds the mesh's journal: that of the Mesh object, or else the one with a control plane
     /// whose identity comes first. From whichever of its clusters somebody looks, it is the same, however they call it.
     #[must_use]

@@ -26,6 +26,7 @@ mod run;
 mod stand_in_proxy;
 mod stand_ins;
 mod supervisor;
+mod terminal;
 mod toolbox;
 mod wait;
 
@@ -38,5 +39,6 @@ pub use proxy::{Moment, Proxy, Seen, Treatment};
 pub use run::Run;
 pub use stand_in_proxy::StandInProxy;
 pub use stand_ins::{stand_in_that_hangs, stand_in_that_refuses, stand_in_with_an_expired_certificate};
+pub use terminal::Terminal;
 pub use toolbox::{Toolbox, UNPULLABLE_HUB};
 pub use wait::wait_until;

@@ -31,9 +31,15 @@ impl Binaries {
     }
 
     fn build() -> Result<Self> {
-        Ok(Self {
-            folder: build_programs(&[])?.join("debug"),
-        })
+        let folder = build_programs(&[])?.join("debug");
+        // Under its other name the plugin answers what kubectl asks to complete a line.
+        let completion = folder.join("kubectl_complete-mesh_upgrade");
+        match std::os::unix::fs::symlink("kubectl-mesh_upgrade", &completion) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(error).context("link the completion to the plugin")
+            }
+            _ => Ok(Self { folder }),
+        }
     }
 
     /// Folder that holds `kubectl-mesh_upgrade`.
@@ -81,6 +87,17 @@ pub(crate) fn build_programs(more: &[&str]) -> Result<PathBuf> {
 /// # Errors
 /// When the programs cannot be built.
 pub fn mesh_upgrade_command<S: AsRef<OsStr>>(cluster: &Cluster, user: &str, arguments: &[S]) -> Result<Command> {
+    let mut command = kubectl_command(cluster, user)?;
+    command.arg("mesh-upgrade").args(arguments);
+    command.args(charts_for_check(arguments));
+    Ok(command)
+}
+
+/// kubectl with the plugin on its PATH, as somebody in a cluster.
+///
+/// # Errors
+/// When the programs cannot be built.
+pub fn kubectl_command(cluster: &Cluster, user: &str) -> Result<Command> {
     let mut command = cluster.command("kubectl")?;
     let mut path = vec![
         Binaries::get()?.folder().to_owned(),
@@ -90,8 +107,6 @@ pub fn mesh_upgrade_command<S: AsRef<OsStr>>(cluster: &Cluster, user: &str, argu
     command
         .env("PATH", std::env::join_paths(path)?)
         .env("KUBECONFIG", cluster.kubeconfig_for(user)?);
-    command.arg("mesh-upgrade").args(arguments);
-    command.args(charts_for_check(arguments));
     Ok(command)
 }
 

@@ -9,7 +9,7 @@ mod three_clusters;
 mod upgradable;
 
 pub(crate) use binaries::build_programs;
-pub use binaries::{Binaries, mesh_upgrade, mesh_upgrade_command};
+pub use binaries::{Binaries, kubectl_command, mesh_upgrade, mesh_upgrade_command};
 pub use guard::Guard;
 pub use held_helm::HeldHelm;
 pub use journal::{journal_phase, wait_for_journal};

@@ -5,6 +5,7 @@ mod catalog;
 mod changes;
 mod data_plane;
 mod guard;
+mod guard_release;
 mod leads;
 mod mesh_config;
 mod ownership;
@@ -23,6 +24,7 @@ mod workloads;
 
 pub use catalog::catalog_text;
 pub use changes::Marks;
+pub use guard_release::{GuardRelease, guard_release};
 pub use permissions::{
     PermissionQuery, impersonation_arrives, permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };

@@ -4,7 +4,7 @@ mod drive;
 mod members;
 mod plan_file;
 
-use super::{Scene, check::observe_options, journals::Journals, plan, refuse_impersonation, waivers};
+use super::{Scene, check::observe_options, journals::Journals, plan, refuse_impersonation, refuse_namespace, waivers};
 use crate::{
     cli::{ApplyArgs, Global},
     clock::today,
@@ -43,6 +43,7 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
             "--reason is empty: say why the upgrade goes on without the guard",
         ));
     }
+    refuse_namespace(global, "apply")?;
     let mesh = args.mesh.mesh.as_deref();
     let (scene, journals) = look(args, global, ui).await?;
     let begun = journals.unfinished(mesh)?;
@@ -405,7 +406,7 @@ fn ask(args: &ApplyArgs, ui: Ui, mesh: &str, to: &IstioVersion, guarded: bool) -
     }
     match confirm(&format!("Type the mesh's name ({mesh}) to upgrade it to {to}:"), mesh) {
         Some(true) => Ok(()),
-        Some(false) => Err(CommandError::error("not confirmed: nothing was changed")),
+        Some(false) => Err(CommandError::declined("not confirmed: nothing was changed")),
         None => Err(
             CommandError::usage("there is no terminal to ask on: nothing was changed")
                 .hint("say yes beforehand with --yes"),

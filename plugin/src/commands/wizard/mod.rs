@@ -1,0 +1,156 @@
+//! The wizard: what `check` and `apply` do, in three steps with a question between them. It decides and does nothing that
+//! those two do not, and shows at its end the command that would have done the same.
+
+mod answer;
+mod choose;
+mod words;
+
+use super::{apply, check, refuse_contexts, refuse_impersonation};
+use crate::{
+    cli::{ApplyArgs, CheckArgs, Cli, Command, Global},
+    error::{CommandError, Exit},
+    ui::{Mark, Ui, ask, faint, strong},
+};
+use answer::Answer;
+use std::{ffi::OsString, io::IsTerminal as _};
+use words::Chosen;
+
+/// Whether there is somebody to lead: a terminal to read from, and one to write to.
+#[must_use]
+pub fn has_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Where the wizard stands.
+enum Step {
+    Choose,
+    Check(Chosen),
+    Execute(Chosen),
+    /// Left, with what had been chosen.
+    Leave(Option<Chosen>, Exit),
+}
+
+/// Leads through the steps. Ctrl-C ends it: before the upgrade has begun nothing was changed, and afterwards the upgrade
+/// stops after its step and can be resumed, as from `apply`.
+///
+/// # Errors
+/// When no cluster can be read, and what `apply` could not do.
+pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    refuse_impersonation(global, "the wizard")?;
+    refuse_contexts(global, "the wizard")?;
+    let ui = ui.led();
+    ui.note(&strong(
+        "This leads through an upgrade of an Istio mesh: choose, check, execute.",
+    ));
+    ui.note(&faint(
+        "Nothing is changed before the last step asks. Ctrl-C or q leaves at any time.",
+    ));
+    let mut step = Step::Choose;
+    loop {
+        step = match step {
+            Step::Choose => choose::run(global, ui).await?,
+            Step::Check(chosen) => check_it(chosen, global, ui).await?,
+            Step::Execute(chosen) => execute(chosen, global, ui).await?,
+            Step::Leave(chosen, exit) => {
+                if let Some(chosen) = chosen {
+                    show_command(&chosen, global, ui);
+                }
+                return Ok(exit);
+            }
+        };
+    }
+}
+
+fn heading(ui: Ui, number: u8, title: &str) {
+    ui.note(&format!(
+        "\n{} {}",
+        ui.mark(Mark::Step),
+        strong(&format!("Step {number} of 3: {title}"))
+    ));
+}
+
+async fn check_it(chosen: Chosen, global: &Global, ui: Ui) -> Result<Step, CommandError> {
+    heading(ui, 2, "check");
+    let args: CheckArgs = match parsed("check", &chosen, global)? {
+        Command::Check(args) => args,
+        _ => return Err(other_verb()),
+    };
+    let exit = match check::for_apply(&args, global, ui).await {
+        Ok(exit) => exit,
+        // A cluster that did not answer may answer the next time.
+        Err(error) if error.exit == Exit::Error => {
+            ui.error(&error);
+            Exit::Error
+        }
+        Err(error) => return Err(error),
+    };
+    let free = exit == Exit::Done;
+    loop {
+        let question = if free {
+            "Enter goes on to the upgrade, r checks again, b goes back, q quits:"
+        } else {
+            ui.note("Mend what is marked, in another terminal if need be.");
+            "r or Enter checks again, b goes back, q quits:"
+        };
+        return Ok(match (Answer::read(ask(question).as_deref(), 0), free) {
+            (Answer::Enter, true) => Step::Execute(chosen),
+            (Answer::Enter | Answer::Again, _) => Step::Check(chosen),
+            (Answer::Back, _) => Step::Choose,
+            (Answer::Quit, _) => {
+                ui.note("Nothing was changed.");
+                Step::Leave(Some(chosen), exit)
+            }
+            (Answer::Pick(_) | Answer::Unclear, _) => continue,
+        });
+    }
+}
+
+async fn execute(chosen: Chosen, global: &Global, ui: Ui) -> Result<Step, CommandError> {
+    heading(ui, 3, "execute");
+    let args: ApplyArgs = match parsed("apply", &chosen, global)? {
+        Command::Apply(args) => args,
+        _ => return Err(other_verb()),
+    };
+    match apply::run(&args, global, ui).await {
+        Ok(exit) => Ok(Step::Leave(Some(chosen), exit)),
+        Err(error) if error.is_declined() => {
+            ui.error(&error);
+            loop {
+                return Ok(match Answer::read(ask("b goes back, q quits:").as_deref(), 0) {
+                    Answer::Back if chosen.to.is_none() => Step::Choose,
+                    Answer::Back => Step::Check(chosen),
+                    Answer::Quit => Step::Leave(Some(chosen), error.exit),
+                    Answer::Pick(_) | Answer::Enter | Answer::Again | Answer::Unclear => continue,
+                });
+            }
+        }
+        // Something has come in between since the check: back to it, nothing was changed.
+        Err(error) if error.exit == Exit::Blocked && chosen.to.is_some() => {
+            ui.error(&error);
+            Ok(Step::Check(chosen))
+        }
+        Err(error) => {
+            show_command(&chosen, global, ui);
+            Err(error)
+        }
+    }
+}
+
+/// The command of a verb, read as from the command line.
+fn parsed(verb: &str, chosen: &Chosen, global: &Global) -> Result<Command, CommandError> {
+    let line = ["kubectl-mesh_upgrade".to_owned()]
+        .into_iter()
+        .chain(words::of(verb, chosen, global));
+    let cli = Cli::read(line.map(OsString::from)).map_err(|error| CommandError::usage(error.to_string()))?;
+    cli.command.ok_or_else(other_verb)
+}
+
+fn other_verb() -> CommandError {
+    CommandError::error("the wizard built a command of another verb: nothing was changed")
+}
+
+fn show_command(chosen: &Chosen, global: &Global, ui: Ui) {
+    let command = words::shown(&words::of("apply", chosen, global));
+    ui.note(&format!("\n{} {command}", strong("The same without questions:")));
+    ui.note(&faint("  (and --yes, where nobody is there to be asked)"));
+}

@@ -1,0 +1,114 @@
+//! The reference of commands is made from the command line's own definition; `UPDATE_REFERENCE=1` writes it anew.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "functions of a test outside of its #[test]: a failed expectation there is the point"
+)]
+
+use clap::{Arg, ArgAction, Command, CommandFactory as _};
+use plugin::{cli::Cli, error::Exit};
+use std::{fmt::Write as _, path::Path};
+
+const HEAD: &str = "\
+# Commands
+
+Every verb of `kubectl mesh-upgrade` with its flags, and the exit codes. This page is generated from the code; `--help` says
+the same. Without a verb the plugin leads through an upgrade on a terminal, and prints its help elsewhere.
+";
+
+fn reference() -> String {
+    let mut command = Cli::command();
+    command.build();
+    let mut page = HEAD.to_owned();
+    page.push_str("\n## Flags of every verb\n\n");
+    let everywhere: Vec<&Arg> = command.get_arguments().collect();
+    table(&mut page, everywhere.iter().copied());
+    for verb in command.get_subcommands() {
+        section(&mut page, "kubectl mesh-upgrade", verb, &everywhere);
+    }
+    page.push_str("\n## Exit codes\n\n| code | meaning |\n|---|---|\n");
+    for exit in Exit::ALL {
+        writeln!(page, "| {} | {} |", exit.code(), exit.meaning()).unwrap();
+    }
+    page
+}
+
+fn section(page: &mut String, before: &str, command: &Command, everywhere: &[&Arg]) {
+    if command.get_name() == "help" || command.is_hide_set() {
+        return;
+    }
+    let name = format!("{before} {}", command.get_name());
+    let positional = command
+        .get_positionals()
+        .map(|argument| format!(" [{}]", value_of(argument)));
+    writeln!(page, "\n## `{name}{}`\n", positional.collect::<String>()).unwrap();
+    writeln!(page, "{}.", text(command.get_about().map(ToString::to_string))).unwrap();
+    let own = |argument: &&Arg| !everywhere.iter().any(|one| one.get_id() == argument.get_id());
+    let own: Vec<&Arg> = command.get_arguments().filter(own).collect();
+    if !own.is_empty() {
+        page.push('\n');
+        table(page, own.into_iter());
+    }
+    for verb in command.get_subcommands() {
+        section(page, &name, verb, everywhere);
+    }
+}
+
+fn table<'a>(page: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
+    page.push_str("| flag | meaning |\n|---|---|\n");
+    for argument in arguments.filter(|argument| !argument.is_hide_set()) {
+        let takes_value = matches!(argument.get_action(), ArgAction::Set | ArgAction::Append);
+        let value = if takes_value { value_of(argument) } else { String::new() };
+        let flag = match (argument.get_short(), argument.get_long()) {
+            (Some(short), Some(long)) => format!("-{short}, --{long} {value}"),
+            (None, Some(long)) => format!("--{long} {value}"),
+            _ => value,
+        };
+        let mut meaning = text(argument.get_help().map(ToString::to_string));
+        let values: Vec<String> = argument
+            .get_possible_values()
+            .iter()
+            .filter(|_| takes_value)
+            .map(|value| format!("`{}`", value.get_name()))
+            .collect();
+        if !values.is_empty() {
+            write!(meaning, ": {}", values.join(", ")).unwrap();
+        }
+        if argument.is_required_set() {
+            meaning.push_str(" (required)");
+        }
+        writeln!(page, "| `{}` | {} |", flag.trim(), meaning.replace('|', "\\|")).unwrap();
+    }
+}
+
+fn value_of(argument: &Arg) -> String {
+    let names = argument.get_value_names().unwrap_or_default();
+    // A bar in a table's cell would end it.
+    names
+        .iter()
+        .map(|name| name.replace('|', " or "))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn text(help: Option<String>) -> String {
+    help.unwrap_or_default()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[test]
+fn the_reference_of_commands_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/commands.md");
+    let generated = reference();
+    if std::env::var_os("UPDATE_REFERENCE").is_some() {
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == generated,
+        "docs/commands.md is not what the code says; write it anew with\n  UPDATE_REFERENCE=1 cargo test -p \
+         kubectl-mesh-upgrade --test reference"
+    );
+}

@@ -1,0 +1,114 @@
+//! A program on a pseudo-terminal: what it shows, and keys for it.
+
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use pty_process::{Size, blocking};
+
+use super::wait::wait_until;
+
+const END_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A running program and its terminal; dropped, the program is killed.
+pub struct Terminal {
+    child: Child,
+    pty: Arc<blocking::Pty>,
+    shown: Arc<Mutex<String>>,
+    /// How much of what was shown has been waited for.
+    read: usize,
+}
+
+impl Terminal {
+    /// Starts a program on a terminal of so many columns.
+    ///
+    /// # Errors
+    /// When there is no pseudo-terminal to be had, or the program does not start.
+    pub fn start(command: Command, columns: u16) -> Result<Self> {
+        let (pty, other_end) = blocking::open().context("open a pseudo-terminal")?;
+        pty.resize(Size::new(50, columns)).context("size the pseudo-terminal")?;
+        let child = blocking::Command::from(command)
+            .spawn(other_end)
+            .context("start the program")?;
+        let pty = Arc::new(pty);
+        let shown = Arc::new(Mutex::new(String::new()));
+        let (from, to) = (Arc::clone(&pty), Arc::clone(&shown));
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let mut buffer = [0; 4096];
+            // The end of the program ends the reading, with an error on Linux.
+            while let Ok(count @ 1..) = (&*from).read(&mut buffer) {
+                bytes.extend_from_slice(buffer.get(..count).unwrap_or_default());
+                *to.lock().unwrap_or_else(PoisonError::into_inner) = String::from_utf8_lossy(&bytes).into_owned();
+            }
+        });
+        Ok(Self {
+            child,
+            pty,
+            shown,
+            read: 0,
+        })
+    }
+
+    /// Everything that was shown so far.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until a text is shown that was not waited for before, and returns what came before it.
+    ///
+    /// # Errors
+    /// When it does not come in time, with everything that was shown.
+    pub fn wait_for(&mut self, text: &str, deadline: Duration) -> Result<String> {
+        let found = wait_until(&format!("{text:?} on the terminal"), deadline, || {
+            let shown = self.shown();
+            let rest = shown.get(self.read..).unwrap_or_default();
+            Ok(rest
+                .find(text)
+                .map(|at| (rest.get(..at).unwrap_or_default().to_owned(), at)))
+        });
+        let (before, at) = found.with_context(|| self.shown())?;
+        self.read += at + text.len();
+        Ok(before)
+    }
+
+    /// Types a line.
+    ///
+    /// # Errors
+    /// When the program has ended.
+    pub fn line(&mut self, text: &str) -> Result<()> {
+        self.keys(&format!("{text}\r"))
+    }
+
+    /// Presses Ctrl-C.
+    ///
+    /// # Errors
+    /// When the program has ended.
+    pub fn interrupt(&mut self) -> Result<()> {
+        self.keys("\x03")
+    }
+
+    fn keys(&mut self, keys: &str) -> Result<()> {
+        (&*self.pty).write_all(keys.as_bytes()).with_context(|| self.shown())
+    }
+
+    /// Waits until the program has ended.
+    ///
+    /// # Errors
+    /// When it does not end, with everything that was shown.
+    pub fn end(mut self) -> Result<(ExitStatus, String)> {
+        let ended = wait_until("the program to end", END_DEADLINE, || Ok(self.child.try_wait()?));
+        let shown = self.shown();
+        Ok((ended.with_context(|| shown.clone())?, shown))
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

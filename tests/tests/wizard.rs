@@ -1,0 +1,134 @@
+//! The wizard, led through a pseudo-terminal on the real control plane: wrong answers, going back in each step, a blocked
+//! check that is mended and checked again, Ctrl-C in each step, and an upgrade that is gone on with.
+
+use std::{os::unix::process::ExitStatusExt as _, path::Path, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use mesh_upgrade_tests::{
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Terminal, Toolbox},
+    product::{Guard, kubectl_command},
+};
+
+const FROM: &str = "1.30.3";
+/// The newest patch that the catalog knows one minor ahead: what the wizard offers.
+const TO: &str = "1.31.3";
+const SOON: Duration = Duration::from_secs(60);
+/// For the upgrade itself.
+const LATER: Duration = Duration::from_secs(180);
+/// What Ctrl-C ends a program with.
+const SIGINT: i32 = 2;
+
+fn wizard(cluster: &Cluster) -> Result<Terminal> {
+    let mut command = kubectl_command(cluster, "alice")?;
+    command
+        .arg("mesh-upgrade")
+        .env("NO_COLOR", "1")
+        .env("LC_ALL", "C.UTF-8");
+    Terminal::start(command, 100)
+}
+
+/// Chooses the version by the number before it, and the charts.
+fn choose(terminal: &mut Terminal, charts: &Path) -> Result<()> {
+    terminal.wait_for("Step 1 of 3", SOON)?;
+    let offered = terminal.wait_for("Choose a version", SOON)?;
+    ensure!(offered.contains("There is no way back"), "{offered}");
+    let line = offered
+        .lines()
+        .find(|line| line.contains(TO))
+        .with_context(|| offered.clone())?;
+    let number = line.split_whitespace().next().context("its number")?;
+    terminal.line(number)?;
+    terminal.wait_for("type the place", SOON)?;
+    terminal.line(&charts.display().to_string())
+}
+
+fn nothing_was_begun(cluster: &Cluster) -> Result<()> {
+    let journals = cluster.kubectl(&["get", "meshupgrades,meshfreezes", "-o", "name"])?;
+    ensure!(journals.stdout.is_empty(), "something was begun: {journals}");
+    Ok(())
+}
+
+#[test]
+fn three_steps_with_every_way_back_and_every_way_out() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions::named("east"))?;
+    let istio = Istio::install(&cluster, IstioOptions::version(FROM))?;
+    let charts = Toolbox::get()?.charts(TO)?;
+
+    // Left in the first step and in the second, by Ctrl-C.
+    let mut terminal = wizard(&cluster)?;
+    terminal.wait_for("Choose a version", SOON)?;
+    terminal.interrupt()?;
+    let (status, shown) = terminal.end()?;
+    ensure!(status.signal() == Some(SIGINT), "{status}: {shown}");
+    let mut terminal = wizard(&cluster)?;
+    choose(&mut terminal, &charts)?;
+    terminal.wait_for("r or Enter checks again", SOON)?;
+    terminal.interrupt()?;
+    let (status, shown) = terminal.end()?;
+    ensure!(status.signal() == Some(SIGINT), "{status}: {shown}");
+    nothing_was_begun(&cluster)?;
+
+    // A wrong answer is asked again; the way back is open; what blocks is mended meanwhile and checked again.
+    let mut terminal = wizard(&cluster)?;
+    terminal.wait_for("Choose a version", SOON)?;
+    terminal.line("99")?;
+    terminal.wait_for("Choose a version", SOON)?;
+    terminal.line("r")?;
+    choose(&mut terminal, &charts)?;
+    let blocked = terminal.wait_for("r or Enter checks again", SOON)?;
+    ensure!(blocked.contains("guard install"), "{blocked}");
+    terminal.line("b")?;
+    choose(&mut terminal, &charts)?;
+    terminal.wait_for("r or Enter checks again", SOON)?;
+    let _guard = Guard::install(&cluster)?;
+    terminal.line("r")?;
+    terminal.wait_for("Enter goes on to the upgrade", SOON)?;
+
+    // The last question: another answer than the mesh's name changes nothing, and leads back.
+    terminal.line("")?;
+    terminal.wait_for("Step 3 of 3", SOON)?;
+    terminal.wait_for("Type the mesh's name (default)", SOON)?;
+    terminal.line("yes")?;
+    terminal.wait_for("not confirmed: nothing was changed", SOON)?;
+    terminal.line("b")?;
+    terminal.wait_for("Step 2 of 3", SOON)?;
+    terminal.wait_for("Enter goes on to the upgrade", SOON)?;
+    terminal.line("")?;
+    terminal.wait_for("Type the mesh's name (default)", SOON)?;
+    terminal.interrupt()?;
+    let (status, shown) = terminal.end()?;
+    ensure!(status.signal() == Some(SIGINT), "{status}: {shown}");
+    nothing_was_begun(&cluster)?;
+
+    // Begun, and stopped by Ctrl-C: the upgrade ends after its step, and says how to go on.
+    let mut terminal = wizard(&cluster)?;
+    choose(&mut terminal, &charts)?;
+    terminal.wait_for("Enter goes on to the upgrade", SOON)?;
+    terminal.line("")?;
+    terminal.wait_for("Type the mesh's name (default)", SOON)?;
+    terminal.line("default")?;
+    terminal.wait_for("Freezing", SOON)?;
+    terminal.interrupt()?;
+    terminal.wait_for("go on with: kubectl mesh-upgrade apply default", LATER)?;
+    let (status, shown) = terminal.end()?;
+    ensure!(status.code() == Some(1), "{status}: {shown}");
+
+    // Whoever comes next is led to its end, and shown the command.
+    let mut terminal = wizard(&cluster)?;
+    terminal.wait_for(&format!("An upgrade of mesh default to {TO} has begun"), SOON)?;
+    terminal.line("")?;
+    terminal.wait_for(&format!("Mesh default runs {TO}."), LATER)?;
+    terminal.wait_for("The same without questions: kubectl mesh-upgrade apply default", SOON)?;
+    let (status, shown) = terminal.end()?;
+    ensure!(status.success() && !shown.contains("Next:"), "{status}: {shown}");
+    istio.wait_serving(&cluster, TO)?;
+
+    // At the newest version nothing is offered, and that is said.
+    let mut terminal = wizard(&cluster)?;
+    terminal.wait_for("One upgrade leads to no version", SOON)?;
+    terminal.wait_for("r looks again, q quits:", SOON)?;
+    terminal.line("q")?;
+    let (status, shown) = terminal.end()?;
+    ensure!(status.success(), "{status}: {shown}");
+    Ok(())
+}
