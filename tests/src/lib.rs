@@ -9,4 +9,5 @@ pub mod kill;
 pub mod load;
 pub mod product;
 pub mod race;
+pub mod release;
 pub mod traffic;

@@ -1,5 +1,5 @@
 //! Programs that only few tests need, each built when it is first asked for and kept beside the test control plane:
-//! API servers of other Kubernetes versions (4 to 6 minutes each on two cores, once), and istioctl.
+//! API servers of other Kubernetes versions (4 to 6 minutes each on two cores, once), istioctl, and krew.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -21,6 +21,10 @@ pub enum OnDemand {
     KubeApiServer137,
     /// istioctl of Istio 1.31.
     Istioctl131,
+    /// krew, kubectl's plugin manager.
+    Krew,
+    /// What krew's index judges manifests with.
+    ValidateKrewManifest,
 }
 
 const KUBE_API_SERVER: &str = "k8s.io/kubernetes/cmd/kube-apiserver";
@@ -59,6 +63,20 @@ const ISTIOCTL_131: Part = Part {
     ],
 };
 
+const KREW: Part = Part {
+    module: "krew",
+    program: "kubectl-krew",
+    package: "sigs.k8s.io/krew/cmd/krew",
+    variables: &[],
+};
+
+const VALIDATE_KREW_MANIFEST: Part = Part {
+    module: "krew",
+    program: "validate-krew-manifest",
+    package: "sigs.k8s.io/krew/cmd/validate-krew-manifest",
+    variables: &[],
+};
+
 impl OnDemand {
     /// The built program, built first if it is not there.
     pub fn program(self) -> Result<PathBuf> {
@@ -66,6 +84,8 @@ impl OnDemand {
             Self::KubeApiServer134 => KUBE_API_SERVER_134,
             Self::KubeApiServer137 => KUBE_API_SERVER_137,
             Self::Istioctl131 => ISTIOCTL_131,
+            Self::Krew => KREW,
+            Self::ValidateKrewManifest => VALIDATE_KREW_MANIFEST,
         };
         let built = Toolbox::get()?.bin_dir();
         let cache = built.ancestors().nth(2).context("the folder of all built programs")?;

@@ -1,6 +1,7 @@
 //! The guard in a test cluster: installed by the plugin, with the real webhook as a process beside the API server.
 
 use std::{
+    ffi::OsString,
     net::TcpListener,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
@@ -27,6 +28,8 @@ pub struct Guard {
     port: u16,
     health_port: u16,
     flags: Vec<String>,
+    /// What starts the webhook; the built one itself when empty.
+    start_with: Vec<OsString>,
     webhook: Option<Child>,
 }
 
@@ -44,19 +47,41 @@ impl Guard {
     /// # Errors
     /// When a command fails or the webhook does not become ready.
     pub fn install_with(cluster: &Cluster, flags: &[&str]) -> Result<Self> {
-        let mut guard = Self {
+        let mut guard = Self::new()?;
+        guard.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        guard.put_up(cluster)
+    }
+
+    /// The same, with the webhook started by a command that is given its flags; `command` is told the folder that the
+    /// kubeconfig lies in.
+    ///
+    /// # Errors
+    /// When a command fails or the webhook does not become ready.
+    pub fn install_started_with(cluster: &Cluster, command: impl FnOnce(&Path) -> Vec<OsString>) -> Result<Self> {
+        let mut guard = Self::new()?;
+        guard.start_with = command(guard.dir.path());
+        guard.put_up(cluster)
+    }
+
+    fn new() -> Result<Self> {
+        Ok(Self {
             dir: tempfile::tempdir()?,
             port: free_port()?,
             health_port: free_port()?,
-            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            flags: Vec::new(),
+            start_with: Vec::new(),
             webhook: None,
-        };
+        })
+    }
+
+    fn put_up(mut self, cluster: &Cluster) -> Result<Self> {
+        let guard = &mut self;
         let url = format!("https://localhost:{}", guard.port);
         mesh_upgrade(cluster, &["guard", "install", "--webhook-url", &url])?.ok()?;
         guard.write_kubeconfig(cluster)?;
         guard.start()?;
         guard.wait_until_asked(cluster)?;
-        Ok(guard)
+        Ok(self)
     }
 
     /// Another replica of the same guard on ports of its own: the API server never calls it, but it takes its part in
@@ -65,13 +90,8 @@ impl Guard {
     /// # Errors
     /// When it does not become ready.
     pub fn replica(&self) -> Result<Self> {
-        let mut replica = Self {
-            dir: tempfile::tempdir()?,
-            port: free_port()?,
-            health_port: free_port()?,
-            flags: self.flags.clone(),
-            webhook: None,
-        };
+        let mut replica = Self::new()?;
+        replica.flags.clone_from(&self.flags);
         std::fs::copy(self.kubeconfig(), replica.kubeconfig())?;
         replica.start()?;
         Ok(replica)
@@ -143,6 +163,10 @@ impl Guard {
     fn spawn(&mut self) -> Result<()> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log())?;
         // Ended by the closing of its standard input, which the kernel does for a test that dies in whatever way.
+        let program = match self.start_with.as_slice() {
+            [] => vec![Binaries::get()?.webhook().into_os_string()],
+            given => given.to_vec(),
+        };
         let mut command = Command::new("/bin/sh");
         command
             .args([
@@ -150,7 +174,7 @@ impl Guard {
                 r#""$@" & webhook=$!; /bin/cat >/dev/null; kill -9 $webhook; wait"#,
                 "webhook",
             ])
-            .arg(Binaries::get()?.webhook())
+            .args(program)
             .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
             .args(["--health-port", &self.health_port.to_string()])
             .arg("--kubeconfig")

@@ -1,0 +1,150 @@
+//! What the documents say can be followed: links lead somewhere, commands are ones that the plugin takes, and versions are
+//! the ones of the code.
+
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use plugin::cli::Cli;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The documents for people, by path from the root.
+fn documents() -> Result<Vec<(PathBuf, String)>> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for folder in ["", "docs", "manifests", "shared/reference", "tests/controlplane"] {
+        for entry in fs::read_dir(root().join(folder))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                paths.push(path.strip_prefix(root())?.to_owned());
+            }
+        }
+    }
+    paths.sort();
+    let read = |path: PathBuf| Ok((path.clone(), fs::read_to_string(root().join(path))?));
+    paths.into_iter().map(read).collect()
+}
+
+/// Anchors of headings, as the usual renderers make them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix('#')?.trim_start_matches('#').trim()));
+    let kept = |c: char| c.is_alphanumeric() || c == ' ' || c == '-' || c == '_';
+    headings
+        .map(|heading| {
+            let heading = heading.to_lowercase();
+            heading
+                .chars()
+                .filter(|c| kept(*c))
+                .collect::<String>()
+                .replace(' ', "-")
+        })
+        .collect()
+}
+
+/// Targets of links of the form `](target)`.
+fn links(text: &str) -> Vec<&str> {
+    let rest = text.split("](").skip(1);
+    rest.filter_map(|rest| rest.split(')').next()).collect()
+}
+
+#[test]
+fn links_lead_somewhere() -> Result<()> {
+    for (path, text) in documents()? {
+        for link in links(&text).into_iter().filter(|link| !link.contains("://")) {
+            let (file, anchor) = link
+                .split_once('#')
+                .map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+            let target = if file.is_empty() {
+                path.clone()
+            } else {
+                path.parent().unwrap_or(Path::new("")).join(file)
+            };
+            let at = root().join(&target);
+            ensure!(at.exists(), "{}: {link} leads nowhere", path.display());
+            if let Some(anchor) = anchor {
+                let target = fs::read_to_string(&at)?;
+                ensure!(
+                    anchors(&target).contains(anchor),
+                    "{}: there is no {link}",
+                    path.display()
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Command lines of the plugin in blocks of code, without prompts, comments and what follows a pipe.
+fn commands(text: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            inside = !inside;
+            continue;
+        }
+        let line = line.trim().trim_start_matches("$ ");
+        if let Some(words) = line.strip_prefix("kubectl mesh-upgrade").filter(|_| inside) {
+            let words = words.split(" #").next().unwrap_or_default();
+            commands.push(words.split('|').next().unwrap_or_default().trim().to_owned());
+        }
+    }
+    commands
+}
+
+#[test]
+fn commands_are_ones_that_the_plugin_takes() -> Result<()> {
+    let mut read = 0;
+    for (path, text) in documents()? {
+        for command in commands(&text).into_iter().filter(|command| !command.is_empty()) {
+            // Words in capitals stand for something; a version must be one.
+            let words = command.split_whitespace().map(|word| match word {
+                "VERSION" => "1.31.3",
+                word => word,
+            });
+            let line = ["kubectl-mesh_upgrade"].into_iter().chain(words).map(OsString::from);
+            if let Err(error) = Cli::read(line) {
+                ensure!(
+                    !error.use_stderr(),
+                    "{}: kubectl mesh-upgrade {command}: {error}",
+                    path.display()
+                );
+            }
+            read += 1;
+        }
+    }
+    ensure!(read >= 15, "only {read} commands were found");
+    Ok(())
+}
+
+/// What follows a text in a document, up to a character.
+fn after<'a>(text: &'a str, before: &str, end: char) -> Option<&'a str> {
+    text.split_once(before)?.1.split(end).next()
+}
+
+#[test]
+fn the_oldest_rust_is_the_same_everywhere() -> Result<()> {
+    let oldest = env!("CARGO_PKG_RUST_VERSION");
+    for (file, before) in [
+        (".github/workflows/ci.yml", "rustup toolchain install "),
+        (".github/workflows/ci.yml", "cargo +"),
+        ("README.md", "You need Rust "),
+        ("CONTRIBUTING.md", "You need Rust ("),
+    ] {
+        let text = fs::read_to_string(root().join(file)).with_context(|| file.to_owned())?;
+        let told = after(&text, before, ' ').with_context(|| format!("{file} does not say {before:?}"))?;
+        ensure!(
+            told.trim_end_matches(',') == oldest,
+            "{file} says {told}, Cargo.toml {oldest}"
+        );
+    }
+    Ok(())
+}
