@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Run},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run},
     product::{Guard, kubectl_command},
     release::{image, tag},
 };
@@ -67,6 +67,8 @@ fn the_image_holds_the_webhook_alone_and_serves_the_api_server() -> Result<()> {
     // Everybody may pass through the folder of the test, as through an engine's.
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
     let cluster = Cluster::start(ClusterOptions::named("east"))?;
+    // The guard on versions is proved against what runs.
+    Istio::install(&cluster, IstioOptions::version("1.30.3"))?;
     let guard = Guard::install_started_with(&cluster, |kubeconfig| {
         let mounted = root.join(kubeconfig.strip_prefix("/").unwrap_or(kubeconfig));
         fs::create_dir_all(mounted).ok();
