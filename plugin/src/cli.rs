@@ -51,7 +51,7 @@ pub struct Global {
         conflicts_with = "context"
     )]
     pub contexts: Vec<String>,
-    /// Only meshes whose control plane is in this namespace, for list, check and plan [default: all namespaces]
+    /// Only meshes whose control plane is in this namespace, for verbs that only read [default: all namespaces]
     #[arg(short, long, global = true, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
     /// Meshes of all namespaces, which is the default

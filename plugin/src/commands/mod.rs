@@ -225,7 +225,7 @@ pub fn refuse_namespace(global: &Global, verb: &str) -> Result<(), CommandError>
     match global.namespace {
         None => Ok(()),
         Some(_) => Err(CommandError::usage(format!(
-            "{verb} knows no namespace: --namespace is for list, check and plan"
+            "{verb} knows no namespace: --namespace is for verbs that only read"
         ))
         .hint("name the mesh instead; see them with: kubectl mesh-upgrade list")),
     }
