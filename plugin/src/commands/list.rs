@@ -6,7 +6,7 @@ use crate::{
     cluster::{Cluster, ObserveOptions},
     error::{CommandError, Exit},
     executor::journal,
-    ui::{Mark, Output, Ui, faint, table},
+    ui::{Mark, Output, Ui, faint, table, wrapped},
 };
 use kube::ResourceExt as _;
 use serde_json::json;
@@ -135,10 +135,12 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         .map(|mesh| mesh.name.as_str())
         .collect();
     if !undeclared.is_empty() {
-        ui.note(&faint(&format!(
-            "No Mesh object says who operates {}: taken as Dedicated, of which nothing is changed that helm did not              install. kubectl mesh-upgrade adopt MESH writes one.",
+        let told = format!(
+            "No Mesh object says who operates {}: taken as Dedicated, of which nothing is changed that helm did not \
+             install. kubectl mesh-upgrade adopt MESH writes one.",
             undeclared.join(", ")
-        )));
+        );
+        ui.note(&faint(&wrapped(&told, 0)));
     }
     for (cluster, reason) in &unknown {
         ui.result(&format!(

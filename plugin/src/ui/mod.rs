@@ -10,6 +10,7 @@ pub use prompt::{ask, confirm};
 pub use report::print_report;
 pub use stats::print_stats;
 pub use table::table;
+pub use wrap::wrapped;
 
 use anstyle::{AnsiColor, Style};
 use std::io::{IsTerminal as _, Write as _};

@@ -1,6 +1,6 @@
 //! A report of findings for people: by cluster and family, blockers first, each with its cause and its fix.
 
-use super::{Layout, Mark, Ui, faint, strong, table, wrap::wrapped};
+use super::{Layout, Mark, Ui, faint, strong, table, wrapped};
 use shared::finding::{Family, Finding, Report, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -2,7 +2,7 @@
 
 /// Text that begins at a column, broken between words where the terminal ends.
 #[must_use]
-pub(super) fn wrapped(text: &str, column: usize) -> String {
+pub fn wrapped(text: &str, column: usize) -> String {
     match super::terminal_width() {
         Some(width) => within(text, column, usize::from(width)),
         None => text.to_owned(),
