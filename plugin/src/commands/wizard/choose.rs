@@ -5,8 +5,8 @@ use super::{Answer, Chosen, Step, heading};
 use crate::{
     cli::Global,
     clock::today,
-    cluster::ObserveOptions,
-    commands::Scene,
+    cluster::{Cluster, ObserveOptions},
+    commands::{Scene, journals::Journals},
     error::{CommandError, Exit},
     executor::journal,
     ui::{Mark, Ui, ask, faint, strong, table},
@@ -24,9 +24,10 @@ pub(super) async fn run(global: &Global, ui: Ui) -> Result<Step, CommandError> {
         ..ObserveOptions::default()
     };
     let scene = Scene::observe(global, ui, options).await?;
-    let begun = journal::unfinished(&scene.cluster.client, None).await?;
-    if let Some(begun) = begun.first() {
-        return Ok(go_on(begun, ui));
+    let answered: Vec<Cluster> = scene.answered().cloned().collect();
+    let journals = Journals::read(&answered).await;
+    if let Some(begun) = journals.unfinished(None)?.first() {
+        return Ok(go_on(&begun.journal, ui));
     }
     if scene.meshes.is_empty() {
         ui.note(&format!(

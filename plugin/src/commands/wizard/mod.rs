@@ -5,7 +5,7 @@ mod answer;
 mod choose;
 mod words;
 
-use super::{apply, check, refuse_contexts, refuse_impersonation};
+use super::{apply, check, refuse_impersonation};
 use crate::{
     cli::{ApplyArgs, CheckArgs, Cli, Command, Global},
     error::{CommandError, Exit},
@@ -37,7 +37,6 @@ enum Step {
 /// When no cluster can be read, and what `apply` could not do.
 pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     refuse_impersonation(global, "the wizard")?;
-    refuse_contexts(global, "the wizard")?;
     let ui = ui.led();
     ui.note(&strong(
         "This leads through an upgrade of an Istio mesh: choose, check, execute.",

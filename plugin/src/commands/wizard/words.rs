@@ -27,6 +27,10 @@ pub(super) fn of(verb: &str, chosen: &Chosen, global: &Global) -> Vec<String> {
     flag("--to", chosen.to.clone());
     flag("--charts", chosen.charts.clone());
     flag("--context", global.context.clone());
+    flag(
+        "--contexts",
+        (!global.contexts.is_empty()).then(|| global.contexts.join(",")),
+    );
     flag("--kubeconfig", path(&global.kubeconfig));
     flag("--catalog", path(&global.catalog));
     flag("--request-timeout", global.request_timeout.map(duration));
@@ -98,13 +102,21 @@ mod tests {
 
     #[test]
     fn both_verbs_take_these_words() {
-        let global = global(&["--catalog", "mine.yaml", "--kubeconfig", "/k"]);
+        let global = global(&[
+            "--catalog",
+            "mine.yaml",
+            "--kubeconfig",
+            "/k",
+            "--contexts",
+            "east,west",
+        ]);
         for verb in ["check", "apply"] {
             let line = ["kubectl-mesh_upgrade".to_owned()]
                 .into_iter()
                 .chain(of(verb, &chosen(), &global));
             let cli = Cli::read(line.map(OsString::from)).unwrap();
             assert_eq!(cli.global.catalog, global.catalog, "{verb}");
+            assert_eq!(cli.global.contexts, ["east", "west"], "{verb}");
             assert!(matches!(cli.command, Some(Command::Check(_) | Command::Apply(_))));
         }
         Cli::command().debug_assert();
