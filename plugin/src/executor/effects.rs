@@ -127,6 +127,10 @@ impl Effects<'_> {
             return;
         }
         if let Err(what) = self.freeze_stands(spec, None).await {
+            if what.is_passing() {
+                seen.freeze = FreezeState::Failed(what.to_string());
+                return;
+            }
             self.ui
                 .progress(Mark::Warn, &format!("the freeze has to be proved again: {what}"));
             seen.freeze = FreezeState::Unproved;

@@ -50,6 +50,12 @@ impl Fault {
         }
     }
 
+    /// Whether trying again might still help; after patience with it has ended, it is a person's business.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.kind == Kind::Passing
+    }
+
     /// The same, said of a cluster.
     #[must_use]
     pub fn in_cluster(self, name: &str) -> Self {

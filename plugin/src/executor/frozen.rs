@@ -171,6 +171,10 @@ impl Effects<'_> {
                 Err(what) => {
                     hold.hold();
                     self.tell_drift(news, &mut told);
+                    // A cluster that has not answered for so long does not take its freeze anew either.
+                    if what.is_passing() {
+                        return Lost::Freeze(what.to_string());
+                    }
                     self.tell(
                         news,
                         Mark::Warn,
