@@ -9,7 +9,12 @@ use mesh_upgrade_tests::figures;
 type Measure = fn() -> Result<bool>;
 
 /// What can be measured: its name, what it is, and how.
-const FIGURES: [(&str, &str, Measure); 2] = [
+const FIGURES: [(&str, &str, Measure); 3] = [
+    (
+        "apply",
+        "an upgrade with all its proofs beside the bare helm upgrade of the same charts",
+        figures::apply::measure,
+    ),
     (
         "check",
         "check beside istioctl's precheck and analyze, at 10,000 pods and 5,000 Istio objects; and at 100 clusters",

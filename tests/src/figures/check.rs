@@ -1,6 +1,6 @@
 //! `check` beside `istioctl x precheck` and `istioctl analyze -A`, on the same cluster; and over a hundred clusters.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,9 +10,8 @@ use serde_json::Value;
 use super::measured::{Measured, measured, medians};
 use super::population::{client, injected_pod, populate};
 use super::stand_in_clusters::StandInClusters;
-use super::{held, say};
+use super::{held, released_plugin, say};
 use crate::harness::{Cluster, ClusterOptions, Istio, IstioOptions, OnDemand, Toolbox};
-use crate::product::build_programs;
 
 /// Runs of each program; the median counts.
 const RUNS: usize = 5;
@@ -181,12 +180,6 @@ fn command(cluster: &Cluster, program: &Path, arguments: &[&str]) -> Result<Comm
     let mut command = cluster.command(program)?;
     command.args(arguments);
     Ok(command)
-}
-
-/// The plugin as it is released: a debug build would be measured for what nobody runs.
-fn released_plugin() -> Result<PathBuf> {
-    say("Building the plugin as it is released");
-    Ok(build_programs(&["--release"])?.join("release/kubectl-mesh_upgrade"))
 }
 
 /// A size that may be made smaller, to try the benchmark itself.

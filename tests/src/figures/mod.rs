@@ -1,12 +1,17 @@
 //! Benchmarks: each measures real parts and prints ratios of one run beside the bars.
 
+pub mod apply;
 pub mod check;
 mod measured;
 mod population;
 mod stand_in_clusters;
 pub mod webhook;
 
-use std::io::Write as _;
+use std::{io::Write as _, path::PathBuf};
+
+use anyhow::Result;
+
+use crate::product::build_programs;
 
 /// Prints a line of the result.
 pub fn say(line: &str) {
@@ -20,4 +25,10 @@ fn held(what: &str, figure: f64, bar: f64, unit: &str) -> bool {
     let mark = if met { "met" } else { "MISSED" };
     say(&format!("  {what}: {figure:.2}{unit}, bar {bar:.2}{unit}: {mark}"));
     met
+}
+
+/// The plugin as it is released: a debug build would be measured for what nobody runs.
+fn released_plugin() -> Result<PathBuf> {
+    say("Building the plugin as it is released");
+    Ok(build_programs(&["--release"])?.join("release/kubectl-mesh_upgrade"))
 }

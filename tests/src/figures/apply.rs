@@ -1,0 +1,91 @@
+//! `apply` beside the bare `helm upgrade --wait` of the same charts, on clusters of the same kind in one run.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::{held, measured::measured, released_plugin, say};
+use crate::{
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox},
+    product::{Guard, wait_for_journal},
+};
+
+const FROM: &str = "1.30.3";
+const TO: &str = "1.31.0";
+/// Pairs of upgrades; the median counts.
+const ROUNDS: usize = 3;
+/// Longest time of `apply`, in those of helm alone.
+const BAR: f64 = 1.25;
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Measures; whether the bar is met.
+///
+/// # Errors
+/// When a part is missing, or an upgrade fails.
+pub fn measure() -> Result<bool> {
+    let plugin = released_plugin()?;
+    let charts = Toolbox::get()?.charts(TO)?.display().to_string();
+    let (mut bare, mut ours) = (Vec::new(), Vec::new());
+    for round in 1..=ROUNDS {
+        let (cluster, istio) = mesh("bare")?;
+        let began = Instant::now();
+        for chart in ["base", "istiod"] {
+            istio.upgrade_release(&cluster, chart, TO)?.ok()?;
+        }
+        let helm = began.elapsed();
+        drop((cluster, istio));
+
+        let (cluster, _istio) = mesh("guarded")?;
+        let _guard = Guard::install(&cluster)?;
+        let mut command = cluster.command(&plugin)?;
+        command
+            .env("KUBECONFIG", cluster.kubeconfig_for("alice")?)
+            .args(["apply", "--to", TO, "--charts", &charts, "--yes", "--helm"])
+            .arg(Toolbox::get()?.helm());
+        let run = measured(command)?;
+        ensure!(run.code == 0, "apply ended with {}: {}", run.code, run.stderr);
+        say(&format!(
+            "round {round}: helm alone {:.2} s, apply {:.2} s of which its own CPU {:.2} s",
+            helm.as_secs_f64(),
+            run.wall.as_secs_f64(),
+            run.ticks as f64 / 100.0
+        ));
+        phases(&cluster)?;
+        bare.push(helm);
+        ours.push(run.wall);
+    }
+    let ratio = median(ours).as_secs_f64() / median(bare).as_secs_f64();
+    Ok(held(
+        "apply against helm upgrade --wait of base and istiod",
+        ratio,
+        BAR,
+        " times",
+    ))
+}
+
+fn mesh(name: &str) -> Result<(Cluster, Istio)> {
+    let cluster = Cluster::start(ClusterOptions::named(name))?;
+    let options = IstioOptions {
+        replicas: 2,
+        ..IstioOptions::version(FROM)
+    };
+    let istio = Istio::install(&cluster, options)?;
+    Ok((cluster, istio))
+}
+
+/// When the journal entered each phase, in its own seconds.
+fn phases(cluster: &Cluster) -> Result<()> {
+    let journal = wait_for_journal(cluster, "the journal", DEADLINE, |_| true)?;
+    let history = journal.pointer("/status/history").and_then(Value::as_array);
+    for event in history.context("a journal without a history")? {
+        let text = |field: &str| event.get(field).and_then(Value::as_str).unwrap_or_default();
+        say(&format!("    {}  {}", text("at"), text("what")));
+    }
+    Ok(())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
