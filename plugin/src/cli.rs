@@ -110,7 +110,7 @@ pub enum Command {
     /// Write the runbook of an upgrade for whoever does it by hand; changes nothing
     Guide(GuideArgs),
     /// Show the journal of the upgrade that runs, or ran last
-    Status(MeshArgs),
+    Status(StatusArgs),
     /// Lift the freeze of an upgrade that stopped, on the record; the upgrade can still be resumed
     Unlock(UnlockArgs),
     /// Install, prove or remove the guard in the cluster
@@ -288,6 +288,17 @@ pub struct ApplyArgs {
     /// The helm binary [default: helm on the PATH]
     #[arg(long, value_name = "FILE")]
     pub helm: Option<PathBuf>,
+}
+
+/// Flags of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Which mesh.
+    #[command(flatten)]
+    pub mesh: MeshArgs,
+    /// Follow the upgrade to its end; with -o json, a line for each event
+    #[arg(long, short)]
+    pub watch: bool,
 }
 
 /// Flags of `unlock`.

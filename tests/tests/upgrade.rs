@@ -82,8 +82,12 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     let held = releases(&cluster)?;
     ensure!(held.len() == before.len() + 1, "only base has a new revision: {held:?}");
 
-    let resumed = mesh_upgrade(&cluster, &["apply", "--to", TO, "--yes"])?;
-    resumed.ok()?;
+    let watched = std::thread::scope(|scope| {
+        let watch = scope.spawn(|| mesh_upgrade(&cluster, &["status", "--watch", "-o", "json"]));
+        mesh_upgrade(&cluster, &["apply", "--to", TO, "--yes"])?.ok()?;
+        watch.join().map_err(|_| anyhow::anyhow!("the watch panicked"))?
+    })?;
+    it_was_followed_to_its_end(&watched)?;
     let journal = wait_for_journal(&cluster, "the journal", DEADLINE, |_| true)?;
     ensure!(text(&journal, "/status/phase") == "Succeeded", "{journal:#}");
     ensure!(journal.pointer("/status/epoch") == Some(&Value::from(2)), "{journal:#}");
@@ -103,6 +107,27 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     drop(cluster);
     footprint.gone()?;
     no_leftovers()
+}
+
+/// A line of JSON for each event, from before the kill to the end, by both drivers.
+fn it_was_followed_to_its_end(watched: &Run) -> Result<()> {
+    watched.ok()?;
+    let events = watched.stdout.lines().map(serde_json::from_str);
+    let events: Vec<Value> = events.collect::<Result<_, _>>().with_context(|| watched.to_string())?;
+    let epochs: BTreeSet<i64> = events.iter().filter_map(|event| event.get("epoch")?.as_i64()).collect();
+    ensure!(epochs == BTreeSet::from([1, 2]), "{watched}");
+    ensure!(
+        events
+            .iter()
+            .all(|event| text(event, "/kind") == "UpgradeEvent" && text(event, "/mesh") == "default"),
+        "{watched}"
+    );
+    let last = events.last().context("no events")?;
+    ensure!(
+        text(last, "/phase") == "Succeeded" && last.get("componentsDone") == last.get("components"),
+        "{watched}"
+    );
+    Ok(())
 }
 
 fn start_apply(cluster: &Cluster, helm: &HeldHelm) -> Result<Child> {

@@ -16,6 +16,7 @@ pub mod list;
 mod path;
 pub mod plan;
 pub mod status;
+mod status_watch;
 mod uninstall;
 pub mod unlock;
 pub mod version;

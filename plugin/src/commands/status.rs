@@ -2,10 +2,10 @@
 
 use super::{
     journals::{Held, Members},
-    refuse_namespace,
+    refuse_namespace, status_watch,
 };
 use crate::{
-    cli::{Global, MeshArgs},
+    cli::{Global, StatusArgs},
     error::{CommandError, Exit},
     executor::journal,
     ui::{Mark, Output, Ui, faint, strong, table},
@@ -16,6 +16,7 @@ use serde_json::json;
 use shared::{
     api::{CONDITION_STALLED, StepState},
     guard::own_objects::CONDITION_UNLOCKED,
+    machine::progress,
     phase::Phase,
 };
 
@@ -26,11 +27,17 @@ const EVENTS: usize = 8;
 ///
 /// # Errors
 /// When the cluster cannot be read.
-pub async fn run(args: &MeshArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     refuse_namespace(global, "status")?;
     let members = Members::reach(global).await?;
-    let mesh = args.mesh.as_deref();
+    let mesh = args.mesh.mesh.as_deref();
     let latest = latest(&members, mesh)?;
+    if args.watch {
+        if let (true, Some(elsewhere)) = (latest.is_empty(), members.journals.elsewhere(mesh)) {
+            return Err(elsewhere.error("it was not found there"));
+        }
+        return status_watch::run(&latest, ui).await;
+    }
     if ui.output != Output::Text {
         let upgrade = |held: &&Held| {
             let Held { home, journal } = held;
@@ -111,8 +118,8 @@ fn print(ui: Ui, held: &Held) {
         let names: Vec<&str> = spec.plan.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
         ui.result(&format!("  clusters  {}", names.join(", ")));
     }
-    let holder = status.holder.as_deref().unwrap_or(&spec.requested_by);
-    ui.result(&format!("  driver    {holder} (epoch {})", status.epoch));
+    let driver = progress::driver(journal);
+    ui.result(&format!("  driver    {driver} (epoch {})", status.epoch));
     let condition = |type_: &str| {
         let mut conditions = status.conditions.iter();
         conditions.find(|condition| condition.type_ == type_ && condition.status == "True")

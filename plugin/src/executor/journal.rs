@@ -7,7 +7,7 @@ use kube::{
     api::{ListParams, PostParams},
 };
 use shared::{
-    api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus, StepState},
+    api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
     guard::{codes::Code, webhook_refusal},
 };
 
@@ -185,26 +185,6 @@ pub async fn persist(
         Err(fault) => Err(CommandError::error(fault.to_string())
             .hint("nothing further was done; resume with: kubectl mesh-upgrade apply")),
     }
-}
-
-/// Who drives an upgrade and how far it is, in a sentence, for whom it is not the turn of.
-#[must_use]
-pub fn how_far(journal: &MeshUpgrade) -> String {
-    let spec = &journal.spec;
-    let status = journal.status.clone().unwrap_or_default();
-    let holder = status.holder.as_deref().unwrap_or(&spec.requested_by);
-    let is_done = |state: StepState| state == StepState::Done;
-    let done = status.steps.iter().filter(|step| is_done(step.state)).count();
-    let at = status.steps.iter().find(|step| !is_done(step.state));
-    let at = at.filter(|step| step.state == StepState::Running);
-    let at = at.map(|step| format!(", {} is under way", step.id)).unwrap_or_default();
-    format!(
-        "the upgrade of mesh {} to {}, driven by {holder}, is in phase {}: {done} of {} components are done{at}",
-        spec.mesh,
-        spec.to,
-        status.phase,
-        spec.plan.steps.len()
-    )
 }
 
 /// The journal is gone in mid-upgrade, which only somebody can have done who took the guard's policies away first.

@@ -29,7 +29,7 @@ use kube::{Client, ResourceExt as _};
 use lease::DriverLease;
 use shared::{
     api::{MeshUpgrade, MeshUpgradeStatus},
-    machine::{self, Driver, News, Observation, Stop},
+    machine::{self, Driver, News, Observation, Stop, progress},
 };
 use tokio::sync::{mpsc, watch as channel};
 
@@ -150,14 +150,7 @@ impl Drive<'_> {
 
     /// Says what the journal gained.
     fn narrate(&self, before: &MeshUpgradeStatus, after: &MeshUpgradeStatus) {
-        // History is bounded, so its new part is found by its end.
-        let known = before.history.last();
-        let start = after
-            .history
-            .iter()
-            .rposition(|event| Some(event) == known)
-            .map_or(0, |at| at.saturating_add(1));
-        for event in after.history.iter().skip(start) {
+        for event in progress::news(before, after) {
             self.ui.progress(Mark::Step, &event.what);
         }
     }

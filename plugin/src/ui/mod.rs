@@ -1,5 +1,6 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
+pub mod progress;
 mod prompt;
 mod report;
 mod stats;
@@ -181,12 +182,9 @@ impl Ui {
     /// # Errors
     /// When the object cannot be written, which no object of ours makes happen.
     pub fn object(self, object: &impl serde::Serialize) -> Result<(), crate::error::CommandError> {
-        let failed = |error: &dyn std::fmt::Display| {
-            crate::error::CommandError::error(format!("cannot write the result: {error}"))
-        };
         let text = match self.output {
-            Output::Json => serde_json::to_string_pretty(object).map_err(|error| failed(&error))?,
-            Output::Text | Output::Yaml => serde_saphyr::to_string(object).map_err(|error| failed(&error))?,
+            Output::Json => serde_json::to_string_pretty(object).map_err(|error| unwritten(&error))?,
+            Output::Text | Output::Yaml => serde_saphyr::to_string(object).map_err(|error| unwritten(&error))?,
         };
         print_out(text.trim_end());
         Ok(())
@@ -205,20 +203,42 @@ impl Ui {
     /// # Errors
     /// When the value cannot be written as YAML or JSON, which no document of ours makes happen.
     pub fn document(self, kind: &str, value: serde_json::Value) -> Result<(), crate::error::CommandError> {
-        let mut document = serde_json::json!({ "apiVersion": OUTPUT_VERSION, "kind": kind });
-        if let (Some(target), serde_json::Value::Object(fields)) = (document.as_object_mut(), value) {
-            target.extend(fields);
-        }
-        let failed = |error: &dyn std::fmt::Display| {
-            crate::error::CommandError::error(format!("cannot write the result: {error}"))
-        };
+        let document = versioned(kind, value);
         let text = match self.output {
-            Output::Yaml => serde_saphyr::to_string(&document).map_err(|error| failed(&error))?,
-            Output::Text | Output::Json => serde_json::to_string_pretty(&document).map_err(|error| failed(&error))?,
+            Output::Yaml => serde_saphyr::to_string(&document).map_err(|error| unwritten(&error))?,
+            Output::Text | Output::Json => {
+                serde_json::to_string_pretty(&document).map_err(|error| unwritten(&error))?
+            }
         };
         print_out(text.trim_end());
         Ok(())
     }
+
+    /// One of a stream of documents: a line of JSON, or a document of YAML with its mark before it.
+    ///
+    /// # Errors
+    /// As [`Self::document`].
+    pub fn streamed(self, kind: &str, value: serde_json::Value) -> Result<(), crate::error::CommandError> {
+        if self.output == Output::Yaml {
+            print_out("---");
+            return self.document(kind, value);
+        }
+        let line = serde_json::to_string(&versioned(kind, value)).map_err(|error| unwritten(&error))?;
+        print_out(&line);
+        Ok(())
+    }
+}
+
+fn versioned(kind: &str, value: serde_json::Value) -> serde_json::Value {
+    let mut document = serde_json::json!({ "apiVersion": OUTPUT_VERSION, "kind": kind });
+    if let (Some(target), serde_json::Value::Object(fields)) = (document.as_object_mut(), value) {
+        target.extend(fields);
+    }
+    document
+}
+
+fn unwritten(error: &dyn std::fmt::Display) -> crate::error::CommandError {
+    crate::error::CommandError::error(format!("cannot write the result: {error}"))
 }
 
 /// Columns of the terminal that results go to; `None` where they go elsewhere.

@@ -4,6 +4,7 @@
 //! effect may run twice: a killed driver's successor starts from the journal and from fresh observations.
 
 mod journal;
+pub mod progress;
 mod watched;
 mod waves;
 

@@ -20,6 +20,7 @@ use shared::{
     api::{JOURNAL_VERSION, Management, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
     finding::{Finding, Report},
     inventory::ClusterState,
+    machine::progress,
     mesh::{MeshView, ObservedMember},
     plan::{PlanFile, hash},
     preflight::{self, Purpose, Target},
@@ -341,7 +342,7 @@ async fn tell_how_far(args: &ApplyArgs, home: &Cluster, error: CommandError) -> 
     let is_meant = |journal: &MeshUpgrade| mesh.is_none_or(|mesh| mesh == journal.spec.mesh);
     match journal::all(&home.client).await {
         Ok(journals) => match journals.iter().rev().find(|journal| is_meant(journal)) {
-            Some(journal) => error.hint(journal::how_far(journal)),
+            Some(journal) => error.hint(progress::in_a_sentence(journal)),
             None => error,
         },
         Err(_) => error,

@@ -1,0 +1,152 @@
+//! `status --watch`: follows an upgrade to its end, from any machine, and changes nothing.
+
+use super::journals::Held;
+use crate::{
+    error::{CommandError, Exit, api_code},
+    executor::journal,
+    ui::{Mark, Output, Ui, progress::Line},
+};
+use futures::StreamExt as _;
+use kube::{
+    Api, ResourceExt as _,
+    runtime::{
+        WatchStreamExt as _,
+        watcher::{self, watcher},
+    },
+};
+use serde_json::json;
+use shared::{
+    api::{CONDITION_STALLED, JournalEvent, MeshUpgrade, MeshUpgradeStatus},
+    machine::progress::{self, Components},
+    phase::Phase,
+};
+
+/// Follows the upgrade that is under way, or tells how the last one ended.
+///
+/// # Errors
+/// When there is none, when there are several, or when its journal cannot be watched.
+pub(super) async fn run(latest: &[&Held], ui: Ui) -> Result<Exit, CommandError> {
+    let begun: Vec<&&Held> = latest
+        .iter()
+        .filter(|held| !journal::phase(&held.journal).is_final())
+        .collect();
+    match (begun.as_slice(), latest) {
+        ([held], _) => follow(held, ui).await,
+        ([], [held]) => follow(held, ui).await,
+        ([], []) => Err(
+            CommandError::error("no upgrade has been made here: there is nothing to watch")
+                .hint("begin one with: kubectl mesh-upgrade apply --to VERSION"),
+        ),
+        _ => {
+            let meshes: Vec<&str> = latest.iter().map(|held| held.journal.spec.mesh.as_str()).collect();
+            Err(
+                CommandError::usage(format!("there are upgrades of several meshes: {}", meshes.join(", ")))
+                    .hint("name the one to watch: kubectl mesh-upgrade status MESH --watch"),
+            )
+        }
+    }
+}
+
+/// Follows the journal until its upgrade is over.
+async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
+    let Held { home, journal } = held;
+    let name = journal.name_any();
+    let api: Api<MeshUpgrade> = Api::all(home.client.clone());
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let mut seen = watcher(api, config).default_backoff().boxed();
+    let line = Line::new();
+    let mut told = MeshUpgradeStatus::default();
+    let gone = || CommandError::error(format!("the journal {name} is gone"));
+    while let Some(event) = seen.next().await {
+        let now = match event {
+            Ok(watcher::Event::Apply(journal) | watcher::Event::InitApply(journal)) => journal,
+            Ok(watcher::Event::Delete(_)) => return Err(gone()),
+            Ok(watcher::Event::Init | watcher::Event::InitDone) => continue,
+            Err(error) if is_refused(&error) => {
+                return Err(CommandError::error(format!(
+                    "the journal {name} cannot be watched: {error}"
+                )));
+            }
+            // The watch is opened again, with pauses: an upgrade outlives its API server's restarts.
+            Err(error) => {
+                line.above(|| ui.progress(Mark::Warn, &format!("cluster {} does not answer: {error}", home.name)));
+                continue;
+            }
+        };
+        let status = now.status.clone().unwrap_or_default();
+        line.above(|| tell(ui, &now, &told, &status))?;
+        if status.phase.is_final() {
+            drop(line);
+            return Ok(end(ui, &now, status.phase));
+        }
+        line.set(&progress::in_a_line(&now));
+        told = status;
+    }
+    Err(gone())
+}
+
+/// Asking again would get the same answer.
+fn is_refused(error: &watcher::Error) -> bool {
+    let (watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error)) = error else {
+        return false;
+    };
+    matches!(api_code(error), 401 | 403 | 404)
+}
+
+/// Tells what the journal gained.
+fn tell(
+    ui: Ui,
+    journal: &MeshUpgrade,
+    before: &MeshUpgradeStatus,
+    after: &MeshUpgradeStatus,
+) -> Result<(), CommandError> {
+    for event in progress::news(before, after) {
+        if ui.output == Output::Text {
+            ui.result(&format!(
+                "{}  {}",
+                event.at.0.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                event.what
+            ));
+        } else {
+            ui.streamed("UpgradeEvent", document(journal, after, event))?;
+        }
+    }
+    if let Some(why) = stalled(after).filter(|why| stalled(before) != Some(why)) {
+        ui.progress(Mark::Block, &format!("stalled: {why}"));
+    }
+    Ok(())
+}
+
+fn stalled(status: &MeshUpgradeStatus) -> Option<&str> {
+    let mut conditions = status.conditions.iter();
+    let stalled = conditions.find(|condition| condition.type_ == CONDITION_STALLED && condition.status == "True")?;
+    Some(&stalled.message)
+}
+
+fn document(journal: &MeshUpgrade, status: &MeshUpgradeStatus, event: &JournalEvent) -> serde_json::Value {
+    let Components { done, of, running } = Components::of(status);
+    json!({
+        "at": event.at, "what": event.what, "epoch": event.epoch, "mesh": journal.spec.mesh, "journal": journal.name_any(),
+        "phase": status.phase, "componentsDone": done, "components": of, "running": running.map(|step| &step.id),
+        "stalled": stalled(status),
+    })
+}
+
+fn end(ui: Ui, journal: &MeshUpgrade, phase: Phase) -> Exit {
+    let mesh = &journal.spec.mesh;
+    if phase == Phase::Succeeded {
+        ui.note(&format!(
+            "{} Mesh {mesh} runs {}.",
+            ui.mark(Mark::Pass),
+            journal.spec.to
+        ));
+        ui.next("kubectl mesh-upgrade list");
+        return Exit::Done;
+    }
+    ui.note(&format!(
+        "{} The upgrade of mesh {mesh} ended as {phase}.",
+        ui.mark(Mark::Block)
+    ));
+    ui.next(&format!("kubectl mesh-upgrade check {mesh} --to {}", journal.spec.to));
+    Exit::Error
+}

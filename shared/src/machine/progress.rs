@@ -1,0 +1,150 @@
+//! How far an upgrade is, told from its journal alone: by whoever watches it, from any machine.
+
+use crate::api::{JournalEvent, MeshUpgrade, MeshUpgradeStatus, StepState, StepStatus};
+
+/// What a journal gained between two looks. History is bounded, so its new part is found by its end.
+#[must_use]
+pub fn news<'a>(before: &MeshUpgradeStatus, after: &'a MeshUpgradeStatus) -> &'a [JournalEvent] {
+    let known = before.history.last();
+    let start = after
+        .history
+        .iter()
+        .rposition(|event| Some(event) == known)
+        .map_or(0, |at| at.saturating_add(1));
+    after.history.get(start..).unwrap_or_default()
+}
+
+/// The components of a plan, as far as they are done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Components<'a> {
+    /// How many are done.
+    pub done: usize,
+    /// Of how many.
+    pub of: usize,
+    /// The one that is under way.
+    pub running: Option<&'a StepStatus>,
+}
+
+impl<'a> Components<'a> {
+    /// Counts them.
+    #[must_use]
+    pub fn of(status: &'a MeshUpgradeStatus) -> Self {
+        let in_state = |state: StepState| status.steps.iter().filter(move |step| step.state == state);
+        Self {
+            done: in_state(StepState::Done).count(),
+            of: status.steps.len(),
+            running: in_state(StepState::Running).next(),
+        }
+    }
+}
+
+/// Who drives.
+#[must_use]
+pub fn driver(journal: &MeshUpgrade) -> &str {
+    let holder = journal.status.as_ref().and_then(|status| status.holder.as_deref());
+    holder.unwrap_or(&journal.spec.requested_by)
+}
+
+/// The present state in a line.
+#[must_use]
+pub fn in_a_line(journal: &MeshUpgrade) -> String {
+    let status = journal.status.clone().unwrap_or_default();
+    let Components { done, of, running } = Components::of(&status);
+    let mut line = format!("{}: {done} of {of} components done", status.phase);
+    if let Some(step) = running {
+        line.push_str(", ");
+        line.push_str(&step.id);
+        line.push_str(" under way");
+        if step.attempts > 1 {
+            line.push_str(&format!(" (attempt {})", step.attempts));
+        }
+    }
+    line.push_str(&format!(", driven by {}", driver(journal)));
+    line
+}
+
+/// The same in a sentence, for whom it is not the turn of.
+#[must_use]
+pub fn in_a_sentence(journal: &MeshUpgrade) -> String {
+    let spec = &journal.spec;
+    let status = journal.status.clone().unwrap_or_default();
+    let Components { done, of, running } = Components::of(&status);
+    let at = running
+        .map(|step| format!(", {} is under way", step.id))
+        .unwrap_or_default();
+    format!(
+        "the upgrade of mesh {} to {}, driven by {}, is in phase {}: {done} of {of} components are done{at}",
+        spec.mesh,
+        spec.to,
+        driver(journal),
+        status.phase,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+
+    fn event(what: &str) -> JournalEvent {
+        JournalEvent {
+            at: Time(Timestamp::UNIX_EPOCH),
+            what: what.to_owned(),
+            epoch: 1,
+        }
+    }
+
+    fn with(history: &[&str]) -> MeshUpgradeStatus {
+        MeshUpgradeStatus {
+            history: history.iter().map(|what| event(what)).collect(),
+            ..MeshUpgradeStatus::default()
+        }
+    }
+
+    #[test]
+    fn news_is_what_came_after_what_was_known() {
+        for (before, after, expected) in [
+            (&[][..], &["a", "b"][..], &["a", "b"][..]),
+            (&["a"], &["a", "b"], &["b"]),
+            (&["a", "b"], &["a", "b"], &[]),
+            // The oldest are dropped, and the same thing happens twice.
+            (&["a", "b"], &["b", "a", "b", "c"], &["c"]),
+            (&["z"], &["a"], &["a"]),
+        ] {
+            let after = with(after);
+            let found: Vec<&str> = news(&with(before), &after)
+                .iter()
+                .map(|event| event.what.as_str())
+                .collect();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn the_component_under_way_is_named_with_its_attempts() {
+        let step = |id: &str, state: StepState, attempts: i32| StepStatus {
+            id: id.to_owned(),
+            state,
+            attempts,
+            started_at: None,
+            finished_at: None,
+            evidence: None,
+        };
+        let mut journal = MeshUpgrade::new("x", crate::machine::tests::spec());
+        let steps = vec![
+            step("east/base", StepState::Done, 1),
+            step("east/istiod", StepState::Running, 2),
+            step("east/gateway", StepState::Pending, 0),
+        ];
+        journal.status = Some(MeshUpgradeStatus {
+            steps,
+            ..MeshUpgradeStatus::default()
+        });
+        let line = in_a_line(&journal);
+        assert_eq!(
+            line,
+            "Pending: 1 of 3 components done, east/istiod under way (attempt 2), driven by alice"
+        );
+        assert!(in_a_sentence(&journal).ends_with("1 of 3 components are done, east/istiod is under way"));
+    }
+}
