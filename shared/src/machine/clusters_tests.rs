@@ -1,7 +1,7 @@
 //! The machine over a mesh of three clusters, two primaries and a remote, in a world where each cluster is frozen, cut
 //! off and healthy on its own.
 
-use super::tests::{NOW, driver, spec};
+use super::tests::{drive, spec};
 use super::*;
 use crate::api::{Component, PlanCluster, PlanStep};
 use proptest::prelude::*;
@@ -144,28 +144,11 @@ impl World {
         Ok(format!("{cluster} is healthy"))
     }
 
-    /// Drives until the machine stops, or the journal was written `writes` times.
-    fn drive(&mut self, status: &mut MeshUpgradeStatus, epoch: i64, mut writes: usize) -> Option<Stop> {
+    fn drive(&mut self, status: &mut MeshUpgradeStatus, epoch: i64, writes: usize) -> Option<Stop> {
         let spec = plan_of_three();
-        let mut seen = Observation::default();
-        for _ in 0..200 {
-            let transition = step(&spec, status, &seen, &driver(epoch), NOW);
-            if transition.status != *status {
-                if writes == 0 {
-                    return None;
-                }
-                writes -= 1;
-                assert!(status.phase.may_become(transition.status.phase), "illegal phase change");
-                *status = transition.status;
-            }
-            if let Some(stop) = transition.stop {
-                return Some(stop);
-            }
-            if let Some(effect) = transition.effect {
-                self.perform(&effect, &mut seen, epoch, &spec);
-            }
-        }
-        panic!("the machine does not come to an end in {:?}", status.phase);
+        drive(&spec, status, epoch, writes, |effect, seen| {
+            self.perform(effect, seen, epoch, &spec);
+        })
     }
 
     /// The end that every way has to come to.

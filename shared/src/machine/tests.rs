@@ -109,34 +109,44 @@ impl World {
         }
     }
 
-    /// Drives until the machine stops, or until the journal was written `writes` times (the kill).
     fn drive(
         &mut self,
         spec: &MeshUpgradeSpec,
         status: &mut MeshUpgradeStatus,
         epoch: i64,
-        mut writes: usize,
+        writes: usize,
     ) -> Option<Stop> {
-        let mut seen = Observation::default();
-        for _ in 0..100 {
-            let transition = step(spec, status, &seen, &driver(epoch), NOW);
-            if transition.status != *status {
-                if writes == 0 {
-                    return None;
-                }
-                writes -= 1;
-                assert!(status.phase.may_become(transition.status.phase), "illegal phase change");
-                *status = transition.status;
-            }
-            if let Some(stop) = transition.stop {
-                return Some(stop);
-            }
-            if let Some(effect) = transition.effect {
-                self.perform(&effect, &mut seen);
-            }
-        }
-        panic!("the machine does not come to an end in {:?}", status.phase);
+        drive(spec, status, epoch, writes, |effect, seen| self.perform(effect, seen))
     }
+}
+
+/// Drives until the machine stops, or until the journal was written `writes` times (the kill).
+pub(super) fn drive(
+    spec: &MeshUpgradeSpec,
+    status: &mut MeshUpgradeStatus,
+    epoch: i64,
+    mut writes: usize,
+    mut perform: impl FnMut(&Effect, &mut Observation),
+) -> Option<Stop> {
+    let mut seen = Observation::default();
+    for _ in 0..200 {
+        let transition = step(spec, status, &seen, &driver(epoch), NOW);
+        if transition.status != *status {
+            if writes == 0 {
+                return None;
+            }
+            writes -= 1;
+            assert!(status.phase.may_become(transition.status.phase), "illegal phase change");
+            *status = transition.status;
+        }
+        if let Some(stop) = transition.stop {
+            return Some(stop);
+        }
+        if let Some(effect) = transition.effect {
+            perform(&effect, &mut seen);
+        }
+    }
+    panic!("the machine does not come to an end in {:?}", status.phase);
 }
 
 #[test]
