@@ -112,16 +112,19 @@ pub fn record<'a>(mesh: &MeshView, inventory: &'a Inventory) -> Option<&'a MeshR
 #[must_use]
 pub fn differences(record: &MeshRecord, proposed: &MeshSpec) -> Vec<String> {
     let mut differences = Vec::new();
+    // Discovered is never another management than the object's; it is asked for.
+    if record.management != proposed.management {
+        differences.push(format!(
+            "spec.management is {}, and {} was asked for",
+            record.management.as_str(),
+            proposed.management.as_str()
+        ));
+    }
     let mut compare = |field: &str, there: String, found: String| {
         if there != found {
             differences.push(format!("spec.{field} is {there}, and {found} was discovered"));
         }
     };
-    compare(
-        "management",
-        record.management.as_str().to_owned(),
-        proposed.management.as_str().to_owned(),
-    );
     let flavor = |flavor: &Option<String>| flavor.clone().unwrap_or_else(|| "not set (community)".to_owned());
     compare("flavor", flavor(&record.flavor), flavor(&proposed.flavor));
     compare(
@@ -208,7 +211,7 @@ mod tests {
         let other = propose(&mesh, &inventory, Management::External, &BTreeMap::new()).spec;
         assert_eq!(
             differences(there, &other),
-            ["spec.management is Dedicated, and External was discovered"]
+            ["spec.management is Dedicated, and External was asked for"]
         );
         assert_eq!(record(&meshes(&sample::one("1.30.3", "v1.36.3"))[0], &inventory), None);
     }

@@ -97,6 +97,11 @@ fn the_runbook_in_place_is_run_as_it_is_and_arrives() -> Result<()> {
         text(&document, "/kind") == "Guide" && text(&document, "/management") == "External",
         "{document:#}"
     );
+    ensure!(
+        page.stdout
+            .contains("PodDisruptionBudgets that allow no eviction now: reviews"),
+        "{page}"
+    );
     let script = runbook(&cluster, &with(&arguments, &["--script"]))?;
     let status = mesh_upgrade(&cluster, &["dataplane", "status", "-o", "json"])?.json()?;
     nothing_was_persisted(&cluster, before)?;
@@ -110,7 +115,37 @@ fn the_runbook_in_place_is_run_as_it_is_and_arrives() -> Result<()> {
     ensure!(status.ok()?.contains("0 of them behind"), "{status}");
     let over = mesh_upgrade(&cluster, &arguments)?;
     ensure!(over.code == 0 && over.stderr.contains("nothing to guide to"), "{over}");
-    Ok(())
+
+    // And the way back, as the runbook says it.
+    let mut back = String::from("set -eu\n");
+    for command in way_back(&document, "istiod: ")? {
+        back.push_str(&format!("{command}\n"));
+    }
+    let file = cluster.dir().join("back.sh");
+    std::fs::write(&file, back)?;
+    run(&cluster, &file)?.ok()?;
+    istio.wait_serving(&cluster, FROM)
+}
+
+/// Commands of the way back from the step that upgrades a component.
+fn way_back(document: &Value, title: &str) -> Result<Vec<String>> {
+    let chapters = document.pointer("/chapters").and_then(Value::as_array);
+    let steps = chapters.into_iter().flatten();
+    let mut steps = steps.flat_map(|chapter| {
+        chapter
+            .pointer("/steps")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    });
+    let step = steps.find(|step| text(step, "/title").starts_with(title));
+    let commands = step.and_then(|step| step.pointer("/back/commands")?.as_array());
+    let commands = commands.with_context(|| format!("no way back from {title}: {document:#}"))?;
+    ensure!(!commands.is_empty(), "no way back from {title}");
+    Ok(commands
+        .iter()
+        .filter_map(|command| Some(command.as_str()?.to_owned()))
+        .collect())
 }
 
 #[test]
@@ -189,7 +224,7 @@ fn a_mesh_is_adopted_once_and_compared_afterwards() -> Result<()> {
         other.code == 3
             && other
                 .stderr
-                .contains("spec.management is Dedicated, and External was discovered"),
+                .contains("spec.management is Dedicated, and External was asked for"),
         "{other}"
     );
     Ok(())

@@ -6,9 +6,13 @@ use crate::{
     clock::today,
     cluster::ObserveOptions,
     error::{CommandError, Exit},
+    executor::journal,
     ui::{Output, Ui},
 };
-use shared::guide::{self, Charts, GuideError, Strategy, Wish};
+use shared::{
+    guide::{self, Charts, GuideError, Strategy, Wish},
+    mesh::MeshView,
+};
 
 /// Runs `guide`.
 ///
@@ -28,6 +32,7 @@ pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     )
     .await?;
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
+    refuse_under_way(&scene, mesh).await?;
     let wish = Wish {
         to: args.to.clone(),
         strategy: args.strategy.map(|how| match how {
@@ -68,11 +73,38 @@ pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     }
     ui.text(&guide::markdown(&runbook));
     scene.print_stats(global, ui);
+    let charts = args.charts.as_deref().map(|charts| format!(" --charts {charts}"));
+    let strategy = args
+        .strategy
+        .map(|_| format!(" --strategy {}", runbook.strategy.as_str()));
     ui.next(&format!(
-        "the same as a script that asks at each step: kubectl mesh-upgrade guide {} --to {} --script > runbook.sh",
-        mesh.name, args.to
+        "the same as a script that asks at each step: kubectl mesh-upgrade guide {} --to {}{}{} --script > runbook.sh",
+        mesh.name,
+        args.to,
+        charts.unwrap_or_default(),
+        strategy.unwrap_or_default()
     ));
     Ok(Exit::Done)
+}
+
+/// An upgrade by this tool that has begun is brought to its end by it: its freeze would refuse the runbook's commands.
+async fn refuse_under_way(scene: &Scene, mesh: &MeshView) -> Result<(), CommandError> {
+    let home = scene
+        .clusters
+        .iter()
+        .find(|cluster| Some(cluster.name.as_str()) == mesh.home());
+    let Some(home) = home else {
+        return Ok(());
+    };
+    let begun = journal::unfinished(&home.client, Some(&mesh.name)).await?;
+    match begun.first() {
+        None => Ok(()),
+        Some(journal) => Err(CommandError::blocked(format!(
+            "mesh {} is being upgraded to {} by this tool: that is brought to its end first",
+            mesh.name, journal.spec.to
+        ))
+        .hint(format!("see it with: kubectl mesh-upgrade status {}", mesh.name))),
+    }
 }
 
 /// A place as the commands name it: a folder by its full path, and with the packages in it.

@@ -20,6 +20,8 @@ const TAG_SERVICES: Minor = Minor::new(1, 28);
 /// Longest name of a helm release.
 const MAX_RELEASE: usize = 53;
 const DEFAULT: &str = "default";
+const WHAT_NAMES_NONE: &str =
+    "The tag default makes the new revision inject what names none: istio-injection=enabled, or a pod's own label.";
 
 /// Which revision each cluster stands on, hop by hop.
 pub(super) struct Canaries(Vec<Standing>);
@@ -501,6 +503,11 @@ impl Canary<'_> {
         steps
     }
 
+    /// Whether the new revision has to be made the one of what names none.
+    fn default_tag(&self) -> bool {
+        self.old.revision == DEFAULT && !self.tags().iter().any(|tag| tag.name == DEFAULT)
+    }
+
     fn proof(&self) -> Step {
         let place = &self.seat.place;
         let old = &self.old.revision;
@@ -545,6 +552,20 @@ impl Canary<'_> {
     /// The default validator has to lead to the new revision before the old one goes, or nothing can be configured.
     fn default_revision(&self) -> Option<Step> {
         const VALIDATOR: &str = "istiod-default-validator";
+        if self.seat.engine == Engine::Istioctl {
+            return self.default_tag().then(|| {
+                let mut step = self.step(format!(
+                    "Default revision: {} to {}",
+                    self.old.revision, self.new.revision
+                ));
+                step.notes.push(WHAT_NAMES_NONE.to_owned());
+                step.run = self.set_tag(DEFAULT, &self.new.revision);
+                step.after = vec![self.stands_for(&self.configuration(DEFAULT), &self.new.revision)];
+                step.after.extend(self.seat.validates());
+                step.back = Back::none("istioctl tag remove default, as long as the old revision runs");
+                step
+            });
+        }
         let mut webhooks = self.around?.webhooks.iter();
         webhooks.find(|webhook| webhook.configuration == format!("ValidatingWebhookConfiguration {VALIDATOR}"))?;
         let releases = self.seat.member.releases();
@@ -599,10 +620,10 @@ impl Canary<'_> {
             step.after
                 .push(self.stands_for(&self.configuration(&tag.name), &new.revision));
         }
-        if old.revision == DEFAULT && !tags.iter().any(|tag| tag.name == DEFAULT) {
+        if self.default_tag() && self.seat.engine == Engine::Helm {
+            step.notes.push(WHAT_NAMES_NONE.to_owned());
             step.notes.push(
-                "The tag default makes the new revision inject what names none: istio-injection=enabled, or a pod's own \
-                 label."
+                "For the moment between the commands it is not injected: stop rollouts until this step is done."
                     .to_owned(),
             );
             step.run.extend(self.set_tag(DEFAULT, &new.revision));

@@ -283,6 +283,12 @@ fn notes(mesh: &MeshView, seats: &[Seat<'_>], wish: &Wish, strategy: Strategy, l
              worked out, not observed."
         ));
     }
+    if mesh.management != Management::External && seats.iter().all(|seat| seat.engine == Engine::Helm) {
+        notes.push(format!(
+            "This tool can do it itself, frozen and resumable: kubectl mesh-upgrade apply {} --to VERSION, hop by hop.",
+            mesh.name
+        ));
+    }
     if mesh.management == Management::External {
         notes.push("The mesh is operated by its owner: this tool only advises, and never writes to it.".to_owned());
     }

@@ -36,6 +36,14 @@ pub fn markdown(runbook: &Runbook) -> String {
     for note in &runbook.notes {
         line(&mut page, &format!("- {}", prose(note)));
     }
+    if needs_folder(runbook) {
+        paragraph(
+            &mut page,
+            "Some commands keep files in a private folder; make it first, and remove it afterwards:",
+        );
+        code(&mut page, "umask 077; WORK=$(mktemp -d)");
+        code(&mut page, "rm -r \"$WORK\"");
+    }
     findings(&mut page, runbook);
     for (index, chapter) in runbook.chapters.iter().enumerate() {
         self::chapter(&mut page, index + 1, chapter);
@@ -67,9 +75,9 @@ fn findings(page: &mut String, runbook: &Runbook) {
 }
 
 fn chapter(page: &mut String, number: usize, chapter: &Chapter) {
-    line(page, &format!("\n## {number}. {}\n", prose(&chapter.title)));
+    paragraph(page, &format!("## {number}. {}", prose(&chapter.title)));
     for note in &chapter.notes {
-        line(page, &format!("{}\n", prose(note)));
+        paragraph(page, &prose(note));
     }
     for (index, step) in chapter.steps.iter().enumerate() {
         self::step(page, &format!("{number}.{}", index + 1), step);
@@ -78,32 +86,32 @@ fn chapter(page: &mut String, number: usize, chapter: &Chapter) {
 
 fn step(page: &mut String, number: &str, step: &Step) {
     let cluster = step.cluster.as_ref().map(|cluster| format!(" ({})", prose(cluster)));
-    let title = format!("\n### {number} {}{}\n", prose(&step.title), cluster.unwrap_or_default());
-    line(page, &title);
+    let title = format!("### {number} {}{}", prose(&step.title), cluster.unwrap_or_default());
+    paragraph(page, &title);
     for note in &step.notes {
-        line(page, &format!("{}\n", prose(note)));
+        paragraph(page, &prose(note));
     }
     checks(page, "Before", &step.before);
     if !step.run.is_empty() {
-        line(page, "Do:\n");
+        paragraph(page, "Do:");
     }
     for action in &step.run {
         match action {
             Action::Run(command) => code(page, command),
-            Action::ByHand(what) => line(page, &format!("- [ ] {}\n", prose(what))),
+            Action::ByHand(what) => paragraph(page, &format!("- [ ] {}", prose(what))),
         }
     }
     checks(page, "Afterwards", &step.after);
     if !step.look.is_empty() {
-        line(page, "Look at:\n");
+        paragraph(page, "Look at:");
     }
     for look in &step.look {
-        line(page, &format!("- {}\n", prose(&look.says)));
+        paragraph(page, &format!("- {}", prose(&look.says)));
         if let Some(command) = &look.command {
             code(page, command);
         }
     }
-    line(page, &format!("Way back: {}.\n", prose(&step.back.says)));
+    paragraph(page, &format!("Way back: {}.", prose(&step.back.says)));
     for command in &step.back.commands {
         code(page, command);
     }
@@ -111,11 +119,11 @@ fn step(page: &mut String, number: &str, step: &Step) {
 
 fn checks(page: &mut String, when: &str, checks: &[Check]) {
     if !checks.is_empty() {
-        line(page, &format!("{when}, each has to end with 0:\n"));
+        paragraph(page, &format!("{when}, each has to end with 0:"));
     }
     for check in checks {
         let patient = if check.patient { " (it may take a moment)" } else { "" };
-        line(page, &format!("- [ ] {}{patient}\n", prose(&check.says)));
+        paragraph(page, &format!("- [ ] {}{patient}", prose(&check.says)));
         code(page, &check.command);
     }
 }
@@ -124,7 +132,7 @@ fn checks(page: &mut String, when: &str, checks: &[Check]) {
 fn code(page: &mut String, command: &str) {
     let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat((longest + 1).max(3));
-    line(page, &format!("{fence}sh\n{command}\n{fence}\n"));
+    paragraph(page, &format!("{fence}sh\n{command}\n{fence}"));
 }
 
 /// Text that stays text, whatever names are in it.
@@ -137,6 +145,20 @@ fn prose(text: &str) -> String {
         escaped.push(c);
     }
     escaped
+}
+
+/// Whether a command names the private folder.
+fn needs_folder(runbook: &Runbook) -> bool {
+    let steps = runbook.chapters.iter().flat_map(|chapter| &chapter.steps);
+    steps
+        .flat_map(|step| &step.run)
+        .any(|action| matches!(action, Action::Run(command) if command.contains("\"$WORK\"")))
+}
+
+/// A block of its own, after one empty line.
+fn paragraph(page: &mut String, text: &str) {
+    line(page, "");
+    line(page, text);
 }
 
 fn line(page: &mut String, text: &str) {
