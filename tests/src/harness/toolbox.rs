@@ -70,6 +70,11 @@ impl Toolbox {
         charts::from_hub(&self.charts(version)?, UNPULLABLE_HUB, to)
     }
 
+    /// The folder with the charts and profiles of 1.30 as istioctl takes them; their images are named by the caller.
+    pub fn manifests_130(&self) -> Result<PathBuf> {
+        Ok(build::module_folder("istio-1.30", "istio.io/istio")?.join("manifests"))
+    }
+
     /// The folder with the Gateway API's own CRDs, of the version that Istio 1.31 is built with.
     pub fn gateway_api_crds(&self) -> Result<PathBuf> {
         let (ours, theirs) = ("istio-1.31", "sigs.k8s.io/gateway-api");
