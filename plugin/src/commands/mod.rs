@@ -96,29 +96,6 @@ impl Scene {
             stats,
             ..
         } = members;
-        Self::of(global, given, clusters, inventory, stats).await
-    }
-
-    /// The same for one cluster alone, whatever meshes it is part of.
-    ///
-    /// # Errors
-    /// When the kubeconfig cannot be used, the catalog is broken, or the cluster cannot be read.
-    pub async fn observe_alone(global: &Global, verb: &str, options: ObserveOptions) -> Result<Self, CommandError> {
-        refuse_contexts(global, verb)?;
-        let given = catalog::given(global)?;
-        let cluster = cluster::connect(&global.cluster()).await?;
-        let options = with_deadline(global, options);
-        let inventory = cluster::observe_all(std::slice::from_ref(&cluster), &options).await;
-        Self::of(global, given, vec![cluster], inventory, Vec::new()).await
-    }
-
-    async fn of(
-        global: &Global,
-        catalog: Option<Catalog>,
-        clusters: Vec<Cluster>,
-        inventory: Inventory,
-        stats: Vec<ClusterStats>,
-    ) -> Result<Self, CommandError> {
         let mut unread: BTreeMap<&str, &str> = BTreeMap::new();
         for cluster in &inventory.clusters {
             if let ClusterState::Unknown { reason } = &cluster.state {
@@ -140,7 +117,7 @@ impl Scene {
             meshes.retain(|mesh| mesh.is_in(namespace));
         }
         Ok(Self {
-            catalog: catalog::of(catalog, answered).await?,
+            catalog: catalog::of(given, answered).await?,
             cluster: first.clone(),
             meshes,
             clusters,
