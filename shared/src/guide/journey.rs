@@ -1,8 +1,13 @@
 //! The whole runbook: what was detected, what to know, and one chapter for each leg of the way.
 
 use super::{
-    Action, Back, Chapter, Check, ClusterFacts, Engine, GuideError, Runbook, Step, Strategy, Wish, by_hand, canary,
-    checks, helm, istioctl, place::Place, restarts,
+    Action, Back, Chapter, Check, Engine, GuideError, Runbook, Step, Strategy, Wish,
+    before::before,
+    by_hand, canary, checks,
+    detected::{facts, notes},
+    helm, istioctl,
+    place::Place,
+    restarts,
 };
 use crate::{
     api::{Component, Management, WorkloadName},
@@ -231,183 +236,6 @@ fn findings(mesh: &MeshView, inventory: &Inventory, to: IstioVersion, catalog: &
         .findings
         .retain(|finding| ![codes::EXTERNAL_MESH, codes::NO_HELM_RELEASE].contains(&finding.code));
     report.findings
-}
-
-fn facts(seat: &Seat<'_>) -> ClusterFacts {
-    let images = seat.member.control_planes().map(|plane| plane.image.as_str());
-    ClusterFacts {
-        name: seat.place.cluster.clone(),
-        context: seat.place.context.clone(),
-        kubernetes: seat.member.observed.kubernetes.to_string(),
-        installer: seat.engine.told(),
-        control_planes: seat
-            .member
-            .control_planes()
-            .map(|plane| {
-                format!(
-                    "istiod of revision {} in {}: {}",
-                    plane.revision,
-                    plane.workload.namespace,
-                    helm::shown(&plane.version)
-                )
-            })
-            .collect(),
-        hub: images.filter_map(hub).next().map(str::to_owned),
-    }
-}
-
-/// Registry and path of an image.
-pub(super) fn hub(image: &str) -> Option<&str> {
-    image.rsplit_once('/').map(|(hub, _)| hub)
-}
-
-fn notes(mesh: &MeshView, seats: &[Seat<'_>], wish: &Wish, strategy: Strategy, legs: &[Leg]) -> Vec<String> {
-    let mut notes = vec![
-        "Made from what was observed; nothing was written to any cluster. If the mesh changes, make it anew.".to_owned(),
-        match strategy {
-            Strategy::InPlace => {
-                "In place: each control plane is upgraded where it stands, one minor at a time, which is what Istio tests."
-            }
-            Strategy::Canary => {
-                "As a canary: a new revision is installed beside the one that runs, the data plane moves over, and the old \
-                 one goes when nothing uses it any more. Until then the way back is to move back."
-            }
-        }
-        .to_owned(),
-    ];
-    let hops = legs.iter().filter(|leg| matches!(leg, Leg::Istio { .. })).count();
-    if hops > 1 {
-        notes.push(format!(
-            "{hops} minors are in the way, and jumps over a minor are not tested by Istio: each hop is brought to its end, \
-             the data plane restarted, before the next one begins. Make this guide anew after each hop: later chapters are \
-             worked out, not observed."
-        ));
-    }
-    if mesh.management != Management::External && seats.iter().all(|seat| seat.engine == Engine::Helm) {
-        notes.push(format!(
-            "This tool can do it itself, frozen and resumable: kubectl mesh-upgrade apply {} --to VERSION, hop by hop.",
-            mesh.name
-        ));
-    }
-    if mesh.management == Management::External {
-        notes.push("The mesh is operated by its owner: this tool only advises, and never writes to it.".to_owned());
-    }
-    if hops > 1 && matches!(wish.charts, super::Charts::Folder(..)) {
-        notes.push(
-            "The charts are in one folder: it has to hold a packaged chart of each hop (istiod-VERSION.tgz); an unpacked \
-             one is of one version only, and the checks will say so."
-                .to_owned(),
-        );
-    }
-    for seat in seats {
-        notes.extend(mirror(seat));
-        if seat.place.context.is_none() {
-            notes.push(format!(
-                "No context of yours leads to {}: add --context (helm: --kube-context) to its commands.",
-                seat.place.cluster
-            ));
-        }
-    }
-    notes
-}
-
-/// Images that have to be in a mirror before anything begins.
-fn mirror(seat: &Seat<'_>) -> Option<String> {
-    const PUBLIC: [&str; 4] = [
-        "docker.io/istio",
-        "registry.istio.io/release",
-        "gcr.io/istio-release",
-        "istio",
-    ];
-    let images = seat.member.control_planes().map(|plane| plane.image.as_str());
-    let hub = images.filter_map(hub).find(|hub| !PUBLIC.contains(hub))?;
-    Some(format!(
-        "{} takes its images from {hub}: the images of each version on the way (pilot, proxyv2, and install-cni or ztunnel \
-         where they run) have to be there before its chapter begins.",
-        seat.place.cluster
-    ))
-}
-
-/// Tools, access and a copy of what could be lost.
-fn before(seats: &[Seat<'_>], legs: &[Leg]) -> Chapter {
-    let mut steps = Vec::new();
-    let tools = seats.iter().flat_map(|seat| tools(seat, legs));
-    let mut known: Vec<Check> = Vec::new();
-    for check in tools {
-        if !known.contains(&check) {
-            known.push(check);
-        }
-    }
-    steps.push(Step {
-        title: "Tools".to_owned(),
-        before: known,
-        back: Back::none("nothing is changed"),
-        ..Step::default()
-    });
-    for seat in seats {
-        let place = &seat.place;
-        let mut checks = Vec::new();
-        for plane in seat.member.control_planes() {
-            let Some(version) = &plane.version.version else {
-                continue;
-            };
-            checks.push(checks::runs(place, &plane.workload, version));
-            checks.push(checks::rolled_out(place, &plane.workload));
-        }
-        for check in &mut checks {
-            check.patient = false;
-        }
-        let copy = place.kubectl(&["get", "istio-io", "--all-namespaces", "--output=yaml"]);
-        steps.push(Step {
-            title: "The mesh is what this guide was made for; keep a copy of its configuration".to_owned(),
-            cluster: Some(place.cluster.clone()),
-            notes: vec![
-                "The copy goes into the folder named by KEEP, or the current one: it holds your mesh's configuration, and \
-                 no Secret."
-                    .to_owned(),
-            ],
-            before: checks,
-            run: vec![Action::Run(format!(
-                "{copy} > \"${{KEEP:-.}}\"/{}",
-                place.file_name(&format!("{}-configuration", place.cluster), ".yaml")
-            ))],
-            back: Back::none("nothing is changed"),
-            ..Step::default()
-        });
-    }
-    Chapter {
-        title: "Before you begin".to_owned(),
-        notes: vec![
-            "Tell everybody who changes this mesh, and stop pipelines that do: nothing here freezes it.".to_owned(),
-        ],
-        steps,
-    }
-}
-
-fn tools(seat: &Seat<'_>, legs: &[Leg]) -> Vec<Check> {
-    let mut checks = vec![Check::now(
-        format!("{} answers", seat.place.cluster),
-        seat.place.kubectl(&["version", "--output=json"]) + " > /dev/null",
-    )];
-    let releases = seat.member.releases();
-    if seat.engine == Engine::Helm || !releases.is_empty() {
-        let version = "helm version --template '{{.Version}}'";
-        checks.push(if releases.iter().any(|release| release.settings.server_side) {
-            Check::now(
-                "helm is version 4, which made these releases",
-                format!("{version} | grep -q '^v4\\.'"),
-            )
-        } else {
-            Check::now(
-                "helm is 3.14 or newer, which knows --reset-then-reuse-values",
-                format!("{version} | grep -Eq '^v(4\\.|3\\.(1[4-9]|[2-9][0-9])\\.)'"),
-            )
-        });
-    }
-    if seat.engine == Engine::Istioctl {
-        checks.extend(istioctl::tools(legs));
-    }
-    checks
 }
 
 fn kubernetes(seats: &[Seat<'_>], cluster: &str, from: Minor, to: Minor) -> Chapter {

@@ -3,9 +3,11 @@
 //! A plain value: what to check, what to run, what to look at and how to go back, hop by hop. Rendering is apart. No
 //! command in it is run here, and none of it holds a value of a helm release: the commands recover those themselves.
 
+mod before;
 mod by_hand;
 mod canary;
 mod checks;
+mod detected;
 mod engine;
 mod helm;
 mod istioctl;
