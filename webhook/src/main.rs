@@ -3,11 +3,14 @@
 use clap::Parser as _;
 
 fn main() -> anyhow::Result<()> {
-    webhook::telemetry::install();
+    let log = webhook::telemetry::install();
     webhook::tls::install_crypto();
     let args = webhook::Args::parse();
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(webhook::run(args))
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        tokio::select! {
+            ended = webhook::run(args) => ended,
+            () = log.write() => Ok(()),
+        }
+    })
 }
