@@ -82,7 +82,15 @@ impl Istio {
             if release.chart == "gateway" {
                 istio.wait_serving(cluster, &version)?;
             }
-            istio.helm(cluster, &version, &release, true)?.ok()?;
+            let installed = istio.helm(cluster, &version, &release, &["install", "--create-namespace"])?;
+            // A proxy before the API server may lose an answer; helm says that one may try again, and does not.
+            if installed.success() || !installed.stderr.contains("unexpected EOF") {
+                installed.ok()?;
+            } else {
+                istio
+                    .helm(cluster, &version, &release, &["upgrade", "--install"])?
+                    .ok()?;
+            }
         }
         istio.wait_serving(cluster, &version)?;
         Ok(istio)
@@ -140,7 +148,7 @@ impl Istio {
             if release.chart == "gateway" {
                 self.wait_serving(cluster, version)?;
             }
-            self.helm(cluster, version, &release, false)?.ok()?;
+            self.helm(cluster, version, &release, &["upgrade"])?.ok()?;
         }
         self.wait_serving(cluster, version)
     }
@@ -152,7 +160,7 @@ impl Istio {
             cluster,
             version,
             &release.with_context(|| format!("{chart} is not installed"))?,
-            false,
+            &["upgrade"],
         )
     }
 
@@ -241,27 +249,24 @@ impl Istio {
         releases
     }
 
-    fn helm(&self, cluster: &Cluster, version: &str, release: &Release<'_>, install: bool) -> Result<Run> {
+    fn helm(&self, cluster: &Cluster, version: &str, release: &Release<'_>, verb: &[&str]) -> Result<Run> {
         let chart = Toolbox::get()?
             .charts(version)?
             .join(release.chart)
             .display()
             .to_string();
-        let verb = if install { "install" } else { "upgrade" };
-        let mut arguments: Vec<String> = [
-            verb,
-            release.name,
-            &chart,
-            "--namespace",
-            release.namespace,
-            "--wait",
-            "--timeout=3m",
-        ]
-        .map(String::from)
-        .into();
-        if install {
-            arguments.push("--create-namespace".to_owned());
-        }
+        let mut arguments: Vec<String> = verb.iter().copied().map(String::from).collect();
+        arguments.extend(
+            [
+                release.name,
+                &chart,
+                "--namespace",
+                release.namespace,
+                "--wait",
+                "--timeout=3m",
+            ]
+            .map(String::from),
+        );
         for value in self.values(cluster, release.chart)? {
             arguments.extend(["--set".to_owned(), value]);
         }
