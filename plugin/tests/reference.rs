@@ -1,4 +1,5 @@
-//! The reference of commands is made from the command line's own definition; `UPDATE_REFERENCE=1` writes it anew.
+//! The reference of commands is made from the command line's own definition; `UPDATE_REFERENCE=1` writes it anew. The
+//! README's exit codes are the same.
 
 #![expect(
     clippy::unwrap_used,
@@ -111,4 +112,14 @@ fn the_reference_of_commands_is_up_to_date() {
         "docs/commands.md is not what the code says; write it anew with\n  UPDATE_REFERENCE=1 cargo test -p \
          kubectl-mesh-upgrade --test reference"
     );
+}
+
+#[test]
+fn the_readme_says_the_same_of_exit_codes() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let codes = Exit::ALL.map(|exit| format!("{} {}", exit.code(), exit.meaning()));
+    let told = format!("Exit codes: {}.", codes.join("; "));
+    let readme = readme.replace('`', "");
+    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(readme.contains(&told), "README.md does not say: {told}");
 }

@@ -29,3 +29,8 @@ fn the_reference_of_the_guard_is_up_to_date() {
 fn the_reference_of_releases_is_up_to_date() {
     is_up_to_date("releases.md", &shared::preflight::rules::reference());
 }
+
+#[test]
+fn the_reference_of_resources_is_up_to_date() {
+    is_up_to_date("resources.md", &shared::api::reference());
+}

@@ -1,5 +1,7 @@
 //! What is counted and measured, in Prometheus' text form.
 
+mod reference;
+
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{

@@ -5,12 +5,14 @@ mod freeze_settings;
 mod mesh;
 mod mesh_freeze;
 mod mesh_upgrade;
+mod reference;
 
 pub use fingerprint::*;
 pub use freeze_settings::*;
 pub use mesh::*;
 pub use mesh_freeze::*;
 pub use mesh_upgrade::*;
+pub use reference::reference;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
