@@ -9,7 +9,7 @@ use mesh_upgrade_tests::figures;
 type Measure = fn() -> Result<bool>;
 
 /// What can be measured: its name, what it is, and how.
-const FIGURES: [(&str, &str, Measure); 3] = [
+const FIGURES: [(&str, &str, Measure); 4] = [
     (
         "apply",
         "an upgrade with all its proofs beside the bare helm upgrade of the same charts",
@@ -19,6 +19,11 @@ const FIGURES: [(&str, &str, Measure); 3] = [
         "check",
         "check beside istioctl's precheck and analyze, at 10,000 pods and 5,000 Istio objects; and at 100 clusters",
         figures::check::measure,
+    ),
+    (
+        "output",
+        "the first output of each command on a terminal, and the whole of version --client",
+        figures::output::measure,
     ),
     (
         "webhook",

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use super::{held, measured::measured, released_plugin, say};
+use super::{held, measured::measured, median, released_plugin, say};
 use crate::{
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox},
     product::{Guard, wait_for_journal},
@@ -83,9 +83,4 @@ fn phases(cluster: &Cluster) -> Result<()> {
         say(&format!("    {}  {}", text("at"), text("what")));
     }
     Ok(())
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
 }

@@ -3,11 +3,12 @@
 pub mod apply;
 pub mod check;
 mod measured;
+pub mod output;
 mod population;
 mod stand_in_clusters;
 pub mod webhook;
 
-use std::{io::Write as _, path::PathBuf};
+use std::{io::Write as _, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 
@@ -31,4 +32,9 @@ fn held(what: &str, figure: f64, bar: f64, unit: &str) -> bool {
 fn released_plugin() -> Result<PathBuf> {
     say("Building the plugin as it is released");
     Ok(build_programs(&["--release"])?.join("release/kubectl-mesh_upgrade"))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
 }
