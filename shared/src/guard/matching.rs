@@ -2,7 +2,7 @@
 
 use super::{
     message::Told,
-    review::{Annotations, Labels, Members, Metadata, Object, Request, Str},
+    review::{Members, Metadata, Object, Request, Str},
     table::{
         self, CRD_SUFFIXES, FREE_METADATA, HELM_OWNER, HELM_STORAGE_PREFIX, ISTIOD_PROBE_NAME, May, Operation, Picks,
         Row, Strictness, Who, Writer,
@@ -13,7 +13,7 @@ use crate::{
     names,
 };
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 const FINALIZERS: &str = "finalizers";
 
@@ -93,9 +93,6 @@ fn let_through(request: &Request<'_>, scope: &FreezeScope) -> Option<&'static Wr
 }
 
 /// Whether an update changes nothing but book-keeping and the removal of finalizers.
-///
-/// Both objects come from one encoder in one review, so that equal values are equal bytes. Were they ever not, the
-/// update would count as a change and be refused.
 #[must_use]
 pub fn is_unchanged(request: &Request<'_>) -> bool {
     changes_only(request, "")
@@ -106,8 +103,8 @@ pub(super) fn changes_only(request: &Request<'_>, field: &str) -> bool {
     let (Operation::Update, Some(object), Some(old)) = (request.operation, &request.object, &request.old_object) else {
         return false;
     };
-    (field == "spec" || is_same(old.spec, object.spec))
-        && (field == "data" || is_same(old.data, object.data))
+    (field == "spec" || old.spec == object.spec)
+        && (field == "data" || old.data == object.data)
         && are_same(&old.rest, &object.rest, |key| key != field)
         && differs_only_freely(&old.metadata, &object.metadata)
 }
@@ -115,38 +112,10 @@ pub(super) fn changes_only(request: &Request<'_>, field: &str) -> bool {
 fn differs_only_freely(old: &Metadata<'_>, new: &Metadata<'_>) -> bool {
     let compared = |key: &str| key != FINALIZERS && !FREE_METADATA.contains(&key);
     old.name == new.name
-        && are_same_annotations(old.annotations.as_ref(), new.annotations.as_ref())
-        && are_same_labels(old.labels.as_ref(), new.labels.as_ref())
+        && old.annotations == new.annotations
+        && old.labels == new.labels
         && are_same(&old.rest, &new.rest, compared)
         && only_removes_finalizers(&old.rest, &new.rest)
-}
-
-fn are_same_annotations(old: Option<&Annotations<'_>>, new: Option<&Annotations<'_>>) -> bool {
-    match (old, new) {
-        (Some(old), Some(new)) => {
-            old.release_name == new.release_name
-                && old.release_namespace == new.release_namespace
-                && old.always_reject == new.always_reject
-                && are_same(&old.rest, &new.rest, |_| true)
-        }
-        (old, new) => old.is_none() && new.is_none(),
-    }
-}
-
-fn are_same_labels(old: Option<&Labels<'_>>, new: Option<&Labels<'_>>) -> bool {
-    match (old, new) {
-        (Some(old), Some(new)) => {
-            old.managed_gateway == new.managed_gateway
-                && old.owner == new.owner
-                && old.name == new.name
-                && are_same(&old.rest, &new.rest, |_| true)
-        }
-        (old, new) => old.is_none() && new.is_none(),
-    }
-}
-
-fn is_same(old: Option<&RawValue>, new: Option<&RawValue>) -> bool {
-    old.map(RawValue::get) == new.map(RawValue::get)
 }
 
 /// Whether the members that are compared are the same, in the same order.
@@ -156,7 +125,7 @@ fn are_same(old: &Members<'_>, new: &Members<'_>, is_compared: impl Fn(&str) -> 
     loop {
         match (old.next(), new.next()) {
             (None, None) => return true,
-            (Some((old_key, old)), Some((key, new))) if old_key == key && old.get() == new.get() => {}
+            (Some(old), Some(new)) if old == new => {}
             _ => return false,
         }
     }

@@ -4,7 +4,7 @@
 //! be read is an error, never a request without the part that could not be read.
 
 use super::table::Operation;
-pub use object::{Annotations, Labels, Members, Metadata, Object};
+pub use object::{Members, Metadata, Object, Unread};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use std::borrow::Cow;

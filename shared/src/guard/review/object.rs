@@ -13,17 +13,37 @@ use serde::{
 use serde_json::value::RawValue;
 use std::{fmt, marker::PhantomData};
 
+/// A value that is kept as it stands. Two are equal when their texts are: in one review both come from one encoder, and
+/// were they ever not, an update would count as a change and be refused.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(transparent)]
+pub struct Unread<'a>(#[serde(borrow)] &'a RawValue);
+
+impl<'a> Unread<'a> {
+    /// Its JSON.
+    #[must_use]
+    pub fn get(self) -> &'a str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for Unread<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
 /// Members of a JSON object in their order, unread.
-pub type Members<'a> = Vec<(Str<'a>, &'a RawValue)>;
+pub type Members<'a> = Vec<(Str<'a>, Unread<'a>)>;
 
 /// An object of a request. Its contents are never printed.
 pub struct Object<'a> {
     /// Its metadata.
     pub metadata: Metadata<'a>,
     /// Its specification, unread.
-    pub spec: Option<&'a RawValue>,
+    pub spec: Option<Unread<'a>>,
     /// The contents of a Secret or a ConfigMap, unread.
-    pub data: Option<&'a RawValue>,
+    pub data: Option<Unread<'a>>,
     /// All else.
     pub rest: Members<'a>,
 }
@@ -49,7 +69,7 @@ pub struct Metadata<'a> {
 }
 
 /// The annotations that the rules look at.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub struct Annotations<'a> {
     /// Helm release that owns the object.
     pub release_name: Option<Str<'a>>,
@@ -62,7 +82,7 @@ pub struct Annotations<'a> {
 }
 
 /// The labels that the rules look at.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub struct Labels<'a> {
     /// Mark of what istiod makes for a gateway.
     pub managed_gateway: Option<Str<'a>>,
@@ -100,9 +120,18 @@ impl<'de, T: Read<'de>> Visitor<'de> for Reader<T> {
     }
 }
 
-fn read<'de, T: Read<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    deserializer.deserialize_map(Reader(PhantomData))
+/// Types that are read member by member and are then whole.
+macro_rules! deserialize_by_members {
+    ($($kind:ident),+) => {$(
+        impl<'de: 'a, 'a> Deserialize<'de> for $kind<'a> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_map(Reader(PhantomData))
+            }
+        }
+    )+};
 }
+
+deserialize_by_members!(Parts, Metadata, Annotations, Labels);
 
 /// Puts the value of a member into its place. A second one is an error: it would leave open which of them counts.
 fn once<'de, T: Deserialize<'de>, M: MapAccess<'de>>(
@@ -131,8 +160,8 @@ fn keep<'de: 'a, 'a, M: MapAccess<'de>>(rest: &mut Members<'a>, key: Str<'de>, m
 #[derive(Default)]
 struct Parts<'a> {
     metadata: Option<Metadata<'a>>,
-    spec: Option<&'a RawValue>,
-    data: Option<&'a RawValue>,
+    spec: Option<Unread<'a>>,
+    data: Option<Unread<'a>>,
     rest: Members<'a>,
 }
 
@@ -151,7 +180,7 @@ impl<'de: 'a, 'a> Read<'de> for Parts<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let parts: Parts<'a> = read(deserializer)?;
+        let parts = Parts::deserialize(deserializer)?;
         Ok(Self {
             metadata: parts.metadata.ok_or_else(|| D::Error::missing_field("metadata"))?,
             spec: parts.spec,
@@ -174,12 +203,6 @@ impl<'de: 'a, 'a> Read<'de> for Metadata<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Metadata<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(deserializer)
-    }
-}
-
 impl<'de: 'a, 'a> Read<'de> for Annotations<'a> {
     const WHAT: &'static str = "annotations";
 
@@ -193,12 +216,6 @@ impl<'de: 'a, 'a> Read<'de> for Annotations<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Annotations<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(deserializer)
-    }
-}
-
 impl<'de: 'a, 'a> Read<'de> for Labels<'a> {
     const WHAT: &'static str = "labels";
 
@@ -209,11 +226,5 @@ impl<'de: 'a, 'a> Read<'de> for Labels<'a> {
             HELM_NAME_LABEL => once(&mut self.name, HELM_NAME_LABEL, map),
             _ => keep(&mut self.rest, key, map),
         }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Labels<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read(deserializer)
     }
 }

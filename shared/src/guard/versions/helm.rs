@@ -6,7 +6,7 @@ use super::{
         codes::Code,
         decide::{Facts, Ruling, Verdict},
         message::one_line,
-        review::{Object, Request, Str},
+        review::{Object, Request, Str, Unread},
         table::{HELM_OWNER, HELM_STORAGE_PREFIX},
     },
     change::{Change, Part, Stated},
@@ -17,7 +17,6 @@ use crate::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 /// Helm's storage, as far as the release in it.
 #[derive(Default, Deserialize)]
@@ -85,7 +84,7 @@ pub(super) fn judge(request: &Request<'_>, facts: &Facts) -> Verdict {
 }
 
 fn raw<'a>(object: &Object<'a>) -> Option<&'a str> {
-    object.data.map(RawValue::get)
+    object.data.map(Unread::get)
 }
 
 fn stated(version: Option<crate::version::IstioVersion>) -> Stated {
