@@ -12,6 +12,10 @@ use kube::config::{AuthInfo, Cluster, Context, Kubeconfig, NamedAuthInfo, NamedC
 /// Longest kubeconfig that is read: a Secret holds at most 1 MiB.
 const MAX: usize = 1 << 20;
 
+/// Most YAML events that aliases may stand for: a person writes a handful, and what `istioctl` writes has none. The
+/// parser's own limit is a million, which a few hundred bytes of aliases of aliases reach.
+const MAX_FROM_ALIASES: usize = 1_000;
+
 /// Why a kubeconfig is not used; never with any of its content.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -34,7 +38,7 @@ pub fn sanitized(text: &[u8], name: &str) -> Result<Kubeconfig, Refused> {
     }
     let text = std::str::from_utf8(text).map_err(|_| unusable("it is not text"))?;
     // The parser's own message quotes the text around the fault, where a token may stand.
-    let given = Kubeconfig::from_yaml(text).map_err(|_| unusable("it is not the YAML of a kubeconfig"))?;
+    let given = parse(text).ok_or_else(|| unusable("it is not the YAML of a kubeconfig"))?;
     // All of them, and not the one that is used alone: who writes one such user has no good in mind.
     for user in given.auth_infos.iter().filter_map(|user| user.auth_info.as_ref()) {
         check_user(user)?;
@@ -63,10 +67,18 @@ pub fn sanitized(text: &[u8], name: &str) -> Result<Kubeconfig, Refused> {
     Ok(one(name, cluster, user))
 }
 
+/// A kubeconfig: one document, as a Secret of Istio has it. Why another text is none is not told, see [`sanitized`].
+fn parse(text: &str) -> Option<Kubeconfig> {
+    let options = serde_saphyr::options! {
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_FROM_ALIASES },
+    };
+    serde_saphyr::from_str_with_options(text, options).ok()
+}
+
 /// URL of the API server of a kubeconfig, refused or not, for telling whether a context of the operator's leads there.
 pub(super) fn server(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok().filter(|text| text.len() <= MAX)?;
-    let given = Kubeconfig::from_yaml(text).ok()?;
+    let given = parse(text)?;
     let current = given.current_context.as_deref()?;
     let context = given
         .contexts
