@@ -131,9 +131,9 @@ pub struct MeshArgs {
     pub mesh: Option<String>,
 }
 
-/// Flags of `check`.
+/// Which mesh goes where.
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub struct TargetArgs {
     /// Which mesh.
     #[command(flatten)]
     pub mesh: MeshArgs,
@@ -143,6 +143,14 @@ pub struct CheckArgs {
     /// Where the charts are: a directory, oci://… or https://… [default: the catalog's source]
     #[arg(long, value_name = "DIR|URL")]
     pub charts: Option<String>,
+}
+
+/// Flags of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Which mesh, and where to.
+    #[command(flatten)]
+    pub target: TargetArgs,
     /// List the checks that passed, too
     #[arg(long, short)]
     pub verbose: bool,
@@ -174,15 +182,9 @@ pub enum FailOn {
 /// Flags of `plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Which mesh.
+    /// Which mesh, and where to.
     #[command(flatten)]
-    pub mesh: MeshArgs,
-    /// Version to go to, as 1.31.0 or 1.31.0-mspider
-    #[arg(long, value_name = "VERSION", value_parser = version)]
-    pub to: IstioVersion,
-    /// Where the charts are: a directory, oci://… or https://… [default: the catalog's source]
-    #[arg(long, value_name = "DIR|URL")]
-    pub charts: Option<String>,
+    pub target: TargetArgs,
     /// Exit with 2 when the plan has steps
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -229,15 +231,9 @@ pub enum DataplaneCommand {
 /// Flags of `guide`.
 #[derive(Debug, Args)]
 pub struct GuideArgs {
-    /// Which mesh.
+    /// Which mesh, and where to.
     #[command(flatten)]
-    pub mesh: MeshArgs,
-    /// Version to go to, as 1.31.0 or 1.31.0-mspider
-    #[arg(long, value_name = "VERSION", value_parser = version)]
-    pub to: IstioVersion,
-    /// Where the charts are: a directory, oci://… or https://… [default: the catalog's source]
-    #[arg(long, value_name = "DIR|URL")]
-    pub charts: Option<String>,
+    pub target: TargetArgs,
     /// How control planes are replaced [default: canary where they have revisions of their own, else in-place]
     #[arg(long, value_name = "HOW", value_enum)]
     pub strategy: Option<HowTo>,

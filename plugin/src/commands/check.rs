@@ -44,7 +44,7 @@ pub fn observe_options(guarded: bool) -> ObserveOptions {
 pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     let observed = || {
         let options = ObserveOptions {
-            to: Some(args.to.minor()),
+            to: Some(args.target.to.minor()),
             ..observe_options(true)
         };
         Scene::observe(global, ui, options)
@@ -73,7 +73,7 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
 /// When the cluster cannot be read or no mesh can be chosen.
 pub async fn for_apply(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     let options = ObserveOptions {
-        to: Some(args.to.minor()),
+        to: Some(args.target.to.minor()),
         ..observe_options(true)
     };
     let (scene, helm) = futures::join!(Scene::observe(global, ui, options), Helm::find(None));
@@ -88,9 +88,19 @@ async fn once(
     helm: &Result<Helm, CommandError>,
     purpose: Purpose,
 ) -> Result<Exit, CommandError> {
-    let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
-    let charts = charts::lookup(scene, mesh, &args.to, args.charts.as_deref(), helm, global).await?;
-    let target = Target::new(args.to.clone()).with_charts(charts).for_purpose(purpose);
+    let mesh = scene.mesh(args.target.mesh.mesh.as_deref())?;
+    let charts = charts::lookup(
+        scene,
+        mesh,
+        &args.target.to,
+        args.target.charts.as_deref(),
+        helm,
+        global,
+    )
+    .await?;
+    let target = Target::new(args.target.to.clone())
+        .with_charts(charts)
+        .for_purpose(purpose);
     let day = args.on.unwrap_or_else(today);
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, day);
     let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, day)?;
@@ -116,7 +126,7 @@ async fn once(
         .map_or_else(|| "unknown".to_owned(), ToString::to_string);
     if ui.output != Output::Text {
         let mut document = json!({
-            "mesh": mesh.name, "from": from, "to": args.to.to_string(), "free": free,
+            "mesh": mesh.name, "from": from, "to": args.target.to.to_string(), "free": free,
             "findings": report.findings.iter().map(documented).collect::<Vec<_>>(), "passed": report.passed, "waived": report.waived,
             "known": known, "catalog": scene.catalog.edition(),
         });
@@ -124,7 +134,7 @@ async fn once(
         ui.document("CheckReport", document)?;
         return Ok(exit);
     }
-    let title = format!("Mesh {}: {from} to {}", mesh.name, args.to);
+    let title = format!("Mesh {}: {from} to {}", mesh.name, args.target.to);
     ui.result(&match ui.layout {
         Layout::Markdown => format!("# {title}\n"),
         Layout::Lines | Layout::Wide => strong(&title),
@@ -143,6 +153,7 @@ async fn once(
     ui.note(&faint(&format!("Catalog: {}", scene.catalog.edition())));
     scene.print_stats(global, ui);
     let at = args
+        .target
         .charts
         .as_deref()
         .map(|charts| format!(" --charts {charts}"))
@@ -155,12 +166,12 @@ async fn once(
         };
         ui.next(&format!(
             "kubectl mesh-upgrade {verb} {} --to {}{at}",
-            mesh.name, args.to
+            mesh.name, args.target.to
         ));
     } else {
         ui.next(&format!(
             "mend what is marked, then: kubectl mesh-upgrade check {} --to {}{at}",
-            mesh.name, args.to
+            mesh.name, args.target.to
         ));
     }
     Ok(exit)

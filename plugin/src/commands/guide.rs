@@ -31,15 +31,19 @@ pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         },
     )
     .await?;
-    let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
+    let mesh = scene.mesh(args.target.mesh.mesh.as_deref())?;
     refuse_under_way(&scene, mesh).await?;
     let wish = Wish {
-        to: args.to.clone(),
+        to: args.target.to.clone(),
         strategy: args.strategy.map(|how| match how {
             HowTo::InPlace => Strategy::InPlace,
             HowTo::Canary => Strategy::Canary,
         }),
-        charts: charts(plan::chart_source(args.charts.as_deref(), &scene.catalog, &args.to)?)?,
+        charts: charts(plan::chart_source(
+            args.target.charts.as_deref(),
+            &scene.catalog,
+            &args.target.to,
+        )?)?,
         contexts: scene.contexts(),
     };
     let runbook = match guide::build(mesh, &scene.inventory, &wish, &scene.catalog, today()) {
@@ -52,7 +56,7 @@ pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         Err(error) => {
             return Err(CommandError::blocked(error.to_string()).hint(format!(
                 "see what stands in the way: kubectl mesh-upgrade check {} --to {}",
-                mesh.name, args.to
+                mesh.name, args.target.to
             )));
         }
     };
@@ -73,14 +77,18 @@ pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     }
     ui.text(&guide::markdown(&runbook));
     scene.print_stats(global, ui);
-    let charts = args.charts.as_deref().map(|charts| format!(" --charts {charts}"));
+    let charts = args
+        .target
+        .charts
+        .as_deref()
+        .map(|charts| format!(" --charts {charts}"));
     let strategy = args
         .strategy
         .map(|_| format!(" --strategy {}", runbook.strategy.as_str()));
     ui.next(&format!(
         "the same as a script that asks at each step: kubectl mesh-upgrade guide {} --to {}{}{} --script > runbook.sh",
         mesh.name,
-        args.to,
+        args.target.to,
         charts.unwrap_or_default(),
         strategy.unwrap_or_default()
     ));

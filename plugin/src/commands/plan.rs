@@ -139,8 +139,8 @@ fn write(path: &Path, scene: &Scene, mesh: &MeshView, to: &IstioVersion, plan: &
 /// When the cluster cannot be read, no mesh can be chosen, or there is no plan.
 pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     let scene = Scene::observe(global, ui, observe_options(true)).await?;
-    let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
-    let legs = path::legs(&scene, mesh, &args.to)?;
+    let mesh = scene.mesh(args.target.mesh.mesh.as_deref())?;
+    let legs = path::legs(&scene, mesh, &args.target.to)?;
     if !legs.is_empty() {
         if args.out.is_some() {
             return Err(CommandError::usage(
@@ -153,13 +153,13 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
         } else {
             Exit::Done
         };
-        return path::show(ui, &scene, mesh, &legs, &args.to, exit);
+        return path::show(ui, &scene, mesh, &legs, &args.target.to, exit);
     }
-    let mut charts = chart_source(args.charts.as_deref(), &scene.catalog, &args.to)?;
+    let mut charts = chart_source(args.target.charts.as_deref(), &scene.catalog, &args.target.to)?;
     if args.out.is_some() {
         charts = absolute(&charts)?;
     }
-    let mut plan = build(&scene, mesh, &args.to, &charts)?;
+    let mut plan = build(&scene, mesh, &args.target.to, &charts)?;
     // A plan can be read without helm and charts; only its images are then guessed from those that run now.
     let looked = match Helm::find(None).await {
         Ok(helm) => look_at_charts(&helm, &scene, &mut plan).await,
@@ -176,7 +176,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
         );
     }
     if let Some(path) = args.out.as_deref().filter(|_| !plan.steps.is_empty()) {
-        write(path, &scene, mesh, &args.to, &plan)?;
+        write(path, &scene, mesh, &args.target.to, &plan)?;
     }
     let exit = if args.detailed_exitcode && !plan.steps.is_empty() {
         Exit::PlanHasChanges
@@ -185,13 +185,16 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     };
     if ui.output != Output::Text {
         let mut document =
-            json!({ "mesh": mesh.name, "to": args.to.to_string(), "hash": plan::hash(&plan), "plan": plan });
+            json!({ "mesh": mesh.name, "to": args.target.to.to_string(), "hash": plan::hash(&plan), "plan": plan });
         scene.add_stats(global, &mut document);
         ui.document("Plan", document)?;
         return Ok(exit);
     }
     if plan.steps.is_empty() {
-        ui.result(&format!("Mesh {} runs {} already: nothing to do.", mesh.name, args.to));
+        ui.result(&format!(
+            "Mesh {} runs {} already: nothing to do.",
+            mesh.name, args.target.to
+        ));
         ui.next("kubectl mesh-upgrade list");
         return Ok(exit);
     }
@@ -199,7 +202,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
         "Mesh {}: {} steps to {}",
         mesh.name,
         plan.steps.len(),
-        args.to
+        args.target.to
     )));
     print(ui, &plan);
     ui.result("Nothing was changed.");
@@ -209,13 +212,14 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
         return Ok(exit);
     }
     let charts = args
+        .target
         .charts
         .as_deref()
         .map(|charts| format!(" --charts {charts}"))
         .unwrap_or_default();
     ui.next(&format!(
         "kubectl mesh-upgrade apply {} --to {}{charts}",
-        mesh.name, args.to
+        mesh.name, args.target.to
     ));
     Ok(exit)
 }
