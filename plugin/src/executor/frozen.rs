@@ -226,6 +226,8 @@ impl Effects<'_> {
                 Some(_) | None => Ok(()),
             },
             Ok(_) => Err(super::journal::gone(&self.journal, "it was deleted")),
+            // With its kind, which the API server then knows no path of.
+            Err(fault) if fault.is_not_found() => Err(super::journal::gone(&self.journal, &fault.to_string())),
             Err(fault) => Err(CommandError::error(fault.to_string())
                 .hint("nothing further was done; resume with: kubectl mesh-upgrade apply")),
         }
