@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::names;
 
 use super::{Binaries, mesh_upgrade};
@@ -61,6 +61,39 @@ impl Guard {
         let mut guard = Self::new()?;
         guard.start_with = command(guard.dir.path());
         guard.put_up(cluster)
+    }
+
+    /// Starts the webhook of a guard that somebody has installed as for any cluster, and has it called here: the pods of
+    /// the test clusters run no programs, and their Services lead nowhere.
+    ///
+    /// # Errors
+    /// When no guard is installed or the webhook does not become ready.
+    pub fn serve(cluster: &Cluster) -> Result<Self> {
+        let mut guard = Self::new()?;
+        let configuration = ["validatingwebhookconfiguration", names::WEBHOOK];
+        let found = cluster.kubectl(&[&["get"], &configuration[..], &["-o", "json"]].concat())?;
+        let webhooks = found.json()?;
+        let webhooks = webhooks
+            .get("webhooks")
+            .and_then(Value::as_array)
+            .context("no webhooks")?;
+        let mut patch = Vec::new();
+        for (index, webhook) in webhooks.iter().enumerate() {
+            let client = format!("/webhooks/{index}/clientConfig");
+            let path = webhook.pointer("/clientConfig/service/path").and_then(Value::as_str);
+            let url = format!("https://localhost:{}{}", guard.port, path.unwrap_or_default());
+            patch.push(json!({"op": "remove", "path": format!("{client}/service")}));
+            patch.push(json!({"op": "add", "path": format!("{client}/url"), "value": url}));
+        }
+        let patch = Value::from(patch).to_string();
+        let flags = ["--type=json", "-p", &patch];
+        cluster
+            .kubectl(&[&["patch"], &configuration[..], &flags].concat())?
+            .ok()?;
+        guard.write_kubeconfig(cluster)?;
+        guard.start()?;
+        guard.wait_until_asked(cluster)?;
+        Ok(guard)
     }
 
     fn new() -> Result<Self> {
