@@ -7,6 +7,7 @@ pub mod fuzz;
 pub mod harness;
 pub mod kill;
 pub mod load;
+pub mod pictures;
 pub mod product;
 pub mod race;
 pub mod release;

@@ -82,6 +82,22 @@ fn links_lead_somewhere() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn pictures_are_small_and_tell_nothing_of_the_machine() -> Result<()> {
+    let mut seen = 0;
+    for entry in fs::read_dir(root().join("docs/images"))? {
+        let path = entry?.path();
+        let picture = fs::read_to_string(&path)?;
+        ensure!(picture.len() < 100 * 1024, "{} is large", path.display());
+        for text in ["/tmp/", "/root/", "127.0.0.1"] {
+            ensure!(!picture.contains(text), "{} tells {text}", path.display());
+        }
+        seen += 1;
+    }
+    ensure!(seen > 0, "no pictures");
+    Ok(())
+}
+
 /// Command lines of the plugin in blocks of code, without prompts, comments and what follows a pipe.
 fn commands(text: &str) -> Vec<String> {
     let mut commands = Vec::new();
