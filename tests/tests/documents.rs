@@ -154,6 +154,7 @@ fn the_oldest_rust_is_the_same_everywhere() -> Result<()> {
         (".github/workflows/ci.yml", "cargo +"),
         ("README.md", "You need Rust "),
         ("CONTRIBUTING.md", "You need Rust ("),
+        ("CONTRIBUTING.md", "`cargo +"),
     ] {
         let text = fs::read_to_string(root().join(file)).with_context(|| file.to_owned())?;
         let told = after(&text, before, ' ').with_context(|| format!("{file} does not say {before:?}"))?;
