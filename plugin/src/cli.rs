@@ -1,6 +1,9 @@
 //! The command line: verbs and flags, as kubectl's users expect them.
 
-use crate::{cluster::ClusterFlags, ui::Format};
+use crate::{
+    cluster::ClusterFlags,
+    ui::{Format, Lang},
+};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use shared::{catalog::Date, version::IstioVersion};
 use std::{ffi::OsString, path::PathBuf, time::Duration};
@@ -69,6 +72,9 @@ pub struct Global {
     /// Output format
     #[arg(short, long, global = true, value_enum, default_value_t = Format::Text, hide_default_value = true)]
     pub output: Format,
+    /// Language of what people read [default: what LC_ALL, LC_MESSAGES or LANG name, else en]
+    #[arg(long, global = true, value_name = "LANG", value_enum)]
+    pub lang: Option<Lang>,
     /// Show what asking cost, for list, check and plan: calls, bytes and time of each cluster
     #[arg(long, global = true)]
     pub stats: bool,

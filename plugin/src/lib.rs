@@ -28,7 +28,7 @@ pub fn run<I: IntoIterator<Item = OsString>>(args: I) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let ui = Ui::new(cli.global.output);
+    let ui = Ui::new(cli.global.output, cli.global.lang);
     let outcome = match cli.command {
         None if commands::wizard::has_terminal() => block_on(commands::wizard::run(&cli.global, ui)).flatten(),
         None => return help(),

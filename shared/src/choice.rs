@@ -1,7 +1,7 @@
 //! The versions that a mesh may be taken to, and why it may not go to the others.
 
 use crate::{
-    catalog::{Catalog, Date},
+    catalog::{Catalog, Date, Range},
     finding::{Family, Finding},
     inventory::Inventory,
     mesh::MeshView,
@@ -14,8 +14,10 @@ use crate::{
 pub struct Choice {
     /// The newest patch of its minor.
     pub version: IstioVersion,
-    /// What it is to the version that runs, in a few words.
-    pub what: String,
+    /// What going there amounts to.
+    pub step: Move,
+    /// The versions of Kubernetes that it supports.
+    pub kubernetes: Option<Range>,
     /// Why one upgrade does not lead there, in a sentence; `None` when it does.
     pub hindrance: Option<String>,
 }
@@ -25,6 +27,21 @@ impl Choice {
     #[must_use]
     pub fn is_reachable(&self) -> bool {
         self.hindrance.is_none()
+    }
+
+    /// What it is to the version that runs, in a few words.
+    #[must_use]
+    pub fn what(&self) -> String {
+        let step = match self.step {
+            Move::None => "it runs already",
+            Move::Patch => "newest patch",
+            Move::OneMinor => "one minor ahead",
+            Move::Skip => "further ahead",
+            Move::Downgrade => "older than what runs",
+            Move::OtherFlavor => "another flavor",
+        };
+        let kubernetes = self.kubernetes.map(|range| format!(", Kubernetes {range}"));
+        format!("{step}{}", kubernetes.unwrap_or_default())
     }
 }
 
@@ -42,18 +59,9 @@ pub fn choices(mesh: &MeshView, inventory: &Inventory, catalog: &Catalog, today:
     ahead
         .map(|release| {
             let version = release.newest_patch.clone();
-            let range = release.range().map(|range| format!("Kubernetes {range}"));
-            let what = match Move::between(running, &version) {
-                Move::None => "it runs already",
-                Move::Patch => "newest patch",
-                Move::OneMinor => "one minor ahead",
-                Move::Skip => "further ahead",
-                Move::Downgrade => "older than what runs",
-                Move::OtherFlavor => "another flavor",
-            };
-            let what = [Some(what.to_owned()), range].into_iter().flatten();
             Choice {
-                what: what.collect::<Vec<_>>().join(", "),
+                step: Move::between(running, &version),
+                kubernetes: release.range(),
                 hindrance: hindrance(mesh, inventory, catalog, &version, today),
                 version,
             }
@@ -91,7 +99,7 @@ mod tests {
         choices(&mesh, inventory, &catalog, today)
             .into_iter()
             .map(|choice| match choice.hindrance {
-                None => format!("{} {}", choice.version, choice.what),
+                None => format!("{} {}", choice.version, choice.what()),
                 Some(why) => format!("{} not: {why}", choice.version),
             })
             .collect()

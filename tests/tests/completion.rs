@@ -1,5 +1,6 @@
 //! Manners: kubectl completes a line of the plugin's as it completes its own, through the real `kubectl __complete`; and
-//! what is shown keeps within the terminal, with and without colour and with plain ASCII. On a real cluster with a real mesh.
+//! what is shown keeps within the terminal, in both languages, with and without colour and with plain ASCII. On a real
+//! cluster with a real mesh.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Terminal, Toolbox},
     product::{Guard, kubectl_command, mesh_upgrade},
 };
+use plugin::ui::width;
 
 /// What kubectl tells the shell: lines, of which the last is the directive.
 fn completed(cluster: &Cluster, words: &[&str]) -> Result<Vec<String>> {
@@ -70,9 +72,12 @@ fn kubectl_completes_verbs_flags_contexts_meshes_and_versions() -> Result<()> {
     );
 
     for columns in [60, 80, 200] {
-        keeps_within(&east, columns)?;
+        for language in LANGUAGES {
+            keeps_within(&east, columns, language)?;
+        }
     }
     is_plain(&east)?;
+    the_language_is_the_locales_and_never_a_documents(&east)?;
 
     let guard = Guard::install(&east)?;
     let version = mesh_upgrade(&east, &["version"])?;
@@ -86,15 +91,23 @@ fn kubectl_completes_verbs_flags_contexts_meshes_and_versions() -> Result<()> {
     Ok(())
 }
 
+/// Each language, with how the last line of each command begins in it.
+const LANGUAGES: [(&str, &str); 2] = [("en", "Next:"), ("zh", "下一步：")];
+
 /// What a command shows on a terminal of so many columns.
-fn shown(cluster: &Cluster, arguments: &[&str], columns: u16, variables: &[(&str, &str)]) -> Result<String> {
+fn shown(
+    cluster: &Cluster,
+    arguments: &[&str],
+    columns: u16,
+    variables: &[(&str, &str)],
+    last: &str,
+) -> Result<String> {
     let mut command = kubectl_command(cluster, "alice")?;
     command.arg("mesh-upgrade").args(arguments);
     command.env("TERM", "xterm").env("LC_ALL", "C.UTF-8");
     command.envs(variables.iter().copied());
     let mut terminal = Terminal::start(command, columns)?;
-    // The last line of each command.
-    terminal.wait_for("Next:", Duration::from_secs(60))?;
+    terminal.wait_for(last, Duration::from_secs(60))?;
     let (_, shown) = terminal.end()?;
     Ok(shown)
 }
@@ -113,18 +126,19 @@ fn plain(text: &str) -> String {
     plain.replace('\r', "")
 }
 
-fn keeps_within(cluster: &Cluster, columns: u16) -> Result<()> {
+fn keeps_within(cluster: &Cluster, columns: u16, (language, last): (&str, &str)) -> Result<()> {
     // A version that the catalog does not know has findings with causes and fixes.
     let charts = Toolbox::get()?.charts("1.33.0")?.display().to_string();
     let check = ["check", "--to", "1.33.0", "--charts", &charts];
     for arguments in [&["list"][..], &check, &[&check[..], &["-o", "wide"]].concat()] {
-        let coloured = shown(cluster, arguments, columns, &[])?;
+        let arguments = [arguments, &["--lang", language]].concat();
+        let coloured = shown(cluster, &arguments, columns, &[], last)?;
         ensure!(coloured.contains("\x1b["), "no colour on a terminal: {coloured}");
         let plain = plain(&coloured);
-        let result = plain.split("\nNext:").next().unwrap_or_default();
+        let result = plain.split(&format!("\n{last}")).next().unwrap_or_default();
         for line in result.lines() {
             ensure!(
-                line.chars().count() <= usize::from(columns),
+                width(line) <= usize::from(columns),
                 "{columns}: {line:?} of {arguments:?}"
             );
         }
@@ -132,10 +146,44 @@ fn keeps_within(cluster: &Cluster, columns: u16) -> Result<()> {
     Ok(())
 }
 
+/// `LANG` chooses the language of what people read; what programs read is the same in every language.
+fn the_language_is_the_locales_and_never_a_documents(cluster: &Cluster) -> Result<()> {
+    let chinese = [("LC_MESSAGES", ""), ("LANG", "zh_CN.UTF-8")];
+    let run = |more: &[&str], variables: &[(&str, &str)]| {
+        let mut command = kubectl_command(cluster, "alice")?;
+        let charts = Toolbox::get()?.charts("1.33.0")?;
+        command
+            .args(["mesh-upgrade", "check", "--to", "1.33.0", "--charts"])
+            .arg(charts);
+        command.args(more).envs(variables.iter().copied());
+        Run::of(command, None)
+    };
+    let told = run(&[], &chinese)?;
+    ensure!(
+        told.stdout.contains("个阻塞项") && told.stderr.contains("下一步："),
+        "{told}"
+    );
+    let asked_for = run(&["--lang", "en"], &chinese)?;
+    ensure!(asked_for.stdout.contains("blockers, "), "{asked_for}");
+    for output in ["json", "yaml"] {
+        let (one, other) = (
+            run(&["-o", output], &[])?,
+            run(&["-o", output, "--lang", "zh"], &chinese)?,
+        );
+        ensure!(one.code == 3 && one.stdout == other.stdout, "{one}\n{other}");
+    }
+    let wrong = run(&["--context", "nowhere"], &chinese)?;
+    ensure!(
+        wrong.stderr.contains("错误：") && wrong.stderr.contains("nowhere"),
+        "{wrong}"
+    );
+    Ok(())
+}
+
 /// Neither colour nor marks that a plain terminal cannot show.
 fn is_plain(cluster: &Cluster) -> Result<()> {
     for arguments in [&["list"][..], &["status"]] {
-        let ascii = shown(cluster, arguments, 80, &[("NO_COLOR", "1"), ("LC_ALL", "C")])?;
+        let ascii = shown(cluster, arguments, 80, &[("NO_COLOR", "1"), ("LC_ALL", "C")], "Next:")?;
         ensure!(ascii.is_ascii() && !ascii.contains('\x1b'), "{ascii:?}");
     }
     Ok(())

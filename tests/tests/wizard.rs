@@ -19,11 +19,12 @@ const LATER: Duration = Duration::from_secs(180);
 const SIGINT: i32 = 2;
 
 fn wizard(cluster: &Cluster) -> Result<Terminal> {
+    wizard_in(cluster, "C.UTF-8")
+}
+
+fn wizard_in(cluster: &Cluster, locale: &str) -> Result<Terminal> {
     let mut command = kubectl_command(cluster, "alice")?;
-    command
-        .arg("mesh-upgrade")
-        .env("NO_COLOR", "1")
-        .env("LC_ALL", "C.UTF-8");
+    command.arg("mesh-upgrade").env("NO_COLOR", "1").env("LC_ALL", locale);
     Terminal::start(command, 100)
 }
 
@@ -127,6 +128,15 @@ fn three_steps_with_every_way_back_and_every_way_out() -> Result<()> {
     let mut terminal = wizard(&cluster)?;
     terminal.wait_for("One upgrade leads to no version", SOON)?;
     terminal.wait_for("r looks again, q quits:", SOON)?;
+    terminal.line("q")?;
+    let (status, shown) = terminal.end()?;
+    ensure!(status.success(), "{status}: {shown}");
+
+    // The same in Chinese, as the locale of whoever is led asks for.
+    let mut terminal = wizard_in(&cluster, "zh_CN.UTF-8")?;
+    terminal.wait_for("第 1 步（共 3 步）：选择网格及其版本", SOON)?;
+    terminal.wait_for("一次升级到达不了目录中的任何版本。", SOON)?;
+    terminal.wait_for("r 重新查看，q 退出：", SOON)?;
     terminal.line("q")?;
     let (status, shown) = terminal.end()?;
     ensure!(status.success(), "{status}: {shown}");

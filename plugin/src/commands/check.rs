@@ -123,7 +123,7 @@ async fn once(
     let from = mesh
         .version
         .as_ref()
-        .map_or_else(|| "unknown".to_owned(), ToString::to_string);
+        .map_or_else(|| ui.lang.check_unknown_version(), ToString::to_string);
     if ui.output != Output::Text {
         let mut document = json!({
             "mesh": mesh.name, "from": from, "to": args.target.to.to_string(), "free": free,
@@ -134,7 +134,7 @@ async fn once(
         ui.document("CheckReport", document)?;
         return Ok(exit);
     }
-    let title = format!("Mesh {}: {from} to {}", mesh.name, args.target.to);
+    let title = ui.lang.check_title(&mesh.name, from, &args.target.to);
     ui.result(&match ui.layout {
         Layout::Markdown => format!("# {title}\n"),
         Layout::Lines | Layout::Wide => strong(&title),
@@ -145,12 +145,9 @@ async fn once(
             .iter()
             .filter(|finding| finding.severity == Severity::Blocker)
             .count();
-        ui.result(&format!(
-            "{} more were in the baseline, {blockers} of them blockers, which still block",
-            known.len()
-        ));
+        ui.result(&ui.lang.check_in_the_baseline(known.len(), blockers));
     }
-    ui.note(&faint(&format!("Catalog: {}", scene.catalog.edition())));
+    ui.note(&faint(&ui.lang.catalog_edition(scene.catalog.edition())));
     scene.print_stats(global, ui);
     let at = args
         .target
@@ -169,10 +166,8 @@ async fn once(
             mesh.name, args.target.to
         ));
     } else {
-        ui.next(&format!(
-            "mend what is marked, then: kubectl mesh-upgrade check {} --to {}{at}",
-            mesh.name, args.target.to
-        ));
+        let again = format!("kubectl mesh-upgrade check {} --to {}{at}", mesh.name, args.target.to);
+        ui.next(&ui.lang.check_mend_and_repeat(again));
     }
     Ok(exit)
 }

@@ -31,7 +31,7 @@ pub fn run(args: &ExplainArgs, ui: Ui) -> Result<Exit, CommandError> {
         ui.document("Explanation", explained)?;
         return Ok(Exit::Done);
     }
-    ui.result(&code.explain());
+    ui.result(&ui.lang.explain(code));
     Ok(Exit::Done)
 }
 
@@ -42,6 +42,6 @@ fn explain_refusal(code: Refusal, ui: Ui) -> Result<Exit, CommandError> {
         ui.document("Explanation", explained)?;
         return Ok(Exit::Done);
     }
-    ui.result(&format!("{code}: refused by the guard\n\n{}", code.documentation()));
+    ui.result(&ui.lang.refusal(code));
     Ok(Exit::Done)
 }

@@ -105,14 +105,10 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         return Ok(Exit::Done);
     }
     if rows.is_empty() {
-        ui.note(&format!(
-            "No mesh found in cluster {}: no Deployment of istiod in {}.",
-            scene.cluster.name,
-            match &global.namespace {
-                Some(namespace) => format!("namespace {namespace}"),
-                None => "any namespace".to_owned(),
-            }
-        ));
+        ui.note(&match &global.namespace {
+            Some(namespace) => ui.lang.list_no_mesh_in(&scene.cluster.name, namespace),
+            None => ui.lang.list_no_mesh(&scene.cluster.name),
+        });
         ui.next("kubectl mesh-upgrade list --context CONTEXT");
         return Ok(Exit::Done);
     }
@@ -135,25 +131,20 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         .map(|mesh| mesh.name.as_str())
         .collect();
     if !undeclared.is_empty() {
-        let told = format!(
-            "No Mesh object says who operates {}: taken as Dedicated, of which nothing is changed that helm did not \
-             install. kubectl mesh-upgrade adopt MESH writes one.",
-            undeclared.join(", ")
-        );
+        let told = ui.lang.list_undeclared(undeclared.join(", "));
         ui.note(&faint(&wrapped(&told, 0)));
     }
     for (cluster, reason) in &unknown {
         ui.result(&format!(
-            "{} cluster {cluster} is Unknown: {reason}",
-            ui.mark(Mark::Block)
+            "{} {}",
+            ui.mark(Mark::Block),
+            ui.lang.cluster_unknown(cluster, reason)
         ));
     }
     scene.print_stats(global, ui);
     match next {
         Some(command) => ui.next(&command),
-        None => ui.note(&faint(
-            "Every mesh runs the newest version that this catalog knows a way to.",
-        )),
+        None => ui.note(&faint(&ui.lang.list_all_newest())),
     }
     Ok(Exit::Done)
 }

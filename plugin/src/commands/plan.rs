@@ -100,18 +100,15 @@ pub fn print(ui: Ui, plan: &Plan) {
         &["STEP", "CLUSTER", "COMPONENT", "HELM RELEASE", "CURRENT", "TARGET"],
         rows,
     ));
-    ui.result(&format!(
-        "\nImages, pulled before the freeze:\n  {}",
-        plan.images.join("\n  ")
-    ));
-    ui.result(&format!("Charts: {}", plan.charts.location));
+    ui.result(&ui.lang.plan_images(plan.images.join("\n  ")));
+    ui.result(&ui.lang.plan_charts(&plan.charts.location));
     // The settings are the mesh's, so that every cluster has the same.
     let settings = plan
         .clusters
         .first()
         .map(|cluster| cluster.scope.configuration.differences());
     for difference in settings.unwrap_or_default() {
-        ui.result(&format!("Freeze: {difference}"));
+        ui.result(&ui.lang.plan_freeze(difference));
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn is_asked_by(program: &OsStr) -> bool {
 
 /// Prints the answer for these words, of which the last is the one to be completed.
 pub(crate) fn answer(words: Vec<OsString>) {
-    let ui = Ui::new(Format::Text);
+    let ui = Ui::new(Format::Text, None);
     for line in lines(words) {
         ui.result(&line);
     }

@@ -59,7 +59,7 @@ impl Given {
             ..self.global.clone()
         };
         let observed = async {
-            let scene = Scene::observe(&global, Ui::new(Format::Text), ObserveOptions::default());
+            let scene = Scene::observe(&global, Ui::new(Format::Text, None), ObserveOptions::default());
             tokio::time::timeout(IN_ALL, scene).await
         };
         block_on(observed).ok()?.ok()?.ok()
@@ -125,7 +125,7 @@ fn versions(given: &Given) -> Vec<CompletionCandidate> {
         let all = choices(mesh, &scene.inventory, &scene.catalog, today());
         let reachable = all.into_iter().filter(shared::choice::Choice::is_reachable);
         return reachable
-            .map(|choice| described(choice.version.to_string(), choice.what))
+            .map(|choice| described(choice.version.to_string(), choice.what()))
             .collect();
     }
     let catalog = Catalog::embedded().ok();

@@ -131,8 +131,7 @@ impl Effects<'_> {
                 seen.freeze = FreezeState::Failed(what.to_string());
                 return;
             }
-            self.ui
-                .progress(Mark::Warn, &format!("the freeze has to be proved again: {what}"));
+            self.ui.progress(Mark::Warn, &self.ui.lang.apply_prove_again(what));
             seen.freeze = FreezeState::Unproved;
         }
     }
@@ -295,7 +294,7 @@ impl Effects<'_> {
                 });
             }
             if what != said {
-                self.ui.progress(Mark::Info, &format!("waiting for {what}"));
+                self.ui.progress(Mark::Info, &self.ui.lang.apply_waiting(&what));
                 said = what;
             }
             tokio::time::sleep(LOOK_EVERY).await;

@@ -60,7 +60,7 @@ impl Effects<'_> {
             let closed = self.close(spec, planned).await;
             let evidence = closed.map_err(|fault| fault.in_cluster(&planned.name).to_string())?;
             self.ui
-                .progress(Mark::Pass, &format!("frozen {}: {evidence}", planned.name));
+                .progress(Mark::Pass, &self.ui.lang.apply_frozen(&planned.name, &evidence));
             Ok(evidence)
         });
         all_or_why(join_all(closing).await).map(drop)

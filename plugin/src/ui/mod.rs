@@ -5,13 +5,15 @@ mod prompt;
 mod report;
 mod stats;
 mod table;
+mod words;
 mod wrap;
 
 pub use prompt::{ask, confirm};
 pub use report::print_report;
 pub use stats::print_stats;
 pub use table::table;
-pub use wrap::wrapped;
+pub use words::Lang;
+pub use wrap::{width, wrapped};
 
 use anstyle::{AnsiColor, Style};
 use std::io::{IsTerminal as _, Write as _};
@@ -65,6 +67,8 @@ pub struct Ui {
     pub output: Output,
     /// How people see a report.
     pub layout: Layout,
+    /// The language of what people read.
+    pub lang: Lang,
     ascii: bool,
     led: bool,
 }
@@ -87,14 +91,11 @@ pub enum Mark {
 }
 
 impl Ui {
-    /// A terminal of the process; marks are ASCII where the locale cannot show others.
+    /// A terminal of the process; marks are ASCII where the locale cannot show others, and the language is the locale's
+    /// unless one is given. Beside documents for programs everything is English: errors are such documents, too.
     #[must_use]
-    pub fn new(format: Format) -> Self {
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-            .iter()
-            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-            .unwrap_or_default()
-            .to_ascii_lowercase();
+    pub fn new(format: Format, lang: Option<Lang>) -> Self {
+        let charset = locale("LC_CTYPE").to_ascii_lowercase();
         let (output, layout) = match format {
             Format::Text => (Output::Text, Layout::Lines),
             Format::Wide => (Output::Text, Layout::Wide),
@@ -105,7 +106,11 @@ impl Ui {
         Self {
             output,
             layout,
-            ascii: !(locale.contains("utf-8") || locale.contains("utf8")),
+            lang: match output {
+                Output::Text => lang.unwrap_or_else(|| Lang::of_locale(&locale("LC_MESSAGES"))),
+                Output::Json | Output::Yaml => Lang::English,
+            },
+            ascii: !(charset.contains("utf-8") || charset.contains("utf8")),
             led: false,
         }
     }
@@ -173,7 +178,7 @@ impl Ui {
     /// What the person does next; every command ends with it.
     pub fn next(self, command: &str) {
         if self.output == Output::Text && !self.led {
-            self.note(&format!("\n{} {command}", strong("Next:")));
+            self.note(&format!("\n{} {command}", strong(&self.lang.label_next())));
         }
     }
 
@@ -192,9 +197,9 @@ impl Ui {
 
     /// An error with what can be done about it.
     pub fn error(self, error: &crate::error::CommandError) {
-        self.note(&format!("{} {error}", strong("error:")));
+        self.note(&format!("{} {error}", strong(&self.lang.label_error())));
         for hint in error.hints() {
-            self.note(&format!("  {} {hint}", strong("hint:")));
+            self.note(&format!("  {} {hint}", strong(&self.lang.label_hint())));
         }
     }
 
@@ -227,6 +232,14 @@ impl Ui {
         print_out(&line);
         Ok(())
     }
+}
+
+/// What the environment says of a category of the locale, as every program reads it.
+fn locale(category: &str) -> String {
+    let told = ["LC_ALL", category, "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    told.unwrap_or_default()
 }
 
 fn versioned(kind: &str, value: serde_json::Value) -> serde_json::Value {

@@ -1,6 +1,6 @@
 //! A report of findings for people: by cluster and family, blockers first, each with its cause and its fix.
 
-use super::{Layout, Mark, Ui, faint, strong, table, wrapped};
+use super::{Lang, Layout, Mark, Ui, faint, strong, table, width, wrapped};
 use shared::finding::{Family, Finding, Report, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,13 +15,13 @@ pub fn print_report(ui: Ui, report: &Report, verbose: bool) {
 
 /// What was found and what passed in one cluster, or in the mesh as a whole.
 struct Place<'a> {
-    name: &'a str,
+    name: String,
     found: BTreeMap<Family, Vec<&'a Finding>>,
     passed: BTreeMap<Family, usize>,
 }
 
 /// The mesh as a whole first, then the clusters by name.
-fn places(report: &Report) -> Vec<Place<'_>> {
+fn places(report: &Report, lang: Lang) -> Vec<Place<'_>> {
     let of_findings = report.findings.iter().map(|finding| finding.cluster.as_deref());
     let of_passed = report.passed.iter().map(|passed| passed.cluster.as_deref());
     let clusters: BTreeSet<Option<&str>> = of_findings.chain(of_passed).collect();
@@ -29,7 +29,7 @@ fn places(report: &Report) -> Vec<Place<'_>> {
         .into_iter()
         .map(|cluster| {
             let mut place = Place {
-                name: cluster.unwrap_or("mesh"),
+                name: cluster.map_or_else(|| lang.report_mesh(), str::to_owned),
                 found: BTreeMap::new(),
                 passed: BTreeMap::new(),
             };
@@ -57,44 +57,48 @@ impl Place<'_> {
     }
 
     /// Families of which nothing was found, by name, and how many of their checks passed.
-    fn clean(&self) -> Option<(String, usize)> {
+    fn clean(&self, lang: Lang) -> Option<(String, usize)> {
         let clean: Vec<_> = self
             .passed
             .iter()
             .filter(|(family, _)| !self.found.contains_key(family))
             .collect();
-        let names: Vec<&str> = clean.iter().map(|(family, _)| family.title()).collect();
-        (!clean.is_empty()).then(|| (names.join(", "), clean.iter().map(|(_, count)| **count).sum()))
+        let names: Vec<String> = clean.iter().map(|(family, _)| lang.family(**family)).collect();
+        (!clean.is_empty()).then(|| {
+            (
+                names.join(&lang.report_separator()),
+                clean.iter().map(|(_, count)| **count).sum(),
+            )
+        })
     }
 }
 
 fn print_lines(ui: Ui, report: &Report, verbose: bool) {
-    for place in places(report) {
-        ui.result(&strong(place.name));
+    let lang = ui.lang;
+    for place in places(report, lang) {
+        ui.result(&strong(&place.name));
         for (family, findings, passed) in place.families() {
             ui.result(&format!(
                 "  {} {}",
-                family.title(),
-                faint(&format!("({} found, {passed} passed)", findings.len()))
+                lang.family(family),
+                faint(&lang.report_counts(findings.len(), passed))
             ));
             for finding in findings {
                 print_finding(ui, finding);
             }
         }
-        if let Some((names, count)) = place.clean() {
+        if let Some((names, count)) = place.clean(lang) {
             let column = "   ".len() + ui.symbol(Mark::Pass).chars().count();
-            let told = wrapped(&format!("{names} ({count} passed)"), column);
+            let told = wrapped(&lang.report_clean(names, count), column);
             ui.result(&format!("  {} {told}", ui.mark(Mark::Pass)));
         }
     }
     for waived in &report.waived {
         ui.result(&format!(
-            "{} {}  waived by {} until {}: {} {}",
+            "{} {}  {} {}",
             ui.mark(Mark::Info),
             strong(waived.finding.code.id()),
-            waived.owner,
-            waived.expires,
-            waived.finding.cause,
+            lang.report_waived(&waived.owner, &waived.expires, &waived.finding.cause),
             faint(&format!("({})", waived.reason))
         ));
     }
@@ -113,7 +117,7 @@ fn print_lines(ui: Ui, report: &Report, verbose: bool) {
             ));
         }
     }
-    ui.result(&summary(report));
+    ui.result(&summary(report, lang));
 }
 
 fn print_finding(ui: Ui, finding: &Finding) {
@@ -132,17 +136,24 @@ fn print_finding(ui: Ui, finding: &Finding) {
         // Broken in the middle: not worth a second style.
         _ => told,
     };
+    let told = match ui.lang.title(finding.code) {
+        Some(title) => format!("{}\n{}{told}", wrapped(title, column), " ".repeat(column)),
+        None => told,
+    };
     ui.result(&format!("    {} {}  {told}", ui.mark(mark), strong(finding.code.id())));
-    for (index, line) in finding.fix.lines().enumerate() {
-        let line = wrapped(line, "        fix: ".len());
-        ui.result(&format!("        {} {line}", if index == 0 { "fix:" } else { "    " }));
+    let fix = ui.lang.report_fix();
+    let blank = " ".repeat(width(&fix));
+    let own = finding.fix.lines();
+    for (index, line) in ui.lang.fix(finding.code).into_iter().chain(own).enumerate() {
+        let line = wrapped(line, "         ".len() + blank.len());
+        ui.result(&format!("        {} {line}", if index == 0 { &fix } else { &blank }));
     }
 }
 
 fn print_wide(ui: Ui, report: &Report) {
     let rows = report.findings.iter().map(|finding| {
         vec![
-            finding.severity.to_string(),
+            ui.lang.severity(finding.severity),
             finding.code.to_string(),
             finding.cluster.clone().unwrap_or_else(|| "-".to_owned()),
             finding.object.clone().unwrap_or_else(|| "-".to_owned()),
@@ -154,63 +165,70 @@ fn print_wide(ui: Ui, report: &Report) {
     if !rows.is_empty() {
         ui.result(&table(&["SEVERITY", "CODE", "CLUSTER", "OBJECT", "CAUSE", "FIX"], rows));
     }
-    ui.result(&summary(report));
+    ui.result(&summary(report, ui.lang));
 }
 
 fn print_markdown(ui: Ui, report: &Report, verbose: bool) {
-    for line in markdown(report, verbose) {
+    for line in markdown(report, verbose, ui.lang) {
         ui.result(&line);
     }
 }
 
 /// The report as a page for a ticket or a pull request.
-fn markdown(report: &Report, verbose: bool) -> Vec<String> {
-    let mut lines = vec![format!("**{}**", summary(report))];
-    for place in places(report) {
-        lines.push(format!("\n## {}", escaped(place.name)));
+fn markdown(report: &Report, verbose: bool, lang: Lang) -> Vec<String> {
+    let mut lines = vec![format!("**{}**", summary(report, lang))];
+    for place in places(report, lang) {
+        lines.push(format!("\n## {}", escaped(&place.name)));
         for (family, findings, passed) in place.families() {
             lines.push(format!(
-                "\n### {} ({} found, {passed} passed)\n",
-                family.title(),
-                findings.len()
+                "\n### {} {}\n",
+                lang.family(family),
+                lang.report_counts(findings.len(), passed)
             ));
             for finding in findings {
                 let object = finding
                     .object
                     .as_deref()
                     .map(|object| format!(" `{}`", object.replace('`', "'")));
+                let title = lang.title(finding.code).map(|title| format!(" {title}"));
                 lines.push(format!(
-                    "- **{}** {}{}: {}",
+                    "- **{}** {}{}{}: {}",
                     finding.code,
-                    finding.severity,
+                    lang.severity(finding.severity),
+                    title.unwrap_or_default(),
                     object.unwrap_or_default(),
                     escaped(&finding.cause)
                 ));
-                lines.push(format!("  - fix: {}", escaped(&finding.fix)));
+                let general = lang.fix(finding.code).map(|general| format!("{general} "));
+                lines.push(format!(
+                    "  - {} {}{}",
+                    lang.report_fix(),
+                    general.unwrap_or_default(),
+                    escaped(&finding.fix)
+                ));
             }
         }
-        if let Some((names, count)) = place.clean() {
-            lines.push(format!("\n{names}: {count} passed"));
+        if let Some((names, count)) = place.clean(lang) {
+            lines.push(format!("\n{}", lang.report_clean(names, count)));
         }
     }
     if !report.waived.is_empty() {
-        lines.push("\n## Waived\n".to_owned());
+        lines.push(format!("\n## {}\n", lang.report_waived_heading()));
         lines.extend(report.waived.iter().map(|waived| {
-            format!(
-                "- **{}** by {} until {} ({}): {}",
+            lang.report_waived_line(
                 waived.finding.code,
                 escaped(&waived.owner),
-                waived.expires,
+                &waived.expires,
                 escaped(&waived.reason),
-                escaped(&waived.finding.cause)
+                escaped(&waived.finding.cause),
             )
         }));
     }
     if verbose {
-        lines.push("\n## Passed\n".to_owned());
+        lines.push(format!("\n## {}\n", lang.report_passed_heading()));
         lines.extend(report.passed.iter().map(|passed| {
-            let cluster = passed.cluster.as_deref().unwrap_or("mesh");
-            format!("- {} {}: {}", passed.code, escaped(cluster), escaped(&passed.summary))
+            let cluster = passed.cluster.clone().unwrap_or_else(|| lang.report_mesh());
+            format!("- {} {}: {}", passed.code, escaped(&cluster), escaped(&passed.summary))
         }));
     }
     lines
@@ -233,25 +251,17 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-fn summary(report: &Report) -> String {
+fn summary(report: &Report, lang: Lang) -> String {
     let waived = match report.waived.len() {
         0 => String::new(),
-        waived => format!(", {waived} waived"),
+        waived => lang.report_and_waived(waived),
     };
+    let blockers = lang.blockers(report.blockers().count());
+    let warnings = lang.warnings(report.warnings().count());
     format!(
-        "{}, {}, {} passed{waived}",
-        plural(report.blockers().count(), "blocker"),
-        plural(report.warnings().count(), "warning"),
-        report.passed.len()
+        "{}{waived}",
+        lang.report_summary(blockers, warnings, report.passed.len())
     )
-}
-
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 {
-        format!("1 {word}")
-    } else {
-        format!("{count} {word}s")
-    }
 }
 
 #[cfg(test)]
@@ -289,21 +299,39 @@ mod tests {
     #[test]
     fn places_hold_what_was_found_and_count_what_passed() {
         let report = report();
-        let places = places(&report);
-        let names: Vec<&str> = places.iter().map(|place| place.name).collect();
+        let places = places(&report, Lang::English);
+        let names: Vec<&str> = places.iter().map(|place| place.name.as_str()).collect();
         assert_eq!(names, ["mesh", "east", "west"]);
         let east: Vec<_> = places[1]
             .families()
             .map(|(family, findings, passed)| (family.title(), findings.len(), passed))
             .collect();
         assert_eq!(east, [("Configuration against the target", 1, 1)]);
-        assert_eq!(places[1].clean(), Some(("Control plane, Installation".to_owned(), 2)));
-        assert_eq!(places[0].clean(), None);
+        assert_eq!(
+            places[1].clean(Lang::English),
+            Some(("Control plane, Installation".to_owned(), 2))
+        );
+        assert_eq!(places[0].clean(Lang::English), None);
+    }
+
+    #[test]
+    fn in_chinese_a_finding_has_its_title_and_what_to_do_and_keeps_its_own_words() {
+        let page = markdown(&report(), true, Lang::Chinese).join("\n");
+        for part in [
+            "**1 个阻塞项，1 个警告，4 项通过，1 项豁免**\n\n## 网格\n",
+            "\n### 版本 （发现 1 项，通过 0 项）\n",
+            "- **MU101** 阻塞 目标跳过了一个次要版本: too far\n  - 处理： 先升级到该发现所指出的下一个次要版本，然后重新检查。 go slower",
+            "\n控制平面、安装（通过 2 项）",
+            "\n## 已豁免\n\n- **MU727** 由 alice 豁免至 2026-12-31（tried）",
+            "\n## 已通过\n",
+        ] {
+            assert!(page.contains(part), "{part}\n{page}");
+        }
     }
 
     #[test]
     fn markdown_shows_texts_as_they_stand() {
-        let page = markdown(&report(), false).join("\n");
+        let page = markdown(&report(), false, Lang::English).join("\n");
         assert!(
             page.starts_with("**1 blocker, 1 warning, 4 passed, 1 waived**\n\n## mesh\n"),
             "{page}"

@@ -195,6 +195,8 @@ impl Cluster {
             (OsString::from("PATH"), std::env::join_paths(path)?),
             (OsString::from("HOME"), self.home.clone().into_os_string()),
             (OsString::from("KUBECONFIG"), kubeconfig.to_owned()),
+            // What tests look for is English, whoever runs them.
+            (OsString::from("LC_MESSAGES"), OsString::from("C")),
         ];
         env.extend(
             PASSED_ON

@@ -28,7 +28,7 @@ pub async fn to_the_end(task: &Task<'_>, journal: MeshUpgrade, lease: &DriverLea
         refuse_lost_epoch(task.home, &members, lease.epoch).await?;
     }
     for (cluster, why) in &members.unreached {
-        ui.progress(Mark::Warn, &format!("cluster {cluster} is Unknown: {why}"));
+        ui.progress(Mark::Warn, &ui.lang.cluster_unknown(cluster, why));
     }
     let home = writing_client(task.home, &writer).map_err(CommandError::error)?;
     let status = journal.status.as_ref();
@@ -93,36 +93,27 @@ fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandErro
                 ui.document("UpgradeResult", status)?;
                 return Ok(Exit::Done);
             }
-            ui.result(&format!("{} Mesh {} runs {}.", ui.mark(Mark::Pass), spec.mesh, spec.to));
-            ui.note(&format!(
-                "Sidecars and gateways that istiod injects run {} until their pods are restarted, as in:\n  \
-                 kubectl rollout restart deployment -n NAMESPACE",
-                spec.from
-            ));
+            let arrived = ui.lang.apply_arrived(&spec.mesh, &spec.to);
+            ui.result(&format!("{} {arrived}", ui.mark(Mark::Pass)));
+            ui.note(&ui.lang.apply_sidecars_left(&spec.from));
             ui.next("kubectl mesh-upgrade list");
             Ok(Exit::Done)
         }
         End::Stopped(Stop::Withdrawn(reasons)) => {
-            Err(
-                CommandError::blocked(format!("withdrawn, nothing was changed: {}", reasons.join("; "))).hint(format!(
-                    "mend it, then: kubectl mesh-upgrade check {} --to {}",
-                    spec.mesh, spec.to
-                )),
-            )
+            Err(CommandError::blocked(ui.lang.apply_withdrawn(reasons.join("; ")))
+                .hint(ui.lang.apply_mend_and_check(&spec.mesh, &spec.to)))
         }
         End::Stopped(Stop::Stalled { reason, message }) => {
-            Err(CommandError::error(format!("stalled ({reason}): {message}"))
+            Err(CommandError::error(ui.lang.apply_stalled(reason, message))
                 .hint(if is_frozen(journal) {
-                    "the mesh stays frozen, and the upgrade keeps its target; mend the cause, then go on"
+                    ui.lang.apply_stays_frozen()
                 } else {
-                    "the upgrade keeps its target; mend the cause, then go on"
+                    ui.lang.apply_keeps_its_target()
                 })
-                .hint(format!("go on with: kubectl mesh-upgrade apply {}", spec.mesh)))
+                .hint(ui.lang.apply_go_on_with(&spec.mesh)))
         }
-        End::Interrupted => Err(
-            CommandError::error(format!("stopped in phase {}", journal::phase(journal)))
-                .hint(format!("go on with: kubectl mesh-upgrade apply {}", spec.mesh)),
-        ),
+        End::Interrupted => Err(CommandError::error(ui.lang.apply_stopped(journal::phase(journal)))
+            .hint(ui.lang.apply_go_on_with(&spec.mesh))),
     }
 }
 

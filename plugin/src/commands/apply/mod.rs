@@ -227,12 +227,10 @@ impl Task<'_> {
         let phase = journal::phase(journal);
         let at = match spec.plan.clusters.len() {
             0 | 1 => String::new(),
-            many => format!(", over {many} clusters, by its journal in {}", home.name),
+            many => ui.lang.apply_over_clusters(many, &home.name),
         };
-        ui.progress(
-            Mark::Info,
-            &format!("mesh {}: going on to {} from phase {phase}{at}", spec.mesh, spec.to),
-        );
+        let goes_on = ui.lang.apply_goes_on(&spec.mesh, &spec.to, phase);
+        ui.progress(Mark::Info, &format!("{goes_on}{at}"));
         let guarded = spec.unguarded.is_none();
         let lease = self.take_lease(&spec.mesh, guarded).await?;
         let driven = async {
@@ -275,7 +273,7 @@ impl Task<'_> {
         }
         let mut plan = plan::build(scene, mesh, to, &absolute(&charts)?)?;
         if plan.steps.is_empty() {
-            ui.result(&format!("Mesh {} runs {to} already: nothing to do.", mesh.name));
+            ui.result(&ui.lang.apply_nothing_to_do(&mesh.name, to));
             ui.next("kubectl mesh-upgrade list");
             return Ok(Exit::Done);
         }
@@ -395,23 +393,20 @@ fn cannot_go(report: &Report, mesh: &str, to: &IstioVersion) -> CommandError {
 
 fn ask(args: &ApplyArgs, ui: Ui, mesh: &str, to: &IstioVersion, guarded: bool) -> Result<(), CommandError> {
     ui.note("");
-    ui.note(&strong("There is no way back, and no stopping half-way."));
-    ui.note("From the first changed component on, the upgrade can only go on to its end; if it stalls, it is resumed.");
-    ui.note(if guarded {
-        "Meanwhile nobody else can change this mesh's configuration."
+    ui.note(&strong(&ui.lang.apply_no_way_back()));
+    ui.note(&ui.lang.apply_only_on());
+    ui.note(&if guarded {
+        ui.lang.apply_guarded()
     } else {
-        "It is UNGUARDED: nothing stops others from changing this mesh meanwhile."
+        ui.lang.apply_unguarded()
     });
     if args.yes {
         return Ok(());
     }
-    match confirm(&format!("Type the mesh's name ({mesh}) to upgrade it to {to}:"), mesh) {
+    match confirm(&ui.lang.apply_confirm(mesh, to), mesh) {
         Some(true) => Ok(()),
-        Some(false) => Err(CommandError::declined("not confirmed: nothing was changed")),
-        None => Err(
-            CommandError::usage("there is no terminal to ask on: nothing was changed")
-                .hint("say yes beforehand with --yes"),
-        ),
+        Some(false) => Err(CommandError::declined(ui.lang.apply_not_confirmed())),
+        None => Err(CommandError::usage(ui.lang.apply_no_terminal()).hint(ui.lang.apply_say_yes())),
     }
 }
 

@@ -18,7 +18,7 @@ use shared::{
 };
 
 pub(super) async fn run(global: &Global, ui: Ui) -> Result<Step, CommandError> {
-    heading(ui, 1, "choose a mesh and its version");
+    heading(ui, 1, &ui.lang.wizard_choose());
     let options = ObserveOptions {
         ask_running_versions: true,
         ..ObserveOptions::default()
@@ -30,11 +30,8 @@ pub(super) async fn run(global: &Global, ui: Ui) -> Result<Step, CommandError> {
         return Ok(go_on(&begun.journal, ui));
     }
     if scene.meshes.is_empty() {
-        ui.note(&format!(
-            "No mesh found in cluster {}: no Deployment of istiod in any namespace.",
-            scene.cluster.name
-        ));
-        ui.note("Look at another cluster with: kubectl mesh-upgrade --context CONTEXT");
+        ui.note(&ui.lang.list_no_mesh(&scene.cluster.name));
+        ui.note(&ui.lang.wizard_look_elsewhere());
         return Ok(Step::Leave(None, Exit::Done));
     }
     let mesh = match scene.meshes.as_slice() {
@@ -49,9 +46,9 @@ pub(super) async fn run(global: &Global, ui: Ui) -> Result<Step, CommandError> {
     let reachable: Vec<&Choice> = all.iter().filter(|choice| choice.is_reachable()).collect();
     let several = scene.meshes.len() > 1;
     let question = match (reachable.len(), several) {
-        (0, false) => "r looks again, q quits:".to_owned(),
-        (0, true) => "r looks again, b goes back, q quits:".to_owned(),
-        (count, _) => format!("Choose a version, 1 to {count}; r looks again, q quits:"),
+        (0, false) => ui.lang.wizard_ask_to_look_again(),
+        (0, true) => ui.lang.wizard_ask_to_look_again_or_back(),
+        (count, _) => ui.lang.wizard_ask_version(count),
     };
     loop {
         match Answer::read(ask(&question).as_deref(), reachable.len()) {
@@ -70,14 +67,9 @@ pub(super) async fn run(global: &Global, ui: Ui) -> Result<Step, CommandError> {
 /// An upgrade that has begun takes no new target: the only way is on.
 fn go_on(begun: &MeshUpgrade, ui: Ui) -> Step {
     let spec = &begun.spec;
-    ui.note(&format!(
-        "An upgrade of mesh {} to {} has begun and is in phase {}. It can only go on.",
-        spec.mesh,
-        spec.to,
-        journal::phase(begun)
-    ));
+    ui.note(&ui.lang.wizard_begun(&spec.mesh, &spec.to, journal::phase(begun)));
     loop {
-        match Answer::read(ask("Enter goes on with it, q quits:").as_deref(), 0) {
+        match Answer::read(ask(&ui.lang.wizard_ask_to_go_on()).as_deref(), 0) {
             Answer::Enter => {
                 return Step::Execute(Chosen {
                     mesh: spec.mesh.clone(),
@@ -103,7 +95,7 @@ fn which(meshes: &[MeshView], ui: Ui) -> Option<&MeshView> {
         ]
     });
     ui.note(&table(&["   ", "MESH", "VERSION", "CLUSTERS"], rows));
-    let question = format!("Choose a mesh, 1 to {}; q quits:", meshes.len());
+    let question = ui.lang.wizard_ask_mesh(meshes.len());
     loop {
         match Answer::read(ask(&question).as_deref(), meshes.len()) {
             Answer::Pick(index) => return meshes.get(index),
@@ -115,43 +107,36 @@ fn which(meshes: &[MeshView], ui: Ui) -> Option<&MeshView> {
 
 fn show(mesh: &MeshView, all: &[Choice], scene: &Scene, ui: Ui) {
     let version = mesh.version.as_ref();
-    let version = version.map_or_else(|| "an unknown version".to_owned(), ToString::to_string);
-    ui.note(&format!("Mesh {} runs {version}.", strong(&mesh.name)));
+    let version = version.map_or_else(|| ui.lang.wizard_unknown_version(), ToString::to_string);
+    ui.note(&ui.lang.wizard_mesh_runs(strong(&mesh.name), version));
     let mut number = 0_usize;
     for choice in all.iter().filter(|choice| choice.is_reachable()) {
         number += 1;
         ui.note(&format!(
             "  {number}  {}  {}",
             strong(&choice.version.to_string()),
-            faint(&choice.what)
+            faint(&ui.lang.choice(choice))
         ));
     }
     if number == 0 {
-        ui.note("One upgrade leads to no version that this catalog knows.");
+        ui.note(&ui.lang.wizard_nothing_in_reach());
     }
     for choice in all {
         if let Some(why) = &choice.hindrance {
-            ui.note(&faint(&format!("  -  {}  not: {why}", choice.version)));
+            ui.note(&faint(&ui.lang.wizard_not(&choice.version, why)));
         }
     }
-    ui.note(&faint(&format!("Catalog: {}", scene.catalog.edition())));
+    ui.note(&faint(&ui.lang.catalog_edition(scene.catalog.edition())));
     if number > 0 {
-        ui.note(&format!(
-            "{} There is no way back: Istio is never taken to an older version.",
-            ui.mark(Mark::Warn)
-        ));
+        ui.note(&format!("{} {}", ui.mark(Mark::Warn), ui.lang.wizard_no_way_back()));
     }
 }
 
 fn charts(mesh: &MeshView, choice: &Choice, scene: &Scene, ui: Ui) -> Step {
-    let usual = scene
-        .catalog
-        .chart_source(&choice.version.flavor)
-        .unwrap_or("none is known");
-    ui.note(&format!(
-        "Charts come from {usual}, or from a directory, oci://… or https://… of yours."
-    ));
-    let given = ask("Enter takes them from there; or type the place; q quits:");
+    let usual = scene.catalog.chart_source(&choice.version.flavor).map(str::to_owned);
+    let usual = usual.unwrap_or_else(|| ui.lang.wizard_no_charts_known());
+    ui.note(&ui.lang.wizard_charts_from(usual));
+    let given = ask(&ui.lang.wizard_ask_charts());
     match given.as_deref().map(str::trim) {
         None | Some("q") => Step::Leave(None, Exit::Done),
         Some("b") => Step::Choose,

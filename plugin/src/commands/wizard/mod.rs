@@ -38,12 +38,8 @@ enum Step {
 pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     refuse_impersonation(global, "the wizard")?;
     let ui = ui.led();
-    ui.note(&strong(
-        "This leads through an upgrade of an Istio mesh: choose, check, execute.",
-    ));
-    ui.note(&faint(
-        "Nothing is changed before the last step asks. Ctrl-C or q leaves at any time.",
-    ));
+    ui.note(&strong(&ui.lang.wizard_intro()));
+    ui.note(&faint(&ui.lang.wizard_changes_nothing_yet()));
     let mut step = Step::Choose;
     loop {
         step = match step {
@@ -64,12 +60,12 @@ fn heading(ui: Ui, number: u8, title: &str) {
     ui.note(&format!(
         "\n{} {}",
         ui.mark(Mark::Step),
-        strong(&format!("Step {number} of 3: {title}"))
+        strong(&ui.lang.wizard_step(number, title))
     ));
 }
 
 async fn check_it(chosen: Chosen, global: &Global, ui: Ui) -> Result<Step, CommandError> {
-    heading(ui, 2, "check");
+    heading(ui, 2, &ui.lang.wizard_check());
     let args: CheckArgs = match parsed("check", &chosen, global)? {
         Command::Check(args) => args,
         _ => return Err(other_verb()),
@@ -86,17 +82,17 @@ async fn check_it(chosen: Chosen, global: &Global, ui: Ui) -> Result<Step, Comma
     let free = exit == Exit::Done;
     loop {
         let question = if free {
-            "Enter goes on to the upgrade, r checks again, b goes back, q quits:"
+            ui.lang.wizard_ask_to_execute()
         } else {
-            ui.note("Mend what is marked, in another terminal if need be.");
-            "r or Enter checks again, b goes back, q quits:"
+            ui.note(&ui.lang.wizard_mend());
+            ui.lang.wizard_ask_to_check_again()
         };
-        return Ok(match (Answer::read(ask(question).as_deref(), 0), free) {
+        return Ok(match (Answer::read(ask(&question).as_deref(), 0), free) {
             (Answer::Enter, true) => Step::Execute(chosen),
             (Answer::Enter | Answer::Again, _) => Step::Check(chosen),
             (Answer::Back, _) => Step::Choose,
             (Answer::Quit, _) => {
-                ui.note("Nothing was changed.");
+                ui.note(&ui.lang.wizard_nothing_was_changed());
                 Step::Leave(Some(chosen), exit)
             }
             (Answer::Pick(_) | Answer::Unclear, _) => continue,
@@ -105,7 +101,7 @@ async fn check_it(chosen: Chosen, global: &Global, ui: Ui) -> Result<Step, Comma
 }
 
 async fn execute(chosen: Chosen, global: &Global, ui: Ui) -> Result<Step, CommandError> {
-    heading(ui, 3, "execute");
+    heading(ui, 3, &ui.lang.wizard_execute());
     let args: ApplyArgs = match parsed("apply", &chosen, global)? {
         Command::Apply(args) => args,
         _ => return Err(other_verb()),
@@ -115,7 +111,7 @@ async fn execute(chosen: Chosen, global: &Global, ui: Ui) -> Result<Step, Comman
         Err(error) if error.is_declined() => {
             ui.error(&error);
             loop {
-                return Ok(match Answer::read(ask("b goes back, q quits:").as_deref(), 0) {
+                return Ok(match Answer::read(ask(&ui.lang.wizard_ask_back()).as_deref(), 0) {
                     Answer::Back if chosen.to.is_none() => Step::Choose,
                     Answer::Back => Step::Check(chosen),
                     Answer::Quit => Step::Leave(Some(chosen), error.exit),
@@ -150,6 +146,6 @@ fn other_verb() -> CommandError {
 
 fn show_command(chosen: &Chosen, global: &Global, ui: Ui) {
     let command = words::shown(&words::of("apply", chosen, global));
-    ui.note(&format!("\n{} {command}", strong("The same without questions:")));
-    ui.note(&faint("  (and --yes, where nobody is there to be asked)"));
+    ui.note(&format!("\n{} {command}", strong(&ui.lang.wizard_same_command())));
+    ui.note(&faint(&ui.lang.wizard_and_yes()));
 }

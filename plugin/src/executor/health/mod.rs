@@ -43,7 +43,7 @@ pub async fn prove(
     let mut said = String::new();
     let proved = within(DEADLINE, |what: &str| {
         if what != said {
-            ui.progress(Mark::Info, &format!("waiting for {what}"));
+            ui.progress(Mark::Info, &ui.lang.apply_waiting(what));
             what.clone_into(&mut said);
         }
     });

@@ -1,0 +1,43 @@
+//! What `plan` and `apply` say of themselves: what will be done, the last question, and how it goes. What stands in the
+//! journal is told as it stands there.
+
+super::words! {
+    plan_images(images) "\nImages, pulled before the freeze:\n  {images}", "\n冻结之前拉取的镜像：\n  {images}";
+    plan_charts(place) "Charts: {place}", "chart 来源：{place}";
+    plan_freeze(difference) "Freeze: {difference}", "冻结：{difference}";
+
+    apply_nothing_to_do(mesh, to) "Mesh {mesh} runs {to} already: nothing to do.",
+        "网格 {mesh} 已经运行 {to}：无事可做。";
+    apply_goes_on(mesh, to, phase) "mesh {mesh}: going on to {to} from phase {phase}",
+        "网格 {mesh}：从阶段 {phase} 继续升级到 {to}";
+    apply_over_clusters(count, home) ", over {count} clusters, by its journal in {home}",
+        "，共 {count} 个集群，日志在 {home}";
+    apply_no_way_back() "There is no way back, and no stopping half-way.", "没有回头路，也不能停在半路。";
+    apply_only_on() "From the first changed component on, the upgrade can only go on to its end; if it stalls, it is resumed.",
+        "从第一个被改动的组件开始，升级只能走到底；如果停住，可以继续。";
+    apply_guarded() "Meanwhile nobody else can change this mesh's configuration.",
+        "其间任何其他人都不能改动这个网格的配置。";
+    apply_unguarded() "It is UNGUARDED: nothing stops others from changing this mesh meanwhile.",
+        "没有守卫：其间没有什么能阻止别人改动这个网格。";
+    apply_confirm(mesh, to) "Type the mesh's name ({mesh}) to upgrade it to {to}:",
+        "输入网格名称（{mesh}）以确认升级到 {to}：";
+    apply_not_confirmed() "not confirmed: nothing was changed", "没有确认：没有改动任何东西";
+    apply_no_terminal() "there is no terminal to ask on: nothing was changed", "没有可以询问的终端：没有改动任何东西";
+    apply_say_yes() "say yes beforehand with --yes", "请用 --yes 预先确认";
+    apply_frozen(cluster, evidence) "frozen {cluster}: {evidence}", "已冻结 {cluster}：{evidence}";
+    apply_waiting(what) "waiting for {what}", "正在等待：{what}";
+    apply_prove_again(what) "the freeze has to be proved again: {what}", "需要重新证明冻结：{what}";
+    apply_arrived(mesh, to) "Mesh {mesh} runs {to}.", "网格 {mesh} 已运行 {to}。";
+    apply_sidecars_left(from)
+        "Sidecars and gateways that istiod injects run {from} until their pods are restarted, as in:\n  kubectl rollout restart deployment -n NAMESPACE",
+        "istiod 注入的 sidecar 和网关仍运行 {from}，直到其 pod 重启，例如：\n  kubectl rollout restart deployment -n NAMESPACE";
+    apply_withdrawn(reasons) "withdrawn, nothing was changed: {reasons}", "已撤回，没有改动任何东西：{reasons}";
+    apply_mend_and_check(mesh, to) "mend it, then: kubectl mesh-upgrade check {mesh} --to {to}",
+        "处理之后：kubectl mesh-upgrade check {mesh} --to {to}";
+    apply_stalled(reason, message) "stalled ({reason}): {message}", "已停住（{reason}）：{message}";
+    apply_stays_frozen() "the mesh stays frozen, and the upgrade keeps its target; mend the cause, then go on",
+        "网格保持冻结，升级的目标不变；处理原因之后继续";
+    apply_keeps_its_target() "the upgrade keeps its target; mend the cause, then go on", "升级的目标不变；处理原因之后继续";
+    apply_stopped(phase) "stopped in phase {phase}", "停在阶段 {phase}";
+    apply_go_on_with(mesh) "go on with: kubectl mesh-upgrade apply {mesh}", "继续：kubectl mesh-upgrade apply {mesh}";
+}

@@ -1,0 +1,48 @@
+//! MU8xx: the data plane, in Chinese.
+
+use super::Told;
+
+pub(super) const TOLD: &[Told] = &[
+    Told {
+        id: "MU801",
+        title: "有代理落后目标太多",
+        cause: "Istio 支持代理最多落后其控制平面一个次要版本；更旧的可能拒绝目标版本发给它们的内容。",
+        evidence: "所有代理的镜像，按命名空间、种类和版本计数。",
+        fix: "重启这些工作负载，使其得到正在运行的版本的代理，然后重新检查。",
+    },
+    Told {
+        id: "MU802",
+        title: "有代理比目标新",
+        cause: "比其控制平面新的代理不受支持。",
+        evidence: "所有代理的镜像，按命名空间、种类和版本计数。",
+        fix: "查明是谁注入了它们；选择不更旧的目标。",
+    },
+    Told {
+        id: "MU803",
+        title: "读不出代理的版本",
+        cause: "镜像只用摘要，或用不是版本的标签来指定，就说不出代理落后多少。",
+        evidence: "所有代理的镜像，按命名空间、种类和版本计数。",
+        fix: "让它们运行标签为版本的镜像。",
+    },
+    Told {
+        id: "MU804",
+        title: "有代理属于不存在的修订版",
+        cause: "它们由已不存在的控制平面注入：没有人配置它们，重启会被拒绝，或者使它们没有代理。",
+        evidence: "注入时留在 pod 中的修订版，与各控制平面和标签对照。",
+        fix: "把它们的命名空间移到存在的修订版或标签，并重启它们。",
+    },
+    Told {
+        id: "MU805",
+        title: "有代理拒绝较新 istiod 的监听器",
+        cause: "代理 1.29.0 和 1.29.1 会拒绝 istiod 从 1.30 起发送的监听器（istio 的 issue 60486）。",
+        evidence: "所有代理的镜像，按命名空间、种类和版本计数。",
+        fix: "在这一跳之前，把控制平面升到 1.29 的最新补丁，并重启这些工作负载。",
+    },
+    Told {
+        id: "MU806",
+        title: "sidecar 会变成原生 sidecar",
+        cause: "从 1.27 起，在 Kubernetes 支持之处，sidecar 是一个常驻的 init 容器：在普通容器中查找、修补 istio-proxy，或在 Job 完成时结束它的，都不再找得到它。",
+        evidence: "其 istio-proxy 是普通容器的 pod，以及经过 1.27 的一跳。",
+        fix: "查看引用容器 istio-proxy 的 webhook、策略和 Job；暂时把 ENABLE_NATIVE_SIDECARS 设为 false。",
+    },
+];

@@ -1,0 +1,111 @@
+//! MU4xx: what installed Istio, in Chinese.
+
+use super::Told;
+
+pub(super) const TOLD: &[Told] = &[
+    Told {
+        id: "MU401",
+        title: "有组件不属于任何 helm release",
+        cause: "该组件不是由 helm 安装的，或者其 release 已被移除；本工具升级的是 helm release。",
+        evidence: "工作负载的注解 meta.helm.sh/release-name，以及其命名空间中的 release Secret。",
+        fix: "用安装它的工具升级，或先把它接管到一个 helm release 中。",
+    },
+    Told {
+        id: "MU402",
+        title: "某个 helm release 不处于 deployed 状态",
+        cause: "有 helm 操作正在运行、被杀掉或失败；helm 会拒绝下一个操作，否则就会建立在未知的状态之上。",
+        evidence: "Istio 各 chart 的每个 release 最新修订的状态。",
+        fix: "等待仍在运行的 helm；否则用 helm rollback 把 release 回滚到最后部署的修订，然后重新检查。",
+    },
+    Told {
+        id: "MU403",
+        title: "chart base 没有 helm release",
+        cause: "这里 Istio 的自定义资源定义不由 helm 管理，因此这次升级不会更新它们。",
+        evidence: "集群中 chart base 的各个 release。",
+        fix: "在升级之前自行把定义更新到目标版本，或用 --take-ownership 安装 chart base。",
+    },
+    Told {
+        id: "MU404",
+        title: "chart 版本与运行版本不一致",
+        cause: "镜像的标签与 chart 分开设置，例如通过 global.tag 这样的值或手工设置；下一次 helm upgrade 可能会保留该标签。",
+        evidence: "组件 release 的 chart 版本与其运行版本对照。",
+        fix: "从 release 的 values 中移除对标签的覆盖：helm get values 会显示它们。",
+    },
+    Told {
+        id: "MU405",
+        title: "镜像来自已关停的镜像仓库",
+        cause: "Istio 项目将关停该仓库；之后被重新调度到没有该镜像的节点上的 pod 将无法启动。",
+        evidence: "运行中的组件和所有代理的镜像，与目录中已停用的仓库列表对照。",
+        fix: "在各 chart 的 values 中把 global.hub 设为该发现所指出的仓库，并重启带有此类代理的 pod。",
+    },
+    Told {
+        id: "MU406",
+        title: "有网关不属于任何 helm release",
+        cause: "它不是由 helm 安装的，因此这次升级会让它保持原样。",
+        evidence: "网关工作负载的注解 meta.helm.sh/release-name。",
+        fix: "之后用安装它的工具升级；注入式网关重启其 pod 就会得到新的代理。",
+    },
+    Told {
+        id: "MU407",
+        title: "另一个网格共用这个集群",
+        cause: "自定义资源定义、CNI 和 ztunnel 在一个集群中只有一份：为一个网格升级它们，也就为另一个网格升级了它们。",
+        evidence: "集群中属于另一个网格的控制平面。",
+        fix: "确保另一个网格的控制平面最多落后目标一个次要版本，并随后尽快升级它。",
+    },
+    Told {
+        id: "MU408",
+        title: "Istio 的定义不归 chart base 所有",
+        cause: "helm 拒绝改动没有写明其 release 的对象：base 的升级会在第一步失败。",
+        evidence: "Istio 各定义的注解 meta.helm.sh/release-name 和 release-namespace。",
+        fix: "让该 release 拥有它们：给每个定义加上注解和标签，或在正在运行的版本上用 --take-ownership 运行一次 helm upgrade。",
+    },
+    Told {
+        id: "MU409",
+        title: "安装归某个 GitOps 控制器所有",
+        cause: "它会撤回升级所改动的内容，或者与之争抢。",
+        evidence: "控制平面和节点组件上 Argo CD 和 Flux 的标签和注解。",
+        fix: "在它所跟随的仓库中更改版本；或者在升级期间暂停它，并豁免此发现。",
+    },
+    Told {
+        id: "MU410",
+        title: "安装归某个 Operator 所有",
+        cause: "它会撤回升级所改动的内容。",
+        evidence: "控制平面和节点组件的属主引用和标签。",
+        fix: "在该 Operator 自己的对象中更改版本。",
+    },
+    Told {
+        id: "MU411",
+        title: "helm 以外的人设置了组件的字段",
+        cause: "helm 4 会强行收回这些字段，helm 3 会覆盖 chart 指定的那些：这些改动会随升级而丢失。",
+        evidence: "控制平面和节点组件的字段管理者。",
+        fix: "把改动移到 chart 的 values 中。",
+    },
+    Told {
+        id: "MU412",
+        title: "厂商的组件不由本工具升级",
+        cause: "该 flavor 带来 Istio 自身以外的组件；目录说明它们何时升级。",
+        evidence: "目录中该 flavor 的组件，按其标签查找。",
+        fix: "按该发现所说的升级它。",
+    },
+    Told {
+        id: "MU413",
+        title: "某个 helm release 用的是已停止维护的 chart",
+        cause: "目标版本没有这样的 chart：它安装的内容会保持原样，与目标所需的内容并存或取而代之。",
+        evidence: "Istio 附近每个 helm release 的 chart。",
+        fix: "改用该发现所指出的 chart，然后卸载这个 release。",
+    },
+    Told {
+        id: "MU414",
+        title: "chart 来自已关停的仓库",
+        cause: "Istio 项目将关停该 chart 仓库；之后从那里安装的都找不到 chart。",
+        evidence: "这次升级的 chart 来源，以及 Argo CD 的 Application 和 Flux 的 HelmRepository 的来源，与目录的列表对照。",
+        fix: "使用该发现所指出的仓库。",
+    },
+    Told {
+        id: "MU415",
+        title: "某个 helm release 设置了途中版本已删除的值",
+        cause: "目标的 chart 会忽略这个值，或者拒绝带着它渲染。",
+        evidence: "每个 helm release 的 values 的键，与每个版本所移除的键的列表对照。",
+        fix: "移除这个值，或设置取代它的值：helm get values 会显示它们。",
+    },
+];

@@ -1,0 +1,118 @@
+//! MU1xx: which Istio runs, and which one it should become, in Chinese.
+
+use super::Told;
+
+pub(super) const TOLD: &[Told] = &[
+    Told {
+        id: "MU101",
+        title: "目标跳过了一个次要版本",
+        cause: "Istio 只支持控制平面与数据平面最多相差一个次要版本，因此途中的每个次要版本都必须单独到达、单独离开。",
+        evidence: "每个控制平面和节点组件的运行版本与目标对照，先把 flavor 分开。",
+        fix: "先升级到该发现所指出的下一个次要版本，然后重新检查。",
+    },
+    Told {
+        id: "MU102",
+        title: "目标比正在运行的版本旧",
+        cause: "较旧的控制平面可能看不懂较新的控制平面写下的内容，而且自定义资源定义不会退回去。",
+        evidence: "运行版本、helm release 的 chart 版本以及 Mesh 对象最后记录的版本，与目标对照。",
+        fix: "选择不比任何正在运行的组件旧的目标。",
+    },
+    Told {
+        id: "MU103",
+        title: "目标属于另一种 flavor",
+        cause: "不同厂商的构建在补丁、默认值和镜像上各不相同；网格自始至终保持自己的 flavor。",
+        evidence: "运行版本标签的后缀，或 Mesh 对象的 flavor，与目标的后缀对照。",
+        fix: "选择属于网格自身 flavor 的目标。",
+    },
+    Told {
+        id: "MU104",
+        title: "网格已经运行目标版本",
+        cause: "每个控制平面都报告目标版本。",
+        evidence: "每个控制平面的运行版本。",
+        fix: "什么都不用做。",
+    },
+    Told {
+        id: "MU105",
+        title: "无法读出某个正在运行的版本",
+        cause: "镜像只用摘要，或用不是版本的标签来指定，就说不出运行的是什么；没有东西可以与之比较。",
+        evidence: "依次为：进程报告的版本、其镜像的标签、标签 app.kubernetes.io/version。",
+        fix: "让组件运行标签为版本的镜像，或让其版本端点可以访问，然后重新检查。",
+    },
+    Told {
+        id: "MU106",
+        title: "目录不认识目标版本",
+        cause: "目录中没有目标的次要版本和 flavor，就没有人能说它支持哪些 Kubernetes 版本。",
+        evidence: "目标与内置目录，或与 --catalog 给出的目录对照。",
+        fix: "选择目录认识的版本，或把该版本加入目录文件并用 --catalog FILE 传入。",
+    },
+    Told {
+        id: "MU107",
+        title: "目标的补丁版本比目录新",
+        cause: "次要版本是已知的，其 Kubernetes 范围对每个补丁都成立；但这个补丁在目录制作之后才发布，或者根本不存在。",
+        evidence: "目标的补丁与目录为该次要版本列出的最新补丁对照。",
+        fix: "确认该版本确已发布；可以用 --catalog FILE 传入较新的目录。",
+    },
+    Told {
+        id: "MU108",
+        title: "目标是预发布版本",
+        cause: "alpha、beta 和 rc 构建只供试用，没有人支持它们。",
+        evidence: "目标的后缀。",
+        fix: "选择正式发布的版本；只有用 --to 点名时才接受预发布版本，并附带警告。",
+    },
+    Told {
+        id: "MU109",
+        title: "运行着不同 flavor 的控制平面",
+        cause: "控制平面出自不同构建者的网格，没有一个可以作为起点的版本。",
+        evidence: "每个控制平面的 flavor，以及 Mesh 对象的 flavor。",
+        fix: "用安装它们的工具把网格的所有控制平面统一到一种 flavor，然后重新检查。",
+    },
+    Told {
+        id: "MU110",
+        title: "运行着不同版本的控制平面",
+        cause: "某次升级只做了一半，或者各集群是分开升级的。",
+        evidence: "网格中每个控制平面的运行版本。",
+        fix: "继续升级：它会把每个控制平面带到目标，除非另一个发现指出其中某一个相差太远。",
+    },
+    Told {
+        id: "MU111",
+        title: "正在运行的次要版本已到生命周期终点",
+        cause: "它不再得到任何安全修复。",
+        evidence: "目录中公布的或实际的生命周期终点，与今天的日期对照。",
+        fix: "逐个升级到受支持的次要版本。",
+    },
+    Told {
+        id: "MU112",
+        title: "目标的次要版本已到生命周期终点",
+        cause: "它不再得到任何安全修复；它仍可以是通往受支持版本途中的一跳。",
+        evidence: "目录中公布的或实际的生命周期终点，与今天的日期对照。",
+        fix: "这次升级之后立即继续升到受支持的次要版本。",
+    },
+    Told {
+        id: "MU113",
+        title: "节点组件比控制平面新",
+        cause: "Istio 允许控制平面领先 CNI 和 ztunnel 一个次要版本，绝不允许反过来。",
+        evidence: "每个 CNI 节点代理和 ztunnel 的运行版本，与其集群中最新的控制平面对照。",
+        fix: "把控制平面升级到至少与该组件相同的版本。",
+    },
+    Told {
+        id: "MU114",
+        title: "没有找到控制平面",
+        cause: "在有应答的集群中，网格的命名空间里都没有带标签 app=istiod 的 Deployment 在运行。",
+        evidence: "所有有应答的集群中所有命名空间的 Deployment。",
+        fix: "用 --context 查看正确的集群，或在 Mesh 对象中设置控制平面的命名空间。",
+    },
+    Told {
+        id: "MU115",
+        title: "取不到目标版本的某个 chart",
+        cause: "升级从同一个来源获取各组件的 chart，而目标的 chart 不在那里，或者该来源没有应答。",
+        evidence: "在 --charts 给出的来源，否则在目录的来源（此时只是警告，因为还可以告诉 apply 另一个来源），对计划中的每个组件执行 helm show chart。",
+        fix: "用 --charts 指定含有目标的目录或仓库，或选择已发布的版本。",
+    },
+    Told {
+        id: "MU116",
+        title: "找不到 helm",
+        cause: "升级由运行它的机器上的 helm 3 或 4 完成；没有它也无法查看 chart。",
+        evidence: "PATH 上的 helm，以及它报告的版本。",
+        fix: "安装 helm 3 或 4，或用 --helm FILE 运行 apply。",
+    },
+];
