@@ -98,6 +98,65 @@ fn pictures_are_small_and_tell_nothing_of_the_machine() -> Result<()> {
     Ok(())
 }
 
+/// What both languages of a document share: levels of headings, commands without their comments, targets of links, and the
+/// first cells of tables, which are commands and verbs.
+fn skeleton(text: &str) -> Vec<String> {
+    let mut bones = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        let line = line.trim();
+        if line.starts_with("```") {
+            inside = !inside;
+        } else if inside {
+            let command = line.split('#').next().unwrap_or_default().trim();
+            bones.extend((!command.is_empty()).then(|| command.to_owned()));
+        } else if line.starts_with('#') {
+            let level = line.split(' ').next().unwrap_or_default();
+            bones.push(level.to_owned());
+        } else if let Some(cell) = line.strip_prefix("| `").and_then(|rest| rest.split(" |").next()) {
+            bones.push(cell.to_owned());
+        }
+    }
+    bones
+}
+
+#[test]
+fn the_readme_is_the_same_in_chinese() -> Result<()> {
+    let english = fs::read_to_string(root().join("README.md"))?;
+    let chinese = fs::read_to_string(root().join("README.zh.md"))?;
+    let (one, other) = (skeleton(&english), skeleton(&chinese));
+    ensure!(one.len() > 20, "{one:?}");
+    for (index, (one, other)) in one.iter().zip(&other).enumerate() {
+        ensure!(
+            one == other,
+            "part {index}: README.md has {one:?}, README.zh.md {other:?}"
+        );
+    }
+    ensure!(
+        one.len() == other.len(),
+        "one has more parts: {} and {}",
+        one.len(),
+        other.len()
+    );
+    // Each leads to the other.
+    let others: [&BTreeSet<&str>; 2] = [
+        &links(&english)
+            .into_iter()
+            .filter(|link| *link != "README.zh.md")
+            .collect(),
+        &links(&chinese)
+            .into_iter()
+            .filter(|link| *link != "README.md")
+            .collect(),
+    ];
+    ensure!(
+        others[0] == others[1],
+        "links: {:#?}",
+        others[0].symmetric_difference(others[1])
+    );
+    Ok(())
+}
+
 /// Command lines of the plugin in blocks of code, without prompts, comments and what follows a pipe.
 fn commands(text: &str) -> Vec<String> {
     let mut commands = Vec::new();
