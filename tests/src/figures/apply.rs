@@ -1,5 +1,6 @@
 //! `apply` beside the bare `helm upgrade --wait` of the same charts, on clusters of the same kind in one run.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -19,16 +20,41 @@ const ROUNDS: usize = 3;
 const BAR: f64 = 1.25;
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long a real istiod takes, its image being there: a second until its readiness is asked for, three between two
+/// questions (Istio's chart, `readinessProbe`), its caches, and the old one's farewell.
+const ISTIOD_READY_AFTER: Duration = Duration::from_secs(10);
+
 /// Measures; whether the bar is met.
 ///
 /// # Errors
 /// When a part is missing, or an upgrade fails.
 pub fn measure() -> Result<bool> {
     let plugin = released_plugin()?;
+    let at_once = compare(&plugin, None)?;
+    let as_real = compare(&plugin, Some(ISTIOD_READY_AFTER))?;
+    let bars = [
+        held(
+            "apply, of helm upgrade --wait, istiod ready at once",
+            at_once,
+            BAR,
+            " times",
+        ),
+        held(
+            "apply, of helm upgrade --wait, istiod ready after 10 s",
+            as_real,
+            BAR,
+            " times",
+        ),
+    ];
+    Ok(bars.iter().all(|met| *met))
+}
+
+/// Time of `apply` in those of the bare helm commands, the median of all rounds.
+fn compare(plugin: &Path, istiod_ready_after: Option<Duration>) -> Result<f64> {
     let charts = Toolbox::get()?.charts(TO)?.display().to_string();
     let (mut bare, mut ours) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
-        let (cluster, istio) = mesh("bare")?;
+        let (cluster, istio) = mesh("bare", istiod_ready_after)?;
         let began = Instant::now();
         for chart in ["base", "istiod"] {
             istio.upgrade_release(&cluster, chart, TO)?.ok()?;
@@ -36,9 +62,10 @@ pub fn measure() -> Result<bool> {
         let helm = began.elapsed();
         drop((cluster, istio));
 
-        let (cluster, _istio) = mesh("guarded")?;
-        let _guard = Guard::install(&cluster)?;
-        let mut command = cluster.command(&plugin)?;
+        let (cluster, _istio) = mesh("guarded", istiod_ready_after)?;
+        let webhook = plugin.with_file_name("mesh-upgrade-webhook");
+        let _guard = Guard::install_started_with(&cluster, |_| vec![webhook.into_os_string()])?;
+        let mut command = cluster.command(plugin)?;
         command
             .env("KUBECONFIG", cluster.kubeconfig_for("alice")?)
             .args(["apply", "--to", TO, "--charts", &charts, "--yes", "--helm"])
@@ -51,21 +78,20 @@ pub fn measure() -> Result<bool> {
             run.wall.as_secs_f64(),
             run.ticks as f64 / 100.0
         ));
-        phases(&cluster)?;
+        if round == 1 {
+            phases(&cluster)?;
+        }
         bare.push(helm);
         ours.push(run.wall);
     }
-    let ratio = median(ours).as_secs_f64() / median(bare).as_secs_f64();
-    Ok(held(
-        "apply against helm upgrade --wait of base and istiod",
-        ratio,
-        BAR,
-        " times",
-    ))
+    Ok(median(ours).as_secs_f64() / median(bare).as_secs_f64())
 }
 
-fn mesh(name: &str) -> Result<(Cluster, Istio)> {
-    let cluster = Cluster::start(ClusterOptions::named(name))?;
+fn mesh(name: &str, istiod_ready_after: Option<Duration>) -> Result<(Cluster, Istio)> {
+    let cluster = Cluster::start(ClusterOptions {
+        istiod_ready_after,
+        ..ClusterOptions::named(name)
+    })?;
     let options = IstioOptions {
         replicas: 2,
         ..IstioOptions::version(FROM)

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use super::leftovers::{self, Footprint};
 use super::on_demand::{OnDemand, with_api_server};
 use super::run::Run;
+use super::slow_istiod;
 use super::supervisor::Supervisor;
 use super::toolbox::Toolbox;
 
@@ -29,6 +31,8 @@ pub struct ClusterOptions {
     pub report_version: Option<String>,
     /// An API server of another Kubernetes version, for real; everything else stays the same.
     pub api_server: Option<OnDemand>,
+    /// How long istiod's pods take to become ready; without it, no time at all.
+    pub istiod_ready_after: Option<Duration>,
 }
 
 impl ClusterOptions {
@@ -39,6 +43,7 @@ impl ClusterOptions {
             nodes: 1,
             report_version: None,
             api_server: None,
+            istiod_ready_after: None,
         }
     }
 
@@ -90,6 +95,10 @@ impl Cluster {
         let programs = options.api_server.map(with_api_server).transpose()?;
         if let Some(programs) = &programs {
             arguments.push(format!("--bin={}", programs.path().display()));
+        }
+        let stages = options.istiod_ready_after.map(slow_istiod::stages).transpose()?;
+        if let Some(stages) = &stages {
+            arguments.push(format!("--kwok-stages={}", stages.path().display()));
         }
         let started = Supervisor::start(&toolbox.program("controlplane"), &arguments);
         if started.is_err() {

@@ -23,6 +23,7 @@ mod probes;
 mod proxy;
 mod recipe;
 mod run;
+mod slow_istiod;
 mod stand_in_proxy;
 mod stand_ins;
 mod supervisor;
