@@ -277,7 +277,11 @@ async fn serve(state: Arc<State>, upstream: Upstream, request: Request<Incoming>
     let treatment = state.treatment(&request);
     match treatment {
         Treatment::Hold(Moment::Before) => state.hold().await,
-        Treatment::Answer(status, retry_after) => return refusal(StatusCode::from_u16(status)?, retry_after),
+        Treatment::Answer(status, retry_after) => {
+            // Read whole first: a client that is still sending a large object hears of a closed connection only.
+            http_body_util::BodyExt::collect(request.into_body()).await?;
+            return refusal(StatusCode::from_u16(status)?, retry_after);
+        }
         Treatment::Cut => bail!("cut off"),
         Treatment::Delay(time) => tokio::time::sleep(time).await,
         Treatment::Hold(Moment::After) | Treatment::LoseAnswer | Treatment::Pass => {}
