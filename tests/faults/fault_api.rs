@@ -245,7 +245,7 @@ fn real_failures_stall_with_their_reason_and_are_mended() -> Result<()> {
     std::fs::remove_file(&spoilt)?;
 
     // Helm killed half-way, and one that says that it failed.
-    let killed = HelmThatFails::killed_after(Duration::from_millis(1500))?;
+    let killed = HelmThatFails::killed_once_stored("istiod", 2)?;
     let run = mesh.apply(&["--helm", &killed.program()])?;
     stalled(&mesh, &run, "StepFailed", &["helm upgrade istiod", "ended by signal 9"])?;
     let failing = HelmThatFails::saying("Error: UPGRADE FAILED: out of luck")?;

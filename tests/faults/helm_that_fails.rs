@@ -1,6 +1,6 @@
 //! A helm that does part of its work, or none.
 
-use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::Result;
 use mesh_upgrade_tests::harness::Toolbox;
@@ -9,13 +9,18 @@ use mesh_upgrade_tests::harness::Toolbox;
 pub struct HelmThatFails(tempfile::TempDir);
 
 impl HelmThatFails {
-    /// The real one, killed so long after an upgrade began.
-    pub fn killed_after(time: Duration) -> Result<Self> {
-        let helm = Toolbox::get()?.helm();
-        let helm = helm.display();
-        let seconds = time.as_secs_f32();
+    /// The real one, killed as soon as it has stored this revision as pending, with its changes still to come.
+    pub fn killed_once_stored(release: &str, revision: u32) -> Result<Self> {
+        let toolbox = Toolbox::get()?;
+        let (helm, kubectl) = (toolbox.helm(), toolbox.program("kubectl"));
+        let (helm, kubectl) = (helm.display(), kubectl.display());
+        let stored = format!("wait --for=create secret/sh.helm.release.v1.{release}.v{revision} --timeout=60s");
+        // Of the arguments, those that say where the release is stored.
+        let found =
+            "for it in \"$@\"; do case $last in --kubeconfig|--namespace) at=\"$at $last $it\";; esac; last=$it; done";
         Self::with(&format!(
-            "{helm} \"$@\" & helm=$!; sleep {seconds}; kill -9 $helm; wait $helm; kill -9 $$"
+            "{found}; {kubectl} $at {stored} >/dev/null & stored=$!; {helm} \"$@\" & helm=$!; \
+             wait $stored; kill -9 $helm; wait $helm; kill -9 $$"
         ))
     }
 
