@@ -172,6 +172,9 @@ impl Range {
 
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.min == self.max {
+            return write!(f, "{}", self.min);
+        }
         write!(f, "{} to {}", self.min, self.max)
     }
 }

@@ -18,12 +18,12 @@ pub const OF_CATALOGS: &[Case] = &[
     },
     Case {
         what: "a target whose hard minimum is the next Kubernetes",
-        shows: &[("MU204", "supports Kubernetes 1.37 to 1.37; this cluster runs 1.36")],
+        shows: &[("MU204", "supports Kubernetes 1.37; this cluster runs 1.36")],
         report: |cluster| with_ranges(cluster, "kubernetes: [\"1.37\"], minimumKubernetes: \"1.37\"", ""),
     },
     Case {
         what: "a target that ends with the last Kubernetes, and a later one that fits",
-        shows: &[("MU202", "supports Kubernetes 1.35 to 1.35; this cluster runs 1.36")],
+        shows: &[("MU202", "supports Kubernetes 1.35; this cluster runs 1.36")],
         report: |cluster| {
             let later = "{minor: \"1.32\", newestPatch: 1.32.0, released: 2026-11-20, endOfLife: {date: 2027-08-31, kind: \
                          estimate}, kubernetes: [\"1.36\"]}, ";
