@@ -142,6 +142,16 @@ pub const NO_ROOM_FOR_SURGE: Code = Code(&Rule {
     evidence: "What each node can allocate, less what its pods request, against the requests, node selector and tolerations of each istiod and gateway.",
     fix: "Add a node or free one, lower the requests, or let the update remove a pod first with rollingMaxUnavailable.",
 });
+/// Two injectors for the same pods.
+pub const INJECTORS_OVERLAP: Code = Code(&Rule {
+    id: "MU315",
+    title: "Two injectors select the same pods",
+    severity: Severity::Blocker,
+    waivable: true,
+    cause: "Both are asked about each new pod, and the one that is asked first decides which version the pod gets: after the upgrade that may be the old one.",
+    evidence: "The namespace and object selectors of the webhooks in Istio's MutatingWebhookConfigurations, which are equal in two of them (IST0139 of istioctl analyze).",
+    fix: "Delete the configuration of the revision or tag that is not to inject, or set the tag anew with istioctl tag set, which takes the other one out.",
+});
 
 pub(super) const ALL: &[Code] = &[
     ROLLOUT_INCOMPLETE,
@@ -158,4 +168,5 @@ pub(super) const ALL: &[Code] = &[
     REVISION_OF_NOBODY,
     NOBODY_LEADS,
     NO_ROOM_FOR_SURGE,
+    INJECTORS_OVERLAP,
 ];

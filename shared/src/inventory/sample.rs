@@ -208,6 +208,7 @@ pub fn webhook(configuration: &str) -> Webhook {
         target: WebhookTarget::Service("istio-system/istiod".to_owned()),
         ca: vec!["root".to_owned()],
         fails_closed: true,
+        injects: Some(format!("what {configuration} selects")),
     }
 }
 

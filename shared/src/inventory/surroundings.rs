@@ -231,6 +231,8 @@ pub struct Webhook {
     pub ca: Vec<String>,
     /// Whether it refuses when it cannot be reached.
     pub fails_closed: bool,
+    /// What it selects, as it stands in the cluster; `None` of one that injects nothing.
+    pub injects: Option<String>,
 }
 
 /// A public certificate.

@@ -11,6 +11,7 @@ mod debug_access;
 mod guard;
 mod headroom;
 mod images;
+mod injectors;
 mod install;
 mod kubernetes;
 mod leaders;
@@ -124,6 +125,7 @@ pub fn check(mesh: &MeshView, inventory: &Inventory, target: &Target, catalog: &
     leaders::check(&subject, &mut report);
     headroom::check(&subject, &mut report);
     trust::check(&subject, &mut report);
+    injectors::check(&subject, &mut report);
     install::check(&subject, &mut report);
     ownership::check(&subject, &mut report);
     charts::check(&subject, &mut report);

@@ -19,6 +19,7 @@ pub const AT_ONCE: &[Case] = &[Case {
         ("MU309", "its Service istio-system/istiod-1-29 is not there"),
         ("MU311", "Secret istio-system/cacerts, root-cert.pem"),
         ("MU312", "Namespace seeded"),
+        ("MU315", "istio-revision-tag-twin"),
         ("MU402", "helm release istio-system/istiod: its revision 1 is failed"),
         ("MU405", "registry.istio.io/release"),
         ("MU408", "sidecars.networking.istio.io"),

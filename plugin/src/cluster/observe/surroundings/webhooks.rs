@@ -5,9 +5,14 @@ use super::{
     certificates,
 };
 use crate::cluster::error::ClusterError;
-use k8s_openapi::api::{
-    admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig},
-    core::v1::Service,
+use k8s_openapi::{
+    api::{
+        admissionregistration::v1::{
+            MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
+        },
+        core::v1::Service,
+    },
+    apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
 use kube::{Api, Resource, ResourceExt as _, api::ListParams};
 use shared::inventory::{Certificate, CertificateRole, Webhook, WebhookTarget};
@@ -27,6 +32,25 @@ struct One<'a> {
     name: &'a str,
     client: &'a WebhookClientConfig,
     failure_policy: Option<&'a str>,
+    /// Selectors of namespaces and of pods, of one that injects.
+    injects: Option<[&'a Option<LabelSelector>; 2]>,
+}
+
+/// Label that `istioctl tag set` puts into the selectors of an injector whose place a tag takes.
+const DEACTIVATED: &str = "istio.io/deactivated";
+
+/// What an injector selects, for comparing it with others; `None` where that is nothing.
+fn selected([namespaces, pods]: [&Option<LabelSelector>; 2]) -> Option<String> {
+    let text = [namespaces, pods].map(|selector| {
+        let mut selector = selector.clone().unwrap_or_default();
+        // Their order means nothing.
+        if let Some(expressions) = &mut selector.match_expressions {
+            expressions.sort_by(|one, other| (&one.key, &one.operator).cmp(&(&other.key, &other.operator)));
+        }
+        serde_json::to_string(&selector).unwrap_or_default()
+    });
+    let text = text.join(" ");
+    (!text.contains(DEACTIVATED)).then_some(text)
 }
 
 /// Reads Istio's webhooks, and asks for each Service that they name once.
@@ -46,6 +70,7 @@ pub(super) async fn read(asker: Asker<'_>) -> Result<Webhooks, ClusterError> {
                 name: &webhook.name,
                 client: &webhook.client_config,
                 failure_policy: webhook.failure_policy.as_deref(),
+                injects: Some([&webhook.namespace_selector, &webhook.object_selector]),
             };
             found.add("MutatingWebhookConfiguration", configuration, &one);
         }
@@ -56,6 +81,7 @@ pub(super) async fn read(asker: Asker<'_>) -> Result<Webhooks, ClusterError> {
                 name: &webhook.name,
                 client: &webhook.client_config,
                 failure_policy: webhook.failure_policy.as_deref(),
+                injects: None,
             };
             found.add("ValidatingWebhookConfiguration", configuration, &one);
         }
@@ -87,6 +113,7 @@ impl Webhooks {
             }),
             ca: certificates.iter().map(|one| one.fingerprint.clone()).collect(),
             fails_closed: webhook.failure_policy != Some("Ignore"),
+            injects: webhook.injects.and_then(selected),
         });
         self.certificates.extend(certificates);
     }
@@ -120,7 +147,7 @@ impl Webhooks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn only_istios_own_are_kept_with_their_labels() {
@@ -141,6 +168,7 @@ mod tests {
                 name: &webhook.name,
                 client: &webhook.client_config,
                 failure_policy: webhook.failure_policy.as_deref(),
+                injects: None,
             };
             found.add("MutatingWebhookConfiguration", &configuration, &one);
         }
@@ -155,7 +183,25 @@ mod tests {
                 target: WebhookTarget::Missing("istio-system/istiod-1-30".to_owned()),
                 ca: Vec::new(),
                 fails_closed: true,
+                injects: None,
             }]
         );
+    }
+
+    #[test]
+    fn injectors_are_alike_whatever_the_order_of_their_expressions_and_none_where_a_tag_took_their_place() {
+        let selector = |text: Value| -> Option<LabelSelector> { serde_json::from_value(text).unwrap() };
+        let (enabled, revision) = (
+            json!({"key": "istio-injection", "operator": "In", "values": ["enabled"]}),
+            json!({"key": "istio.io/rev", "operator": "DoesNotExist"}),
+        );
+        let one = selector(json!({"matchExpressions": [enabled, revision]}));
+        let other = selector(json!({"matchExpressions": [revision, enabled]}));
+        assert!(selected([&one, &None]).is_some());
+        assert_eq!(selected([&one, &None]), selected([&other, &None]));
+        assert_ne!(selected([&one, &None]), selected([&None, &one]));
+        let deactivated =
+            selector(json!({"matchLabels": {"istio.io/deactivated": "never-match"}, "matchExpressions": [enabled]}));
+        assert_eq!(selected([&deactivated, &None]), None);
     }
 }
