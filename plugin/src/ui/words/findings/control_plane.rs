@@ -101,4 +101,11 @@ pub(super) const TOLD: &[Told] = &[
         evidence: "每个节点可分配的资源，减去其 pod 请求的，与每个 istiod 和网关的请求、节点选择器和容忍对照。",
         fix: "增加或腾空一个节点，降低请求，或用 rollingMaxUnavailable 让更新先移除一个 pod。",
     },
+    Told {
+        id: "MU315",
+        title: "两个注入器选中同样的 pod",
+        cause: "每个新 pod 都会询问这两个注入器，先被询问的一个决定 pod 得到哪个版本：升级之后那可能仍是旧的版本。",
+        evidence: "Istio 的各 MutatingWebhookConfiguration 中 webhook 的命名空间选择器和对象选择器，其中有两个相同（即 istioctl analyze 的 IST0139）。",
+        fix: "删除不应注入的修订版或标签的配置，或用 istioctl tag set 重新设置标签，它会停用另一个。",
+    },
 ];
