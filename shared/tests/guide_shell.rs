@@ -80,6 +80,7 @@ fn webhook(kind: &str, name: &str, tag: Option<&str>) -> Webhook {
         target: WebhookTarget::Url,
         ca: Vec::new(),
         fails_closed: true,
+        injects: None,
     }
 }
 
