@@ -53,6 +53,7 @@ super::words! {
     move_skip() "further ahead", "领先更多";
     move_downgrade() "older than what runs", "比运行的旧";
     move_other_flavor() "another flavor", "另一种 flavor";
+    supports_one_kubernetes(version) ", Kubernetes {version}", "，Kubernetes {version}（受支持）";
     supports_kubernetes(least, most) ", Kubernetes {least} to {most}", "，Kubernetes {least} 到 {most}（受支持）";
 }
 
@@ -68,9 +69,45 @@ impl super::Lang {
             Move::Downgrade => self.move_downgrade(),
             Move::OtherFlavor => self.move_other_flavor(),
         };
-        let kubernetes = choice
-            .kubernetes
-            .map(|range| self.supports_kubernetes(range.min, range.max));
+        let kubernetes = choice.kubernetes.map(|range| match (range.min, range.max) {
+            (least, most) if least == most => self.supports_one_kubernetes(most),
+            (least, most) => self.supports_kubernetes(least, most),
+        });
         format!("{step}{}", kubernetes.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Lang;
+    use shared::catalog::Range;
+
+    #[test]
+    fn a_choice_is_told_as_its_own_words_tell_it() {
+        let minor = |text: &str| text.parse().unwrap();
+        let ranges = [("1.32", "1.36"), ("1.36", "1.36")];
+        let ranges = ranges.map(|(min, max)| Range {
+            min: minor(min),
+            max: minor(max),
+        });
+        for kubernetes in ranges.into_iter().map(Some).chain([None]) {
+            for step in [
+                Move::None,
+                Move::Patch,
+                Move::OneMinor,
+                Move::Skip,
+                Move::Downgrade,
+                Move::OtherFlavor,
+            ] {
+                let choice = Choice {
+                    version: "1.31.3".parse().unwrap(),
+                    step,
+                    kubernetes,
+                    hindrance: None,
+                };
+                assert_eq!(Lang::English.choice(&choice), choice.what());
+            }
+        }
     }
 }
