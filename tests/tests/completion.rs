@@ -135,6 +135,10 @@ fn keeps_within(cluster: &Cluster, columns: u16, (language, last): (&str, &str))
         let coloured = shown(cluster, &arguments, columns, &[], last)?;
         ensure!(coloured.contains("\x1b["), "no colour on a terminal: {coloured}");
         let plain = plain(&coloured);
+        if columns == 80 {
+            let without = shown(cluster, &arguments, columns, &[("NO_COLOR", "1")], last)?;
+            ensure!(without.replace('\r', "") == plain, "{without}\n{plain}");
+        }
         let result = plain.split(&format!("\n{last}")).next().unwrap_or_default();
         for line in result.lines() {
             ensure!(
