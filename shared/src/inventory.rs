@@ -233,6 +233,8 @@ pub struct Gateway {
     pub rollout: Rollout,
     /// Helm release that owns it, as namespace and name.
     pub helm_release: Option<(String, String)>,
+    /// Who else has a hand in it.
+    pub ownership: Ownership,
     /// How its pods are replaced, and what one of them asks for, without what injection adds.
     pub surge: Surge,
 }

@@ -11,6 +11,7 @@ pub mod choice;
 pub mod conditions;
 pub mod data_plane;
 pub mod document;
+pub mod engine;
 pub mod event;
 pub mod finding;
 pub mod fingerprint;

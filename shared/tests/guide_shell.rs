@@ -130,6 +130,7 @@ fn inventory(name: &str, istioctl: bool) -> Inventory {
             image: "auto".to_owned(),
             rollout: rollout(),
             helm_release: None,
+            ownership: Ownership::default(),
             surge: Surge::default(),
         }],
         proxies: Vec::new(),

@@ -6,9 +6,9 @@
 mod before;
 mod by_hand;
 mod canary;
+mod charts;
 mod checks;
 mod detected;
-mod engine;
 mod helm;
 mod istioctl;
 mod journey;
@@ -18,7 +18,8 @@ mod restarts;
 mod script;
 pub mod shell;
 
-pub use engine::{Charts, Engine};
+pub use crate::engine::Engine;
+pub use charts::Charts;
 pub use journey::build;
 pub use markdown::markdown;
 pub use script::script;

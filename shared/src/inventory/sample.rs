@@ -122,8 +122,28 @@ pub fn gateway(namespace: &str, name: &str) -> Gateway {
         image: "auto".to_owned(),
         rollout: rollout(2),
         helm_release: Some((namespace.to_owned(), name.to_owned())),
+        ownership: Ownership::default(),
         surge: surge(100, 128),
     }
+}
+
+/// One healthy cluster with an ambient mesh and a gateway, all of it installed by one istioctl.
+pub fn by_istioctl(istio: &str) -> Inventory {
+    let mut inventory = one(istio, "v1.36.3");
+    add_ambient(&mut inventory.clusters[0], istio);
+    let observed = inventory.seen(0);
+    observed.helm_releases.clear();
+    let planes = observed.control_planes.iter_mut();
+    let planes = planes.map(|plane| (&mut plane.helm_release, &mut plane.ownership));
+    let nodes = observed.node_components.iter_mut();
+    let nodes = nodes.map(|node| (&mut node.helm_release, &mut node.ownership));
+    let gateways = observed.gateways.iter_mut();
+    let gateways = gateways.map(|gateway| (&mut gateway.helm_release, &mut gateway.ownership));
+    for (release, ownership) in planes.chain(nodes).chain(gateways) {
+        *release = None;
+        ownership.istioctl = true;
+    }
+    inventory
 }
 
 /// Pods in the namespace `shop`, with sidecars of the revision `default`.

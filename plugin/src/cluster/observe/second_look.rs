@@ -53,6 +53,7 @@ mod tests {
                 observed,
             },
             helm_release: None,
+            ownership: shared::inventory::Ownership::default(),
             surge: Surge::default(),
         });
         found

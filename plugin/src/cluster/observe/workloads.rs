@@ -238,6 +238,7 @@ fn gateway(
         image: image.unwrap_or_default(),
         rollout,
         helm_release: helm_release(object.annotations()),
+        ownership: ownership::of(object),
         surge,
     }
 }

@@ -1,10 +1,8 @@
-//! What installed Istio in a cluster, and where the target's charts are.
+//! What installed a part of Istio, and so has to upgrade it, by the marks that it left.
 
 use crate::{
-    api::Component,
-    inventory::{ControlPlane, NodeComponent, Ownership},
+    inventory::{ControlPlane, Gateway, NodeComponent, Ownership},
     mesh::ObservedMember,
-    version::IstioVersion,
 };
 
 /// What installed something and has to upgrade it.
@@ -24,7 +22,8 @@ pub enum Engine {
 
 impl Engine {
     /// What installed the control planes of a cluster; of one without any, its node components or releases.
-    pub(super) fn of(member: &ObservedMember<'_>) -> Self {
+    #[must_use]
+    pub fn of(member: &ObservedMember<'_>) -> Self {
         let planes = member.control_planes().map(Self::of_plane);
         let nodes = member.observed.node_components.iter().map(Self::of_node);
         let releases = member.releases();
@@ -34,12 +33,22 @@ impl Engine {
             .unwrap_or(if releases.is_empty() { Self::Unknown } else { Self::Helm })
     }
 
-    fn of_plane(plane: &ControlPlane) -> Self {
+    /// What installed a control plane.
+    #[must_use]
+    pub fn of_plane(plane: &ControlPlane) -> Self {
         Self::by(&plane.ownership, plane.helm_release.is_some())
     }
 
-    fn of_node(node: &NodeComponent) -> Self {
+    /// What installed a node component.
+    #[must_use]
+    pub fn of_node(node: &NodeComponent) -> Self {
         Self::by(&node.ownership, node.helm_release.is_some())
+    }
+
+    /// What installed a gateway.
+    #[must_use]
+    pub fn of_gateway(gateway: &Gateway) -> Self {
+        Self::by(&gateway.ownership, gateway.helm_release.is_some())
     }
 
     /// Whoever would take a change back comes first.
@@ -66,47 +75,6 @@ impl Engine {
             Self::Operator(object) => format!("an operator, by its object {object}"),
             Self::GitOps(object) => object.clone(),
             Self::Unknown => "a tool that left no mark".to_owned(),
-        }
-    }
-}
-
-/// Where the charts of the way are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Charts {
-    /// A chart repository or a registry, `https://…` or `oci://…`.
-    Remote(String),
-    /// A folder, and the names of the packaged charts in it.
-    Folder(String, Vec<String>),
-}
-
-impl Charts {
-    /// The chart of a component as helm's arguments name it.
-    pub(super) fn words(&self, component: Component, version: &IstioVersion) -> Vec<String> {
-        let chart = component.as_str();
-        match self {
-            Self::Remote(url) if url.starts_with("oci://") => {
-                vec![
-                    format!("{}/{chart}", url.trim_end_matches('/')),
-                    format!("--version={version}"),
-                ]
-            }
-            Self::Remote(url) => vec![
-                chart.to_owned(),
-                format!("--repo={url}"),
-                format!("--version={version}"),
-            ],
-            Self::Folder(folder, packaged) => {
-                let package = format!("{chart}-{version}.tgz");
-                let name = if packaged.contains(&package) { &package } else { chart };
-                vec![format!("{}/{name}", folder.trim_end_matches('/'))]
-            }
-        }
-    }
-
-    /// As people say it.
-    pub(super) fn told(&self) -> &str {
-        match self {
-            Self::Remote(place) | Self::Folder(place, _) => place,
         }
     }
 }
