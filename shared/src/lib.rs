@@ -20,6 +20,7 @@ pub mod guide;
 pub mod helm;
 pub mod injection;
 pub mod inventory;
+pub mod istioctl;
 pub mod machine;
 pub mod members;
 pub mod mesh;

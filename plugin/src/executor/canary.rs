@@ -14,7 +14,7 @@ use kube::{
 use serde_json::{Value, json};
 use shared::{
     api::{FreezeMode, FreezeScope, MeshFreezeSpec},
-    guard, names,
+    guard, istioctl, names,
 };
 
 /// Who asks.
@@ -129,6 +129,21 @@ fn canaries(scope: &FreezeScope) -> Vec<Canary> {
                 }),
             )
         });
+    }
+    if let Some(installation) = scope.istioctl.first() {
+        canaries.push(canary(
+            resource("", "v1", "ServiceAccount", "serviceaccounts"),
+            json!({
+                "apiVersion": "v1", "kind": "ServiceAccount",
+                "metadata": {
+                    "name": names::CANARY, "namespace": namespace,
+                    "labels": {
+                        istioctl::OWNER_NAMESPACE_LABEL: installation.namespace,
+                        istioctl::REVISION_LABEL: installation.name,
+                    },
+                },
+            }),
+        ));
     }
     canaries
 }

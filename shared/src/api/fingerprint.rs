@@ -82,7 +82,7 @@ pub struct Fingerprint {
     pub name: String,
     /// SHA-256, in hexadecimal, of what it does; book-keeping and what istiod writes into it do not count.
     pub sha256: String,
-    /// The helm release that owns it.
+    /// The helm release that owns it; `istioctl/REVISION` for what istioctl installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<ObjectName>,
     /// Field managers of what counts, each with the time of its last write, as `helm 2026-01-01T00:00:00Z`.

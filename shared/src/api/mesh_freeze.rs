@@ -76,6 +76,9 @@ pub struct FreezeScope {
     /// Helm releases of the mesh: their storage and every object that names them as its release.
     #[serde(default)]
     pub helm_releases: Vec<ObjectName>,
+    /// Installations of the mesh by istioctl, as namespace and revision: every object whose labels name them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub istioctl: Vec<ObjectName>,
     /// User names of Istio's own service accounts, let through for what istiod itself must write.
     #[serde(default)]
     pub istiod_users: Vec<String>,
@@ -152,7 +155,7 @@ pub struct MeshFreezeStatus {
     /// the holder only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fingerprints: Vec<Fingerprint>,
-    /// The helm release that the holder is changing now. Written by the holder only.
+    /// The helm release that the holder is changing now, or `istioctl/REVISION`. Written by the holder only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changing: Option<ObjectName>,
     /// Conditions, as [`super::CONDITION_DRIFTED`], by the webhook's watcher.

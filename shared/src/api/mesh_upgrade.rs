@@ -1,14 +1,14 @@
 //! MeshUpgrade: the journal of one upgrade. What resuming needs stands here, written before each effect.
 
-use super::{ClusterFingerprints, FreezeScope, WorkloadName};
-use crate::phase::Phase;
+use super::{ClusterFingerprints, FreezeScope, ObjectName, WorkloadName};
+use crate::{istioctl, phase::Phase};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Version of the journal's meaning; a plugin refuses a journal newer than its own.
-pub const JOURNAL_VERSION: i32 = 1;
+pub const JOURNAL_VERSION: i32 = 2;
 
 /// Condition on a phase: the upgrade cannot go on by itself.
 pub const CONDITION_STALLED: &str = "Stalled";
@@ -71,6 +71,29 @@ pub enum InstallerKind {
     /// Helm 3 or 4.
     #[default]
     Helm,
+    /// The istioctl of the target's version.
+    Istioctl,
+}
+
+impl InstallerKind {
+    /// Version of the journal's meaning that first knew it.
+    #[must_use]
+    pub fn journal_version(self) -> i32 {
+        match self {
+            Self::Helm => 1,
+            Self::Istioctl => 2,
+        }
+    }
+
+    /// Whether only its own word tells that a change which was begun has come to its end. Helm's release tells it
+    /// otherwise; what istioctl has written is not told apart from what it still would write.
+    #[must_use]
+    pub fn is_repeated_until_it_ends(self) -> bool {
+        match self {
+            Self::Helm => false,
+            Self::Istioctl => true,
+        }
+    }
 }
 
 /// One step of a plan: one component in one cluster.
@@ -85,19 +108,67 @@ pub struct PlanStep {
     pub component: Component,
     /// Tool that makes the change.
     pub installer: InstallerKind,
-    /// Namespace of the helm release.
+    /// Namespace of the helm release, or of the control plane that istioctl installed.
     pub namespace: String,
-    /// Name of the helm release.
+    /// Name of the helm release, or the revision that istioctl installed.
     pub release: String,
     /// Version before.
     pub from: String,
     /// Version after.
     pub to: String,
-    /// Revision of the helm release when the plan was made.
+    /// Revision of the helm release when the plan was made; 0 where there is none.
     pub release_revision: i64,
     /// Workloads that the step rolls out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workloads: Vec<WorkloadName>,
+}
+
+impl PlanStep {
+    /// What the step changes, as fingerprints and a freeze's record name it.
+    #[must_use]
+    pub fn changes(&self) -> ObjectName {
+        let object = ObjectName {
+            namespace: self.namespace.clone(),
+            name: self.release.clone(),
+        };
+        match self.installer {
+            InstallerKind::Helm => object,
+            InstallerKind::Istioctl => istioctl::as_release(&object),
+        }
+    }
+
+    /// What the step runs, as people say it.
+    #[must_use]
+    pub fn runs(&self) -> String {
+        match self.installer {
+            InstallerKind::Helm => format!("helm upgrade {}", self.release),
+            InstallerKind::Istioctl => format!("istioctl install of revision {}", self.release),
+        }
+    }
+
+    /// What the step changes, as people say it.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self.installer {
+            InstallerKind::Helm => format!("helm release {}/{}", self.namespace, self.release),
+            InstallerKind::Istioctl => format!("istioctl's revision {} in {}", self.release, self.namespace),
+        }
+    }
+}
+
+impl Plan {
+    /// Version of the journal's meaning that this plan needs: whoever knows less refuses the journal.
+    #[must_use]
+    pub fn journal_version(&self) -> i32 {
+        let versions = self.steps.iter().map(|step| step.installer.journal_version());
+        versions.max().unwrap_or(1)
+    }
+
+    /// Whether a step takes its chart from somewhere.
+    #[must_use]
+    pub fn takes_charts(&self) -> bool {
+        self.steps.iter().any(|step| step.installer == InstallerKind::Helm)
+    }
 }
 
 /// Where charts come from: a directory, `oci://…` or `https://…`.

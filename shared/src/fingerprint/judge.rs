@@ -4,7 +4,7 @@ use super::{Owner, owner};
 use crate::{
     api::{ExemptKind, Fingerprint, MeshFreezeSpec, MeshFreezeStatus, ObjectName},
     guard::message::one_line,
-    names,
+    istioctl, names,
 };
 use std::{collections::BTreeMap, fmt};
 
@@ -83,12 +83,14 @@ pub fn describe(changes: &[Change]) -> String {
     text.join("; ")
 }
 
-/// What has changed since `before` and is not explained by the helm release that the holder is `changing`.
+/// What has changed since `before` and is not explained by the helm release, or the installation by istioctl, that the
+/// holder is `changing`.
 ///
 /// An object's change is the step's own when the object names that release as its owner, before and after, and nobody
 /// but helm has written anything that counts since: managedFields tell who wrote, and when. So a foreign edit of the
 /// same object in the same moment is not taken for helm's, and neither is its deletion. A foreigner who calls itself
-/// `helm` would be; a foreign helm itself is refused at its first write, the release's Secret.
+/// `helm` would be; a foreign helm itself is refused at its first write, the release's Secret. The same goes for
+/// istioctl, whose first writes are Istio's definitions and the ServiceAccounts of its components.
 #[must_use]
 pub fn judge(before: &[Fingerprint], now: &[Fingerprint], changing: Option<&ObjectName>) -> Vec<Change> {
     pairs(before, now)
@@ -145,9 +147,14 @@ fn is_own(before: Option<&Fingerprint>, now: Option<&Fingerprint>, changing: Opt
         return false;
     };
     let is_of_release = |it: &Fingerprint| it.release.as_ref() == Some(changing);
+    let engine = if istioctl::is_installation(changing) {
+        istioctl::FIELD_MANAGER
+    } else {
+        HELM
+    };
     is_of_release(now)
         && before.is_none_or(is_of_release)
-        && new_writers(before, now).all(|writer| manager(writer) == HELM)
+        && new_writers(before, now).all(|writer| manager(writer) == engine)
 }
 
 fn change(before: Option<&Fingerprint>, now: Option<&Fingerprint>) -> Option<Change> {

@@ -14,7 +14,7 @@ pub use picture::Picture;
 
 use crate::{
     api::{ExemptKind, Fingerprint, FreezeScope},
-    names,
+    istioctl, names,
 };
 use std::collections::BTreeMap;
 
@@ -72,7 +72,10 @@ pub fn owner(kind: ExemptKind, name: &str, labels: &BTreeMap<String, String>) ->
 /// Whether a fingerprint without an owner belongs to the mesh all the same: its release is one of the mesh's.
 fn is_of_scope(fingerprint: &Fingerprint, scope: &FreezeScope) -> bool {
     let release = fingerprint.release.as_ref();
-    release.is_some_and(|release| scope.helm_releases.contains(release))
+    release.is_some_and(|release| {
+        let mut installations = scope.istioctl.iter();
+        scope.helm_releases.contains(release) || installations.any(|one| istioctl::as_release(one) == *release)
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::{Owner, owner};
 use crate::{
     api::{ExemptKind, Fingerprint, ObjectName},
     guard::table::{HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE},
+    istioctl,
 };
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -19,7 +20,8 @@ const METADATA: &[&str] = &["labels", "annotations", "ownerReferences"];
 #[must_use]
 pub fn fingerprint(kind: ExemptKind, object: &Value) -> Option<(Option<Owner>, Fingerprint)> {
     let name = object.pointer("/metadata/name")?.as_str()?.to_owned();
-    let owner = owner(kind, &name, &texts(object.pointer("/metadata/labels")));
+    let labels = texts(object.pointer("/metadata/labels"));
+    let owner = owner(kind, &name, &labels);
     let ignored = ignored(kind, owner);
     let mut hasher = Sha256::new();
     feed(&mut hasher, &counting(object, ignored));
@@ -28,6 +30,7 @@ pub fn fingerprint(kind: ExemptKind, object: &Value) -> Option<(Option<Owner>, F
         namespace: annotations.get(HELM_RELEASE_NAMESPACE).cloned().unwrap_or_default(),
         name: name.clone(),
     });
+    let release = release.or_else(|| istioctl::installation_of(&labels).map(|found| istioctl::as_release(&found)));
     let fingerprint = Fingerprint {
         kind,
         name,

@@ -434,3 +434,34 @@ fn a_successor_keeps_what_was_remembered_and_takes_over_the_guard_that_it_has_pr
         ]
     );
 }
+
+#[test]
+fn what_istioctl_writes_into_what_it_installed_is_expected_and_nothing_else() {
+    let object = |version: &str, manager: &str| {
+        json!({
+            "metadata": {
+                "name": "istio-sidecar-injector", "labels": {
+                    "install.operator.istio.io/owning-resource-namespace": "istio-system", "istio.io/rev": "default",
+                    "operator.istio.io/version": version,
+                },
+                "managedFields": [{
+                    "manager": manager, "operation": "Apply", "time": format!("2026-01-01T00:00:0{version}Z"),
+                    "fieldsV1": {"f:webhooks": {}},
+                }],
+            },
+            "webhooks": [{"name": version}],
+        })
+    };
+    let seen = |version: &str, manager: &str| vec![fingerprint(Mutating, &object(version, manager)).unwrap().1];
+    let before = seen("1", "istio-operator");
+    let installation = release("istioctl/default");
+    assert_eq!(before[0].release, Some(installation.clone()));
+    assert!(judge(&before, &seen("2", "istio-operator"), Some(&installation)).is_empty());
+    assert_eq!(judge(&before, &seen("2", "kubectl-edit"), Some(&installation)).len(), 1);
+    assert_eq!(judge(&before, &seen("2", "helm"), Some(&installation)).len(), 1);
+    assert_eq!(
+        judge(&before, &seen("2", "istio-operator"), Some(&release("istioctl/blue"))).len(),
+        1
+    );
+    assert_eq!(judge(&before, &seen("2", "istio-operator"), None).len(), 1);
+}

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     api::{FreezeScope, ObjectName},
+    engine::Engine,
     inventory::Observed,
 };
 use k8s_openapi::api::admissionregistration::v1::{MatchCondition, ValidatingWebhookConfiguration};
@@ -57,6 +58,9 @@ pub struct Coverage {
     pub config_maps: BTreeSet<ObjectName>,
     /// Helm releases of Istio's charts: their storage, and what they own.
     pub helm_releases: BTreeSet<ObjectName>,
+    /// What istioctl installed, by namespace and revision.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub istioctl: BTreeSet<ObjectName>,
 }
 
 impl Coverage {
@@ -68,6 +72,7 @@ impl Coverage {
             istio_namespaces: BTreeSet::from(["istio-system".to_owned()]),
             config_maps: named(DOCUMENTED_CONFIG_MAPS),
             helm_releases: named(DOCUMENTED),
+            istioctl: BTreeSet::new(),
         }
     }
 
@@ -91,6 +96,11 @@ impl Coverage {
                 .iter()
                 .map(|release| object(&release.namespace, &release.name))
                 .collect(),
+            istioctl: planes
+                .iter()
+                .filter(|plane| Engine::of_plane(plane) == Engine::Istioctl)
+                .map(|plane| object(&plane.workload.namespace, &plane.revision))
+                .collect(),
         }
     }
 
@@ -101,6 +111,7 @@ impl Coverage {
             istio_namespaces: scope.istio_namespaces.iter().cloned().collect(),
             config_maps: scope.config_maps.iter().cloned().collect(),
             helm_releases: scope.helm_releases.iter().cloned().collect(),
+            istioctl: scope.istioctl.iter().cloned().collect(),
         }
     }
 
@@ -118,7 +129,10 @@ impl Coverage {
     /// Whether nothing is covered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.istio_namespaces.is_empty() && self.config_maps.is_empty() && self.helm_releases.is_empty()
+        self.istio_namespaces.is_empty()
+            && self.config_maps.is_empty()
+            && self.helm_releases.is_empty()
+            && self.istioctl.is_empty()
     }
 
     /// Both together.
@@ -127,6 +141,7 @@ impl Coverage {
         self.istio_namespaces.extend(other.istio_namespaces);
         self.config_maps.extend(other.config_maps);
         self.helm_releases.extend(other.helm_releases);
+        self.istioctl.extend(other.istioctl);
         self
     }
 
@@ -140,6 +155,7 @@ impl Coverage {
                 .collect()
         };
         let mut lacks = objects("helm release", &needed.helm_releases, &self.helm_releases);
+        lacks.extend(objects("istioctl's revision", &needed.istioctl, &self.istioctl));
         lacks.extend(objects("ConfigMap", &needed.config_maps, &self.config_maps));
         let namespaces = needed.istio_namespaces.difference(&self.istio_namespaces);
         lacks.extend(namespaces.map(|namespace| format!("namespace {namespace}")));
@@ -199,14 +215,19 @@ impl Coverage {
              {by_namespace} in o.metadata.annotations && \
              (o.metadata.annotations[{by_namespace}] + '/' + o.metadata.annotations[{by_name}]) in {releases}"
         );
+        let of_helm = format!(
+            "[object, oldObject].exists(o, o != null && ((request.resource.resource in ['secrets', 'configmaps'] && \
+             ({})) || {}))",
+            cel::any([named, labelled]),
+            cel::any([config_map, owned]),
+        );
         MatchCondition {
             name: CONDITION.to_owned(),
-            expression: format!(
-                "[object, oldObject].exists(o, o != null && ((request.resource.resource in ['secrets', 'configmaps'] && \
-                 ({})) || {}))",
-                cel::any([named, labelled]),
-                cel::any([config_map, owned]),
-            ),
+            expression: if self.istioctl.is_empty() {
+                of_helm
+            } else {
+                format!("{of_helm} || {}", cel::istioctl_owned(&self.istioctl))
+            },
         }
     }
 

@@ -6,7 +6,8 @@ use super::table::{
     Who, Writer,
 };
 use crate::{
-    api::{FreezeScope, WorkloadKind},
+    api::{FreezeScope, ObjectName, WorkloadKind},
+    istioctl::{OWNER_NAMESPACE_LABEL, REVISION_LABEL},
     names,
 };
 use std::fmt::Write as _;
@@ -128,19 +129,31 @@ pub fn row(row: &Row, scope: &FreezeScope) -> String {
 /// The object as namespace and name.
 const PATH: &str = "(variables.inNamespace + '/' + variables.name)";
 
-/// True for an update that changes the owners or one of helm's annotations.
-fn owners_change() -> String {
-    let annotation = |o: &str| {
-        format!("(has({o}.metadata.annotations) && k in {o}.metadata.annotations ? {o}.metadata.annotations[k] : '')")
+/// True for an update that changes the owners, one of helm's annotations, or, where istioctl installed something, one of
+/// its labels.
+fn owners_change(scope: &FreezeScope) -> String {
+    let text = |o: &str, texts: &str| {
+        format!("(has({o}.metadata.{texts}) && k in {o}.metadata.{texts} ? {o}.metadata.{texts}[k] : '')")
     };
+    let annotation = |o: &str| text(o, "annotations");
+    let label = |o: &str| text(o, "labels");
     let owners = |o: &str| format!("(has({o}.metadata.ownerReferences) ? {o}.metadata.ownerReferences : [])");
-    format!(
+    let change = format!(
         "{} != {} || {}.exists(k, {} != {})",
         owners("object"),
         owners("oldObject"),
         list([HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE]),
         annotation("object"),
         annotation("oldObject"),
+    );
+    if scope.istioctl.is_empty() {
+        return change;
+    }
+    format!(
+        "{change} || {}.exists(k, {} != {})",
+        list([OWNER_NAMESPACE_LABEL, REVISION_LABEL]),
+        label("object"),
+        label("oldObject"),
     )
 }
 
@@ -206,11 +219,11 @@ fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
                 name = literal(HELM_NAME_LABEL),
             )
         }))),
-        Picks::HelmOwned => Some(helm_owned(scope)),
+        Picks::Owned => Some(owned(scope)),
         Picks::StatusMetadata => Some(format!(
             "({}) && ({})",
-            any([workloads(scope), helm_owned(scope)]),
-            owners_change()
+            any([workloads(scope), owned(scope)]),
+            owners_change(scope)
         )),
     }
 }
@@ -218,6 +231,26 @@ fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
 fn in_configuration_namespaces(scope: &FreezeScope) -> Option<String> {
     let namespaces = table::configuration_namespaces(scope)?;
     Some(format!("variables.inNamespace in {}", list(namespaces)))
+}
+
+fn owned(scope: &FreezeScope) -> String {
+    if scope.istioctl.is_empty() {
+        return helm_owned(scope);
+    }
+    format!("({}) || ({})", helm_owned(scope), istioctl_owned(&scope.istioctl))
+}
+
+/// True where an object, before or after the change, carries the labels of one of these installations by istioctl.
+#[must_use]
+pub fn istioctl_owned<'a>(installations: impl IntoIterator<Item = &'a ObjectName>) -> String {
+    let (namespace, revision) = (literal(OWNER_NAMESPACE_LABEL), literal(REVISION_LABEL));
+    let installations = installations.into_iter();
+    let installations = list(installations.map(|one| format!("{}/{}", one.namespace, one.name)));
+    format!(
+        "[object, oldObject].exists(o, o != null && has(o.metadata.labels) && \
+         {namespace} in o.metadata.labels && {revision} in o.metadata.labels && \
+         (o.metadata.labels[{namespace}] + '/' + o.metadata.labels[{revision}]) in {installations})"
+    )
 }
 
 fn helm_owned(scope: &FreezeScope) -> String {

@@ -182,10 +182,10 @@ fn is_picked(request: &Request<'_>, picks: Picks, scope: &FreezeScope) -> bool {
             };
             release.namespace == namespace && (named || request.objects().any(labelled))
         }),
-        Picks::HelmOwned => request.objects().any(|object| is_helm_owned(object, scope)),
+        Picks::Owned => request.objects().any(|object| is_owned(object, scope)),
         Picks::StatusMetadata => {
-            let guarded = is_workload(request, scope) || request.objects().any(|object| is_helm_owned(object, scope));
-            guarded && changes_owners(request)
+            let guarded = is_workload(request, scope) || request.objects().any(|object| is_owned(object, scope));
+            guarded && changes_owners(request, scope)
         }
     }
 }
@@ -204,8 +204,9 @@ fn is_workload(request: &Request<'_>, scope: &FreezeScope) -> bool {
     })
 }
 
-/// Whether an update changes the owners or one of helm's annotations. What cannot be read counts as changed.
-fn changes_owners(request: &Request<'_>) -> bool {
+/// Whether an update changes the owners, one of helm's annotations, or, where istioctl installed something, one of its
+/// labels. What cannot be read counts as changed.
+fn changes_owners(request: &Request<'_>, scope: &FreezeScope) -> bool {
     let (Some(old), Some(new)) = (&request.old_object, &request.object) else {
         return true;
     };
@@ -213,7 +214,33 @@ fn changes_owners(request: &Request<'_>) -> bool {
     let (Some(old_owners), Some(new_owners)) = (owners(&old.metadata), owners(&new.metadata)) else {
         return true;
     };
-    old_owners != new_owners || helm_release(&old.metadata) != helm_release(&new.metadata)
+    old_owners != new_owners
+        || helm_release(&old.metadata) != helm_release(&new.metadata)
+        || (!scope.istioctl.is_empty() && installation(&old.metadata) != installation(&new.metadata))
+}
+
+/// Namespace and revision of the installation by istioctl as its labels have them; a missing one is as good as an empty
+/// one.
+fn installation<'m>(metadata: &'m Metadata<'_>) -> (&'m str, &'m str) {
+    let text = |text: &'m Option<Str<'_>>| text.as_deref().unwrap_or_default();
+    metadata.labels.as_ref().map_or_else(Default::default, |labels| {
+        (text(&labels.installed_in), text(&labels.revision))
+    })
+}
+
+fn is_owned(object: &Object<'_>, scope: &FreezeScope) -> bool {
+    is_helm_owned(object, scope) || is_istioctl_owned(object, scope)
+}
+
+fn is_istioctl_owned(object: &Object<'_>, scope: &FreezeScope) -> bool {
+    let Some(labels) = &object.metadata.labels else {
+        return false;
+    };
+    let (Some(namespace), Some(revision)) = (&labels.installed_in, &labels.revision) else {
+        return false;
+    };
+    let mut installations = scope.istioctl.iter();
+    installations.any(|one| one.namespace == **namespace && one.name == **revision)
 }
 
 /// Name and namespace of the release as its annotations have them; a missing one is as good as an empty one.

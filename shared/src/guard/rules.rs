@@ -71,7 +71,7 @@ pub fn webhook_configuration(client: &WebhookClient, coverage: &Coverage) -> Val
         webhook(
             STORAGE_WEBHOOK,
             client,
-            picked(&[Picks::ScopeConfigMaps, Picks::HelmStorage, Picks::HelmOwned])
+            picked(&[Picks::ScopeConfigMaps, Picks::HelmStorage, Picks::Owned])
                 .filter(|row| !row.groups.contains(&"apps") && row.groups != table::CONFIGURATION_GROUPS)
                 .map(rule)
                 .collect(),

@@ -94,10 +94,11 @@ pub enum Picks {
     ScopeNamespaces,
     /// Storage objects of helm releases in the scope, by name, or by the labels by which helm finds them.
     HelmStorage,
-    /// Objects that name a release in the scope as their owner, before or after the change.
-    HelmOwned,
-    /// Status writes that change the owners or helm's annotations of a workload in the scope or of what a release in
-    /// the scope owns. Only the policy is asked: status is written all day, and by this it must cost no call.
+    /// Objects that name a release, or an installation by istioctl, in the scope as their owner, before or after the
+    /// change.
+    Owned,
+    /// Status writes that change the owners, or what names the installer's, of a workload in the scope or of what is
+    /// owned in it. Only the policy is asked: status is written all day, and by this it must cost no call.
     StatusMetadata,
 }
 
@@ -171,7 +172,7 @@ pub const FROZEN: &[Row] = &[
         groups: CONFIGURATION_GROUPS,
         resources: &["*"],
         operations: CHANGES,
-        picks: Picks::HelmOwned,
+        picks: Picks::Owned,
         why: "configuration that a release of the mesh brought is part of its components, whatever the settings",
     },
     Row {
@@ -220,14 +221,14 @@ pub const FROZEN: &[Row] = &[
             "endpoints",
         ],
         operations: CHANGES,
-        picks: Picks::HelmOwned,
+        picks: Picks::Owned,
         why: "helm uninstall deletes on after its first refusal",
     },
     Row {
         groups: &["apps"],
         resources: &["deployments", "daemonsets"],
         operations: CHANGES,
-        picks: Picks::HelmOwned,
+        picks: Picks::Owned,
         why: "a second release with --take-ownership replaces components",
     },
     Row {
@@ -248,42 +249,42 @@ pub const FROZEN: &[Row] = &[
         groups: &["autoscaling"],
         resources: &["horizontalpodautoscalers"],
         operations: CHANGES,
-        picks: Picks::HelmOwned,
+        picks: Picks::Owned,
         why: "scaling of the control plane and the gateways",
     },
     Row {
         groups: &["policy"],
         resources: &["poddisruptionbudgets"],
         operations: CHANGES,
-        picks: Picks::HelmOwned,
+        picks: Picks::Owned,
         why: "what keeps the control plane and the gateways up in a drain",
     },
     Row {
         groups: &["rbac.authorization.k8s.io"],
         resources: &["roles", "rolebindings", "clusterroles", "clusterrolebindings"],
         operations: CHANGES,
-        picks: Picks::HelmOwned,
+        picks: Picks::Owned,
         why: "without its rights a new istiod never becomes ready",
     },
     Row {
         groups: &["networking.k8s.io"],
         resources: &["networkpolicies"],
         operations: CHANGES,
-        picks: Picks::HelmOwned,
+        picks: Picks::Owned,
         why: "what may reach the control plane",
     },
     Row {
         groups: &["k8s.cni.cncf.io"],
         resources: &["network-attachment-definitions"],
         operations: CHANGES,
-        picks: Picks::HelmOwned,
+        picks: Picks::Owned,
         why: "by it the pods of OpenShift reach Istio's CNI plugin",
     },
     Row {
         groups: &["discovery.k8s.io"],
         resources: &["endpointslices"],
         operations: CHANGES,
-        picks: Picks::HelmOwned,
+        picks: Picks::Owned,
         why: "where a remote cluster finds its control plane",
     },
 ];

@@ -5,5 +5,5 @@ mod settings;
 mod versions;
 
 pub use release::{Release, ReleaseError, Values, decode, storage_name};
-pub use settings::{ReleaseSettings, version_pins};
+pub use settings::{ReleaseSettings, move_pins, version_pins};
 pub use versions::{Installs, VersionSource, decode_versions};

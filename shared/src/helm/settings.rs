@@ -57,6 +57,18 @@ pub fn version_pins(values: &Value, from: &str, to: &str) -> Vec<String> {
         .collect()
 }
 
+/// Moves the tags that values pin to one version to another, in place; variants stay.
+pub fn move_pins(values: &mut Value, from: &str, to: &str) {
+    for path in TAG_KEYS {
+        let pinned = path.iter().try_fold(&mut *values, |value, key| value.get_mut(key));
+        if let Some(Value::String(tag)) = pinned
+            && let Some(moved) = moved_tag(tag, from, to)
+        {
+            *tag = moved;
+        }
+    }
+}
+
 /// Keys that pin a tag, with the tag.
 fn pinned(values: &Value) -> impl Iterator<Item = (String, &str)> {
     TAG_KEYS.iter().filter_map(move |path| {
@@ -66,8 +78,13 @@ fn pinned(values: &Value) -> impl Iterator<Item = (String, &str)> {
 }
 
 fn moved(key: &str, tag: &str, from: &str, to: &str) -> Option<String> {
+    moved_tag(tag, from, to).map(|tag| format!("{key}={tag}"))
+}
+
+/// A tag that names one version, or a variant of it, with the other version in its place.
+fn moved_tag(tag: &str, from: &str, to: &str) -> Option<String> {
     let rest = tag.strip_prefix(from)?;
-    (rest.is_empty() || rest == "-distroless" || rest == "-debug").then(|| format!("{key}={to}{rest}"))
+    (rest.is_empty() || rest == "-distroless" || rest == "-debug").then(|| format!("{to}{rest}"))
 }
 
 #[cfg(test)]
@@ -84,6 +101,12 @@ mod tests {
         assert_eq!(version_pins(&values, "1.30.3", "1.31.0"), expected);
         assert_eq!(ReleaseSettings::read(&values, false).pins("1.30.3", "1.31.0"), expected);
         assert_eq!(version_pins(&json!({}), "1.30.3", "1.31.0"), Vec::<String>::new());
+        let mut moved = values.clone();
+        move_pins(&mut moved, "1.30.3", "1.31.0");
+        let expected = json!({
+            "global": { "tag": "1.31.0-distroless" }, "pilot": { "tag": "1.31.0" }, "cni": { "tag": "somebody-elses" },
+        });
+        assert_eq!(moved, expected);
     }
 
     #[test]

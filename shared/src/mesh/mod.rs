@@ -1,6 +1,7 @@
 //! Meshes: the control planes and clusters of an inventory, grouped by what belongs together.
 
 mod group;
+mod istioctl;
 
 pub use group::meshes;
 

@@ -2,6 +2,7 @@
 
 use crate::{
     api::{FreezeScope, FreezeSettings, ObjectName},
+    istioctl::Installation,
     mesh::ObservedMember,
 };
 use std::collections::BTreeSet;
@@ -30,6 +31,10 @@ pub(super) fn of(member: &ObservedMember<'_>, settings: &FreezeSettings) -> Free
             name: release.name.clone(),
         })
         .collect();
+    let installations = member.installations();
+    for gateway in installations.iter().flat_map(|installation| &installation.gateways) {
+        workloads.insert(gateway.workload.clone());
+    }
     // Gateways that another mesh may own are left out, with their releases.
     let gateways = member
         .observed
@@ -48,6 +53,7 @@ pub(super) fn of(member: &ObservedMember<'_>, settings: &FreezeSettings) -> Free
         config_maps: config_maps.into_iter().collect(),
         workloads: workloads.into_iter().collect(),
         helm_releases: releases.into_iter().collect(),
+        istioctl: installations.iter().map(Installation::object).collect(),
         istiod_users: users.into_iter().collect(),
         configuration: settings.clone(),
     }

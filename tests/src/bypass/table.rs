@@ -141,6 +141,7 @@ const FAMILIES: &[&str] = &[
     "configuration.yaml",
     "components.yaml",
     "helm.yaml",
+    "istioctl.yaml",
     "crds-and-namespaces.yaml",
     "controllers.yaml",
     "gateway-api.yaml",

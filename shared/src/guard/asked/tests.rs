@@ -9,6 +9,7 @@ fn coverage() -> Coverage {
         istio_namespaces: BTreeSet::from(["istio-system".to_owned()]),
         config_maps: BTreeSet::from([object("istio-system", "istio")]),
         helm_releases: BTreeSet::from([object("istio-system", "istiod"), object("mesh", "my.base")]),
+        ..Coverage::default()
     }
 }
 
@@ -234,6 +235,7 @@ fn a_configuration_covers_what_its_annotation_and_its_condition_say() {
             istio_namespaces: BTreeSet::from(["canary".to_owned()]),
             config_maps: BTreeSet::from([object("canary", "istio")]),
             helm_releases: BTreeSet::from([object("istio-system", "ztunnel"), object("mesh", "my.base")]),
+            ..Coverage::default()
         }),
         [
             "helm release istio-system/ztunnel",
@@ -250,4 +252,29 @@ fn a_configuration_covers_what_its_annotation_and_its_condition_say() {
     configuration.metadata.annotations = None;
     assert!(Coverage::of_configuration(&configuration).is_empty());
     assert!(!wider.write(&mut ValidatingWebhookConfiguration::default()));
+}
+
+#[test]
+fn what_istioctl_installed_reaches_the_webhook_by_its_labels() {
+    let labels = |namespace: &str, revision: &str| json!({"labels": {"install.operator.istio.io/owning-resource-namespace": namespace, "istio.io/rev": revision}});
+    let with = Coverage {
+        istioctl: BTreeSet::from([object("istio-system", "blue")]),
+        ..coverage()
+    };
+    for (metadata, expected) in [
+        (labels("istio-system", "blue"), true),
+        (labels("istio-system", "green"), false),
+        (labels("other", "blue"), false),
+        (json!({"labels": {"istio.io/rev": "blue"}}), false),
+        (json!({}), false),
+    ] {
+        assert_eq!(
+            asked(&with, "serviceaccounts", "istio-system/x", metadata.clone()),
+            expected,
+            "{metadata}"
+        );
+        assert!(!asked(&coverage(), "serviceaccounts", "istio-system/x", metadata));
+    }
+    assert_eq!(coverage().lacks(&with), ["istioctl's revision istio-system/blue"]);
+    assert!(!coverage().annotation().contains("istioctl"), "as it stood before");
 }

@@ -3,6 +3,7 @@
 mod frozen;
 mod gateways;
 mod helm_releases;
+mod istioctl;
 mod late;
 mod let_through;
 mod operators;
@@ -60,6 +61,7 @@ pub(super) fn freeze() -> MeshFreezeSpec {
                 workload(WorkloadKind::Deployment, "istio-ingress", "gateway"),
             ],
             helm_releases: vec![object("istio-system", "istiod"), object("istio-ingress", "gateway")],
+            istioctl: vec![object("istio-system", "blue")],
             istiod_users: vec![ISTIOD.to_owned()],
             configuration: FreezeSettings::default(),
         },

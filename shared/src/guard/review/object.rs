@@ -6,6 +6,7 @@ use crate::guard::table::{
     HELM_NAME_LABEL, HELM_OWNER_LABEL, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, ISTIOD_PROBE_ANNOTATION,
     MANAGED_GATEWAY_LABEL,
 };
+use crate::istioctl::{OWNER_NAMESPACE_LABEL, REVISION_LABEL};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, Visitor},
@@ -90,6 +91,10 @@ pub struct Labels<'a> {
     pub owner: Option<Str<'a>>,
     /// Release that helm's storage belongs to.
     pub name: Option<Str<'a>>,
+    /// Namespace of the control plane with which istioctl installed the object.
+    pub installed_in: Option<Str<'a>>,
+    /// Revision of the control plane that the object belongs to.
+    pub revision: Option<Str<'a>>,
     /// All else.
     pub rest: Members<'a>,
 }
@@ -224,6 +229,8 @@ impl<'de: 'a, 'a> Read<'de> for Labels<'a> {
             MANAGED_GATEWAY_LABEL => once(&mut self.managed_gateway, MANAGED_GATEWAY_LABEL, map),
             HELM_OWNER_LABEL => once(&mut self.owner, HELM_OWNER_LABEL, map),
             HELM_NAME_LABEL => once(&mut self.name, HELM_NAME_LABEL, map),
+            OWNER_NAMESPACE_LABEL => once(&mut self.installed_in, OWNER_NAMESPACE_LABEL, map),
+            REVISION_LABEL => once(&mut self.revision, REVISION_LABEL, map),
             _ => keep(&mut self.rest, key, map),
         }
     }
