@@ -287,9 +287,12 @@ pub struct ApplyArgs {
     /// How long one component may take to become ready, as 10m
     #[arg(long, value_name = "DURATION", value_parser = step_timeout, default_value = "10m")]
     pub step_timeout: Duration,
-    /// The helm binary [default: helm on the PATH]
+    /// The helm binary, for what helm installed [default: helm on the PATH]
     #[arg(long, value_name = "FILE")]
     pub helm: Option<PathBuf>,
+    /// The istioctl of the target's version, for what istioctl installed [default: istioctl on the PATH]
+    #[arg(long, value_name = "FILE")]
+    pub istioctl: Option<PathBuf>,
 }
 
 /// Flags of `status`.

@@ -3,6 +3,7 @@
 use crate::{
     api::{ClusterRole, Management, Mesh, MeshCluster, MeshSpec, MeshStatus},
     catalog::Catalog,
+    engine::Engine,
     inventory::{ClusterState, Inventory, MeshRecord},
     mesh::MeshView,
 };
@@ -23,17 +24,17 @@ pub fn fitting(mesh: &MeshView, inventory: &Inventory) -> (Management, String) {
             if let Some(owner) = owner {
                 return (Management::External, format!("{owner} owns {object}"));
             }
-            if plane.helm_release.is_none() {
+            if Engine::of_plane(plane) == Engine::Unknown {
                 return (
                     Management::External,
-                    format!("{object} was not installed by helm, the one installer that this tool drives"),
+                    format!("{object} was not installed by helm or istioctl, the installers that this tool drives"),
                 );
             }
         }
     }
     (
         Management::Dedicated,
-        "its control planes run in its own clusters, and helm installed them".to_owned(),
+        "its control planes run in its own clusters, and helm or istioctl installed them".to_owned(),
     )
 }
 

@@ -1,7 +1,7 @@
 //! Whether a step's component has arrived at its target, judged from a fresh observation.
 
 use crate::{
-    api::{Component, PlanStep, WorkloadKind, WorkloadName},
+    api::{InstallerKind, PlanStep, WorkloadKind, WorkloadName},
     inventory::{Observed, Rollout},
     version::IstioVersion,
 };
@@ -18,32 +18,47 @@ pub enum Arrival {
 /// Judges one step in its cluster.
 #[must_use]
 pub fn of_step(step: &PlanStep, observed: &Observed) -> Arrival {
-    let waiting = |what: String| Arrival::Waiting(what);
+    let evidence = match step.installer {
+        InstallerKind::Helm => match of_release(step, observed) {
+            Ok(evidence) => evidence,
+            Err(what) => return Arrival::Waiting(what),
+        },
+        InstallerKind::Istioctl => format!(
+            "istioctl installed {} as revision {}, {} workloads rolled out",
+            step.to,
+            step.release,
+            step.workloads.len()
+        ),
+    };
+    let missing = step
+        .workloads
+        .iter()
+        .find_map(|workload| missing(step, workload, observed));
+    missing.map_or(Arrival::Arrived(evidence), Arrival::Waiting)
+}
+
+/// What helm's storage says of a step; what is waited for when it is not there yet.
+fn of_release(step: &PlanStep, observed: &Observed) -> Result<String, String> {
     let release = observed
         .helm_releases
         .iter()
         .find(|release| release.namespace == step.namespace && release.name == step.release);
     let Some(release) = release else {
-        return waiting(format!("helm release {}/{} to be found", step.namespace, step.release));
+        return Err(format!("helm release {}/{} to be found", step.namespace, step.release));
     };
     if release.chart_version.trim_start_matches('v') != step.to {
-        return waiting(format!(
+        return Err(format!(
             "helm release {} to hold chart {} (now {})",
             step.release, step.to, release.chart_version
         ));
     }
     if release.status != "deployed" {
-        return waiting(format!(
+        return Err(format!(
             "helm release {} to be deployed (now {})",
             step.release, release.status
         ));
     }
-    for workload in &step.workloads {
-        if let Some(what) = missing(step, workload, observed) {
-            return waiting(what);
-        }
-    }
-    Arrival::Arrived(format!(
+    Ok(format!(
         "chart {} {} deployed as revision {}",
         step.component, step.to, release.revision
     ))
@@ -52,7 +67,7 @@ pub fn of_step(step: &PlanStep, observed: &Observed) -> Arrival {
 /// What a workload still lacks; `None` when it has arrived.
 fn missing(step: &PlanStep, workload: &WorkloadName, observed: &Observed) -> Option<String> {
     let shown = format!("{} {}/{}", workload.kind.as_str(), workload.namespace, workload.name);
-    let Some((image, rollout)) = seen(step.component, workload, observed) else {
+    let Some((image, rollout)) = seen(workload, observed) else {
         return Some(format!("{shown} to be found"));
     };
     // An injected gateway gets its image from istiod: its template names none.
@@ -74,26 +89,14 @@ fn missing(step: &PlanStep, workload: &WorkloadName, observed: &Observed) -> Opt
     None
 }
 
-fn seen<'a>(component: Component, workload: &WorkloadName, observed: &'a Observed) -> Option<(&'a str, Rollout)> {
-    match component {
-        Component::Base => None,
-        Component::Istiod => {
-            let found = observed
-                .control_planes
-                .iter()
-                .find(|plane| plane.workload == *workload)?;
-            Some((&found.image, found.rollout))
-        }
-        Component::Cni | Component::Ztunnel => {
-            let found = observed
-                .node_components
-                .iter()
-                .find(|node| node.workload == *workload)?;
-            Some((&found.image, found.rollout))
-        }
-        Component::Gateway => {
-            let found = observed.gateways.iter().find(|gateway| gateway.workload == *workload)?;
-            Some((&found.image, found.rollout))
-        }
-    }
+fn seen<'a>(workload: &WorkloadName, observed: &'a Observed) -> Option<(&'a str, Rollout)> {
+    let planes = observed.control_planes.iter();
+    let planes = planes.map(|plane| (&plane.workload, &plane.image, plane.rollout));
+    let nodes = observed.node_components.iter();
+    let nodes = nodes.map(|node| (&node.workload, &node.image, node.rollout));
+    let gateways = observed.gateways.iter();
+    let gateways = gateways.map(|gateway| (&gateway.workload, &gateway.image, gateway.rollout));
+    let mut all = planes.chain(nodes).chain(gateways);
+    all.find(|(name, ..)| *name == workload)
+        .map(|(_, image, rollout)| (image.as_str(), rollout))
 }

@@ -84,8 +84,8 @@ fn installed(name: &str) -> Result<Cluster> {
         .ok()?;
     let list = mesh_upgrade(&cluster, &["adopt", "--dry-run"])?;
     ensure!(
-        list.ok()?.contains("management: External"),
-        "istioctl's is not ours to upgrade: {list}"
+        list.ok()?.contains("management: Dedicated"),
+        "istioctl's is ours to upgrade: {list}"
     );
     Ok(cluster)
 }

@@ -32,6 +32,21 @@ impl PrivateKubeconfig {
         Ok(Self { directory })
     }
 
+    /// One that leads to a server of this machine and holds no credentials but those in its address.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn of_server(server: &str) -> Result<Self, ClusterError> {
+        let name = "relay";
+        let text = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": name,
+            "clusters": [{ "name": name, "cluster": { "server": server } }],
+            "users": [{ "name": name, "user": {} }],
+            "contexts": [{ "name": name, "context": { "cluster": name, "user": name } }],
+        });
+        Self::write(text.to_string().as_bytes())
+    }
+
     /// Path of the file, for `KUBECONFIG` or `--kubeconfig` of a child process.
     #[must_use]
     pub fn path(&self) -> PathBuf {

@@ -4,10 +4,15 @@ use super::{Scene, plan};
 use crate::{
     cli::Global,
     error::CommandError,
-    installer::{Installer as _, helm::Helm},
+    installer::{Installer as _, helm::Helm, istioctl::Istioctl},
 };
 use futures::future::join_all;
-use shared::{api::PlanStep, mesh::MeshView, preflight::ChartLookup, version::IstioVersion};
+use shared::{
+    api::{InstallerKind, PlanStep},
+    mesh::MeshView,
+    preflight::ChartLookup,
+    version::IstioVersion,
+};
 use std::{collections::BTreeMap, time::Duration};
 
 /// How long one chart may take unless the flags say otherwise: the index of Istio's repository has some megabytes.
@@ -26,7 +31,7 @@ pub async fn lookup(
     helm: &Result<Helm, CommandError>,
     global: &Global,
 ) -> Result<Option<ChartLookup>, CommandError> {
-    let source = match plan::chart_source(given, &scene.catalog, to) {
+    let source = match plan::charts_of(given, scene, mesh, to) {
         Ok(source) => source,
         Err(error) if given.is_some() => return Err(error),
         Err(_) => return Ok(None),
@@ -40,7 +45,14 @@ pub async fn lookup(
     let Ok(plan) = plan::build(scene, mesh, to, &lookup.source) else {
         return Ok(Some(lookup));
     };
-    let steps: BTreeMap<_, &PlanStep> = plan.steps.iter().map(|step| (step.component, step)).collect();
+    let of = |installer: InstallerKind| plan.steps.iter().filter(move |step| step.installer == installer);
+    if let Some(step) = of(InstallerKind::Istioctl).next() {
+        lookup.istioctl = Some(match Istioctl::find(None, &step.to).await {
+            Ok(_) => Ok(format!("istioctl is of {}", step.to)),
+            Err(error) => Err(error.to_string()),
+        });
+    }
+    let steps: BTreeMap<_, &PlanStep> = of(InstallerKind::Helm).map(|step| (step.component, step)).collect();
     if steps.is_empty() {
         return Ok(Some(lookup));
     }

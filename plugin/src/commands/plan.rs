@@ -5,12 +5,12 @@ use crate::{
     cli::{Global, PlanArgs},
     clock::today,
     error::{CommandError, Exit},
-    installer::{Change, Hold, Installer as _, Writer, helm::Helm},
+    installer::{Change, Engines, Given, Hold, Installer as _, Writer},
     ui::{Mark, Output, Ui, strong, table},
 };
 use serde_json::json;
 use shared::{
-    api::Plan,
+    api::{InstallerKind, Plan},
     catalog::Catalog,
     mesh::MeshView,
     plan::{self, PlanFile},
@@ -43,6 +43,25 @@ pub fn chart_source(given: Option<&str>, catalog: &Catalog, target: &IstioVersio
     })
 }
 
+/// The same for a mesh; nothing where no chart will be taken, and none is known.
+///
+/// # Errors
+/// When a helm release is to be upgraded and nobody knows from where.
+pub fn charts_of(
+    given: Option<&str>,
+    scene: &Scene,
+    mesh: &MeshView,
+    target: &IstioVersion,
+) -> Result<String, CommandError> {
+    let has_releases = mesh
+        .observed(&scene.inventory)
+        .any(|member| !member.releases().is_empty());
+    match chart_source(given, &scene.catalog, target) {
+        Err(_) if given.is_none() && !has_releases => Ok(String::new()),
+        source => source,
+    }
+}
+
 /// Builds the plan of one hop.
 ///
 /// # Errors
@@ -59,16 +78,17 @@ pub fn build(scene: &Scene, mesh: &MeshView, to: &IstioVersion, charts: &str) ->
     }
 }
 
-/// Looks at the target's charts: each must be there and hold the target, and they tell which images will run.
+/// Looks at the target's charts, istioctl's among them: each must be there and hold the target, and they tell which
+/// images will run.
 ///
 /// # Errors
 /// When a chart is not to be had, or does not render with its release's values.
-pub async fn look_at_charts(helm: &Helm, scene: &Scene, plan: &mut Plan) -> Result<(), String> {
+pub async fn look_at_charts(engines: &Engines, scene: &Scene, plan: &mut Plan) -> Result<(), String> {
     let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for step in &plan.steps {
         let cluster = scene.clusters.iter().find(|cluster| cluster.name == step.cluster);
         let cluster = cluster.ok_or_else(|| format!("cluster {} was not asked", step.cluster))?;
-        helm.prepare(step, &plan.charts.location).await?;
+        engines.prepare(step, &plan.charts.location).await?;
         let change = Change {
             cluster,
             step,
@@ -78,7 +98,7 @@ pub async fn look_at_charts(helm: &Helm, scene: &Scene, plan: &mut Plan) -> Resu
             hold: &Hold::default(),
         };
         let of_cluster = images.entry(step.cluster.clone()).or_default();
-        of_cluster.extend(helm.images(&change).await?);
+        of_cluster.extend(engines.images(&change).await?);
     }
     plan::take_over_images(plan, &images);
     Ok(())
@@ -91,17 +111,19 @@ pub fn print(ui: Ui, plan: &Plan) {
             (index + 1).to_string(),
             step.cluster.clone(),
             step.component.to_string(),
-            format!("{}/{}", step.namespace, step.release),
+            format!("{} {}/{}", by(step.installer), step.namespace, step.release),
             step.from.clone(),
             step.to.clone(),
         ]
     });
     ui.result(&table(
-        &["STEP", "CLUSTER", "COMPONENT", "HELM RELEASE", "CURRENT", "TARGET"],
+        &["STEP", "CLUSTER", "COMPONENT", "INSTALLED AS", "CURRENT", "TARGET"],
         rows,
     ));
     ui.result(&ui.lang.plan_images(plan.images.join("\n  ")));
-    ui.result(&ui.lang.plan_charts(&plan.charts.location));
+    if plan.takes_charts() {
+        ui.result(&ui.lang.plan_charts(&plan.charts.location));
+    }
     // The settings are the mesh's, so that every cluster has the same.
     let settings = plan
         .clusters
@@ -109,6 +131,14 @@ pub fn print(ui: Ui, plan: &Plan) {
         .map(|cluster| cluster.scope.configuration.differences());
     for difference in settings.unwrap_or_default() {
         ui.result(&ui.lang.plan_freeze(difference));
+    }
+}
+
+/// The engine, as it is called.
+fn by(installer: InstallerKind) -> &'static str {
+    match installer {
+        InstallerKind::Helm => "helm",
+        InstallerKind::Istioctl => "istioctl",
     }
 }
 
@@ -152,14 +182,14 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
         };
         return path::show(ui, &scene, mesh, &legs, &args.target.to, exit);
     }
-    let mut charts = chart_source(args.target.charts.as_deref(), &scene.catalog, &args.target.to)?;
+    let mut charts = charts_of(args.target.charts.as_deref(), &scene, mesh, &args.target.to)?;
     if args.out.is_some() {
         charts = absolute(&charts)?;
     }
     let mut plan = build(&scene, mesh, &args.target.to, &charts)?;
-    // A plan can be read without helm and charts; only its images are then guessed from those that run now.
-    let looked = match Helm::find(None).await {
-        Ok(helm) => look_at_charts(&helm, &scene, &mut plan).await,
+    // A plan can be read without its engines and charts; only its images are then guessed from those that run now.
+    let looked = match Engines::find(&plan.steps, Given::default()).await {
+        Ok(engines) => look_at_charts(&engines, &scene, &mut plan).await,
         Err(error) => Err(error.to_string()),
     };
     if let (Err(why), Some(_)) = (&looked, &args.out) {

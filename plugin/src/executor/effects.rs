@@ -13,7 +13,7 @@ use crate::{
     clock::today,
     cluster::{self, Cluster, ObserveOptions},
     error::CommandError,
-    installer::{Change, Hold, Installer as _, Writer, helm::Helm},
+    installer::{Change, Engines, Hold, Installer as _, Writer},
     ui::{Mark, Ui},
 };
 use futures::future::join_all;
@@ -50,8 +50,8 @@ pub struct Effects<'a> {
     pub epoch: i64,
     /// Versions that are known.
     pub catalog: &'a Catalog,
-    /// The user's helm.
-    pub helm: &'a Helm,
+    /// What makes the steps' changes.
+    pub engines: &'a Engines,
     /// How long one component may take.
     pub step_timeout: Duration,
     /// When the mesh was frozen, if it was before this driver came.
@@ -84,7 +84,13 @@ impl Effects<'_> {
                     blocked @ CheckResult::Blocked(_) => blocked,
                 });
             }
-            Effect::Recheck => seen.recheck = Some(self.check(spec).await),
+            Effect::Recheck => {
+                let checked = self.check(spec).await;
+                seen.recheck = Some(match checked {
+                    CheckResult::Free => self.rehearse(spec).await,
+                    blocked @ CheckResult::Blocked(_) => blocked,
+                });
+            }
             Effect::PullImages => seen.images = Some(self.pull(spec).await),
             Effect::Freeze => seen.freeze = self.freeze(spec, news).await,
             Effect::Observe { step } => {
@@ -195,6 +201,41 @@ impl Effects<'_> {
         CheckResult::Free
     }
 
+    /// Frozen, so that the driver's dry runs pass everywhere, and before anything is changed.
+    async fn rehearse(&self, spec: &MeshUpgradeSpec) -> CheckResult {
+        let hold = Hold::default();
+        let trying = spec.plan.steps.iter().map(|step| async {
+            let cluster = self.cluster(&step.cluster)?;
+            let change = self.change(spec, step, cluster, &hold);
+            let tried = self.engines.rehearse(&change).await;
+            tried.map_err(|why| format!("{}: {why}", step.id))
+        });
+        let tried = join_all(trying).await;
+        let failed: Vec<String> = tried.into_iter().filter_map(Result::err).collect();
+        if failed.is_empty() {
+            CheckResult::Free
+        } else {
+            CheckResult::Blocked(failed)
+        }
+    }
+
+    fn change<'c>(
+        &'c self,
+        spec: &'c MeshUpgradeSpec,
+        step: &'c PlanStep,
+        cluster: &'c Cluster,
+        hold: &'c Hold,
+    ) -> Change<'c> {
+        Change {
+            cluster,
+            step,
+            charts: &spec.plan.charts.location,
+            writer: &self.writer,
+            timeout: self.step_timeout,
+            hold,
+        }
+    }
+
     /// In all clusters at once: each has its own nodes, and its own way to the registry.
     async fn pull(&self, spec: &MeshUpgradeSpec) -> Result<String, String> {
         let pulling = spec.plan.clusters.iter().map(|planned| async move {
@@ -238,22 +279,12 @@ impl Effects<'_> {
             Err(why) => return Ok(StepObservation::Failed(why)),
         };
         let hold = Hold::default();
-        let change = Change {
-            cluster,
-            step,
-            charts: &spec.plan.charts.location,
-            writer: &self.writer,
-            timeout: self.step_timeout,
-            hold: &hold,
-        };
-        let what = format!(
-            "helm upgrade {} ({}): {} to {}",
-            step.release, step.cluster, step.from, step.to
-        );
+        let change = self.change(spec, step, cluster, &hold);
+        let what = format!("{} ({}): {} to {}", step.runs(), step.cluster, step.from, step.to);
         self.ui.progress(Mark::Step, &what);
         let changed = async {
             hold.free().await;
-            match self.helm.upgrade(&change).await {
+            match self.engines.upgrade(&change).await {
                 Ok(()) => self.wait_for(step).await,
                 Err(why) => StepObservation::Failed(because(why, cluster, step).await),
             }
@@ -275,7 +306,7 @@ impl Effects<'_> {
         }
     }
 
-    /// Helm's word is not enough: the component is looked at until it is at the target, or the deadline passes.
+    /// The engine's word is not enough: the component is looked at until it is at the target, or the deadline passes.
     async fn wait_for(&self, step: &PlanStep) -> StepObservation {
         let started = Instant::now();
         let mut said = String::new();

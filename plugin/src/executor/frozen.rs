@@ -1,7 +1,7 @@
 //! Effects on the freeze: put up, watched while a component is changed, taken down.
 //!
 //! While a component is changed nothing may go on unfrozen: at the first sign that the freeze, its record or the guard
-//! was touched, helm is stopped where it stands, and it is let go on only after the freeze was proved closed again.
+//! was touched, the engine is stopped where it stands, and it is let go on only after the freeze was proved closed again.
 
 use super::{
     effects::{Effects, all_or_why},
@@ -17,7 +17,7 @@ use crate::{
 use futures::future::join_all;
 use kube::Api;
 use shared::{
-    api::{MeshFreezeSpec, MeshUpgrade, MeshUpgradeSpec, ObjectName, PlanCluster, PlanStep},
+    api::{MeshFreezeSpec, MeshUpgrade, MeshUpgradeSpec, PlanCluster, PlanStep},
     fingerprint::describe,
     machine::{Drift, FreezeState, News},
 };
@@ -102,7 +102,7 @@ impl Effects<'_> {
         let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
         let freeze = self.freeze_of(spec, planned);
         let holder = freeze::holder(cluster, &freeze)?;
-        let changing = step.filter(|step| step.cluster == planned.name).map(release_of);
+        let changing = step.filter(|step| step.cluster == planned.name).map(PlanStep::changes);
         let look = || self.watch.look(&holder, &planned.name, &freeze, changing.as_ref());
         let changes = patiently(look).await?;
         if let Some(change) = disturbance(&changes) {
@@ -129,7 +129,7 @@ impl Effects<'_> {
         let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
         let freeze = self.freeze_of(spec, planned);
         let holder = freeze::holder(cluster, &freeze)?;
-        let release = release_of(step);
+        let release = step.changes();
         let announced = patiently(|| self.watch.announce(&holder, &planned.name, &freeze, &release)).await;
         announced.map_err(|fault| fault.in_cluster(&planned.name))
     }
@@ -143,7 +143,7 @@ impl Effects<'_> {
         let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
         let freeze = self.freeze_of(spec, planned);
         let holder = freeze::holder(cluster, &freeze)?;
-        let release = release_of(step);
+        let release = step.changes();
         let settled = patiently(|| self.watch.settle(&holder, &planned.name, &freeze, &release)).await;
         settled.map_err(|fault| fault.in_cluster(&planned.name))
     }
@@ -294,12 +294,5 @@ impl Effects<'_> {
             scope: planned.scope.clone(),
             unlock: None,
         }
-    }
-}
-
-fn release_of(step: &PlanStep) -> ObjectName {
-    ObjectName {
-        namespace: step.namespace.clone(),
-        name: step.release.clone(),
     }
 }

@@ -1,21 +1,18 @@
 //! Helm: the user's own binary, version 3 or 4, with the release's own values and a private kubeconfig.
 
-mod images;
 mod recover;
-mod redact;
 
-use super::{Change, Installer, Writer};
+use super::{
+    Change, Installer, Writer, images,
+    process::{GRACE, detached, ended, with_input},
+    redact::Redactor,
+};
 use crate::error::CommandError;
 use recover::Pending;
-use redact::Redactor;
 use serde::Deserialize;
 use shared::{api::PlanStep, helm, names};
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
-};
-use tokio::{io::AsyncWriteExt as _, process::Command};
+use std::path::{Path, PathBuf};
+use tokio::process::Command;
 
 /// A helm binary that was found and asked for its version.
 #[derive(Clone, Debug)]
@@ -24,9 +21,6 @@ pub struct Helm {
     /// Major version, 3 or 4.
     major: u64,
 }
-
-/// Time that helm gets beyond its own `--timeout` before it is stopped.
-const GRACE: Duration = Duration::from_secs(60);
 
 impl Helm {
     /// Finds helm, on the PATH unless given.
@@ -38,7 +32,7 @@ impl Helm {
         let shown = binary.display();
         let mut asked = command(&binary);
         asked.args(["version", "--template", "{{.Version}}"]);
-        let output = with_input(asked, &[]).await.map_err(|why| {
+        let output = with_input("helm", asked, &[]).await.map_err(|why| {
             CommandError::error(format!("{shown}: {why}"))
                 .hint("this mesh was installed by helm: install helm 3 or 4, or name it with --helm FILE")
         })?;
@@ -69,7 +63,7 @@ impl Helm {
         }
         let mut command = command(&self.binary);
         command.args(["show", "chart"]).args(chart_args(step, charts));
-        let output = with_input(command, &[]).await?;
+        let output = with_input("helm", command, &[]).await?;
         if !output.status.success() {
             let why = Redactor::default().last_lines(&String::from_utf8_lossy(&output.stderr));
             return Err(format!(
@@ -120,7 +114,7 @@ impl Installer for Helm {
         for pin in helm::version_pins(&release.values, &step.from, &step.to) {
             command.arg("--set-string").arg(pin);
         }
-        let output = with_input(command, &values).await?;
+        let output = with_input("helm", command, &values).await?;
         if output.status.success() {
             return images::of_manifest(&String::from_utf8_lossy(&output.stdout));
         }
@@ -132,6 +126,11 @@ impl Installer for Helm {
             step.release,
             redactor.last_lines(&String::from_utf8_lossy(&output.stderr))
         ))
+    }
+
+    /// The values come from the release itself, so that nothing can get lost.
+    async fn rehearse(&self, _: &Change<'_>) -> Result<(), String> {
+        Ok(())
     }
 
     async fn upgrade(&self, change: &Change<'_>) -> Result<(), String> {
@@ -181,7 +180,7 @@ impl Installer for Helm {
         }
         command.arg("--kubeconfig").arg(kubeconfig.path());
         command.env("HELM_DRIVER", release.driver);
-        let run = tokio::time::timeout(change.timeout + GRACE, change.hold.run(command));
+        let run = tokio::time::timeout(change.timeout + GRACE, change.hold.run(command, &[]));
         let output = match run.await {
             Ok(Ok(output)) => output,
             Ok(Err(error)) => return Err(format!("cannot run helm: {error}")),
@@ -212,40 +211,8 @@ fn command(binary: &Path) -> Command {
             command.env_remove(name);
         }
     }
-    // Past its deadline it is ended, not left to write on.
-    command.kill_on_drop(true);
-    // A group of its own: Ctrl-C on the terminal asks us, not helm, and we let it finish its step.
+    detached(&mut command);
     command
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-/// How a process ended: one that was killed has said nothing itself.
-fn ended(status: std::process::ExitStatus) -> String {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return format!("was ended by signal {signal}");
-    }
-    match status.code() {
-        Some(code) => format!("ended with {code}"),
-        None => "failed".to_owned(),
-    }
-}
-
-async fn with_input(mut command: Command, input: &[u8]) -> Result<std::process::Output, String> {
-    let failed = |error: std::io::Error| format!("cannot run helm: {error}");
-    let mut child = command.stdin(Stdio::piped()).spawn().map_err(failed)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A helm that ends without reading says why on its standard error.
-        stdin.write_all(input).await.ok();
-    }
-    let ended = tokio::time::timeout(GRACE, child.wait_with_output()).await;
-    ended
-        .map_err(|_| format!("helm did not end within {} s", GRACE.as_secs()))?
-        .map_err(failed)
 }
 
 /// The chart's place in helm's own words: a folder, an OCI reference, or a name in a repository.

@@ -1,7 +1,11 @@
 //! An engine's process that can be held: stopped where it stands while the freeze is open, and let go on afterwards.
 //! Dropped in the middle, the whole group of processes is ended, however many the engine has started.
 
-use std::{io, process::Output};
+use super::process::feed;
+use std::{
+    io,
+    process::{Output, Stdio},
+};
 use tokio::{process::Command, sync::watch};
 
 /// Whether engines are held. One that is not started yet waits.
@@ -35,16 +39,22 @@ impl Hold {
         self.held.subscribe().wait_for(|held| !held).await.ok();
     }
 
-    /// Runs a command, which must begin a group of its own, to its end.
+    /// Runs a command, which must begin a group of its own, to its end; with input, that is all that it can read.
     ///
     /// # Errors
     /// When it cannot be started or waited for.
-    pub async fn run(&self, mut command: Command) -> io::Result<Output> {
+    pub async fn run(&self, mut command: Command, input: &[u8]) -> io::Result<Output> {
         let mut held = self.held.subscribe();
         self.free().await;
-        let child = command.spawn()?;
+        if !input.is_empty() {
+            command.stdin(Stdio::piped());
+        }
+        let mut child = command.spawn()?;
         let mut group = Group(child.id());
-        let mut ended = Box::pin(child.wait_with_output());
+        let mut ended = Box::pin(async move {
+            feed(&mut child, input).await;
+            child.wait_with_output().await
+        });
         loop {
             tokio::select! {
                 output = &mut ended => {
@@ -91,7 +101,7 @@ impl Drop for Group {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use std::{path::Path, process::Stdio, time::Duration};
+    use std::{path::Path, time::Duration};
 
     /// Writes a line each few milliseconds into a file, by a process of its own.
     fn writer(file: &Path) -> Command {
@@ -141,7 +151,7 @@ mod tests {
         let file = dir.path().join("written");
         let hold = Hold::default();
         assert!(hold.hold(), "nobody held it before");
-        let run = hold.run(writer(&file));
+        let run = hold.run(writer(&file), &[]);
         let test = async {
             assert!(!hold.hold(), "it is held already");
             until_still(&file).await;

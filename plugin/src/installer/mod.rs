@@ -1,8 +1,15 @@
 //! Installers: existing engines that change a component, never our own.
 
+mod engines;
 pub mod helm;
 mod hold;
+mod images;
+pub mod istioctl;
+mod process;
+mod redact;
+mod relay;
 
+pub use engines::{Engines, Given};
 pub use hold::Hold;
 
 use crate::cluster::Cluster;
@@ -46,6 +53,10 @@ pub trait Installer {
     /// The images that the change will bring, with the release's own values: its hub may differ from today's. Changes
     /// nothing.
     fn images(&self, change: &Change<'_>) -> impl Future<Output = Result<Vec<String>, String>> + Send;
+
+    /// Tries, in dry runs of the frozen mesh, whether the change would be refused, or would take away what it should not.
+    /// Changes nothing.
+    fn rehearse(&self, change: &Change<'_>) -> impl Future<Output = Result<(), String>> + Send;
 
     /// Makes the change and waits for the engine's own word that it is done. May be called again after a kill.
     fn upgrade(&self, change: &Change<'_>) -> impl Future<Output = Result<(), String>> + Send;

@@ -2,14 +2,14 @@
 
 use super::{Code, Rule, Severity};
 
-/// A component has no helm release.
+/// Nothing that can upgrade a component is known to have installed it.
 pub const NO_HELM_RELEASE: Code = Code(&Rule {
     id: "MU401",
-    title: "A component has no helm release",
+    title: "A component was installed neither by helm nor by istioctl",
     severity: Severity::Blocker,
     waivable: false,
-    cause: "The component was installed by something else than helm, or its release was removed; this tool upgrades helm releases.",
-    evidence: "The annotation meta.helm.sh/release-name of the workload, and the release Secrets of its namespace.",
+    cause: "The component was installed by something else, or its helm release was removed; this tool upgrades helm releases, and what istioctl installed.",
+    evidence: "The annotation meta.helm.sh/release-name of the workload, the release Secrets of its namespace, and istioctl's labels and field manager.",
     fix: "Upgrade it with the tool that installed it, or take it over into a helm release first.",
 });
 /// A helm release is not deployed.
@@ -55,11 +55,11 @@ pub const RETIRED_REGISTRY: Code = Code(&Rule {
 /// A gateway is not upgraded with the mesh.
 pub const GATEWAY_WITHOUT_RELEASE: Code = Code(&Rule {
     id: "MU406",
-    title: "A gateway has no helm release",
+    title: "A gateway is not upgraded with the mesh",
     severity: Severity::Warning,
     waivable: true,
-    cause: "It was installed by something else than helm, so this upgrade leaves it as it is.",
-    evidence: "The annotation meta.helm.sh/release-name of the gateway's workload.",
+    cause: "It was installed neither by helm nor with the mesh by istioctl, so this upgrade leaves it as it is.",
+    evidence: "The annotation meta.helm.sh/release-name of the gateway's workload, and istioctl's labels and field manager.",
     fix: "Upgrade it afterwards with the tool that installed it; an injected one gets the new proxy by a restart of its pods.",
 });
 /// Another mesh lives in the same cluster.
@@ -152,6 +152,16 @@ pub const REMOVED_VALUES: Code = Code(&Rule {
     evidence: "The keys of the values of each helm release, against a list of those that each release removed.",
     fix: "Remove the value, or set what replaced it: helm get values shows them.",
 });
+/// Installers that do not go together.
+pub const MIXED_INSTALLERS: Code = Code(&Rule {
+    id: "MU416",
+    title: "The installers of a cluster do not go together",
+    severity: Severity::Blocker,
+    waivable: false,
+    cause: "istioctl installs definitions, control plane and node components of one revision as a whole, and takes over what else owns them.",
+    evidence: "What installed each component, by helm's annotations and istioctl's labels and field manager.",
+    fix: "Let one installer own all of it; gateways may be helm's beside a control plane of istioctl's.",
+});
 
 pub(super) const ALL: &[Code] = &[
     NO_HELM_RELEASE,
@@ -169,4 +179,5 @@ pub(super) const ALL: &[Code] = &[
     DISCONTINUED_CHART,
     RETIRED_CHART_REPOSITORY,
     REMOVED_VALUES,
+    MIXED_INSTALLERS,
 ];

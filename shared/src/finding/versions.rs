@@ -152,15 +152,15 @@ pub const CHART_UNAVAILABLE: Code = Code(&Rule {
     evidence: "helm show chart for each component of the plan, at the source of --charts, or else at the catalog's, where this is a warning because apply can still be told of another.",
     fix: "Name a folder or repository that holds the target with --charts, or choose a version that was released.",
 });
-/// There is no helm.
+/// The program that makes the upgrade is missing.
 pub const INSTALLER_UNAVAILABLE: Code = Code(&Rule {
     id: "MU116",
-    title: "helm is not at hand",
+    title: "The program that makes the upgrade is not at hand",
     severity: Severity::Warning,
     waivable: true,
-    cause: "The upgrade is made by helm 3 or 4 on the machine from which it is run; without it charts cannot be looked at either.",
-    evidence: "The helm on the PATH, and the version that it tells.",
-    fix: "Install helm 3 or 4, or run apply with --helm FILE.",
+    cause: "The upgrade is made by helm 3 or 4, or where istioctl installed Istio by the istioctl of the target's version, on the machine from which it is run; without it charts cannot be looked at either.",
+    evidence: "The helm and the istioctl on the PATH, as far as they are needed, and the versions that they tell.",
+    fix: "Install helm 3 or 4, or the target's istioctl, or run apply with --helm FILE or --istioctl FILE.",
 });
 
 pub(super) const ALL: &[Code] = &[

@@ -55,7 +55,11 @@ pub(super) fn notes(mesh: &MeshView, seats: &[Seat<'_>], wish: &Wish, strategy: 
              worked out, not observed."
         ));
     }
-    if mesh.management != Management::External && seats.iter().all(|seat| seat.engine == Engine::Helm) {
+    if mesh.management != Management::External
+        && seats
+            .iter()
+            .all(|seat| matches!(seat.engine, Engine::Helm | Engine::Istioctl))
+    {
         notes.push(format!(
             "This tool can do it itself, frozen and resumable: kubectl mesh-upgrade apply {} --to VERSION, hop by hop.",
             mesh.name

@@ -259,7 +259,7 @@ impl Next<'_> {
         if let Err(decision) = self.closed(seen) {
             return decision;
         }
-        let (time, epoch) = (self.time(), self.driver.epoch);
+        let (time, epoch, spec) = (self.time(), self.driver.epoch, self.spec);
         let undone = self.status.steps.iter().find(|step| step.state != StepState::Done);
         let Some(id) = undone.map(|step| step.id.clone()) else {
             return self.enter(Phase::Verifying, "every component is at the target");
@@ -270,7 +270,14 @@ impl Next<'_> {
         let Some(current) = self.status.steps.iter_mut().find(|step| step.id == id) else {
             return (None, None);
         };
-        match seen.steps.get(&id) {
+        let plan = spec.plan.steps.iter().find(|step| step.id == id);
+        let is_repeated = plan.is_some_and(|step| step.installer.is_repeated_until_it_ends());
+        let seen = match seen.steps.get(&id) {
+            // What a killed driver began is not known to be done by a look: its effect is performed again.
+            None if is_repeated && current.state == StepState::Running => Some(&StepObservation::Due),
+            seen => seen,
+        };
+        match seen {
             None => act(Effect::Observe { step: id }),
             Some(StepObservation::AtTarget(evidence)) => {
                 current.state = StepState::Done;

@@ -386,3 +386,43 @@ fn a_freeze_that_was_lifted_by_hand_is_remembered_and_put_up_again() {
         .count();
     assert_eq!(told, 1);
 }
+
+#[test]
+fn what_istioctl_began_is_done_again_by_the_next_driver_and_not_by_the_same() {
+    let applies = |installer: InstallerKind, state: StepState| {
+        let mut spec = spec();
+        spec.plan.steps.truncate(1);
+        spec.plan.steps[0].installer = installer;
+        let mut status = MeshUpgradeStatus {
+            phase: Phase::Upgrading,
+            epoch: 1,
+            steps: vec![crate::api::StepStatus {
+                id: "base".to_owned(),
+                state,
+                attempts: 1,
+                ..crate::api::StepStatus::default()
+            }],
+            ..MeshUpgradeStatus::default()
+        };
+        // Everything looks as it should already.
+        let mut world = World {
+            at_target: vec!["base".to_owned()],
+            ..World::default()
+        };
+        let mut applied = 0;
+        let stop = drive(&spec, &mut status, 2, 200, |effect, seen| {
+            applied += usize::from(matches!(effect, Effect::Apply { .. }));
+            world.perform(effect, seen);
+        });
+        assert_eq!(stop, Some(Stop::Succeeded));
+        applied
+    };
+    for (installer, state, expected) in [
+        (InstallerKind::Helm, StepState::Running, 0),
+        (InstallerKind::Istioctl, StepState::Running, 1),
+        (InstallerKind::Istioctl, StepState::Pending, 0),
+        (InstallerKind::Istioctl, StepState::Done, 0),
+    ] {
+        assert_eq!(applies(installer, state), expected, "{installer:?} {state:?}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Drift: what has changed since a plan was made, so that it may not be performed as it stands.
 
 use crate::{
-    api::{Plan, PlanStep},
+    api::{InstallerKind, Plan, PlanStep},
     inventory::{ClusterState, HelmRelease, Inventory, Observed},
     version::IstioVersion,
 };
@@ -39,35 +39,33 @@ pub fn drift(plan: &Plan, inventory: &Inventory) -> Vec<String> {
 }
 
 fn step_drift(step: &PlanStep, observed: &Observed) -> Vec<String> {
-    let PlanStep {
-        cluster,
-        namespace,
-        release,
-        release_revision,
-        from,
-        ..
-    } = step;
-    let place = format!("helm release {namespace}/{release} of {cluster}");
-    let is_it = |found: &&HelmRelease| found.namespace == *namespace && found.name == *release;
-    let Some(found) = observed.helm_releases.iter().find(is_it) else {
-        return vec![format!("{place} is gone")];
-    };
+    let place = format!("{} of {}", step.told(), step.cluster);
+    let (versions, from) = (versions(step, observed), &step.from);
     let mut changes = Vec::new();
-    if found.revision != *release_revision {
-        changes.push(format!(
-            "{place} was at revision {release_revision}, now {}",
-            found.revision
-        ));
-    }
-    let versions = versions(step, observed);
-    if versions.is_empty() {
-        if found.chart_version != *from && step.workloads.is_empty() {
-            changes.push(format!("{place} was at {from}, now {}", found.chart_version));
+    match step.installer {
+        InstallerKind::Helm => {
+            let is_it = |found: &&HelmRelease| found.namespace == step.namespace && found.name == step.release;
+            let Some(found) = observed.helm_releases.iter().find(is_it) else {
+                return vec![format!("{place} is gone")];
+            };
+            if found.revision != step.release_revision {
+                changes.push(format!(
+                    "{place} was at revision {}, now {}",
+                    step.release_revision, found.revision
+                ));
+            }
+            if versions.is_empty() && step.workloads.is_empty() && found.chart_version != *from {
+                changes.push(format!("{place} was at {from}, now {}", found.chart_version));
+            }
         }
-    } else if !versions.contains(from) {
+        InstallerKind::Istioctl if versions.is_empty() => return vec![format!("{place} is gone")],
+        InstallerKind::Istioctl => {}
+    }
+    if !versions.is_empty() && !versions.contains(from) {
         changes.push(format!(
-            "{} of {cluster} ran {from}, now {}",
+            "{} of {} ran {from}, now {}",
             step.component,
+            step.cluster,
             versions.join(", ")
         ));
     }

@@ -1,7 +1,7 @@
 //! Images of the target, worked out from those that run: same registry, same variant, the new version.
 
 use crate::{
-    api::{Component, Plan},
+    api::{Component, InstallerKind, Plan, PlanStep},
     mesh::ObservedMember,
     version::IstioVersion,
 };
@@ -9,6 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Variants of an image, as the end of its tag.
 const VARIANTS: [&str; 2] = ["distroless", "debug"];
+
+/// Components that steps of a member change: istioctl's changes all that it installed.
+pub(super) fn components(member: &ObservedMember<'_>, steps: &[PlanStep]) -> BTreeSet<Component> {
+    let mut components: BTreeSet<Component> = steps.iter().map(|step| step.component).collect();
+    if steps.iter().any(|step| step.installer == InstallerKind::Istioctl) {
+        components.insert(Component::Gateway);
+        let installations = member.installations();
+        let nodes = installations.iter().flat_map(|installation| &installation.nodes);
+        components.extend(nodes.map(|node| node.component));
+    }
+    components
+}
 
 /// Images that the upgrade of a member's components needs.
 pub(super) fn of(

@@ -3,6 +3,7 @@
 mod drift;
 mod file;
 mod images;
+mod istioctl;
 mod scope;
 
 pub use drift::drift;
@@ -118,7 +119,7 @@ pub fn plan(
         if due.is_empty() {
             continue;
         }
-        let components: BTreeSet<Component> = due.iter().map(|step| step.component).collect();
+        let components = images::components(&member, &due);
         pulled.extend(images::of(&member, &components, version));
         clusters.push(PlanCluster {
             name: member.name().to_owned(),
@@ -189,6 +190,32 @@ fn running<'a>(member: &ObservedMember<'a>, release: &HelmRelease) -> Running<'a
     running
 }
 
+/// The oldest of these versions, each of which may go to the target.
+fn oldest<'a>(
+    mesh: &MeshView,
+    place: &str,
+    versions: &[&'a ObservedVersion],
+    target: &IstioVersion,
+    catalog: &Catalog,
+) -> Result<Option<&'a IstioVersion>, PlanError> {
+    let mut oldest: Option<&IstioVersion> = None;
+    for observed in versions {
+        let Some(version) = &observed.version else {
+            return Err(PlanError::Unreadable {
+                mesh: mesh.name.clone(),
+                place: place.to_owned(),
+                raw: observed.raw.clone(),
+            });
+        };
+        judge(mesh, place, version, target, catalog)?;
+        oldest = match oldest {
+            Some(known) if known.cmp_release(version).is_le() => Some(known),
+            _ => Some(version),
+        };
+    }
+    Ok(oldest)
+}
+
 /// Steps of a member, in the order of their components.
 fn due(
     mesh: &MeshView,
@@ -196,7 +223,7 @@ fn due(
     target: &IstioVersion,
     catalog: &Catalog,
 ) -> Result<Vec<PlanStep>, PlanError> {
-    let mut steps = Vec::new();
+    let mut steps = istioctl::due(mesh, member, target, catalog)?;
     for release in member.releases() {
         let running = running(member, release);
         let place = format!(
@@ -206,21 +233,7 @@ fn due(
             release.namespace,
             release.name
         );
-        let mut oldest: Option<&IstioVersion> = None;
-        for observed in &running.versions {
-            let Some(version) = &observed.version else {
-                return Err(PlanError::Unreadable {
-                    mesh: mesh.name.clone(),
-                    place,
-                    raw: observed.raw.clone(),
-                });
-            };
-            judge(mesh, &place, version, target, catalog)?;
-            oldest = match oldest {
-                Some(known) if known.cmp_release(version).is_le() => Some(known),
-                _ => Some(version),
-            };
-        }
+        let oldest = oldest(mesh, &place, &running.versions, target, catalog)?;
         let chart = chart_version(release, &target.flavor);
         if let Some(chart) = &chart
             && Move::between(chart, target) == Move::Downgrade

@@ -299,3 +299,54 @@ fn drift_is_told_in_sentences() {
         assert!(told.len() == 1 && told[0].contains(expected), "{expected}: {told:?}");
     }
 }
+
+#[test]
+fn what_istioctl_installed_is_one_step_and_frozen_by_its_labels() {
+    let mut inventory = sample::by_istioctl("1.30.3");
+    let plan = plan_to(&inventory, "1.31.0").unwrap();
+    assert_eq!(ids(&plan), ["east/istiod/istio-system/default"]);
+    let step = &plan.steps[0];
+    let workloads: Vec<&str> = step.workloads.iter().map(|workload| workload.name.as_str()).collect();
+    assert_eq!(workloads, ["istiod", "istio-cni-node", "ztunnel", "ingress"]);
+    assert_eq!(
+        (step.from.as_str(), step.installer),
+        ("1.30.3", InstallerKind::Istioctl)
+    );
+    assert_eq!(step.changes().name, "istioctl/default");
+    assert_eq!((plan.journal_version(), plan.takes_charts()), (2, false));
+    let scope = &plan.clusters[0].scope;
+    assert_eq!(
+        scope.istioctl,
+        [ObjectName {
+            namespace: "istio-system".to_owned(),
+            name: "default".to_owned(),
+        }]
+    );
+    assert_eq!(scope.workloads.len(), 4);
+    for image in ["pilot", "proxyv2", "install-cni", "ztunnel"] {
+        assert!(
+            plan.images.contains(&format!("docker.io/istio/{image}:1.31.0")),
+            "{image}: {:?}",
+            plan.images
+        );
+    }
+    assert_eq!(drift(&plan, &inventory), Vec::<String>::new());
+    // A gateway that is behind is behind, although all else has arrived.
+    inventory = sample::by_istioctl("1.31.0");
+    assert!(plan_to(&inventory, "1.31.0").is_err());
+    inventory.seen(0).gateways[0].image = "docker.io/istio/proxyv2:1.30.3".to_owned();
+    let plan = plan_to(&inventory, "1.31.0").unwrap();
+    assert_eq!(ids(&plan), ["east/istiod/istio-system/default"]);
+    assert_eq!(
+        crate::arrival::of_step(&plan.steps[0], inventory.seen(0)),
+        crate::arrival::Arrival::Waiting(
+            "Deployment istio-ingress/ingress to run 1.31.0 (now docker.io/istio/proxyv2:1.30.3)".to_owned()
+        )
+    );
+    inventory.seen(0).control_planes.clear();
+    inventory.seen(0).node_components.clear();
+    assert_eq!(
+        drift(&plan, &inventory),
+        ["istioctl's revision default in istio-system of east is gone"]
+    );
+}

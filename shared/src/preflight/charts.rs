@@ -46,6 +46,22 @@ fn lookup(subject: &Subject<'_>, report: &mut Report) {
         return;
     };
     let source = &lookup.source;
+    match &lookup.istioctl {
+        Some(Ok(found)) => report.pass(codes::INSTALLER_UNAVAILABLE, None, found.clone()),
+        Some(Err(why)) => report.find(Finding::new(
+            codes::INSTALLER_UNAVAILABLE,
+            why.clone(),
+            format!(
+                "install the istioctl of {}, or run apply with --istioctl FILE",
+                subject.target.version
+            ),
+        )),
+        None => {}
+    }
+    // Charts that nobody takes may come from anywhere.
+    if lookup.charts.is_empty() && lookup.no_installer.is_none() && lookup.istioctl.is_some() {
+        return;
+    }
     if let Some(retired) = subject.catalog.retired_registry(source) {
         report.find(retired_repository(subject, retired, source));
     }
@@ -201,6 +217,17 @@ mod tests {
             ..here()
         });
         assert_eq!(ids(&report), ["MU116"]);
+        let istioctl = |istioctl| {
+            looked(ChartLookup {
+                source: "https://istio-release.storage.googleapis.com/charts".to_owned(),
+                istioctl: Some(istioctl),
+                ..ChartLookup::default()
+            })
+        };
+        assert_eq!(ids(&istioctl(Ok("istioctl 1.31.0".to_owned()))), [""; 0]);
+        let report = istioctl(Err("it is version 1.30.3".to_owned()));
+        assert_eq!(ids(&report), ["MU116"]);
+        assert!(found(&report, "MU116").fix.contains("the istioctl of 1.31.0"));
     }
 
     #[test]

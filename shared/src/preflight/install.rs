@@ -4,8 +4,9 @@ use super::{Part, Subject, data_plane, named, parts_of};
 use crate::{
     api::Component,
     catalog::RetiredRegistry,
+    engine::Engine,
     finding::{Finding, Report, codes},
-    inventory::HelmRelease,
+    inventory::{Gateway, HelmRelease},
     mesh::ObservedMember,
     version::IstioVersion,
 };
@@ -37,7 +38,15 @@ fn find<'a>(member: &ObservedMember<'a>, owner: &(String, String)) -> Option<&'a
 fn owner(member: &ObservedMember<'_>, part: &Part<'_>, report: &mut Report) {
     let component = part.component;
     let cause = match part.helm_release {
-        None => format!("{component} was not installed by helm: it has no annotation meta.helm.sh/release-name"),
+        // What does not go together with the rest is told by itself.
+        None if part.engine == Engine::Istioctl => {
+            let summary = format!("istioctl installed {component}");
+            return report.pass(codes::NO_HELM_RELEASE, Some(member.name()), summary);
+        }
+        None => format!(
+            "{component} was installed neither by helm, of which it would have the annotation meta.helm.sh/release-name, \
+             nor by istioctl"
+        ),
         Some(owner) => match find(member, owner) {
             Some(release) => return agreement(member.name(), part, release, report),
             None => format!(
@@ -131,7 +140,7 @@ fn base(member: &ObservedMember<'_>, report: &mut Report) {
         .releases()
         .iter()
         .any(|release| release.component == Component::Base);
-    if !has_base {
+    if !has_base && member.installations().is_empty() {
         report.find(
             Finding::new(
                 codes::NO_BASE_RELEASE,
@@ -145,16 +154,17 @@ fn base(member: &ObservedMember<'_>, report: &mut Report) {
 }
 
 fn gateways(member: &ObservedMember<'_>, report: &mut Report) {
-    for gateway in member
-        .observed
-        .gateways
-        .iter()
-        .filter(|gateway| gateway.helm_release.is_none())
-    {
+    let installations = member.installations();
+    let by_istioctl: Vec<&Gateway> = installations.iter().flat_map(|one| one.gateways.clone()).collect();
+    let left_alone = |gateway: &&Gateway| {
+        let is_installed = by_istioctl.iter().any(|one| one.workload == gateway.workload);
+        gateway.helm_release.is_none() && !is_installed
+    };
+    for gateway in member.observed.gateways.iter().filter(left_alone) {
         report.find(
             Finding::new(
                 codes::GATEWAY_WITHOUT_RELEASE,
-                "it was not installed by helm: this upgrade leaves it as it is",
+                "it was installed neither by helm nor with the mesh by istioctl: this upgrade leaves it as it is",
                 format!(
                     "upgrade it afterwards with the tool that installed it; an injected one by kubectl rollout restart \
                      {}/{} -n {}",

@@ -13,6 +13,7 @@ mod headroom;
 mod images;
 mod injectors;
 mod install;
+mod installers;
 mod kubernetes;
 mod leaders;
 mod ownership;
@@ -27,6 +28,7 @@ pub use target::{ChartLookup, Purpose, Target};
 use crate::{
     api::{Component, Management, WorkloadName},
     catalog::{Catalog, Date},
+    engine::Engine,
     finding::Report,
     inventory::{Inventory, ObservedVersion, Rollout},
     mesh::{MeshView, ObservedMember},
@@ -51,6 +53,7 @@ struct Part<'a> {
     image: &'a str,
     rollout: Rollout,
     helm_release: Option<&'a (String, String)>,
+    engine: Engine,
 }
 
 impl<'a> Subject<'a> {
@@ -88,6 +91,7 @@ fn parts_of<'a>(member: &ObservedMember<'a>) -> Vec<Part<'a>> {
         image: &plane.image,
         rollout: plane.rollout,
         helm_release: plane.helm_release.as_ref(),
+        engine: Engine::of_plane(plane),
     });
     let nodes = member.observed.node_components.iter().map(move |node| Part {
         cluster,
@@ -97,6 +101,7 @@ fn parts_of<'a>(member: &ObservedMember<'a>) -> Vec<Part<'a>> {
         image: &node.image,
         rollout: node.rollout,
         helm_release: node.helm_release.as_ref(),
+        engine: Engine::of_node(node),
     });
     planes.chain(nodes).collect()
 }
@@ -127,6 +132,7 @@ pub fn check(mesh: &MeshView, inventory: &Inventory, target: &Target, catalog: &
     trust::check(&subject, &mut report);
     injectors::check(&subject, &mut report);
     install::check(&subject, &mut report);
+    installers::check(&subject, &mut report);
     ownership::check(&subject, &mut report);
     charts::check(&subject, &mut report);
     images::check(&subject, &mut report);

@@ -3,6 +3,7 @@
 use super::Subject;
 use crate::{
     api::Component,
+    engine::Engine,
     finding::{Finding, Report, codes},
     inventory::Ownership,
     mesh::ObservedMember,
@@ -19,17 +20,25 @@ const GROUPS: [&str; 4] = [
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     for member in &subject.members {
         for plane in member.control_planes() {
-            owner(member, &super::named(&plane.workload), &plane.ownership, report);
+            let engine = Engine::of_plane(plane);
+            owner(
+                member,
+                &super::named(&plane.workload),
+                &plane.ownership,
+                &engine,
+                report,
+            );
         }
         for node in &member.observed.node_components {
-            owner(member, &super::named(&node.workload), &node.ownership, report);
+            let engine = Engine::of_node(node);
+            owner(member, &super::named(&node.workload), &node.ownership, &engine, report);
         }
         definitions(member, report);
         vendor(subject, member, report);
     }
 }
 
-fn owner(member: &ObservedMember<'_>, object: &str, ownership: &Ownership, report: &mut Report) {
+fn owner(member: &ObservedMember<'_>, object: &str, ownership: &Ownership, engine: &Engine, report: &mut Report) {
     let mut found = Vec::new();
     if let Some(gitops) = &ownership.gitops {
         found.push(Finding::new(
@@ -53,11 +62,16 @@ fn owner(member: &ObservedMember<'_>, object: &str, ownership: &Ownership, repor
                 "fields of its specification were set by {}",
                 ownership.editors.join(", ")
             ),
-            "move the change into the chart's values, or it is lost with the upgrade",
+            match engine {
+                Engine::Istioctl => {
+                    "move the change into the IstioOperator that is installed, or it may be lost with the upgrade"
+                }
+                _ => "move the change into the chart's values, or it is lost with the upgrade",
+            },
         ));
     }
     if found.is_empty() {
-        let summary = format!("{object} is helm's alone");
+        let summary = format!("{object} is its installer's alone: {}", engine.told());
         report.pass(codes::OWNED_BY_GITOPS, Some(member.name()), summary);
     }
     for finding in found {

@@ -25,6 +25,8 @@ pub struct ChartLookup {
     pub charts: Vec<(Component, Result<(), String>)>,
     /// Why nothing could be asked.
     pub no_installer: Option<String>,
+    /// Where istioctl has to make a step: whether it is at hand, or why not.
+    pub istioctl: Option<Result<String, String>>,
 }
 
 /// The version that a mesh is to go to.

@@ -27,6 +27,15 @@ pub const OF_WORKLOADS: &[Case] = &[
         report: |cluster| Report::of(cluster, &["unread", "--to", "1.31.0"]),
     },
     Case {
+        what: "the same by istioctl, beside releases of helm's in its cluster",
+        shows: &[("MU416", "and helm base (istio-system/istio-base)")],
+        report: |cluster| {
+            let mark = ["label", "deployment/istiod", "operator.istio.io/managed=Reconcile"];
+            kubectl(cluster, &[&["-n", "unread"], &mark[..]].concat())?;
+            Report::of(cluster, &["unread", "--to", "1.31.0"])
+        },
+    },
+    Case {
         what: "a gateway that no helm knows, and other meshes in the cluster",
         shows: &[
             ("MU406", "Deployment edge/ingress"),

@@ -5,6 +5,7 @@ use crate::{
     cluster::{self, Cluster},
     error::{CommandError, Exit},
     executor::{Drive, End, Members, effects::Effects, journal, lease::DriverLease, watch::Watch, writing_client},
+    installer::Engines,
     ui::{Mark, Output, Ui},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -19,7 +20,12 @@ use shared::{
 };
 
 /// Drives a journal under a lease, and says how it ended.
-pub async fn to_the_end(task: &Task<'_>, journal: MeshUpgrade, lease: &DriverLease) -> Result<Exit, CommandError> {
+pub async fn to_the_end(
+    task: &Task<'_>,
+    engines: &Engines,
+    journal: MeshUpgrade,
+    lease: &DriverLease,
+) -> Result<Exit, CommandError> {
     let Task { ui, person, .. } = *task;
     let guarded = journal.spec.unguarded.is_none();
     let writer = super::writer(guarded, lease.epoch);
@@ -48,7 +54,7 @@ pub async fn to_the_end(task: &Task<'_>, journal: MeshUpgrade, lease: &DriverLea
             holder: person.to_owned(),
             epoch: lease.epoch,
             catalog: &task.scene.catalog,
-            helm: task.helm,
+            engines,
             step_timeout: task.args.step_timeout,
             frozen_since: frozen_since(&journal),
             home,

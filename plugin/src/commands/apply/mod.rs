@@ -12,12 +12,12 @@ use crate::{
     error::{CommandError, Exit},
     executor::{journal, lease::DriverLease, writing_client},
     guard,
-    installer::{Writer, helm::Helm},
+    installer::{Engines, Given, Writer},
     ui::{Mark, Ui, confirm, print_report, strong},
 };
 use kube::ResourceExt as _;
 use shared::{
-    api::{JOURNAL_VERSION, Management, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
+    api::{Management, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
     finding::{Finding, Report},
     inventory::ClusterState,
     machine::progress,
@@ -67,7 +67,6 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         args,
         scene: &scene,
         ui,
-        helm: &Helm::find(args.helm.as_deref()).await?,
         person: &cluster::whoami(&home).await?,
         home: &home,
         floor: journals.epoch_floor(),
@@ -192,8 +191,6 @@ pub struct Task<'a> {
     pub scene: &'a Scene,
     /// Prints.
     pub ui: Ui,
-    /// The user's helm.
-    pub helm: &'a Helm,
     /// The cluster of the journal and the lease.
     pub home: &'a Cluster,
     /// Who asks, as the home cluster knows them.
@@ -232,11 +229,12 @@ impl Task<'_> {
         let goes_on = ui.lang.apply_goes_on(&spec.mesh, &spec.to, phase);
         ui.progress(Mark::Info, &format!("{goes_on}{at}"));
         let guarded = spec.unguarded.is_none();
+        let engines = self.engines(&spec.plan).await?;
         let lease = self.take_lease(&spec.mesh, guarded).await?;
         let driven = async {
             // Read again under the lease: whoever held it may have gone on, and even ended, while we waited.
             let journal = journal::read(&home.client, journal).await?;
-            drive::to_the_end(self, journal, &lease).await
+            drive::to_the_end(self, &engines, journal, &lease).await
         };
         let driven = driven.await;
         lease.release().await;
@@ -267,7 +265,7 @@ impl Task<'_> {
         }
         let guarded = !args.unguarded;
         refuse_needless_consent(args, scene, mesh)?;
-        let charts = plan::chart_source(args.charts.as_deref(), &scene.catalog, to)?;
+        let charts = plan::charts_of(args.charts.as_deref(), scene, mesh, to)?;
         if let Some(file) = file {
             plan_file::refuse_drift(file, &scene.inventory)?;
         }
@@ -277,9 +275,14 @@ impl Task<'_> {
             ui.next("kubectl mesh-upgrade list");
             return Ok(Exit::Done);
         }
-        let looked = plan::look_at_charts(self.helm, scene, &mut plan).await;
+        let engines = self.engines(&plan).await?;
+        let looked = plan::look_at_charts(&engines, scene, &mut plan).await;
         looked.map_err(|why| {
-            CommandError::error(why).hint("nothing was changed; say where the charts are with --charts")
+            CommandError::error(why).hint(if plan.takes_charts() {
+                "nothing was changed; say where the charts are with --charts"
+            } else {
+                "nothing was changed"
+            })
         })?;
         if let Some(file) = file {
             plan_file::refuse_other(file, &plan)?;
@@ -301,11 +304,19 @@ impl Task<'_> {
             let journal = journal::create(&writer, spec).await?;
             // Suspended meanwhile, this driver may have found the journal of the one that took over.
             lease.still_held().await?;
-            drive::to_the_end(self, journal, &lease).await
+            drive::to_the_end(self, &engines, journal, &lease).await
         };
         let driven = driven.await;
         lease.release().await;
         driven
+    }
+
+    async fn engines(&self, plan: &Plan) -> Result<Engines, CommandError> {
+        let given = Given {
+            helm: self.args.helm.as_deref(),
+            istioctl: self.args.istioctl.as_deref(),
+        };
+        Engines::find(&plan.steps, given).await
     }
 
     /// Looked at again under the lease: a rival may have begun while the question stood, in whichever cluster.
@@ -412,7 +423,7 @@ fn ask(args: &ApplyArgs, ui: Ui, mesh: &str, to: &IstioVersion, guarded: bool) -
 
 fn spec_of(args: &ApplyArgs, mesh: &str, from: &str, to: &IstioVersion, plan: Plan, person: &str) -> MeshUpgradeSpec {
     MeshUpgradeSpec {
-        journal_version: JOURNAL_VERSION,
+        journal_version: plan.journal_version(),
         mesh: mesh.to_owned(),
         from: from.to_owned(),
         to: to.to_string(),
@@ -439,7 +450,7 @@ fn writer(guarded: bool, epoch: i64) -> Writer {
 
 /// A folder of charts is remembered by its full path: whoever resumes may stand elsewhere.
 pub(super) fn absolute(charts: &str) -> Result<String, CommandError> {
-    if charts.contains("://") {
+    if charts.contains("://") || charts.is_empty() {
         return Ok(charts.to_owned());
     }
     let path = std::fs::canonicalize(charts).map_err(|error| {

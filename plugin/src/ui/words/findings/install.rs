@@ -5,9 +5,9 @@ use super::Told;
 pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU401",
-        title: "有组件不属于任何 helm release",
-        cause: "该组件不是由 helm 安装的，或者其 release 已被移除；本工具升级的是 helm release。",
-        evidence: "工作负载的注解 meta.helm.sh/release-name，以及其命名空间中的 release Secret。",
+        title: "有组件既不是由 helm 也不是由 istioctl 安装的",
+        cause: "该组件是由其他方式安装的，或者其 helm release 已被移除；本工具升级 helm release，以及由 istioctl 安装的内容。",
+        evidence: "工作负载的注解 meta.helm.sh/release-name、其命名空间中的 release Secret，以及 istioctl 的标签和字段管理者。",
         fix: "用安装它的工具升级，或先把它接管到一个 helm release 中。",
     },
     Told {
@@ -40,9 +40,9 @@ pub(super) const TOLD: &[Told] = &[
     },
     Told {
         id: "MU406",
-        title: "有网关不属于任何 helm release",
-        cause: "它不是由 helm 安装的，因此这次升级会让它保持原样。",
-        evidence: "网关工作负载的注解 meta.helm.sh/release-name。",
+        title: "有网关不随网格一起升级",
+        cause: "它既不是由 helm 安装的，也不是由 istioctl 随网格一起安装的，因此这次升级会让它保持原样。",
+        evidence: "网关工作负载的注解 meta.helm.sh/release-name，以及 istioctl 的标签和字段管理者。",
         fix: "之后用安装它的工具升级；注入式网关重启其 pod 就会得到新的代理。",
     },
     Told {
@@ -107,5 +107,12 @@ pub(super) const TOLD: &[Told] = &[
         cause: "目标的 chart 会忽略这个值，或者拒绝带着它渲染。",
         evidence: "每个 helm release 的 values 的键，与每个版本所移除的键的列表对照。",
         fix: "移除这个值，或设置取代它的值：helm get values 会显示它们。",
+    },
+    Told {
+        id: "MU416",
+        title: "集群中的安装方式不能并存",
+        cause: "istioctl 把一个修订的定义、控制平面和节点组件作为一个整体来安装，并会接管归其他工具所有的内容。",
+        evidence: "各组件由什么安装，依据 helm 的注解以及 istioctl 的标签和字段管理者。",
+        fix: "让一种安装工具拥有全部内容；由 istioctl 安装的控制平面旁边，网关可以由 helm 安装。",
     },
 ];

@@ -32,7 +32,8 @@ pub fn of_manifest(manifest: &str) -> Result<Vec<String>, String> {
     Ok(images.into_iter().collect())
 }
 
-fn documents(manifest: &str) -> impl Iterator<Item = String> {
+/// The documents of a manifest that hold something.
+pub(super) fn documents(manifest: &str) -> impl Iterator<Item = String> {
     let split = manifest
         .split("\n---")
         .map(|document| document.trim_start_matches("---").to_owned());

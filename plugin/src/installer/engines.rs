@@ -1,0 +1,80 @@
+//! The engines that the steps of a plan need, found before anything is changed; each step goes to its own.
+
+use super::{Change, Installer, helm::Helm, istioctl::Istioctl};
+use crate::error::CommandError;
+use shared::api::{InstallerKind, PlanStep};
+use std::path::Path;
+
+/// Programs that the operator named.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given<'a> {
+    /// `--helm`.
+    pub helm: Option<&'a Path>,
+    /// `--istioctl`.
+    pub istioctl: Option<&'a Path>,
+}
+
+/// Engines that were found.
+#[derive(Clone, Debug, Default)]
+pub struct Engines {
+    helm: Option<Helm>,
+    istioctl: Option<Istioctl>,
+}
+
+impl Engines {
+    /// Finds those that the steps need, on the PATH unless given.
+    ///
+    /// # Errors
+    /// When one is not there, or not of a version that will do.
+    pub async fn find(steps: &[PlanStep], given: Given<'_>) -> Result<Self, CommandError> {
+        let first = |kind: InstallerKind| steps.iter().find(|step| step.installer == kind);
+        let helm = match first(InstallerKind::Helm) {
+            Some(_) => Some(Helm::find(given.helm).await?),
+            None => None,
+        };
+        let istioctl = match first(InstallerKind::Istioctl) {
+            Some(step) => Some(Istioctl::find(given.istioctl, &step.to).await?),
+            None => None,
+        };
+        Ok(Self { helm, istioctl })
+    }
+
+    fn helm(&self) -> Result<&Helm, String> {
+        self.helm.as_ref().ok_or_else(|| "no helm was looked for".to_owned())
+    }
+
+    fn istioctl(&self) -> Result<&Istioctl, String> {
+        let found = self.istioctl.as_ref();
+        found.ok_or_else(|| "no istioctl was looked for".to_owned())
+    }
+}
+
+impl Installer for Engines {
+    async fn prepare(&self, step: &PlanStep, charts: &str) -> Result<String, String> {
+        match step.installer {
+            InstallerKind::Helm => self.helm()?.prepare(step, charts).await,
+            InstallerKind::Istioctl => self.istioctl()?.prepare(step, charts).await,
+        }
+    }
+
+    async fn images(&self, change: &Change<'_>) -> Result<Vec<String>, String> {
+        match change.step.installer {
+            InstallerKind::Helm => self.helm()?.images(change).await,
+            InstallerKind::Istioctl => self.istioctl()?.images(change).await,
+        }
+    }
+
+    async fn rehearse(&self, change: &Change<'_>) -> Result<(), String> {
+        match change.step.installer {
+            InstallerKind::Helm => self.helm()?.rehearse(change).await,
+            InstallerKind::Istioctl => self.istioctl()?.rehearse(change).await,
+        }
+    }
+
+    async fn upgrade(&self, change: &Change<'_>) -> Result<(), String> {
+        match change.step.installer {
+            InstallerKind::Helm => self.helm()?.upgrade(change).await,
+            InstallerKind::Istioctl => self.istioctl()?.upgrade(change).await,
+        }
+    }
+}

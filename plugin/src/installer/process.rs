@@ -1,0 +1,51 @@
+//! Programs that are run: given their input, waited for with a deadline, and what their end means.
+
+use std::{
+    process::{ExitStatus, Output, Stdio},
+    time::Duration,
+};
+use tokio::{io::AsyncWriteExt as _, process::Child, process::Command};
+
+/// How long a program may take that only looks, and beyond its own deadline one that changes something.
+pub(super) const GRACE: Duration = Duration::from_secs(60);
+
+/// A program whose output is ours, in a group of its own: Ctrl-C on the terminal asks us, not the engine, and we let it
+/// finish its step. Past its deadline it is ended, not left to write on.
+pub(super) fn detached(command: &mut Command) {
+    command
+        .kill_on_drop(true)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+}
+
+/// Runs a program that only looks.
+pub(super) async fn with_input(what: &str, mut command: Command, input: &[u8]) -> Result<Output, String> {
+    let failed = |error: std::io::Error| format!("cannot run {what}: {error}");
+    let mut child = command.stdin(Stdio::piped()).spawn().map_err(failed)?;
+    feed(&mut child, input).await;
+    let ended = tokio::time::timeout(GRACE, child.wait_with_output()).await;
+    ended
+        .map_err(|_| format!("{what} did not end within {} s", GRACE.as_secs()))?
+        .map_err(failed)
+}
+
+/// Gives a program its input, to the end. One that ends without reading says why on its standard error.
+pub(super) async fn feed(child: &mut Child, input: &[u8]) {
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input).await.ok();
+    }
+}
+
+/// How a process ended: one that was killed has said nothing itself.
+pub(super) fn ended(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("was ended by signal {signal}");
+    }
+    match status.code() {
+        Some(code) => format!("ended with {code}"),
+        None => "failed".to_owned(),
+    }
+}
