@@ -80,6 +80,8 @@ pub fn propose(
             istio_namespace: mesh.istio_namespace.clone(),
             clusters,
             freeze: mesh.freeze.clone(),
+            // Never discovered: it is allowed in writing, by whoever may.
+            downgrade: None,
         },
     )
 }

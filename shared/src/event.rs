@@ -59,6 +59,15 @@ impl Report {
         }
     }
 
+    /// Something goes back to an older version, as the owner of its mesh allowed.
+    #[must_use]
+    pub fn went_back(note: impl Into<String>) -> Self {
+        Self {
+            action: "Downgrade",
+            ..Self::warning("AllowedDowngrade", note)
+        }
+    }
+
     /// The minor that runs gets no fixes any more.
     #[must_use]
     pub fn ended(note: impl Into<String>) -> Self {

@@ -1,7 +1,7 @@
 //! The prompt: what a Mesh object's status says of where its mesh could go, kept true by the guard's webhook.
 
 use crate::{
-    api::{Mesh, MeshStatus},
+    api::{Downgrade, Mesh, MeshStatus},
     catalog::{Catalog, DateKind},
     conditions,
     event::Report,
@@ -9,12 +9,14 @@ use crate::{
     guard::decide::KnownMesh,
     version::IstioVersion,
 };
-use k8s_openapi::jiff::{Timestamp, tz::TimeZone};
+use k8s_openapi::jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 /// A version that the mesh does not run can be reached in one hop.
 pub const UPGRADE_AVAILABLE: &str = "UpgradeAvailable";
 /// The minor that runs gets no fixes any more.
 pub const END_OF_LIFE: &str = "EndOfLife";
+/// The guard lets the mesh go back to the version in `spec.downgrade`. It stands there once the guard has seen it.
+pub const DOWNGRADE_ALLOWED: &str = "DowngradeAllowed";
 
 /// What is seen of a mesh in the cluster that holds its object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct Seen {
     pub version: Option<IstioVersion>,
     /// Name of the MeshUpgrade that runs.
     pub upgrade: Option<String>,
+    /// The way back that its owner allows, open or over.
+    pub downgrade: Option<Downgrade>,
 }
 
 impl Seen {
@@ -42,7 +46,15 @@ impl Seen {
         Self {
             version: running.or(mesh.version.as_ref()).cloned(),
             upgrade: upgrade.map(|upgrade| upgrade.name.clone()),
+            downgrade: mesh.downgrade.clone().filter(|_| mesh.is_external()),
         }
+    }
+
+    /// How long the way back is open; `None` where none is.
+    #[must_use]
+    pub fn open_for(&self, now: Timestamp) -> Option<SignedDuration> {
+        let open = self.downgrade.as_ref().filter(|downgrade| downgrade.is_open(now))?;
+        Some(open.expires.0.duration_since(now))
     }
 }
 
@@ -52,6 +64,7 @@ pub fn status(mesh: &Mesh, seen: &Seen, catalog: &Catalog, now: Timestamp) -> Me
     let mut status = mesh.status.clone().unwrap_or_default();
     status.clusters = i32::try_from(mesh.spec.clusters.len().max(1)).ok();
     status.upgrade.clone_from(&seen.upgrade);
+    tell_downgrade(&mut status, seen, now);
     let Some(version) = &seen.version else {
         return status;
     };
@@ -106,6 +119,30 @@ pub fn status(mesh: &Mesh, seen: &Seen, catalog: &Catalog, now: Timestamp) -> Me
     status
 }
 
+/// Says whether the guard lets the mesh go back; nothing, where nobody asked for it.
+fn tell_downgrade(status: &mut MeshStatus, seen: &Seen, now: Timestamp) {
+    let conditions = &mut status.conditions;
+    let Some(downgrade) = &seen.downgrade else {
+        conditions.retain(|condition| condition.type_ != DOWNGRADE_ALLOWED);
+        return;
+    };
+    let Downgrade {
+        to,
+        by,
+        reason,
+        expires,
+        ..
+    } = downgrade;
+    let open = downgrade.is_open(now);
+    let (word, verb) = if open {
+        ("Allowed", "may go")
+    } else {
+        ("Expired", "might go")
+    };
+    let message = format!("{verb} back to {to} until {}, as {by} allowed: {reason}", expires.0);
+    conditions::upsert(conditions, DOWNGRADE_ALLOWED, open, word, &message, now);
+}
+
 /// What people should be told of between two statuses.
 #[must_use]
 pub fn between(before: &MeshStatus, after: &MeshStatus) -> Vec<Report> {
@@ -133,11 +170,13 @@ mod tests {
         phase::Phase,
         version::Flavor,
     };
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     fn seen(version: &str) -> Seen {
         Seen {
             version: version.parse().ok(),
             upgrade: None,
+            downgrade: None,
         }
     }
 
@@ -191,6 +230,36 @@ mod tests {
     }
 
     #[test]
+    fn a_way_back_is_told_while_it_is_asked_for() {
+        let mut mesh = Mesh::new("shop", MeshSpec::default());
+        let seen = |expires: &str| Seen {
+            downgrade: Some(Downgrade {
+                to: "1.30.3".to_owned(),
+                by: "alice".to_owned(),
+                reason: "pager 7".to_owned(),
+                expires: Time(expires.parse().unwrap()),
+                writers: Vec::new(),
+            }),
+            ..seen("1.31.0")
+        };
+        let found = |status: &MeshStatus| {
+            let mut conditions = status.conditions.iter();
+            let found = conditions.find(|condition| condition.type_ == DOWNGRADE_ALLOWED)?;
+            Some((found.status.clone(), found.reason.clone()))
+        };
+        let pair = |status: &str, reason: &str| Some((status.to_owned(), reason.to_owned()));
+        let open = seen("2026-11-28T14:00:00Z");
+        assert_eq!(open.open_for(now()), Some(SignedDuration::from_hours(2)));
+        mesh.status = Some(shown(&mesh, &open));
+        assert_eq!(found(mesh.status.as_ref().unwrap()), pair("True", "Allowed"));
+        let over = seen("2026-11-28T12:00:00Z");
+        assert_eq!(over.open_for(now()), None);
+        mesh.status = Some(shown(&mesh, &over));
+        assert_eq!(found(mesh.status.as_ref().unwrap()), pair("False", "Expired"));
+        assert_eq!(found(&shown(&mesh, &super::tests::seen("1.31.0"))), None);
+    }
+
+    #[test]
     fn the_newest_control_plane_and_the_running_upgrade_are_seen() {
         let mesh = KnownMesh {
             name: "shop".to_owned(),
@@ -198,6 +267,7 @@ mod tests {
             namespaces: Vec::new(),
             flavor: Flavor::Native,
             version: "1.29.0".parse().ok(),
+            ..KnownMesh::default()
         };
         let plane = |namespace: &str, version: &str| KnownControlPlane {
             namespace: namespace.to_owned(),

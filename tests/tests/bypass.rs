@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use mesh_upgrade_tests::{
-    bypass::{Answer, Api, Barriers, Freeze, Row, Table, Verb, real_writers},
+    bypass::{Answer, Api, Barriers, Freeze, Row, Table, Verb, hours_ahead, real_writers},
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox, no_leftovers, wait_until},
     product::Guard,
 };
@@ -180,7 +180,21 @@ fn write_own_objects(api: &Api) -> Result<()> {
     let unlock = json!({"spec": {"unlock": {"by": "admin", "reason": "the corpus needs one"}}});
     write("admin", Verb::Merge, on, unlock)?;
     let mesh = json!({"kind": "Mesh", "spec": {"istioNamespace": "istio-system"}});
-    write("alice", Verb::Create, "meshupgrade.io/v1alpha1 meshes default", mesh)
+    write("alice", Verb::Create, "meshupgrade.io/v1alpha1 meshes default", mesh)?;
+    let external = json!({"kind": "Mesh", "spec": {"management": "External", "istioNamespace": "owned"}});
+    write("alice", Verb::Create, "meshupgrade.io/v1alpha1 meshes owned", external)?;
+    let sail = "system:serviceaccount:sail-operator:sail-operator";
+    let external = json!({"kind": "Mesh", "spec": {"management": "External", "istioNamespace": "theirs", "downgrade": {
+        "to": "1.29.9", "by": "admin", "reason": "the corpus needs one", "expires": hours_ahead(1)?, "writers": [sail],
+    }}});
+    write("admin", Verb::Create, "meshupgrade.io/v1alpha1 meshes theirs", external)?;
+    let ran = json!({"status": {"version": "1.30.2"}});
+    write(
+        "webhook",
+        Verb::Merge,
+        "meshupgrade.io/v1alpha1 meshes/status theirs",
+        ran,
+    )
 }
 
 /// The real kubectl, for real, in the ways in which people use it.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     audit,
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox, wait_until},
-    product::{mesh_upgrade, mesh_upgrade_command},
+    product::{Guard, mesh_upgrade, mesh_upgrade_command},
 };
 use serde_json::{Value, json};
 
@@ -74,6 +74,8 @@ fn the_runbook_in_place_is_run_as_it_is_and_arrives() -> Result<()> {
     cluster.apply_stdin(SHOP)?.ok()?;
     wait_for_proxies(&cluster, FROM, 2)?;
     declare_external(&cluster)?;
+    // The guard stands there, as it would in a cluster that others share.
+    let _guard = Guard::install(&cluster)?;
 
     let before = audit::read(&cluster.audit_log())?.len();
     let refused = mesh_upgrade(&cluster, &["apply", "--to", TO, "--yes"])?;
@@ -116,15 +118,63 @@ fn the_runbook_in_place_is_run_as_it_is_and_arrives() -> Result<()> {
     let over = mesh_upgrade(&cluster, &arguments)?;
     ensure!(over.code == 0 && over.stderr.contains("nothing to guide to"), "{over}");
 
-    // And the way back, as the runbook says it.
-    let mut back = String::from("set -eu\n");
-    for command in way_back(&document, "istiod: ")? {
-        back.push_str(&format!("{command}\n"));
-    }
-    let file = cluster.dir().join("back.sh");
-    std::fs::write(&file, back)?;
-    run(&cluster, &file)?.ok()?;
+    goes_back_past_the_guard(&cluster, &document)?;
     istio.wait_serving(&cluster, FROM)
+}
+
+/// The way back, as the runbook says it: refused to everybody until its owner allows it, told of, and closed again.
+fn goes_back_past_the_guard(cluster: &Cluster, document: &Value) -> Result<()> {
+    let commands = way_back(document, "istiod: ")?;
+    let script = |name: &str, commands: &[&String]| -> Result<PathBuf> {
+        let mut text = String::from("set -eu\nexport REASON='gateways drop \"keep-alive\"'\n");
+        for command in commands {
+            text.push_str(&format!("{command}\n"));
+        }
+        let file = cluster.dir().join(name);
+        std::fs::write(&file, text)?;
+        Ok(file)
+    };
+    let rollback = commands.iter().find(|command| command.contains(" rollback "));
+    let rollback = rollback.with_context(|| format!("no rollback in {commands:?}"))?;
+    let refused = run(cluster, &script("unallowed.sh", &[rollback])?)?;
+    ensure!(
+        !refused.success() && refused.stderr.contains("MG003 downgrade"),
+        "{refused}"
+    );
+    run(cluster, &script("back.sh", &commands.iter().collect::<Vec<_>>())?)?.ok()?;
+
+    let mesh = wait_until("the version that it went back to, recorded", DEADLINE, || {
+        let mesh = cluster.kubectl(&["get", "mesh", "default", "-o", "json"])?.json()?;
+        ensure!(text(&mesh, "/status/version") == FROM, "{mesh:#}");
+        Ok(Some(mesh))
+    })?;
+    ensure!(
+        mesh.pointer("/spec/downgrade").is_none(),
+        "the way back stands open: {mesh:#}"
+    );
+    let said = "as alice allowed for mesh \"default\"";
+    wait_until("Events of what went back", DEADLINE, || {
+        let notes = "jsonpath={range .items[*]}{.note}{\"\\n\"}{end}";
+        let field = "--field-selector=reason=AllowedDowngrade";
+        let events = cluster.kubectl(&["get", "events.events.k8s.io", field, "-o", notes])?;
+        for what in ["Deployment istio-system/istiod", "helm release istio-system/istiod"] {
+            let mut notes = events.ok()?.lines();
+            ensure!(
+                notes.any(|note| note.contains(what) && note.contains(said)),
+                "{what}: {events}"
+            );
+        }
+        Ok(Some(()))
+    })?;
+    let log = std::fs::read_to_string(cluster.audit_log())?;
+    for annotation in [
+        "workloads.guard.meshupgrade.io/downgrade",
+        "helm.guard.meshupgrade.io/downgrade",
+        "mesh-upgrade-own-objects/downgrade",
+    ] {
+        ensure!(log.contains(annotation), "the audit log has no {annotation}");
+    }
+    Ok(())
 }
 
 /// Commands of the way back from the step that upgrades a component.

@@ -22,7 +22,7 @@ struct Response<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    audit_annotations: BTreeMap<&'static str, &'static str>,
+    audit_annotations: BTreeMap<&'static str, &'a str>,
 }
 
 #[derive(Serialize)]
@@ -35,10 +35,12 @@ struct Status<'a> {
 
 /// Key of the audit annotation with the code; the API server puts the webhook's name before it.
 const AUDIT_CODE: &str = "code";
+/// Key of the audit annotation that tells in full how a way back was used.
+const AUDIT_DOWNGRADE: &str = "downgrade";
 
 /// The review that answers the request of this uid.
 pub(crate) fn render(uid: &str, verdict: &Verdict) -> Result<Vec<u8>, serde_json::Error> {
-    let audit = |code: Code| BTreeMap::from([(AUDIT_CODE, code.as_str())]);
+    let audit = |code: Code| -> BTreeMap<&'static str, &str> { BTreeMap::from([(AUDIT_CODE, code.as_str())]) };
     let response = match verdict {
         Verdict::Allow => Response {
             uid,
@@ -47,14 +49,24 @@ pub(crate) fn render(uid: &str, verdict: &Verdict) -> Result<Vec<u8>, serde_json
             warnings: Vec::new(),
             audit_annotations: BTreeMap::new(),
         },
-        Verdict::Warn(Ruling { code, message }) => Response {
-            uid,
-            allowed: true,
-            status: None,
-            warnings: vec![message],
-            audit_annotations: audit(*code),
-        },
-        Verdict::Deny(Ruling { code, message }) => Response {
+        Verdict::Warn(Ruling {
+            code,
+            message,
+            allowed_for,
+        }) => {
+            let mut audit_annotations = audit(*code);
+            if allowed_for.is_some() {
+                audit_annotations.insert(AUDIT_DOWNGRADE, message);
+            }
+            Response {
+                uid,
+                allowed: true,
+                status: None,
+                warnings: vec![message],
+                audit_annotations,
+            }
+        }
+        Verdict::Deny(Ruling { code, message, .. }) => Response {
             uid,
             allowed: false,
             status: Some(Status {

@@ -4,12 +4,12 @@
 //! Every replica watches. They come to the same words, so that the first one's condition is the last one's, and their
 //! Events have the same name.
 
-use crate::{follow::complain, metrics::Metrics};
+use crate::{events, follow::complain, metrics::Metrics};
 use futures::{Stream, StreamExt as _, stream};
 use k8s_openapi::{api::events::v1::Event as KubernetesEvent, jiff::Timestamp};
 use kube::{
     Api, Client, Resource as _, ResourceExt as _,
-    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
     discovery,
     runtime::{
         WatchStreamExt as _,
@@ -184,19 +184,14 @@ impl Watch {
 
 /// Makes an Event of a change; `false` when it could not be written.
 async fn tell(client: &Client, freeze: &MeshFreeze, change: &Change) -> bool {
-    let events: Api<KubernetesEvent> = Api::namespaced(client.clone(), event::NAMESPACE);
+    let into: Api<KubernetesEvent> = Api::namespaced(client.clone(), event::NAMESPACE);
     let report = Report::drifted(format!("{change}, and no guard is asked about it"));
     let about = freeze.object_ref(&());
     let event = event::event(&about, &report, names::WEBHOOK, &change.now, Timestamp::now());
-    match events.create(&PostParams::default(), &event).await {
-        Ok(_) => true,
-        // Another replica has said it, or this one before it was restarted.
-        Err(kube::Error::Api(status)) if status.code == 409 => true,
-        Err(error) => {
-            tracing::warn!(%error, "cannot write an Event; trying again");
-            false
-        }
-    }
+    let written = events::create(&into, &event).await;
+    written
+        .inspect_err(|error| tracing::warn!(%error, "cannot write an Event; trying again"))
+        .is_ok()
 }
 
 /// With the version that was judged: a record that has changed meanwhile is judged again when it arrives.

@@ -190,6 +190,8 @@ fn known_meshes(caches: &Caches) -> Vec<KnownMesh> {
             }
         }
         let newer = match (&mesh.version, &version) {
+            // Its owner upgrades it now, and may go back: what this tool once did there is history.
+            (Some(_), _) if mesh.is_external() => false,
             (Some(known), Some(version)) => version.cmp_release(known).is_gt(),
             (known, _) => known.is_none(),
         };
@@ -219,6 +221,8 @@ fn known_mesh(mesh: &Mesh) -> KnownMesh {
         namespaces: Vec::new(),
         flavor: Flavor::from_suffix(mesh.spec.flavor.as_deref()),
         version: recorded.and_then(|version| version.parse().ok()),
+        management: Some(mesh.spec.management),
+        downgrade: mesh.spec.downgrade.clone(),
     }
 }
 

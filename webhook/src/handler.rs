@@ -1,12 +1,13 @@
 //! One review: read, decide, answer, and say in the log what was refused and to whom, never what was in it.
 
-use crate::{answer, metrics::Metrics};
+use crate::{answer, metrics::Metrics, way_back::WaysBack};
 use axum::{
     body::Bytes,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use k8s_openapi::jiff::Timestamp;
 use shared::guard::{
     Facts, Verdict, decide, message,
     review::{self, Request, ReviewError},
@@ -21,6 +22,8 @@ pub struct Reviews {
     pub facts: watch::Receiver<Arc<Facts>>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Tells of ways back that are used.
+    pub ways_back: WaysBack,
 }
 
 /// Answers a review; what is none gets a 400 and is never allowed.
@@ -35,7 +38,8 @@ pub(crate) async fn validate(State(reviews): State<Reviews>, body: Bytes) -> Res
         }
     };
     let facts = Arc::clone(&reviews.facts.borrow());
-    let verdict = decide(&request, &facts);
+    let verdict = decide(&request, &facts, Timestamp::now());
+    reviews.ways_back.tell(&request, &verdict);
     log(&request, &verdict);
     let answer = answer::render(&request.uid, &verdict);
     reviews.metrics.count(&verdict, arrived.elapsed());

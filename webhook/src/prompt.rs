@@ -1,8 +1,9 @@
-//! Keeps in the status of each Mesh object where its mesh could go, whether its minor has ended and which upgrade runs, and
-//! says so with an Event when it is new. It asks nobody: what the rules look at tells it all.
+//! Keeps in the status of each Mesh object where its mesh could go, whether its minor has ended, whether it may go back and
+//! which upgrade runs, and says so with an Event when it is new. It asks nobody: what the rules look at tells it all.
 //!
 //! Every replica tries. Events come first and have one name for all of them; the status meets its resource version.
 
+use crate::events::create;
 use k8s_openapi::{api::events::v1::Event, jiff::Timestamp};
 use kube::{Api, Client, Resource as _, api::PostParams};
 use shared::{
@@ -29,7 +30,7 @@ const RETRY: Duration = Duration::from_secs(1);
 const DAYS_PASS: Duration = Duration::from_secs(3600);
 
 /// What a status was made of.
-type Basis = (KnownMesh, Seen, Arc<Catalog>, i64);
+type Basis = (KnownMesh, Seen, Arc<Catalog>, i64, bool);
 
 /// Tells for ever, from the moment at which all caches have been filled.
 pub(crate) async fn keep(
@@ -53,7 +54,14 @@ pub(crate) async fn keep(
             told.retain(|name, _| known.meshes.iter().any(|mesh| mesh.name == *name));
             for mesh in &known.meshes {
                 let hour = now.as_second() / DAYS_PASS.as_secs().cast_signed();
-                let basis = (mesh.clone(), Seen::of(mesh, &known), Arc::clone(&in_use), hour);
+                let seen = Seen::of(mesh, &known);
+                let open_for = seen.open_for(now);
+                if let Some(open_for) = open_for {
+                    // Rounded up: a moment too early would not be told again.
+                    let open_for = Duration::try_from(open_for).unwrap_or_default() + RETRY;
+                    pause = pause.min(open_for);
+                }
+                let basis = (mesh.clone(), seen, Arc::clone(&in_use), hour, open_for.is_some());
                 if told.get(&mesh.name).is_some_and(|last| is_same(last, &basis)) {
                     continue;
                 }
@@ -79,7 +87,7 @@ pub(crate) async fn keep(
 }
 
 fn is_same(last: &Basis, now: &Basis) -> bool {
-    Arc::ptr_eq(&last.2, &now.2) && (&last.0, &last.1, last.3) == (&now.0, &now.1, now.3)
+    Arc::ptr_eq(&last.2, &now.2) && (&last.0, &last.1, last.3, last.4) == (&now.0, &now.1, now.3, now.4)
 }
 
 /// Writes a mesh's status where it is another one, and what is new of it.
@@ -103,12 +111,7 @@ async fn tell(
     for report in prompt::between(&before, &after) {
         let occasion = after.available_version.clone().unwrap_or_default();
         let event = event::event(&mesh.object_ref(&()), &report, names::WEBHOOK, &occasion, now);
-        match events.create(&PostParams::default(), &event).await {
-            Ok(_) => {}
-            // Another replica has said it, or this one before it was restarted.
-            Err(kube::Error::Api(status)) if status.code == 409 => {}
-            Err(error) => return Err(error),
-        }
+        create(events, &event).await?;
     }
     mesh.status = Some(after);
     let params = PostParams {

@@ -1,12 +1,13 @@
 //! Keeps in each Mesh object the newest version that a control plane of it was seen to run, so that one that is made
-//! anew after the last was deleted still has something to be compared with.
+//! anew after the last was deleted still has something to be compared with; and the older one that its owner went back to.
 //!
 //! Every replica tries; what is newer already stays, and a write that came late meets its resource version.
 
+use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Client, api::PostParams};
 use shared::{
     api::Mesh,
-    guard::{Facts, unrecorded},
+    guard::{Facts, Unrecorded, unrecorded},
     names,
     version::IstioVersion,
 };
@@ -20,11 +21,12 @@ pub(crate) async fn keep(client: Client, mut facts: watch::Receiver<Arc<Facts>>)
     let mut absent = BTreeSet::new();
     loop {
         let known = Arc::clone(&facts.borrow_and_update());
-        for (mesh, version) in unrecorded(&known) {
+        for due in unrecorded(&known, Timestamp::now()) {
+            let mesh = due.mesh;
             if absent.contains(mesh) {
                 continue;
             }
-            match record(&meshes, mesh, version).await {
+            match record(&meshes, &due).await {
                 Ok(true) => {}
                 Ok(false) => {
                     absent.insert(mesh.to_owned());
@@ -48,8 +50,13 @@ fn known_again(now: &Facts, before: &Facts, mesh: &str) -> bool {
     of(now) != of(before)
 }
 
-/// Writes the version, unless one as new stands there; `false` when there is no such Mesh.
-async fn record(meshes: &Api<Mesh>, name: &str, version: &IstioVersion) -> Result<bool, kube::Error> {
+/// Writes the version, unless one as new stands there that nobody went back from; `false` when there is no such Mesh.
+async fn record(meshes: &Api<Mesh>, due: &Unrecorded<'_>) -> Result<bool, kube::Error> {
+    let &Unrecorded {
+        mesh: name,
+        version,
+        goes_back,
+    } = due;
     let Some(mut mesh) = meshes.get_opt(name).await? else {
         return Ok(false);
     };
@@ -58,7 +65,7 @@ async fn record(meshes: &Api<Mesh>, name: &str, version: &IstioVersion) -> Resul
         .version
         .as_deref()
         .and_then(|text| text.parse::<IstioVersion>().ok());
-    if recorded.is_some_and(|recorded| version.cmp_release(&recorded).is_le()) {
+    if recorded.is_some_and(|recorded| version.cmp_release(&recorded).is_le() && !goes_back) {
         return Ok(true);
     }
     status.version = Some(version.to_string());
@@ -67,6 +74,6 @@ async fn record(meshes: &Api<Mesh>, name: &str, version: &IstioVersion) -> Resul
         field_manager: Some(names::WEBHOOK.to_owned()),
     };
     meshes.replace_status(name, &params, &mesh).await?;
-    tracing::info!(mesh = name, %version, "recorded");
+    tracing::info!(mesh = name, %version, goes_back, "recorded");
     Ok(true)
 }

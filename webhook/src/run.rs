@@ -11,6 +11,7 @@ use crate::{
     metrics::Metrics,
     prompt, record, server,
     tls::{Certificate, Source},
+    way_back,
 };
 use anyhow::Context as _;
 use axum_server::Handle;
@@ -84,9 +85,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         certificate,
         metrics: Arc::clone(&metrics),
     };
+    let (ways_back, uses) = way_back::ways_back();
     let reviews = Reviews {
         facts: known,
         metrics: Arc::clone(&metrics),
+        ways_back,
     };
     let draining: Arc<AtomicBool> = Arc::clone(&health.draining);
     let leaving = Arc::clone(&draining);
@@ -99,6 +102,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         catalog_in_use,
         Arc::clone(&health.synced),
     );
+    let telling = uses.keep(client.clone());
     let watch_exempt = exempt::watch(client.clone(), Arc::clone(&metrics));
     let source = match tls_dir {
         Some(directory) => Source::Directory(directory),
@@ -144,6 +148,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         () = follow => anyhow::bail!("the caches ended"),
         () = recording => anyhow::bail!("the record of the meshes' versions ended"),
         () = prompting => anyhow::bail!("the statuses of the meshes are no longer written"),
+        () = telling => anyhow::bail!("the ways back that are used are no longer told of"),
         () = watch_exempt => anyhow::bail!("the watch over what no guard is asked about ended"),
         () = drain => {}
     }

@@ -18,7 +18,7 @@ use shared::guard::{
 };
 use tokio::sync::watch;
 use tower::ServiceExt as _;
-use webhook::{Metrics, Reviews, router};
+use webhook::{Metrics, Reviews, router, ways_back};
 
 const DEEP: usize = 200_000;
 
@@ -37,6 +37,7 @@ fn reviews() -> Reviews {
     Reviews {
         facts,
         metrics: Arc::new(Metrics::default()),
+        ways_back: ways_back().0,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Mesh: what the operator says about a mesh, and what was last observed of it.
 #![expect(clippy::duplicated_attributes, reason = "printer columns may well be of one type")]
 
-use super::FreezeSettings;
+use super::{Downgrade, FreezeSettings};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -22,7 +22,7 @@ pub enum Management {
 impl Management {
     /// The name as it stands in the object.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Dedicated => "Dedicated",
             Self::Hosted => "Hosted",
@@ -75,6 +75,7 @@ pub struct MeshCluster {
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("(has(self.flavor) ? self.flavor : '') == (has(oldSelf.flavor) ? oldSelf.flavor : '')").message("a mesh's flavor never changes"))]
+#[x_kube(validation = Rule::new("!has(self.downgrade) || self.management == 'External'").message("a downgrade is allowed only to the owner of a mesh whose management is External"))]
 pub struct MeshSpec {
     /// Who operates the control plane.
     #[serde(default)]
@@ -91,6 +92,9 @@ pub struct MeshSpec {
     /// How the mesh's configuration is frozen while it is upgraded.
     #[serde(default, skip_serializing_if = "FreezeSettings::is_default")]
     pub freeze: FreezeSettings,
+    /// The way back that its owner allows for a while; only where `management` is `External`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downgrade: Option<Downgrade>,
 }
 
 fn default_istio_namespace() -> String {

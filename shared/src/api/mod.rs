@@ -1,5 +1,6 @@
 //! The project's own custom resources: Mesh, MeshUpgrade (the journal) and MeshFreeze (the lock's record).
 
+mod downgrade;
 mod fingerprint;
 mod freeze_settings;
 mod mesh;
@@ -7,6 +8,7 @@ mod mesh_freeze;
 mod mesh_upgrade;
 mod reference;
 
+pub use downgrade::*;
 pub use fingerprint::*;
 pub use freeze_settings::*;
 pub use mesh::*;

@@ -25,11 +25,13 @@ pub enum Code {
     AheadOfControlPlane,
     /// A driver writes whose upgrade is over.
     LateDriver,
+    /// The change goes back to an older Istio, as the owner of the mesh allowed; a warning, never a refusal.
+    AllowedDowngrade,
 }
 
 impl Code {
     /// All codes, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::MeshFrozen,
         Self::SkipVersion,
         Self::Downgrade,
@@ -41,6 +43,7 @@ impl Code {
         Self::IllegalPhase,
         Self::AheadOfControlPlane,
         Self::LateDriver,
+        Self::AllowedDowngrade,
     ];
 
     /// The code itself, as `MG001`.
@@ -58,6 +61,7 @@ impl Code {
             Self::IllegalPhase => "MG009",
             Self::AheadOfControlPlane => "MG010",
             Self::LateDriver => "MG011",
+            Self::AllowedDowngrade => "MG012",
         }
     }
 
@@ -76,6 +80,7 @@ impl Code {
             Self::IllegalPhase => "illegal-phase",
             Self::AheadOfControlPlane => "ahead-of-control-plane",
             Self::LateDriver => "late-driver",
+            Self::AllowedDowngrade => "allowed-downgrade",
         }
     }
 
@@ -91,7 +96,8 @@ impl Code {
             | Self::UnknownFlavor
             | Self::SecondUpgrade
             | Self::AheadOfControlPlane
-            | Self::LateDriver => true,
+            | Self::LateDriver
+            | Self::AllowedDowngrade => true,
         }
     }
 
@@ -124,7 +130,18 @@ impl Code {
             }
             Self::Downgrade => {
                 "A control plane is not taken back to an older Istio: resources written by the newer one may mean \
-                 something else, or nothing, to the older one. Choose the version that runs, or a newer one."
+                 something else, or nothing, to the older one. Choose the version that runs, or a newer one. The owner of \
+                 a mesh whose `management` is `External` may allow the way back from an upgrade that went wrong for a \
+                 while (MG012); the runbook of `kubectl mesh-upgrade guide` says how."
+            }
+            Self::AllowedDowngrade => {
+                "A component goes back to the version that the owner of its mesh allowed in `spec.downgrade` of the Mesh: \
+                 `to`, `by`, `reason`, `expires` (at most 24 hours ahead) and `writers`, who may go back beside `by`. It is no \
+                 refusal: whoever goes back is warned, and the audit log, an Event of the Mesh and the webhook's log and \
+                 metrics tell of it. Only a Mesh whose `management` is `External` may have it, only while none of its \
+                 upgrades is under way, and writing it takes the RBAC verb `downgrade` on meshes (ClusterRole \
+                 `mesh-upgrade-downgrader`). It goes back by one minor at most, within the flavor, to that one version, and \
+                 opens no freeze."
             }
             Self::MixedFlavor => {
                 "A mesh keeps the builder of its Istio (its flavor) for life: builds of different vendors are not \

@@ -9,11 +9,12 @@ use super::{
     versions,
 };
 use crate::{
-    api::MeshFreezeSpec,
+    api::{Downgrade, Management, MeshFreezeSpec},
     names,
     phase::Phase,
     version::{Flavor, IstioVersion},
 };
+use k8s_openapi::jiff::Timestamp;
 
 /// What the webhook knows of its cluster.
 #[derive(Clone, Debug, Default)]
@@ -80,9 +81,19 @@ pub struct KnownMesh {
     pub flavor: Flavor,
     /// The newest version that was recorded.
     pub version: Option<IstioVersion>,
+    /// Who operates it; `None` of a mesh without a Mesh object.
+    pub management: Option<Management>,
+    /// The way back that its owner allows.
+    pub downgrade: Option<Downgrade>,
 }
 
 impl KnownMesh {
+    /// Whether its owner upgrades it, by what its Mesh object says.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        self.management == Some(Management::External)
+    }
+
     /// Whether control planes in this namespace are the mesh's.
     #[must_use]
     pub fn has_namespace(&self, namespace: &str) -> bool {
@@ -110,6 +121,20 @@ pub struct Ruling {
     pub code: Code,
     /// The whole message, on one line.
     pub message: String,
+    /// Mesh whose owner allowed what is told of; for [`Code::AllowedDowngrade`] alone.
+    pub allowed_for: Option<String>,
+}
+
+impl Ruling {
+    /// A ruling with this code, which begins the message.
+    #[must_use]
+    pub fn new(code: Code, message: String) -> Self {
+        Self {
+            code,
+            message,
+            allowed_for: None,
+        }
+    }
 }
 
 /// The webhook's answer. A dry run gets the same as the real request.
@@ -124,32 +149,27 @@ pub enum Verdict {
     Deny(Ruling),
 }
 
-/// Decides a request. Whoever passes the freeze is still judged by version: the holder too.
-pub fn decide(request: &Request<'_>, facts: &Facts) -> Verdict {
+/// Decides a request that arrives now. Whoever passes the freeze is still judged by version: the holder too.
+pub fn decide(request: &Request<'_>, facts: &Facts, now: Timestamp) -> Verdict {
     let mut warning = None;
     for freeze in &facts.freezes {
         let message = match matching::stance(request, &freeze.spec) {
             Stance::Free => continue,
             Stance::Refuse => {
-                return Verdict::Deny(Ruling {
-                    code: Code::MeshFrozen,
-                    message: message::frozen(&freeze.spec, freeze.phase),
-                });
+                let message = message::frozen(&freeze.spec, freeze.phase);
+                return Verdict::Deny(Ruling::new(Code::MeshFrozen, message));
             }
             Stance::Tell(what) => message::told(&freeze.spec, freeze.phase, what),
         };
-        warning = Some(Ruling {
-            code: Code::MeshFrozen,
-            message,
-        });
+        warning = Some(Ruling::new(Code::MeshFrozen, message));
     }
     if let Some(ruling) = late::judge(request, facts) {
         return Verdict::Deny(ruling);
     }
     let verdict = if *request.group == *names::GROUP {
-        own_objects::judge(request, facts)
+        own_objects::judge(request, facts, now)
     } else {
-        versions::judge(request, facts)
+        versions::judge(request, facts, now)
     };
     match (verdict, warning) {
         (Verdict::Allow, Some(ruling)) => Verdict::Warn(ruling),

@@ -39,11 +39,11 @@ pub(super) fn judge(request: &Request<'_>, facts: &Facts) -> Option<Ruling> {
         None if record.is_some() => return None,
         None => "no upgrade is under way in this cluster, and none has frozen it".to_owned(),
     };
-    Some(Ruling {
-        code: Code::LateDriver,
-        message: format!(
+    Some(Ruling::new(
+        Code::LateDriver,
+        format!(
             "{}: {why}, and this is a driver with epoch {epoch}, which comes too late. See: kubectl mesh-upgrade status",
             Code::LateDriver,
         ),
-    })
+    ))
 }

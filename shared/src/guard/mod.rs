@@ -29,9 +29,9 @@ mod versions;
 
 pub use decide::{Facts, Ruling, Verdict, decide};
 pub use policy::freeze_policies;
-pub use rbac::UNLOCKER_ROLE;
+pub use rbac::{DOWNGRADER_ROLE, UNLOCKER_ROLE};
 pub use refusal::{
     WEBHOOK_DOMAIN, is_refused_by_policy, is_refused_by_webhook, is_warned_by_policy, is_warned_by_webhook,
     webhook_refusal,
 };
-pub use versions::{OPERATOR_KINDS, OperatorKind, unrecorded};
+pub use versions::{OPERATOR_KINDS, OperatorKind, Unrecorded, unrecorded};

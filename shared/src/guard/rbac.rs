@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const OPERATOR_ROLE: &str = "mesh-upgrade-operator";
 /// ClusterRole for people who may lift a freeze by hand.
 pub const UNLOCKER_ROLE: &str = "mesh-upgrade-unlocker";
+/// ClusterRole for owners of external meshes, who may allow a way back.
+pub const DOWNGRADER_ROLE: &str = "mesh-upgrade-downgrader";
 
 /// What Istio and the guard have of their own among the kinds that no guard is asked about.
 const ADMISSION: &[&str] = &[
@@ -39,6 +41,7 @@ pub(super) fn objects(webhook: bool, own_authority: bool) -> Vec<Value> {
         role_binding(names::DRIVER_SERVICE_ACCOUNT, names::DRIVER_SERVICE_ACCOUNT),
         cluster_role(OPERATOR_ROLE, &operator_rules()),
         cluster_role(UNLOCKER_ROLE, &unlocker_rules()),
+        cluster_role(DOWNGRADER_ROLE, &downgrader_rules()),
     ];
     let account = names::WEBHOOK_SERVICE_ACCOUNT;
     if webhook {
@@ -237,6 +240,15 @@ fn unlocker_rules() -> Vec<Value> {
         named(&["namespaces"], "kube-system", &["get"]),
         named(&["configmaps"], names::CANARY, &["create", "patch"]),
     ]
+}
+
+/// To allow the way back of an external mesh, and to take that back. What goes back is the owner's own to write.
+fn downgrader_rules() -> Vec<Value> {
+    vec![rule(
+        &[names::GROUP],
+        &["meshes"],
+        &["get", "list", "watch", "update", "patch", "downgrade"],
+    )]
 }
 
 fn metadata(name: &str) -> Value {

@@ -118,7 +118,8 @@ fn webhook(
             ..LabelSelector::default()
         }),
         rules: Some(rules),
-        side_effects: "None".to_owned(),
+        // A way back that is used becomes an Event, and none when it is only tried.
+        side_effects: "NoneOnDryRun".to_owned(),
         timeout_seconds: Some(TIMEOUT_SECONDS),
         ..ValidatingWebhook::default()
     }
@@ -297,7 +298,7 @@ mod tests {
         );
         for webhook in configuration.webhooks.unwrap() {
             assert_eq!(webhook.failure_policy.as_deref(), Some("Ignore"));
-            assert_eq!(webhook.side_effects, "None");
+            assert_eq!(webhook.side_effects, "NoneOnDryRun");
             assert_eq!(
                 webhook.client_config.url.as_deref(),
                 Some("https://127.0.0.1:1/validate")

@@ -4,6 +4,7 @@
 use super::{
     Action, Back, Check, Engine, Step, checks,
     journey::{Hop, Seat},
+    way_back,
 };
 use crate::api::{Component, WorkloadName};
 
@@ -115,6 +116,15 @@ fn one(hop: &Hop<'_>, seat: &Seat<'_>, component: Component, workload: &Workload
 /// The change of one component, and the way back.
 fn change(hop: &Hop<'_>, seat: &Seat<'_>, component: Component, owner: &Engine) -> (Action, Back) {
     let told = format!("the same change back to {}", hop.from);
+    let (run, back) = as_owned(hop, seat, component, owner, told);
+    let writer = match owner {
+        Engine::GitOps(object) | Engine::Operator(object) => Some(object.as_str()),
+        Engine::Helm | Engine::Istioctl | Engine::Unknown => None,
+    };
+    (run, way_back::past_the_guard(hop, seat, writer, back))
+}
+
+fn as_owned(hop: &Hop<'_>, seat: &Seat<'_>, component: Component, owner: &Engine, told: String) -> (Action, Back) {
     match owner {
         Engine::GitOps(object) => (
             Action::ByHand(format!(

@@ -4,6 +4,7 @@ use super::{
     Action, Back, Check, Look, Step,
     checks::{self, namespace},
     journey::{Hop, Seat},
+    way_back,
 };
 use crate::{
     api::{Component, WorkloadName},
@@ -171,17 +172,11 @@ fn back(hop: &Hop<'_>, seat: &Seat<'_>, release: &HelmRelease) -> Back {
     if release.settings.server_side {
         words.push("--force-conflicts".to_owned());
     }
-    let mut says = format!(
+    let says = format!(
         "back to {}, as long as nothing newer than it relies on the new version",
         hop.from
     );
-    if seat.guarded() {
-        says.push_str(
-            "; the guard in this cluster refuses a downgrade (MG003): take it away first, with kubectl mesh-upgrade guard \
-             uninstall, and install it again afterwards",
-        );
-    }
-    Back::by(says, vec![seat.place.helm(&words)])
+    way_back::past_the_guard(hop, seat, None, Back::by(says, vec![seat.place.helm(&words)]))
 }
 
 /// Gateways that no release owns: their pods get the proxy of the istiod that injects them.

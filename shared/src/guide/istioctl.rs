@@ -3,7 +3,7 @@
 use super::{
     Action, Back, Check, Look, Step, checks,
     journey::{Hop, Seat},
-    shell,
+    shell, way_back,
 };
 use crate::path::Leg;
 
@@ -63,10 +63,15 @@ pub(super) fn in_place(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<Step> {
         ],
         before: vec![binary(hop.to)],
         run: vec![Action::Run(install(seat, &[]))],
-        back: Back::none(format!(
-            "istioctl {} install with the same file, as long as nothing newer relies on the new version",
-            hop.from
-        )),
+        back: way_back::past_the_guard(
+            hop,
+            seat,
+            None,
+            Back::none(format!(
+                "istioctl {} install with the same file, as long as nothing newer relies on the new version",
+                hop.from
+            )),
+        ),
         ..Step::default()
     };
     for plane in seat.member.control_planes() {

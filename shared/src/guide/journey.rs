@@ -8,6 +8,7 @@ use super::{
     helm, istioctl,
     place::Place,
     restarts,
+    way_back::Guard,
 };
 use crate::{
     api::{Component, Management, WorkloadName},
@@ -26,6 +27,8 @@ pub(super) struct Seat<'a> {
     pub member: ObservedMember<'a>,
     pub place: Place,
     pub engine: Engine,
+    /// What the guard there says to a way back.
+    pub guard: Guard,
 }
 
 impl Seat<'_> {
@@ -33,11 +36,6 @@ impl Seat<'_> {
     pub fn is_injected(&self, workload: &WorkloadName) -> bool {
         let mut gateways = self.member.observed.gateways.iter();
         gateways.any(|gateway| gateway.workload == *workload && gateway.image == "auto")
-    }
-
-    /// Whether the guard's webhook would refuse a way back.
-    pub fn guarded(&self) -> bool {
-        self.member.observed.guard.webhook
     }
 
     /// The check that validation answers, where Istio validates here.
@@ -89,6 +87,7 @@ pub fn build(
                 number: number + 1,
             },
             engine: Engine::of(&member),
+            guard: Guard::of(mesh, &member),
             member,
         })
         .collect();

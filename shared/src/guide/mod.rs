@@ -17,6 +17,7 @@ mod place;
 mod restarts;
 mod script;
 pub mod shell;
+mod way_back;
 
 pub use crate::engine::Engine;
 pub use charts::Charts;

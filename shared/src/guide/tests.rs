@@ -101,10 +101,41 @@ fn in_place_each_release_goes_in_its_turn() {
         ["helm --kube-context=admin@east rollback istiod 3 --namespace=istio-system --wait --timeout=10m"]
     );
     assert!(
-        istiod.back.says.contains("MG003"),
+        istiod.back.says.contains("MG003") && istiod.back.says.contains("management: External first"),
         "the guard stands there: {}",
         istiod.back.says
     );
+}
+
+#[test]
+fn the_owner_of_an_external_mesh_goes_back_past_the_guard() {
+    let mut inventory = inventory("1.30.3");
+    let mut record = sample::record("default");
+    record.management = Management::External;
+    inventory.seen(0).meshes = vec![record];
+    let runbook = guide(&inventory, "1.31.0", None).unwrap();
+    let back = &runbook.chapters[1].steps[1].back;
+    let [reason, allow, seen, rollback, close] = back.commands.as_slice() else {
+        panic!("{back:#?}");
+    };
+    assert_eq!(reason, ": \"${REASON:?say why the mesh goes back}\"");
+    assert!(
+        allow.starts_with("kubectl --context=admin@east patch meshes.meshupgrade.io/default --type=merge --patch=")
+            && allow.contains(" 1.30.3 \"$(kubectl --context=admin@east auth whoami "),
+        "{allow}"
+    );
+    assert!(seen.contains("wait --for=condition=DowngradeAllowed"), "{seen}");
+    assert!(rollback.contains("rollback istiod 3"), "{rollback}");
+    assert!(
+        close.contains(r#"'--patch=[{"op":"remove","path":"/spec/downgrade"}]'"#),
+        "{close}"
+    );
+    assert!(back.says.contains("mesh-upgrade-downgrader"), "{}", back.says);
+    assert_eq!(runbook.chapters[1].steps[0].back.commands, Vec::<String>::new(), "base");
+    // Without a guard nothing is in the way.
+    inventory.seen(0).guard.webhook = false;
+    let runbook = guide(&inventory, "1.31.0", None).unwrap();
+    assert_eq!(runbook.chapters[1].steps[1].back.commands.len(), 1);
 }
 
 #[test]

@@ -12,4 +12,4 @@ mod table;
 pub use answer::{Answer, Barriers, Expectation, WebhookAnswer};
 pub use api::Api;
 pub use freeze::Freeze;
-pub use table::{Identity, Row, Table, Verb};
+pub use table::{Identity, Row, Table, Verb, hours_ahead};

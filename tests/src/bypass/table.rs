@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use shared::names;
@@ -206,8 +207,25 @@ pub(super) fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/bypass"))
 }
 
+/// Rows that say when something ends say it by these words.
+fn with_times(mut text: String) -> Result<String> {
+    for (words, hours) in [("@an-hour-ago", -1), ("@in-an-hour", 1), ("@in-two-days", 48)] {
+        text = text.replace(words, &hours_ahead(hours)?);
+    }
+    Ok(text)
+}
+
+/// A time so many hours ahead, as Kubernetes writes it.
+///
+/// # Errors
+/// When there is no such time.
+pub fn hours_ahead(hours: i64) -> Result<String> {
+    let time = Timestamp::now().checked_add(SignedDuration::from_hours(hours))?;
+    Ok(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
 fn fixture<T: DeserializeOwned>(name: &str) -> Result<T> {
     let path = folder().join(name);
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    serde_saphyr::from_str(&text).with_context(|| path.display().to_string())
+    serde_saphyr::from_str(&with_times(text)?).with_context(|| path.display().to_string())
 }

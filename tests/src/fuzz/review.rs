@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::{
     api::{FreezeScope, MeshFreezeSpec},
@@ -44,7 +45,7 @@ pub fn run(input: &[u8]) {
 fn stays_refused(body: &[u8], readable: bool) {
     match review::parse(body) {
         Ok(request) => {
-            let verdict = decide(&request, frozen());
+            let verdict = decide(&request, frozen(), Timestamp::UNIX_EPOCH);
             assert!(
                 matches!(&verdict, Verdict::Deny(ruling) if ruling.code == Code::MeshFrozen),
                 "{verdict:?}: {}",
@@ -73,8 +74,8 @@ fn filled(place: usize, input: &[u8]) -> Vec<u8> {
 
 /// What a review says by another reader than ours, and what must follow from it.
 fn check(request: &Request<'_>, input: &[u8]) {
-    let verdict = decide(request, frozen());
-    for verdict in [&verdict, &decide(request, open())] {
+    let verdict = decide(request, frozen(), Timestamp::UNIX_EPOCH);
+    for verdict in [&verdict, &decide(request, open(), Timestamp::UNIX_EPOCH)] {
         if let Verdict::Deny(ruling) | Verdict::Warn(ruling) = verdict {
             assert!(!ruling.message.contains('\n') && ruling.message.len() < LONGEST_MESSAGE);
             assert_eq!(Code::at_start_of(&ruling.message), Some(ruling.code));

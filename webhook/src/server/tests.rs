@@ -1,7 +1,7 @@
 //! The router as the API server meets it.
 
 use super::*;
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, way_back::ways_back};
 use axum::{
     body::{Body, Bytes},
     http::{Request, Response},
@@ -45,6 +45,7 @@ pub(super) fn reviews(frozen: bool) -> Reviews {
     Reviews {
         facts,
         metrics: Arc::new(Metrics::default()),
+        ways_back: ways_back().0,
     }
 }
 

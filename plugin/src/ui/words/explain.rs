@@ -39,7 +39,15 @@ fn chinese(code: Code) -> &'static str {
         }
         Code::Downgrade => {
             "控制平面不会退回较旧的 Istio：较新版本写下的资源，对较旧的版本来说可能含义不同，或者毫无意义。选择正在运行的版本或更新的\
-             版本。"
+             版本。如果网格的 `management` 为 `External`，其所有者可以在一段时间内允许从失败的升级退回（MG012）；\
+             `kubectl mesh-upgrade guide` 的操作手册说明做法。"
+        }
+        Code::AllowedDowngrade => {
+            "组件退回到网格所有者在 Mesh 的 `spec.downgrade` 中允许的版本：`to`、`by`、`reason`、`expires`（最多提前 24 \
+             小时）和 `writers`（除 `by` 之外可以退回的用户）。这不是拒绝：退回的人会看到警告，审计日志、Mesh 的 Event 以及 webhook \
+             的日志和指标都会说明。只有 `management` 为 `External` 的 Mesh 才能有它，而且它的升级都不在进行中；写入它需要 meshes \
+             上的 RBAC 动词 `downgrade`（ClusterRole `mesh-upgrade-downgrader`）。它最多退回一个次要版本，不离开 flavor，\
+             只到那一个版本，也不解除任何冻结。"
         }
         Code::MixedFlavor => {
             "网格终身保持其 Istio 的构建者（即 flavor）：不同厂商的构建没有相互测试过。使用网格自身 flavor 的镜像。"

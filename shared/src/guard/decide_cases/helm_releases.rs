@@ -251,7 +251,7 @@ fn garbage_is_never_let_through_and_never_quoted() {
         let ask = first_write("istiod", "").set("object.data", data);
         let body = ask.0.to_string();
         let request = review::parse(body.as_bytes()).unwrap();
-        let Verdict::Deny(ruling) = decide(&request, &facts) else {
+        let Verdict::Deny(ruling) = decide(&request, &facts, NOW) else {
             panic!("{what} was let through");
         };
         assert_eq!(ruling.code, Code::UnreadableVersion, "{what}");

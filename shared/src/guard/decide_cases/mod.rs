@@ -10,6 +10,7 @@ mod operators;
 mod own_objects;
 mod settings;
 mod versions;
+mod way_back;
 
 use super::{
     codes::Code,
@@ -23,6 +24,9 @@ use crate::{
 };
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use serde_json::{Value, json};
+
+/// When everything is asked for.
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 const ISTIOD: &str = "system:serviceaccount:istio-system:istiod";
 const COLLECTOR: &str = "system:serviceaccount:kube-system:generic-garbage-collector";
@@ -146,7 +150,7 @@ impl Ask {
     fn code(&self, facts: &Facts) -> Option<Code> {
         let body = self.0.to_string();
         let request = review::parse(body.as_bytes()).unwrap();
-        match decide(&request, facts) {
+        match decide(&request, facts, NOW) {
             Verdict::Deny(ruling) => {
                 assert_eq!(Code::at_start_of(&ruling.message), Some(ruling.code));
                 assert!(!ruling.message.contains('\n'));
@@ -248,7 +252,7 @@ fn depth_needs_no_stack_to_compare_and_hides_no_change() {
                 object("1"),
             );
             let request = review::parse(body.as_bytes()).unwrap();
-            let verdict = decide(&request, &frozen());
+            let verdict = decide(&request, &frozen(), NOW);
             assert_eq!(matches!(verdict, Verdict::Deny(_)), denied, "{part}");
         }
     }
@@ -258,7 +262,7 @@ fn depth_needs_no_stack_to_compare_and_hides_no_change() {
 fn the_message_is_one_line_and_names_the_next_command() {
     let body = config("CREATE").0.to_string();
     let request = review::parse(body.as_bytes()).unwrap();
-    let Verdict::Deny(ruling) = decide(&request, &frozen()) else {
+    let Verdict::Deny(ruling) = decide(&request, &frozen(), NOW) else {
         panic!("allowed");
     };
     assert_eq!(

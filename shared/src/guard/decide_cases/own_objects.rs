@@ -79,7 +79,7 @@ fn a_mesh_has_one_upgrade_at_a_time() {
     );
     let body = journal("CREATE").driver("3").0.to_string();
     let request = review::parse(body.as_bytes()).unwrap();
-    let Verdict::Deny(ruling) = decide(&request, &upgrades(Phase::Verifying)) else {
+    let Verdict::Deny(ruling) = decide(&request, &upgrades(Phase::Verifying), NOW) else {
         panic!("allowed");
     };
     assert!(
@@ -338,7 +338,7 @@ fn a_mesh_names_a_flavor_that_is_known() {
     );
     let body = mesh("CREATE", "mspyder").0.to_string();
     let request = review::parse(body.as_bytes()).unwrap();
-    let Verdict::Deny(ruling) = decide(&request, &facts) else {
+    let Verdict::Deny(ruling) = decide(&request, &facts, NOW) else {
         panic!("allowed");
     };
     assert_eq!(
@@ -357,7 +357,9 @@ fn what_is_too_deep_to_be_read_is_refused() {
         "object":{{"metadata":{{"name":"x"}},"spec":{deep}}}}}}}"#
     );
     let request = review::parse(body.as_bytes()).unwrap();
-    assert!(matches!(decide(&request, &Facts::default()), Verdict::Deny(ruling) if ruling.code == Code::OwnObjects));
+    assert!(
+        matches!(decide(&request, &Facts::default(), NOW), Verdict::Deny(ruling) if ruling.code == Code::OwnObjects)
+    );
 }
 
 #[test]

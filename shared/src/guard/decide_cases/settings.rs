@@ -25,7 +25,7 @@ fn route(operation: &str) -> Ask {
 /// The message of a warning; `None` for what passes without one.
 fn warned(ask: &Ask, facts: &Facts) -> Option<String> {
     let body = ask.0.to_string();
-    match decide(&review::parse(body.as_bytes()).unwrap(), facts) {
+    match decide(&review::parse(body.as_bytes()).unwrap(), facts, NOW) {
         Verdict::Warn(ruling) => {
             assert_eq!(Code::at_start_of(&ruling.message), Some(ruling.code));
             Some(ruling.message)

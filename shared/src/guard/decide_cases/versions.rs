@@ -368,6 +368,6 @@ fn an_unreadable_first_version_is_warned_about() {
     let body = ask.0.to_string();
     let request = review::parse(body.as_bytes()).unwrap();
     assert!(
-        matches!(decide(&request, &Facts::default()), Verdict::Warn(ruling) if ruling.code == Code::UnreadableVersion)
+        matches!(decide(&request, &Facts::default(), NOW), Verdict::Warn(ruling) if ruling.code == Code::UnreadableVersion)
     );
 }

@@ -1,6 +1,6 @@
 //! The webhook's half: the same rules as the policy's, and what takes more than one object to see.
 
-use super::{CONDITION_UNLOCKED, FREEZE_IDENTITY, HOLDERS_STATUS, LONGEST_NOTE};
+use super::{CONDITION_UNLOCKED, FREEZE_IDENTITY, HOLDERS_STATUS, LONGEST_NOTE, meshes::mesh};
 use crate::{
     guard::{
         codes::Code,
@@ -12,48 +12,47 @@ use crate::{
     },
     names,
     phase::Phase,
-    version::Flavor,
 };
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value};
 
 /// A refusal: its code and what the message says after it.
-type Refusal = (Code, String);
+pub(super) type Refusal = (Code, String);
 
 const STATUS: &str = "See: kubectl mesh-upgrade status";
 
 /// Judges a request about one of our own objects.
-pub(in crate::guard) fn judge(request: &Request<'_>, facts: &Facts) -> Verdict {
+pub(in crate::guard) fn judge(request: &Request<'_>, facts: &Facts, now: Timestamp) -> Verdict {
     let rule: fn(&Change<'_>, &Facts) -> Result<(), Refusal> = match (&*request.resource, &*request.subresource) {
         ("meshes", "") => mesh,
         ("meshupgrades", "" | "status") => upgrade,
         ("meshfreezes", "" | "status") => freeze,
         _ => return Verdict::Allow,
     };
-    let judged = Change::read(request).and_then(|change| rule(&change, facts));
+    let judged = Change::read(request, now).and_then(|change| rule(&change, facts));
     match judged {
         Ok(()) => Verdict::Allow,
-        Err((code, says)) => Verdict::Deny(Ruling {
-            code,
-            message: format!("{code}: {says}"),
-        }),
+        Err((code, says)) => Verdict::Deny(Ruling::new(code, format!("{code}: {says}"))),
     }
 }
 
 /// A request with both objects in full: ours are small, and reviews of them rare.
-struct Change<'a> {
-    request: &'a Request<'a>,
+pub(super) struct Change<'a> {
+    pub request: &'a Request<'a>,
     /// Before; null for a new object.
-    old: Value,
+    pub old: Value,
     /// After; null for a deletion.
-    new: Value,
+    pub new: Value,
+    /// When it was asked for.
+    pub now: Timestamp,
 }
 
 impl<'a> Change<'a> {
-    fn read(request: &'a Request<'a>) -> Result<Self, Refusal> {
+    fn read(request: &'a Request<'a>, now: Timestamp) -> Result<Self, Refusal> {
         let Ok((old, new)) = request.whole_values() else {
             return refuse("the object cannot be read (is it nested too deeply?)");
         };
-        Ok(Self { request, old, new })
+        Ok(Self { request, old, new, now })
     }
 
     fn is_driver(&self) -> bool {
@@ -76,29 +75,8 @@ impl<'a> Change<'a> {
     }
 }
 
-fn refuse<T>(says: &str) -> Result<T, Refusal> {
+pub(super) fn refuse<T>(says: &str) -> Result<T, Refusal> {
     Err((Code::OwnObjects, says.to_owned()))
-}
-
-/// A word that no catalog knows would stand for ever: a mesh's flavor never changes. Known meshes are left alone.
-fn mesh(change: &Change<'_>, facts: &Facts) -> Result<(), Refusal> {
-    let flavor = |mesh: &Value| Flavor::from_suffix(mesh.pointer("/spec/flavor").and_then(Value::as_str));
-    let named = flavor(&change.new);
-    let is_old = !change.old.is_null() && flavor(&change.old) == named;
-    if is_old || named == Flavor::Native || facts.flavors.contains(&named) {
-        return Ok(());
-    }
-    let known: Vec<String> = facts.flavors.iter().map(ToString::to_string).collect();
-    Err((
-        Code::UnknownFlavor,
-        format!(
-            "mesh \"{}\" names the flavor \"{}\"; known are: {}. See: kubectl mesh-upgrade explain \
-             MG007",
-            one_line(change.request.object_name()),
-            one_line(&named.to_string()),
-            known.join(", "),
-        ),
-    ))
 }
 
 fn upgrade(change: &Change<'_>, facts: &Facts) -> Result<(), Refusal> {

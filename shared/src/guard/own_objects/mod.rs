@@ -2,10 +2,12 @@
 //! webhook.
 //!
 //! The policy sees each object by itself and asks the API server's authorizer for the verb `unlock`; the webhook sees
-//! the other objects, and so refuses a second upgrade of a mesh and a flavor that nobody knows. Of everything else
-//! both say the same, but that the webhook takes the verb for granted: it is refused by the policy, or by RBAC.
+//! the other objects and the time, and so refuses a second upgrade of a mesh, a flavor that nobody knows and a downgrade
+//! that is allowed for too long. Of everything else both say the same, but that the webhook takes the verbs `unlock` and
+//! `downgrade` for granted: they are refused by the policy, or by RBAC.
 
 mod judge;
+mod meshes;
 mod policy;
 
 pub(super) use judge::judge;
@@ -50,6 +52,11 @@ pub fn who_may_unlock(holders: &[String]) -> String {
     }
 }
 
+/// What both barriers say to somebody who may not allow a way back.
+const ALLOWS_A_DOWNGRADE: &str = "spec.downgrade is written by somebody with the verb downgrade on meshes, in their own name and \
+     with a reason, of a mesh whose management is External; while it stands, so is the rest of the specification. See: \
+     kubectl mesh-upgrade guide";
+
 /// Fields of a MeshFreeze's specification that say which upgrade it belongs to.
 const FREEZE_IDENTITY: [&str; 4] = ["mesh", "upgrade", "from", "to"];
 
@@ -64,9 +71,12 @@ pub(super) const BY_POLICY: &[&str] = &[
     "meshupgrades/status",
 ];
 
+/// Resources that the policy is asked about when they are created or updated. A Mesh may always be deleted: it is what an
+/// operator says, and nothing is lost with it that was not said.
+pub(super) const WRITES_BY_POLICY: &[&str] = &["meshes"];
+
 /// Resources that the webhook is asked about, with the operations.
 pub(super) const BY_WEBHOOK: &[(&[&str], &[Operation])] = &[
     (BY_POLICY, super::table::CHANGES),
-    // A Mesh may always be deleted: it is what an operator says, and nothing is lost with it that was not said.
-    (&["meshes"], &[Operation::Create, Operation::Update]),
+    (WRITES_BY_POLICY, &[Operation::Create, Operation::Update]),
 ];

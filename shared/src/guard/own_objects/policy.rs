@@ -9,9 +9,9 @@ use super::{
         codes::Code,
         policy::{binding, strings, variable},
     },
-    BY_POLICY, CONDITION_UNLOCKED, FREEZE_IDENTITY, HOLDERS_STATUS, LONGEST_NOTE,
+    ALLOWS_A_DOWNGRADE, BY_POLICY, CONDITION_UNLOCKED, FREEZE_IDENTITY, HOLDERS_STATUS, LONGEST_NOTE, WRITES_BY_POLICY,
 };
-use crate::{names, phase::Phase};
+use crate::{api::Management, names, phase::Phase};
 use k8s_openapi::{
     api::admissionregistration::v1::{
         AuditAnnotation, MatchResources, NamedRuleWithOperations, ValidatingAdmissionPolicy,
@@ -40,27 +40,40 @@ pub fn own_objects_policy() -> (ValidatingAdmissionPolicy, ValidatingAdmissionPo
             failure_policy: Some("Fail".to_owned()),
             match_constraints: Some(MatchResources {
                 match_policy: Some("Equivalent".to_owned()),
-                resource_rules: Some(vec![NamedRuleWithOperations {
-                    api_groups: Some(vec![names::GROUP.to_owned()]),
-                    api_versions: Some(vec!["*".to_owned()]),
-                    resources: Some(strings(BY_POLICY)),
-                    operations: Some(strings(&["CREATE", "UPDATE", "DELETE"])),
-                    scope: Some("*".to_owned()),
-                    ..NamedRuleWithOperations::default()
-                }]),
+                resource_rules: Some(vec![
+                    rule(BY_POLICY, &["CREATE", "UPDATE", "DELETE"]),
+                    rule(WRITES_BY_POLICY, &["CREATE", "UPDATE"]),
+                ]),
                 ..MatchResources::default()
             }),
             variables: Some(variables()),
             validations: Some(validations()),
-            audit_annotations: Some(vec![AuditAnnotation {
-                key: "unlock".to_owned(),
-                value_expression: audited().to_owned(),
-            }]),
+            audit_annotations: Some(vec![
+                AuditAnnotation {
+                    key: "unlock".to_owned(),
+                    value_expression: audited().to_owned(),
+                },
+                AuditAnnotation {
+                    key: "downgrade".to_owned(),
+                    value_expression: audited_downgrade().to_owned(),
+                },
+            ]),
             ..ValidatingAdmissionPolicySpec::default()
         }),
         ..ValidatingAdmissionPolicy::default()
     };
     (policy, binding(names::OWN_OBJECTS_POLICY, labels))
+}
+
+fn rule(resources: &[&str], operations: &[&str]) -> NamedRuleWithOperations {
+    NamedRuleWithOperations {
+        api_groups: Some(vec![names::GROUP.to_owned()]),
+        api_versions: Some(vec!["*".to_owned()]),
+        resources: Some(strings(resources)),
+        operations: Some(strings(operations)),
+        scope: Some("*".to_owned()),
+        ..NamedRuleWithOperations::default()
+    }
 }
 
 fn variables() -> Vec<k8s_openapi::api::admissionregistration::v1::Variable> {
@@ -98,6 +111,19 @@ fn variables() -> Vec<k8s_openapi::api::admissionregistration::v1::Variable> {
             &format!(
                 "authorizer.group({}).resource('meshfreezes').name(request.resource.resource == 'meshfreezes' ? \
                  variables.name : oldObject.spec.mesh).check('unlock').allowed()",
+                cel::literal(names::GROUP)
+            ),
+        ),
+        // While a way back stands, nothing of the specification changes but by whoever allows it anew.
+        variable(
+            "allowsDowngrade",
+            "request.resource.resource == 'meshes' && object != null && has(object.spec.downgrade) && \
+             (oldObject == null || object.spec != oldObject.spec)",
+        ),
+        variable(
+            "mayDowngrade",
+            &format!(
+                "authorizer.group({}).resource('meshes').name(variables.name).check('downgrade').allowed()",
                 cel::literal(names::GROUP)
             ),
         ),
@@ -156,6 +182,31 @@ fn audited() -> &'static str {
      request.operation == 'DELETE' && oldObject != null && has(oldObject.spec.unlock) ? \
      'deleted by ' + request.userInfo.username + ', unlocked by ' + string(oldObject.spec.unlock.by) + ': ' + \
      string(oldObject.spec.unlock.reason) : ''"
+}
+
+/// What the audit log says of whoever allows a way back; how it is used is the webhook's to tell.
+fn audited_downgrade() -> &'static str {
+    "variables.allowsDowngrade && has(request.userInfo.username) ? 'downgrade of mesh ' + variables.name + ' to ' + \
+     string(object.spec.downgrade.to) + ' allowed until ' + string(object.spec.downgrade.expires) + ' by ' + \
+     request.userInfo.username + ': ' + string(object.spec.downgrade.reason) : ''"
+}
+
+/// A way back of a mesh that was its owner's before, too.
+fn allowed_by_its_owner() -> String {
+    let external = |mesh: &str| {
+        format!(
+            "has({mesh}.spec.management) && {mesh}.spec.management == '{}'",
+            Management::External.as_str()
+        )
+    };
+    format!(
+        "!variables.allowsDowngrade || (has(request.userInfo.username) && \
+         object.spec.downgrade.by == request.userInfo.username && \
+         object.spec.downgrade.reason.matches('[^ \\\\t\\\\r\\\\n]') && {} && (oldObject == null || ({})) && \
+         variables.mayDowngrade)",
+        external("object"),
+        external("oldObject"),
+    )
 }
 
 fn validations() -> Vec<Validation> {
@@ -241,6 +292,7 @@ fn validations() -> Vec<Validation> {
                 "a MeshUpgrade goes through its phases in their order. See: kubectl mesh-upgrade status",
             )
         },
+        refuse(allowed_by_its_owner(), ALLOWS_A_DOWNGRADE),
         refuse(
             upgrade("'DELETE'", "variables.over"),
             "the journal of an upgrade that is under way is not deleted: without it the upgrade could not be \

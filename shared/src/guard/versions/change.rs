@@ -8,8 +8,10 @@ use super::{
         review::Request,
     },
     known::{Known, of_namespace},
+    way_back,
 };
 use crate::version::{Flavor, IstioVersion, Minor, Move};
+use k8s_openapi::jiff::Timestamp;
 use std::fmt;
 
 /// What is guarded, by what it is compared with.
@@ -50,7 +52,7 @@ impl fmt::Display for Stated {
 }
 
 impl Stated {
-    fn minor(&self) -> Option<Minor> {
+    pub(super) fn minor(&self) -> Option<Minor> {
         match self {
             Self::Version(version) => Some(version.minor()),
             Self::Latest(minor) => Some(*minor),
@@ -79,6 +81,8 @@ pub(super) struct Change<'a> {
     pub after: Stated,
     /// Whether a version without a flavor may be anybody's: charts need not say whose images they install.
     pub may_lack_flavor: bool,
+    /// When it is asked for.
+    pub now: Timestamp,
 }
 
 impl Change<'_> {
@@ -94,19 +98,24 @@ impl Change<'_> {
             };
         };
         let own = match &self.before {
-            Some(before @ (Stated::Version(_) | Stated::Latest(_))) => self.judge_move(before, self.source, &known),
-            Some(Stated::Injected) => self.judge_pinning(&known),
+            Some(before @ (Stated::Version(_) | Stated::Latest(_))) => {
+                self.judge_move(before, self.source, &known, facts)
+            }
+            Some(Stated::Injected) => self.judge_pinning(&known, facts),
             Some(Stated::Unreadable) | None if self.part != Part::Gateway => return self.judge_new(&known, facts),
             Some(Stated::Unreadable) | None => Verdict::Allow,
         };
-        if own != Verdict::Allow || self.part != Part::Gateway {
+        if matches!(own, Verdict::Deny(_)) || self.part != Part::Gateway {
             return own;
         }
-        self.judge_beside(after_minor, &known, facts)
+        match self.judge_beside(after_minor, &known, facts) {
+            Verdict::Allow => own,
+            verdict => verdict,
+        }
     }
 
     /// From one version to another of the same thing.
-    fn judge_move(&self, before: &Stated, source: &str, known: &Known<'_>) -> Verdict {
+    fn judge_move(&self, before: &Stated, source: &str, known: &Known<'_>, facts: &Facts) -> Verdict {
         let movement = self.movement(before);
         let known_patch = known.newest().filter(|(newest, _)| {
             // `Latest` names no patch; a control plane of that minor does.
@@ -115,9 +124,9 @@ impl Change<'_> {
         match (movement, known_patch) {
             (Move::None | Move::Patch, Some((newest, place))) => {
                 let before = Stated::Version(newest.clone());
-                self.rule(self.movement(&before), &before, place)
+                self.rule(self.movement(&before), &before, place, facts)
             }
-            _ => self.rule(movement, before, source),
+            _ => self.rule(movement, before, source, facts),
         }
     }
 
@@ -137,7 +146,7 @@ impl Change<'_> {
                 movement => movement,
             },
         };
-        self.rule(movement, &before, place)
+        self.rule(movement, &before, place, facts)
     }
 
     /// Whether this differs from a control plane by a minor at most.
@@ -160,13 +169,13 @@ impl Change<'_> {
     }
 
     /// A gateway that was injected ran at least what the oldest control plane injects.
-    fn judge_pinning(&self, known: &Known<'_>) -> Verdict {
+    fn judge_pinning(&self, known: &Known<'_>, facts: &Facts) -> Verdict {
         let Some(oldest) = known.oldest() else {
             return Verdict::Allow;
         };
         let before = Stated::Version(oldest.clone());
         match self.movement(&before) {
-            Move::Downgrade => self.rule(Move::Downgrade, &before, "the oldest control plane that injects"),
+            Move::Downgrade => self.rule(Move::Downgrade, &before, "the oldest control plane that injects", facts),
             _ => Verdict::Allow,
         }
     }
@@ -178,7 +187,7 @@ impl Change<'_> {
         };
         let fits = |one: &IstioVersion| self.movement(&Stated::Version(one.clone())) != Move::OtherFlavor;
         if !known.all().any(fits) {
-            return self.rule(Move::OtherFlavor, &Stated::Version(newest.clone()), place);
+            return self.rule(Move::OtherFlavor, &Stated::Version(newest.clone()), place, facts);
         }
         if after > newest.minor() {
             return self.deny(
@@ -254,7 +263,7 @@ impl Change<'_> {
         }
     }
 
-    fn rule(&self, movement: Move, before: &Stated, source: &str) -> Verdict {
+    fn rule(&self, movement: Move, before: &Stated, source: &str, facts: &Facts) -> Verdict {
         let says = |what: &str| format!("goes from {before} ({source}) to {}: {what}", self.after);
         match movement {
             Move::None | Move::Patch | Move::OneMinor => Verdict::Allow,
@@ -262,10 +271,19 @@ impl Change<'_> {
                 Code::SkipVersion,
                 &says("Istio is upgraded one minor at a time. See: kubectl mesh-upgrade plan"),
             ),
-            Move::Downgrade => self.deny(
-                Code::Downgrade,
-                &says("a mesh never goes back to an older Istio. See: kubectl mesh-upgrade list"),
-            ),
+            Move::Downgrade => match way_back::allowed(self, before, facts) {
+                Some((mesh, downgrade)) => Verdict::Warn(Ruling {
+                    allowed_for: Some(mesh.name.clone()),
+                    ..self.ruling(
+                        Code::AllowedDowngrade,
+                        &says(&way_back::told(&mesh.name, downgrade, &self.request.username)),
+                    )
+                }),
+                None => self.deny(
+                    Code::Downgrade,
+                    &says("a mesh never goes back to an older Istio. See: kubectl mesh-upgrade list"),
+                ),
+            },
             Move::OtherFlavor => self.deny(
                 Code::MixedFlavor,
                 &says("a mesh keeps the flavor of its Istio. See: kubectl mesh-upgrade list"),
@@ -287,6 +305,6 @@ impl Change<'_> {
             one_line(namespace),
             one_line(name),
         );
-        Ruling { code, message }
+        Ruling::new(code, message)
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     helm::{Installs, ReleaseError, VersionSource, decode_versions},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 
 /// Helm's storage, as far as the release in it.
@@ -37,7 +38,7 @@ fn is_storage(object: &Object<'_>) -> bool {
 }
 
 /// Judges a Secret or a ConfigMap.
-pub(super) fn judge(request: &Request<'_>, facts: &Facts) -> Verdict {
+pub(super) fn judge(request: &Request<'_>, facts: &Facts, now: Timestamp) -> Verdict {
     let Some(object) = request.object.as_ref().filter(|_| request.objects().any(is_storage)) else {
         return Verdict::Allow;
     };
@@ -79,6 +80,7 @@ pub(super) fn judge(request: &Request<'_>, facts: &Facts) -> Verdict {
         source: "it runs",
         may_lack_flavor: installs.source == VersionSource::Chart,
         after: stated(installs.version.ok()),
+        now,
     };
     change.judge(facts)
 }
@@ -152,5 +154,5 @@ fn unreadable(request: &Request<'_>, object: &Object<'_>, error: Option<&Release
         one_line(&request.namespace),
         one_line(release_name(object)),
     );
-    Verdict::Deny(Ruling { code, message })
+    Verdict::Deny(Ruling::new(code, message))
 }

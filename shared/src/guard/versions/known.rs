@@ -1,8 +1,13 @@
 //! What a version is compared with where the object itself says nothing: the control planes of its mesh, and what was
 //! recorded of the mesh after the last of them is gone.
 
-use super::super::decide::{Facts, KnownMesh};
+use super::{
+    super::decide::{Facts, KnownMesh},
+    way_back,
+};
 use crate::version::IstioVersion;
+use k8s_openapi::jiff::Timestamp;
+use std::cmp::Ordering;
 
 /// What is known beside an object.
 pub(super) struct Known<'f> {
@@ -78,9 +83,21 @@ fn newest<'f>(versions: impl Iterator<Item = &'f IstioVersion>) -> Option<&'f Is
     versions.max_by(|a, b| a.cmp_release(b))
 }
 
-/// Meshes by name, each with a version that a control plane of it runs and that is newer than what is recorded.
+/// A version of a mesh that is not recorded yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unrecorded<'f> {
+    /// Name of the mesh.
+    pub mesh: &'f str,
+    /// The newest version that a control plane of it runs.
+    pub version: &'f IstioVersion,
+    /// Whether it is older than what is recorded, because the owner of the mesh allowed to go back to it.
+    pub goes_back: bool,
+}
+
+/// What is to be recorded of each mesh: a version that is newer than the recorded one, or the one that its owner went back
+/// to, as long as that is allowed. Otherwise whatever comes after the way back would be compared with what it left.
 #[must_use]
-pub fn unrecorded(facts: &Facts) -> Vec<(&str, &IstioVersion)> {
+pub fn unrecorded(facts: &Facts, now: Timestamp) -> Vec<Unrecorded<'_>> {
     let of_mesh = |mesh: &KnownMesh| {
         let planes = facts
             .control_planes
@@ -92,10 +109,17 @@ pub fn unrecorded(facts: &Facts) -> Vec<(&str, &IstioVersion)> {
     let meshes = facts.meshes.iter();
     meshes
         .filter_map(|mesh| {
-            let running = of_mesh(mesh)?;
-            let recorded = mesh.version.as_ref();
-            let newer = recorded.is_none_or(|recorded| running.cmp_release(recorded).is_gt());
-            newer.then_some((mesh.name.as_str(), running))
+            let version = of_mesh(mesh)?;
+            let goes_back = match mesh.version.as_ref().map(|recorded| version.cmp_release(recorded)) {
+                None | Some(Ordering::Greater) => false,
+                Some(Ordering::Equal) => return None,
+                Some(Ordering::Less) => way_back::leads_to(mesh, version, now).then_some(true)?,
+            };
+            Some(Unrecorded {
+                mesh: &mesh.name,
+                version,
+                goes_back,
+            })
         })
         .collect()
 }
@@ -103,6 +127,8 @@ pub fn unrecorded(facts: &Facts) -> Vec<(&str, &IstioVersion)> {
 #[cfg(test)]
 mod tests {
     use super::{super::super::decide::KnownControlPlane, *};
+    use crate::api::{Downgrade, Management};
+    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::SignedDuration};
 
     #[test]
     fn only_what_is_newer_and_of_the_mesh_is_recorded() {
@@ -130,11 +156,50 @@ mod tests {
         };
         let due = |version: &str| -> Vec<String> {
             let facts = recorded(version);
-            let due = unrecorded(&facts).into_iter();
-            due.map(|(mesh, version)| format!("{mesh} {version}")).collect()
+            let due = unrecorded(&facts, Timestamp::UNIX_EPOCH).into_iter();
+            due.map(|due| format!("{} {}", due.mesh, due.version)).collect()
         };
         assert_eq!(due(""), ["default 1.31.0"]);
         assert_eq!(due("1.30.3"), ["default 1.31.0"]);
         assert!(due("1.31.0").is_empty() && due("1.31.1").is_empty());
+    }
+
+    #[test]
+    fn an_older_version_is_recorded_only_where_its_owner_went_back_to_it() {
+        let back = |management: Management, to: &str, hours: i64| {
+            let facts = Facts {
+                control_planes: vec![KnownControlPlane {
+                    namespace: "istio-system".to_owned(),
+                    version: "1.30.3".parse().ok(),
+                    ..KnownControlPlane::default()
+                }],
+                meshes: vec![KnownMesh {
+                    name: "default".to_owned(),
+                    istio_namespace: "istio-system".to_owned(),
+                    version: "1.31.0".parse().ok(),
+                    management: Some(management),
+                    downgrade: Some(Downgrade {
+                        to: to.to_owned(),
+                        by: "alice".to_owned(),
+                        reason: "pager 7".to_owned(),
+                        expires: Time(Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours)),
+                        writers: Vec::new(),
+                    }),
+                    ..KnownMesh::default()
+                }],
+                ..Facts::default()
+            };
+            let due = unrecorded(&facts, Timestamp::UNIX_EPOCH);
+            due.first().map(|due| due.goes_back)
+        };
+        assert_eq!(back(Management::External, "1.30.3", 1), Some(true));
+        for (management, to, hours) in [
+            (Management::Dedicated, "1.30.3", 1),
+            (Management::External, "1.30.2", 1),
+            (Management::External, "1.30.3", 0),
+            (Management::External, "1.30.3", 25),
+        ] {
+            assert_eq!(back(management, to, hours), None, "{management:?} {to} {hours}");
+        }
     }
 }

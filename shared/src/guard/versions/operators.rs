@@ -10,6 +10,7 @@ use super::{
     change::{Change, Part, Stated},
 };
 use crate::version::{IstioVersion, Minor};
+use k8s_openapi::jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
 
 /// A kind by which an operator is asked for a version.
@@ -159,7 +160,7 @@ fn alias(text: &str) -> Stated {
 }
 
 /// Judges an object of such a kind.
-pub(super) fn judge(kind: &OperatorKind, request: &Request<'_>, facts: &Facts) -> Verdict {
+pub(super) fn judge(kind: &OperatorKind, request: &Request<'_>, facts: &Facts, now: Timestamp) -> Verdict {
     let Some(object) = &request.object else {
         return Verdict::Allow;
     };
@@ -199,6 +200,7 @@ pub(super) fn judge(kind: &OperatorKind, request: &Request<'_>, facts: &Facts) -
             source: "it was asked for",
             after,
             may_lack_flavor: false,
+            now,
         };
         match change.judge(facts) {
             Verdict::Allow => {}
@@ -217,5 +219,5 @@ fn unreadable(kind: &OperatorKind, request: &Request<'_>) -> Verdict {
         kind.kind,
         one_line(request.object_name()),
     );
-    Verdict::Deny(Ruling { code, message })
+    Verdict::Deny(Ruling::new(code, message))
 }

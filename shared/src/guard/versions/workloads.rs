@@ -14,6 +14,7 @@ use super::{
     change::{Change, Part, Stated},
 };
 use crate::version::IstioVersion;
+use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
 
 /// Image of a proxy that istiod puts in when the pod is made.
@@ -159,7 +160,7 @@ impl<'a> Pods<'a> {
 }
 
 /// Judges a Deployment or a DaemonSet.
-pub(super) fn judge(request: &Request<'_>, facts: &Facts) -> Verdict {
+pub(super) fn judge(request: &Request<'_>, facts: &Facts, now: Timestamp) -> Verdict {
     let Some(object) = &request.object else {
         return Verdict::Allow;
     };
@@ -202,6 +203,7 @@ pub(super) fn judge(request: &Request<'_>, facts: &Facts) -> Verdict {
             _ => Stated::Unreadable,
         },
         may_lack_flavor: false,
+        now,
     };
     change.judge(facts)
 }
@@ -234,5 +236,5 @@ fn unreadable(request: &Request<'_>) -> Verdict {
         one_line(&request.namespace),
         one_line(request.object_name()),
     );
-    Verdict::Deny(Ruling { code, message })
+    Verdict::Deny(Ruling::new(code, message))
 }
