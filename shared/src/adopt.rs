@@ -6,6 +6,7 @@ use crate::{
     engine::Engine,
     inventory::{ClusterState, Inventory, MeshRecord},
     mesh::MeshView,
+    names, prompt,
 };
 use std::collections::BTreeMap;
 
@@ -68,7 +69,7 @@ pub fn propose(
     if record(mesh, inventory).is_none_or(|record| record.clusters.is_empty()) && clusters.len() == 1 {
         clusters.clear();
     }
-    Mesh::new(
+    let mut object = Mesh::new(
         &mesh.name,
         MeshSpec {
             management,
@@ -83,16 +84,19 @@ pub fn propose(
             // Never discovered: it is allowed in writing, by whoever may.
             downgrade: None,
         },
-    )
+    );
+    // By this name the guard of that cluster reports it.
+    if let (Some(home), false) = (mesh.home(), object.spec.clusters.is_empty()) {
+        let annotations = object.metadata.annotations.get_or_insert_default();
+        annotations.insert(names::ANNOTATION_CLUSTER.to_owned(), home.to_owned());
+    }
+    object
 }
 
 /// What was observed, as an object's status says it.
 #[must_use]
-pub fn status(mesh: &MeshView, catalog: &Catalog) -> MeshStatus {
-    let available = mesh
-        .version
-        .as_ref()
-        .and_then(|version| catalog.newest_reachable(version));
+pub fn status(mesh: &MeshView, inventory: &Inventory, catalog: &Catalog) -> MeshStatus {
+    let available = prompt::reachable_from(mesh, inventory, catalog).version;
     MeshStatus {
         version: mesh.version.as_ref().map(ToString::to_string),
         clusters: i32::try_from(mesh.members.len()).ok(),

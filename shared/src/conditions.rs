@@ -5,16 +5,45 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
+/// What a condition says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// Nobody can say.
+    Unknown,
+}
+
+impl Answer {
+    /// The word in the object.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+impl From<bool> for Answer {
+    fn from(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+}
+
 /// Sets a condition, and tells whether anything changed. The transition time moves only when the answer flips.
 pub fn upsert(
     conditions: &mut Vec<Condition>,
     type_: &str,
-    holds: bool,
+    answer: impl Into<Answer>,
     reason: &str,
     message: &str,
     now: Timestamp,
 ) -> bool {
-    let status = if holds { "True" } else { "False" };
+    let status = answer.into().as_str();
     let Some(old) = conditions.iter_mut().find(|condition| condition.type_ == type_) else {
         conditions.push(Condition {
             type_: type_.to_owned(),

@@ -59,6 +59,15 @@ impl Report {
         }
     }
 
+    /// The clusters of a mesh run different versions, and no upgrade is under way.
+    #[must_use]
+    pub fn differs(note: impl Into<String>) -> Self {
+        Self {
+            action: "Watch",
+            ..Self::warning("VersionsDiffer", note)
+        }
+    }
+
     /// Something goes back to an older version, as the owner of its mesh allowed.
     #[must_use]
     pub fn went_back(note: impl Into<String>) -> Self {

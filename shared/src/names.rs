@@ -33,6 +33,10 @@ pub const PART_OF: &str = "mesh-upgrade";
 pub const LABEL_VERSION: &str = "app.kubernetes.io/version";
 /// The release of this program: plugin, webhook and manifests are released together.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Annotation on a Mesh with the name of the cluster that holds it, as the Mesh lists it.
+pub const ANNOTATION_CLUSTER: &str = "meshupgrade.io/cluster";
+/// Secret with what a cluster is called as a member of meshes, and what leads to their Mesh objects.
+pub const MEMBER: &str = "mesh-upgrade-member";
 /// Label that names the mesh an object was made for.
 pub const LABEL_MESH: &str = "meshupgrade.io/mesh";
 

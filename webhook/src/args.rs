@@ -34,6 +34,11 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", default_value = "5m")]
     pub authority_settle_time: SignedDuration,
 
+    /// Directory with the file `cluster`, the name by which Mesh objects list this cluster, and, where those are in another
+    /// cluster, the file `kubeconfig`, which leads there: this one is then reported to them. Files may come later.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub member_dir: Option<PathBuf>,
+
     /// Kubeconfig of the cluster to guard; by default the cluster that the webhook runs in.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,

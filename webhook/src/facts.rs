@@ -215,6 +215,7 @@ fn reached(upgrade: &MeshUpgrade) -> Option<IstioVersion> {
 
 fn known_mesh(mesh: &Mesh) -> KnownMesh {
     let recorded = mesh.status.as_ref().and_then(|status| status.version.as_deref());
+    let annotations = mesh.metadata.annotations.as_ref();
     KnownMesh {
         name: mesh.metadata.name.clone().unwrap_or_default(),
         istio_namespace: mesh.spec.istio_namespace.clone(),
@@ -223,6 +224,13 @@ fn known_mesh(mesh: &Mesh) -> KnownMesh {
         version: recorded.and_then(|version| version.parse().ok()),
         management: Some(mesh.spec.management),
         downgrade: mesh.spec.downgrade.clone(),
+        clusters: mesh.spec.clusters.clone(),
+        reports: mesh
+            .status
+            .as_ref()
+            .map(|status| status.reports.clone())
+            .unwrap_or_default(),
+        own_cluster: annotations.and_then(|annotations| annotations.get(names::ANNOTATION_CLUSTER).cloned()),
     }
 }
 

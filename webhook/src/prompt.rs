@@ -12,7 +12,7 @@ use shared::{
     event,
     guard::{Facts, decide::KnownMesh},
     names,
-    prompt::{self, Seen},
+    prompt::{self, Here, Seen},
 };
 use std::{
     collections::BTreeMap,
@@ -37,6 +37,7 @@ pub(crate) async fn keep(
     client: Client,
     mut facts: watch::Receiver<Arc<Facts>>,
     mut catalog: watch::Receiver<Option<Arc<Catalog>>>,
+    mut here: watch::Receiver<Here>,
     synced: Arc<AtomicBool>,
 ) {
     let meshes: Api<Mesh> = Api::all(client.clone());
@@ -48,13 +49,14 @@ pub(crate) async fn keep(
     loop {
         let known = Arc::clone(&facts.borrow_and_update());
         let in_use = catalog.borrow_and_update().clone();
+        let is_here = here.borrow_and_update().clone();
         let now = Timestamp::now();
         let mut pause = DAYS_PASS;
         if let Some(in_use) = in_use {
             told.retain(|name, _| known.meshes.iter().any(|mesh| mesh.name == *name));
             for mesh in &known.meshes {
                 let hour = now.as_second() / DAYS_PASS.as_secs().cast_signed();
-                let seen = Seen::of(mesh, &known);
+                let seen = Seen::of(mesh, &known, &is_here);
                 let open_for = seen.open_for(now);
                 if let Some(open_for) = open_for {
                     // Rounded up: a moment too early would not be told again.
@@ -80,6 +82,7 @@ pub(crate) async fn keep(
         }
         tokio::select! {
             changed = facts.changed() => if changed.is_err() { return std::future::pending().await },
+            changed = here.changed() => if changed.is_err() { return std::future::pending().await },
             changed = catalog.changed() => if changed.is_err() { return std::future::pending().await },
             () = tokio::time::sleep(pause) => {}
         }

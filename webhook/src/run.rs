@@ -9,7 +9,7 @@ use crate::{
     health::Health,
     heard::ListenLayer,
     metrics::Metrics,
-    prompt, record, server,
+    here, prompt, record, report, server,
     tls::{Certificate, Source},
     way_back,
 };
@@ -23,6 +23,7 @@ use kube::{
 use shared::{
     catalog::Catalog,
     guard::{Facts, certificates::Times},
+    prompt::Here,
 };
 use std::{
     net::{SocketAddr, TcpListener},
@@ -45,7 +46,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// Then reviews under way get this long to end.
 const DRAIN: Duration = Duration::from_secs(20);
 /// A watch that is silent for longer is dead: API servers end theirs after 290 s.
-const READ_TIMEOUT: Duration = Duration::from_secs(295);
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(295);
 /// Connections that the kernel keeps until they are accepted. Of one that finds no room the client tries again after a
 /// second, which is a third of what the API server waits for an answer.
 const BACKLOG: u32 = 4096;
@@ -62,6 +63,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         tls_dir,
         serving_certificate_lifetime: lifetime,
         authority_settle_time: settle,
+        member_dir,
         kubeconfig,
     } = args;
     let times = Times::new(lifetime, settle).context("--serving-certificate-lifetime and --authority-settle-time")?;
@@ -96,10 +98,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let (review_handle, health_handle) = (Handle::new(), Handle::new());
 
     let recording = record::keep(client.clone(), reviews.facts.clone());
+    let (here, is_here) = watch::channel(Here::default());
+    let knowing_here = here::keep(client.clone(), member_dir.clone(), here);
+    let reporting = report::keep(member_dir, reviews.facts.clone(), is_here.clone());
     let prompting = prompt::keep(
         client.clone(),
         reviews.facts.clone(),
         catalog_in_use,
+        is_here,
         Arc::clone(&health.synced),
     );
     let telling = uses.keep(client.clone());
@@ -149,6 +155,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         () = recording => anyhow::bail!("the record of the meshes' versions ended"),
         () = prompting => anyhow::bail!("the statuses of the meshes are no longer written"),
         () = telling => anyhow::bail!("the ways back that are used are no longer told of"),
+        () = knowing_here => anyhow::bail!("this cluster is no longer looked at"),
+        () = reporting => anyhow::bail!("this cluster is no longer reported"),
         () = watch_exempt => anyhow::bail!("the watch over what no guard is asked about ended"),
         () = drain => {}
     }

@@ -85,7 +85,7 @@ pub async fn run(args: &AdoptArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     }
     create(home, &object).await?;
     ui.progress(Mark::Pass, &format!("Mesh {} written into {}", mesh.name, home.name));
-    if let Err(error) = describe(home, &mesh.name, &adopt::status(mesh, &scene.catalog)).await {
+    if let Err(error) = describe(home, &mesh.name, &adopt::status(mesh, &scene.inventory, &scene.catalog)).await {
         ui.progress(
             Mark::Warn,
             &format!("its status could not be written: {}", api_message(&error)),

@@ -10,7 +10,8 @@ use crate::{
 };
 use kube::ResourceExt as _;
 use serde_json::json;
-use shared::{api::MeshUpgrade, inventory::ClusterState};
+use k8s_openapi::jiff::Timestamp;
+use shared::{api::MeshUpgrade, inventory::ClusterState, prompt};
 use std::collections::BTreeMap;
 
 /// Clusters that could not be read, with the reason.
@@ -51,17 +52,19 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     }
     let mut rows = Vec::new();
     let mut documents = Vec::new();
+    let mut told: Vec<(Mark, String)> = Vec::new();
     let mut next = None;
     for mesh in &scene.meshes {
         let version = mesh
             .version
             .as_ref()
             .map_or_else(|| "unknown".to_owned(), ToString::to_string);
-        let available = mesh
-            .version
-            .as_ref()
-            .and_then(|version| scene.catalog.newest_reachable(version));
-        let available = available.map(|version| version.to_string()).unwrap_or_default();
+        let reachable = prompt::reachable_from(mesh, &scene.inventory, &scene.catalog);
+        let available = reachable.version.map(|version| version.to_string()).unwrap_or_default();
+        let withheld = reachable.withheld.map(|withheld| withheld.why);
+        let drift = prompt::drift(mesh, &scene.inventory, Timestamp::now());
+        told.extend(withheld.iter().map(|why| (Mark::Info, format!("mesh {}: {why}", mesh.name))));
+        told.extend(drift.iter().map(|drift| (Mark::Warn, format!("mesh {}: {drift}", mesh.name))));
         let running = unfinished.iter().find(|journal| journal.spec.mesh == mesh.name);
         let upgrade = running.map(|journal| {
             let phase = journal::phase(journal);
@@ -80,7 +83,7 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         documents.push(json!({
             "name": mesh.name, "management": mesh.management.as_str(), "version": version, "flavor": flavor,
             "istioNamespace": mesh.istio_namespace, "clusters": clusters, "availableVersion": available,
-            "upgrade": running.map(|journal| journal.name_any()),
+            "upgrade": running.map(|journal| journal.name_any()), "withheld": withheld, "drift": drift,
         }));
         let newer = if available.is_empty() {
             "-".to_owned()
@@ -133,6 +136,9 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     if !undeclared.is_empty() {
         let told = ui.lang.list_undeclared(undeclared.join(", "));
         ui.note(&faint(&wrapped(&told, 0)));
+    }
+    for (mark, what) in &told {
+        ui.result(&wrapped(&format!("{} {what}", ui.mark(*mark)), 2));
     }
     for (cluster, reason) in &unknown {
         ui.result(&format!(

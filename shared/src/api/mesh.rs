@@ -2,7 +2,7 @@
 #![expect(clippy::duplicated_attributes, reason = "printer columns may well be of one type")]
 
 use super::{Downgrade, FreezeSettings};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,7 @@ pub struct MeshCluster {
     printcolumn(json_path = ".spec.flavor", name = "Flavor", type_ = "string"),
     printcolumn(json_path = ".status.clusters", name = "Clusters", type_ = "integer"),
     printcolumn(json_path = ".status.availableVersion", name = "Available", type_ = "string"),
+    printcolumn(json_path = ".status.conditions[?(@.type==\"VersionsAgree\")].status", name = "Agree", type_ = "string", priority = 1),
     printcolumn(json_path = ".status.upgrade", name = "Upgrade", type_ = "string"),
     printcolumn(json_path = ".metadata.creationTimestamp", name = "Age", type_ = "date")
 )]
@@ -101,6 +102,23 @@ fn default_istio_namespace() -> String {
     "istio-system".to_owned()
 }
 
+/// What the guard of one cluster reports of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterReport {
+    /// Name of the cluster, as the Mesh lists it.
+    #[schemars(length(min = 1, max = 253))]
+    pub cluster: String,
+    /// Newest version that a control plane of the mesh runs there; none where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Version of its Kubernetes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<String>,
+    /// When it was last said.
+    pub reported_at: Time,
+}
+
 /// What was last observed of a mesh.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -117,7 +135,11 @@ pub struct MeshStatus {
     /// Name of the MeshUpgrade that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<String>,
-    /// Conditions, as `UpgradeAvailable`.
+    /// What the guard of each cluster reports of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 500))]
+    pub reports: Vec<ClusterReport>,
+    /// Conditions, as `UpgradeAvailable` and `VersionsAgree`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
 }

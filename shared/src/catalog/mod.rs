@@ -308,12 +308,16 @@ impl Catalog {
     /// Newest version that one hop leads to: a patch of the next minor, or else a newer patch of the same.
     #[must_use]
     pub fn newest_reachable(&self, from: &IstioVersion) -> Option<IstioVersion> {
+        self.reachable(from).next().cloned()
+    }
+
+    /// The newest patches that one hop leads to, newest first.
+    pub fn reachable<'a>(&'a self, from: &'a IstioVersion) -> impl Iterator<Item = &'a IstioVersion> {
         [from.minor().next(), from.minor()]
             .into_iter()
             .filter_map(|minor| self.release(&from.flavor, minor))
             .map(|release| &release.newest_patch)
-            .find(|patch| patch.cmp_release(from) == Ordering::Greater)
-            .cloned()
+            .filter(|patch| patch.cmp_release(from) == Ordering::Greater)
     }
 
     /// Releases of a flavor that support a Kubernetes version, oldest first.

@@ -9,7 +9,7 @@ use super::{
     versions,
 };
 use crate::{
-    api::{Downgrade, Management, MeshFreezeSpec},
+    api::{ClusterReport, Downgrade, Management, MeshCluster, MeshFreezeSpec},
     names,
     phase::Phase,
     version::{Flavor, IstioVersion},
@@ -85,6 +85,12 @@ pub struct KnownMesh {
     pub management: Option<Management>,
     /// The way back that its owner allows.
     pub downgrade: Option<Downgrade>,
+    /// The clusters that its object lists.
+    pub clusters: Vec<MeshCluster>,
+    /// What the guards of its clusters report.
+    pub reports: Vec<ClusterReport>,
+    /// Name of this cluster, where the object says it.
+    pub own_cluster: Option<String>,
 }
 
 impl KnownMesh {

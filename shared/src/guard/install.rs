@@ -66,6 +66,8 @@ const PORT: u16 = 8443;
 const HEALTH_PORT: u16 = 8081;
 /// Where cert-manager's certificate is mounted.
 const TLS_DIRECTORY: &str = "/etc/mesh-upgrade-webhook/tls";
+/// Where the Secret is mounted that says what the cluster is called.
+const MEMBER_DIRECTORY: &str = "/etc/mesh-upgrade-webhook/member";
 /// The webhook's user: not root, and no user of a distribution.
 const USER_ID: u32 = 65532;
 
@@ -217,10 +219,19 @@ fn deployment(options: &InstallOptions) -> Value {
         labels.insert("sidecar.istio.io/inject".to_owned(), json!("false"));
     }
     let mut args = vec![format!("--port={PORT}"), format!("--health-port={HEALTH_PORT}")];
+    args.push(format!("--member-dir={MEMBER_DIRECTORY}"));
     args.extend(managed.then(|| format!("--tls-dir={TLS_DIRECTORY}")));
-    let mounts = managed.then(|| json!({"name": "tls", "mountPath": TLS_DIRECTORY, "readOnly": true}));
-    let secret = json!({"secretName": names::MANAGED_CERTIFICATE, "defaultMode": 0o440});
-    let volumes = managed.then(|| json!({"name": "tls", "secret": secret}));
+    let mount = |name: &str, path: &str| json!({"name": name, "mountPath": path, "readOnly": true});
+    let volume = |name: &str, secret: Value| json!({"name": name, "secret": secret});
+    // Of a mesh in this cluster alone there is none.
+    let member = json!({"secretName": names::MEMBER, "defaultMode": 0o440, "optional": true});
+    let mut mounts = vec![mount("member", MEMBER_DIRECTORY)];
+    let mut volumes = vec![volume("member", member)];
+    if managed {
+        let certificate = json!({"secretName": names::MANAGED_CERTIFICATE, "defaultMode": 0o440});
+        mounts.push(mount("tls", TLS_DIRECTORY));
+        volumes.push(volume("tls", certificate));
+    }
     let container = json!({
         "name": "webhook",
         "image": options.image,
@@ -237,7 +248,7 @@ fn deployment(options: &InstallOptions) -> Value {
         },
         // Endpoints are withdrawn before the server stops to listen.
         "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
-        "volumeMounts": Vec::from_iter(mounts),
+        "volumeMounts": mounts,
     });
     json!({
         "apiVersion": "apps/v1",
@@ -267,7 +278,7 @@ fn deployment(options: &InstallOptions) -> Value {
                         spread("kubernetes.io/hostname"),
                     ],
                     "containers": [container],
-                    "volumes": Vec::from_iter(volumes),
+                    "volumes": volumes,
                 },
             },
         },

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const OPERATOR_ROLE: &str = "mesh-upgrade-operator";
 /// ClusterRole for people who may lift a freeze by hand.
 pub const UNLOCKER_ROLE: &str = "mesh-upgrade-unlocker";
+/// ClusterRole for the guards of other clusters, which report what runs there.
+pub const REPORTER_ROLE: &str = "mesh-upgrade-reporter";
 /// ClusterRole for owners of external meshes, who may allow a way back.
 pub const DOWNGRADER_ROLE: &str = "mesh-upgrade-downgrader";
 
@@ -42,6 +44,7 @@ pub(super) fn objects(webhook: bool, own_authority: bool) -> Vec<Value> {
         cluster_role(OPERATOR_ROLE, &operator_rules()),
         cluster_role(UNLOCKER_ROLE, &unlocker_rules()),
         cluster_role(DOWNGRADER_ROLE, &downgrader_rules()),
+        cluster_role(REPORTER_ROLE, &reporter_rules()),
     ];
     let account = names::WEBHOOK_SERVICE_ACCOUNT;
     if webhook {
@@ -249,6 +252,14 @@ fn downgrader_rules() -> Vec<Value> {
         &["meshes"],
         &["get", "list", "watch", "update", "patch", "downgrade"],
     )]
+}
+
+/// Bound to nobody: each member's guard gets a ServiceAccount of its own here, where its cluster is to be reported.
+fn reporter_rules() -> Vec<Value> {
+    vec![
+        rule(&[names::GROUP], &["meshes"], &["get", "list"]),
+        rule(&[names::GROUP], &["meshes/status"], &["update"]),
+    ]
 }
 
 fn metadata(name: &str) -> Value {

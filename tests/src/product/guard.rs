@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use shared::names;
 
 use super::{Binaries, mesh_upgrade};
-use crate::harness::{Cluster, wait_until};
+use crate::harness::{Cluster, Contexts, wait_until};
 
 /// How long a webhook may take to fill its caches.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
@@ -295,17 +295,7 @@ impl Guard {
 
     /// The webhook acts with its own rights, so that a missing one is found here.
     fn write_kubeconfig(&self, cluster: &Cluster) -> Result<()> {
-        let account = names::WEBHOOK_SERVICE_ACCOUNT;
-        let token = cluster.kubectl(&["create", "token", account, "-n", names::NAMESPACE, "--duration", "2h"])?;
-        let admin = cluster
-            .kubectl(&["config", "view", "--raw", "--flatten", "--minify", "-o", "json"])?
-            .json()?;
-        let kubeconfig = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "webhook",
-            "clusters": [{ "name": "cluster", "cluster": admin.pointer("/clusters/0/cluster") }],
-            "users": [{ "name": "webhook", "user": { "token": token.ok()? } }],
-            "contexts": [{ "name": "webhook", "context": { "cluster": "cluster", "user": "webhook" } }],
-        });
+        let kubeconfig = kubeconfig_of(cluster, names::WEBHOOK_SERVICE_ACCOUNT)?;
         std::fs::write(self.kubeconfig(), kubeconfig.to_string())?;
         Ok(())
     }
@@ -321,6 +311,16 @@ impl Drop for Guard {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// A kubeconfig that leads into a cluster as one of the ServiceAccounts in the guard's namespace.
+///
+/// # Errors
+/// When there is no such account.
+pub fn kubeconfig_of(cluster: &Cluster, account: &str) -> Result<Value> {
+    let token = cluster.kubectl(&["create", "token", account, "-n", names::NAMESPACE, "--duration", "2h"])?;
+    let admin = Contexts::of(cluster.kubeconfig())?;
+    Ok(Contexts::alone("guard", &admin.cluster(), &json!({ "token": token.ok()? })))
 }
 
 /// A port that was free a moment ago.

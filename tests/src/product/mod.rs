@@ -10,7 +10,7 @@ mod upgradable;
 
 pub(crate) use binaries::build_programs;
 pub use binaries::{Binaries, kubectl_command, mesh_upgrade, mesh_upgrade_command};
-pub use guard::Guard;
+pub use guard::{Guard, kubeconfig_of};
 pub use held_helm::HeldHelm;
 pub use journal::{journal_phase, wait_for_journal};
 pub use restarts::survive_restarts;

@@ -43,6 +43,7 @@ pub fn own_objects_policy() -> (ValidatingAdmissionPolicy, ValidatingAdmissionPo
                 resource_rules: Some(vec![
                     rule(BY_POLICY, &["CREATE", "UPDATE", "DELETE"]),
                     rule(WRITES_BY_POLICY, &["CREATE", "UPDATE"]),
+                    rule(&["meshes/status"], &["UPDATE"]),
                 ]),
                 ..MatchResources::default()
             }),
@@ -127,6 +128,7 @@ fn variables() -> Vec<k8s_openapi::api::admissionregistration::v1::Variable> {
                 cel::literal(names::GROUP)
             ),
         ),
+        variable("reports", &reports()),
         variable("notesUnlock", &notes_unlock()),
         variable(
             "over",
@@ -182,6 +184,20 @@ fn audited() -> &'static str {
      request.operation == 'DELETE' && oldObject != null && has(oldObject.spec.unlock) ? \
      'deleted by ' + request.userInfo.username + ', unlocked by ' + string(oldObject.spec.unlock.by) + ': ' + \
      string(oldObject.spec.unlock.reason) : ''"
+}
+
+/// Whoever may write a Mesh may write its status; so does the webhook. The guards of other clusters may write their reports
+/// there and nothing else: what they say of a mesh's version would count for the guard here.
+fn reports() -> String {
+    format!(
+        "request.resource.resource != 'meshes' || !has(request.subResource) || request.subResource != 'status' || ({}) || \
+         authorizer.group({}).resource('meshes').name(variables.name).check('update').allowed() || \
+         (has(object.status) && object.status.all(k, k == 'reports' || (has(oldObject.status) && k in oldObject.status && \
+         object.status[k] == oldObject.status[k])) && (!has(oldObject.status) || \
+         oldObject.status.all(k, k == 'reports' || k in object.status)))",
+        cel::is_user(&[names::webhook_user()]),
+        cel::literal(names::GROUP),
+    )
 }
 
 /// What the audit log says of whoever allows a way back; how it is used is the webhook's to tell.
@@ -293,6 +309,11 @@ fn validations() -> Vec<Validation> {
             )
         },
         refuse(allowed_by_its_owner(), ALLOWS_A_DOWNGRADE),
+        refuse(
+            "variables.reports".to_owned(),
+            "who may not write a Mesh may write the reports in its status, and nothing else of it. See: kubectl \
+             mesh-upgrade list",
+        ),
         refuse(
             upgrade("'DELETE'", "variables.over"),
             "the journal of an upgrade that is under way is not deleted: without it the upgrade could not be \
