@@ -157,6 +157,9 @@ pub struct CheckArgs {
     /// Which mesh, and where to.
     #[command(flatten)]
     pub target: TargetArgs,
+    /// Check every mesh that is found, a line for each and one total
+    #[arg(long, conflicts_with_all = ["mesh", "watch", "baseline", "verbose"])]
+    pub all: bool,
     /// List the checks that passed, too
     #[arg(long, short)]
     pub verbose: bool,

@@ -142,9 +142,15 @@ pub fn status(mesh: &Mesh, seen: &Seen, catalog: &Catalog, now: Timestamp) -> Me
         return status;
     };
     // One hop from where the last of the clusters stands.
-    let reported = status.reports.iter().filter_map(|report| report.version.as_deref()?.parse().ok());
+    let reported = status
+        .reports
+        .iter()
+        .filter_map(|report| report.version.as_deref()?.parse().ok());
     let last = reported.min_by(|a: &IstioVersion, b| a.cmp_release(b));
-    let version = last.as_ref().filter(|last| last.cmp_release(version).is_lt()).unwrap_or(version);
+    let version = last
+        .as_ref()
+        .filter(|last| last.cmp_release(version).is_lt())
+        .unwrap_or(version);
     let mut places = places(&status.reports);
     if let (true, Some(kubernetes)) = (places.is_empty(), &seen.kubernetes) {
         places.push((String::new(), kubernetes.clone()));

@@ -170,6 +170,7 @@ fn what_cannot_be_read_is_unknown_with_its_reason_and_the_others_complete() -> R
         list.code == 0 && list.stdout.contains("cluster expired is Unknown"),
         "{list}"
     );
+    all_meshes_have_a_line_each(&east, &kubeconfig)?;
     let apply = mesh_upgrade(
         &east,
         &kubeconfig,
@@ -182,6 +183,41 @@ fn what_cannot_be_read_is_unknown_with_its_reason_and_the_others_complete() -> R
         &["apply", "--to", "1.31.0", "--contexts", "east,again"],
     )?;
     ensure!(several.code == 3 && several.stdout.contains("MU901"), "{several}");
+    Ok(())
+}
+
+/// A second mesh beside the first, of which nothing runs.
+fn all_meshes_have_a_line_each(east: &Cluster, kubeconfig: &Path) -> Result<()> {
+    let lonely = json!({
+        "apiVersion": "meshupgrade.io/v1alpha1", "kind": "Mesh", "metadata": {"name": "lonely"},
+        "spec": {"istioNamespace": "lonely"},
+    });
+    east.apply_stdin(&lonely.to_string())?.ok()?;
+    let all = ["check", "--all", "--to", "1.31.0", "--request-timeout", "4s"];
+    let run = mesh_upgrade(east, kubeconfig, &all)?;
+    let line = |mesh: &str| {
+        let line = run.stdout.lines().find(|line| line.starts_with(&format!("{mesh} ")));
+        line.with_context(|| format!("no line of {mesh}: {run}"))
+    };
+    ensure!(run.code == 3, "{run}");
+    ensure!(
+        line("shop")?.contains("blocked") && line("shop")?.contains("MU901"),
+        "{run}"
+    );
+    ensure!(
+        line("lonely")?.contains("unknown") && line("lonely")?.contains("blocked"),
+        "{run}"
+    );
+    ensure!(run.stdout.contains("Meshes: 2, 0 free, 2 blocked; "), "{run}");
+    let document = mesh_upgrade(east, kubeconfig, &[&all[..], &["-o", "json"]].concat())?;
+    let document: Value = serde_json::from_str(&document.stdout).with_context(|| document.to_string())?;
+    let reports = document.get("reports").and_then(Value::as_array).map_or(0, Vec::len);
+    ensure!(
+        reports == 2 && document.get("free") == Some(&json!(false)),
+        "{document:#}"
+    );
+    // Afterwards the first mesh is the only one again.
+    east.kubectl(&["delete", "mesh", "lonely"])?.ok()?;
     Ok(())
 }
 

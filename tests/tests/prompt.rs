@@ -118,13 +118,18 @@ fn a_cluster_that_is_behind_is_named_by_what_each_guard_reports() -> Result<()> 
         "spec": {"clusters": [{"name": "east"}, {"name": "west"}]},
     });
     east.apply_stdin(&mesh_of_two.to_string())?.ok()?;
-    says(&east, "Unknown", "1.31.0 runs in east; no guard reports a version of west")?;
+    says(
+        &east,
+        "Unknown",
+        "1.31.0 runs in east; no guard reports a version of west",
+    )?;
 
     let namespace = "--namespace=mesh-upgrade-system";
     east.kubectl(&["create", "serviceaccount", "west", namespace])?.ok()?;
     let account = "--serviceaccount=mesh-upgrade-system:west";
     let role = "--clusterrole=mesh-upgrade-reporter";
-    east.kubectl(&["create", "clusterrolebinding", "west", role, account])?.ok()?;
+    east.kubectl(&["create", "clusterrolebinding", "west", role, account])?
+        .ok()?;
     let member = tempfile::tempdir()?;
     std::fs::write(member.path().join("cluster"), "west\n")?;
     let to_east = kubeconfig_of(&east, "west")?;
@@ -140,7 +145,8 @@ fn a_cluster_that_is_behind_is_named_by_what_each_guard_reports() -> Result<()> 
 
     // The one that is behind follows, and the mesh agrees within seconds.
     let image = "discovery=docker.io/istio/pilot:1.31.0";
-    west.kubectl(&["set", "image", "deployment/istiod", image, "--namespace=istio-system"])?.ok()?;
+    west.kubectl(&["set", "image", "deployment/istiod", image, "--namespace=istio-system"])?
+        .ok()?;
     says(&east, "True", "1.31.0 runs in east, west")?;
     // What a member may do in the home is to report.
     for (verb, what, subresource, expected) in [

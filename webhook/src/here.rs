@@ -34,6 +34,7 @@ pub(crate) async fn keep(client: Client, membership: Option<PathBuf>, here: watc
 
 async fn ask(client: &Client) -> Option<KubernetesVersion> {
     let answer = client.apiserver_version().await;
-    let version = answer.inspect_err(|error| tracing::warn!(%error, "cannot ask for the version of Kubernetes; trying again"));
+    let version =
+        answer.inspect_err(|error| tracing::warn!(%error, "cannot ask for the version of Kubernetes; trying again"));
     version.ok()?.git_version.parse().ok()
 }

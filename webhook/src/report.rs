@@ -57,7 +57,8 @@ impl Membership {
             Err(error) => return Err(error).with_context(|| path.display().to_string()),
         };
         // What stands in it is credentials: no error of the parser's is repeated.
-        let kubeconfig = Kubeconfig::from_yaml(&text).map_err(|_| anyhow::anyhow!("{} cannot be read", path.display()))?;
+        let kubeconfig =
+            Kubeconfig::from_yaml(&text).map_err(|_| anyhow::anyhow!("{} cannot be read", path.display()))?;
         let runs_programs = kubeconfig.auth_infos.iter().any(|named| {
             let info = named.auth_info.as_ref();
             info.is_some_and(|info| info.exec.is_some() || info.auth_provider.is_some())
@@ -67,8 +68,12 @@ impl Membership {
             "{} names a program that makes credentials; give it a token or a certificate",
             path.display()
         );
-        let cluster = Self::cluster_in(directory)
-            .with_context(|| format!("{} does not say what this cluster is called", directory.join(CLUSTER).display()))?;
+        let cluster = Self::cluster_in(directory).with_context(|| {
+            format!(
+                "{} does not say what this cluster is called",
+                directory.join(CLUSTER).display()
+            )
+        })?;
         Ok(Some(Self { cluster, kubeconfig }))
     }
 
@@ -98,7 +103,10 @@ pub(crate) async fn keep(
             Ok(Reported::All) => again,
             Ok(Reported::Conflict) => CONFLICT,
             Err(error) => {
-                tracing::warn!(error = format!("{error:#}"), "this cluster is not reported; trying again");
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "this cluster is not reported; trying again"
+                );
                 RETRY
             }
         };
@@ -123,7 +131,11 @@ async fn report(directory: &Path, facts: &Facts, here: &Here) -> anyhow::Result<
     };
     let (cluster, client) = membership.client().await?;
     let meshes: Api<Mesh> = Api::all(client);
-    for mut mesh in meshes.list(&ListParams::default()).await.context("cannot list Meshes")? {
+    for mut mesh in meshes
+        .list(&ListParams::default())
+        .await
+        .context("cannot list Meshes")?
+    {
         let now = Timestamp::now();
         let report = prompt::report_of_member(&mesh, &cluster, facts, here, now);
         let status = mesh.status.get_or_insert_default();
@@ -154,7 +166,10 @@ mod tests {
     fn a_membership_is_whole_and_runs_no_program() {
         let directory = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
-        assert!(Membership::read(directory.path()).unwrap().is_none(), "the Mesh is here");
+        assert!(
+            Membership::read(directory.path()).unwrap().is_none(),
+            "the Mesh is here"
+        );
         assert_eq!(Membership::cluster_in(directory.path()), None);
         write(KUBECONFIG, "users: [{name: a, user: {token: geheim}}]");
         let error = Membership::read(directory.path()).unwrap_err().to_string();

@@ -8,8 +8,9 @@ use crate::{
     handler::Reviews,
     health::Health,
     heard::ListenLayer,
+    here,
     metrics::Metrics,
-    here, prompt, record, report, server,
+    prompt, record, report, server,
     tls::{Certificate, Source},
     way_back,
 };

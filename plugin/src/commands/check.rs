@@ -1,8 +1,8 @@
 //! `check`: can this mesh go to that version, what stands in the way, and what to do about it.
 
-use super::{Scene, charts, waivers};
+use super::{Scene, charts, check_all, waivers};
 use crate::{
-    cli::{CheckArgs, FailOn, Global},
+    cli::{CheckArgs, FailOn, Global, TargetArgs},
     clock::today,
     cluster::{Marks, ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
     error::{CommandError, Exit},
@@ -12,8 +12,9 @@ use crate::{
 use serde_json::json;
 use shared::{
     api::Management,
-    finding::{Baseline, Finding, Severity},
-    preflight::{self, Purpose, Target},
+    finding::{Baseline, Finding, Report, Severity},
+    mesh::MeshView,
+    preflight::{self, ChartLookup, Purpose, Target},
 };
 use std::time::Duration;
 
@@ -52,6 +53,9 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     // helm is found beside the observing: its start takes a while.
     let (scene, helm) = futures::join!(observed(), Helm::find(None));
     let mut scene = scene?;
+    if args.all {
+        return check_all::run(args, global, ui, &scene, &helm).await;
+    }
     if !args.watch {
         return once(args, global, ui, &scene, &helm, Purpose::Check).await;
     }
@@ -89,37 +93,11 @@ async fn once(
     purpose: Purpose,
 ) -> Result<Exit, CommandError> {
     let mesh = scene.mesh(args.target.mesh.mesh.as_deref())?;
-    let charts = charts::lookup(
-        scene,
-        mesh,
-        &args.target.to,
-        args.target.charts.as_deref(),
-        helm,
-        global,
-    )
-    .await?;
-    let target = Target::new(args.target.to.clone())
-        .with_charts(charts)
-        .for_purpose(purpose);
-    let day = args.on.unwrap_or_else(today);
-    let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, day);
-    let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, day)?;
-    let free = report.is_free();
-    let (report, known) = match baseline(args)? {
-        Some(baseline) => baseline.split(report),
-        None => (report, Vec::new()),
-    };
-    let warned = report
-        .findings
-        .iter()
-        .any(|finding| finding.severity == Severity::Warning);
-    let exit = if !free {
-        Exit::Blocked
-    } else if warned && args.fail_on == Some(FailOn::Warning) {
-        Exit::Warnings
-    } else {
-        Exit::Done
-    };
+    let TargetArgs { to, charts, .. } = &args.target;
+    let charts = charts::lookup(scene, mesh, to, charts.as_deref(), helm, global).await?;
+    let judged = judge(args, scene, mesh, charts, purpose)?;
+    let exit = judged.exit(args);
+    let Judged { report, known, free } = judged;
     let from = mesh
         .version
         .as_ref()
@@ -172,8 +150,56 @@ async fn once(
     Ok(exit)
 }
 
+/// What a check of one mesh came to.
+pub(super) struct Judged {
+    /// What is new.
+    pub report: Report,
+    /// What was in the baseline.
+    pub known: Vec<Finding>,
+    /// Whether nothing blocks.
+    pub free: bool,
+}
+
+impl Judged {
+    /// How the verb ends by it.
+    pub fn exit(&self, args: &CheckArgs) -> Exit {
+        if !self.free {
+            Exit::Blocked
+        } else if self.report.warnings().next().is_some() && args.fail_on == Some(FailOn::Warning) {
+            Exit::Warnings
+        } else {
+            Exit::Done
+        }
+    }
+}
+
+/// Checks one mesh.
+///
+/// # Errors
+/// When waivers or a baseline cannot be read.
+pub(super) fn judge(
+    args: &CheckArgs,
+    scene: &Scene,
+    mesh: &MeshView,
+    charts: Option<ChartLookup>,
+    purpose: Purpose,
+) -> Result<Judged, CommandError> {
+    let target = Target::new(args.target.to.clone())
+        .with_charts(charts)
+        .for_purpose(purpose);
+    let day = args.on.unwrap_or_else(today);
+    let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, day);
+    let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, day)?;
+    let free = report.is_free();
+    let (report, known) = match baseline(args)? {
+        Some(baseline) => baseline.split(report),
+        None => (report, Vec::new()),
+    };
+    Ok(Judged { report, known, free })
+}
+
 /// A finding with the place in the reference that tells of it.
-fn documented(finding: &Finding) -> serde_json::Value {
+pub(super) fn documented(finding: &Finding) -> serde_json::Value {
     let mut value = json!(finding);
     if let Some(fields) = value.as_object_mut() {
         fields.insert("doc".to_owned(), json!(finding.code.anchor()));

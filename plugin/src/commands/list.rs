@@ -8,9 +8,9 @@ use crate::{
     executor::journal,
     ui::{Mark, Output, Ui, faint, table, wrapped},
 };
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 use serde_json::json;
-use k8s_openapi::jiff::Timestamp;
 use shared::{api::MeshUpgrade, inventory::ClusterState, prompt};
 use std::collections::BTreeMap;
 
@@ -63,8 +63,16 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         let available = reachable.version.map(|version| version.to_string()).unwrap_or_default();
         let withheld = reachable.withheld.map(|withheld| withheld.why);
         let drift = prompt::drift(mesh, &scene.inventory, Timestamp::now());
-        told.extend(withheld.iter().map(|why| (Mark::Info, format!("mesh {}: {why}", mesh.name))));
-        told.extend(drift.iter().map(|drift| (Mark::Warn, format!("mesh {}: {drift}", mesh.name))));
+        told.extend(
+            withheld
+                .iter()
+                .map(|why| (Mark::Info, format!("mesh {}: {why}", mesh.name))),
+        );
+        told.extend(
+            drift
+                .iter()
+                .map(|drift| (Mark::Warn, format!("mesh {}: {drift}", mesh.name))),
+        );
         let running = unfinished.iter().find(|journal| journal.spec.mesh == mesh.name);
         let upgrade = running.map(|journal| {
             let phase = journal::phase(journal);

@@ -5,6 +5,7 @@ pub mod apply;
 mod catalog;
 mod charts;
 pub mod check;
+mod check_all;
 pub mod dataplane;
 pub mod explain;
 mod frozen;
@@ -165,7 +166,7 @@ impl Scene {
                 SelectError::None => {
                     "no Deployment of istiod was found in any namespace; is this the right --context, and --namespace?"
                 }
-                SelectError::Ambiguous { .. } => "name the mesh, as in: kubectl mesh-upgrade check MESH --to VERSION",
+                SelectError::Ambiguous { .. } => "name the mesh, as in: kubectl mesh-upgrade check MESH --to VERSION; all of them at once: check --all --to VERSION",
                 SelectError::NotFound { .. } => "see the meshes with: kubectl mesh-upgrade list",
             };
             CommandError::error(error.to_string()).hint(hint)

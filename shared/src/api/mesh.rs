@@ -70,7 +70,12 @@ pub struct MeshCluster {
     printcolumn(json_path = ".spec.flavor", name = "Flavor", type_ = "string"),
     printcolumn(json_path = ".status.clusters", name = "Clusters", type_ = "integer"),
     printcolumn(json_path = ".status.availableVersion", name = "Available", type_ = "string"),
-    printcolumn(json_path = ".status.conditions[?(@.type==\"VersionsAgree\")].status", name = "Agree", type_ = "string", priority = 1),
+    printcolumn(
+        json_path = ".status.conditions[?(@.type==\"VersionsAgree\")].status",
+        name = "Agree",
+        type_ = "string",
+        priority = 1
+    ),
     printcolumn(json_path = ".status.upgrade", name = "Upgrade", type_ = "string"),
     printcolumn(json_path = ".metadata.creationTimestamp", name = "Age", type_ = "date")
 )]

@@ -44,7 +44,10 @@ pub fn agree(
     }
     let of = |cluster: &MeshCluster| {
         let fresh = |report: &&ClusterReport| now.duration_since(report.reported_at.0) < STALE;
-        reports.iter().filter(fresh).find(|report| report.cluster == cluster.name)
+        reports
+            .iter()
+            .filter(fresh)
+            .find(|report| report.cluster == cluster.name)
     };
     let version = |report: &ClusterReport| report.version.as_deref()?.parse::<IstioVersion>().ok();
     let mut known: Vec<(&str, IstioVersion)> = Vec::new();
@@ -57,7 +60,10 @@ pub fn agree(
             Some(None) | None => missing.push(&cluster.name),
         }
     }
-    let newest = known.iter().map(|(_, version)| version).max_by(|a, b| a.cmp_release(b))?;
+    let newest = known
+        .iter()
+        .map(|(_, version)| version)
+        .max_by(|a, b| a.cmp_release(b))?;
     let behind: Vec<String> = known
         .iter()
         .filter(|(_, version)| version != newest)
@@ -157,7 +163,11 @@ mod tests {
             ),
             (
                 "what the mesh does not list",
-                vec![east(), report("west", Some("1.31.0"), 10), report("old", Some("1.29.0"), 10)],
+                vec![
+                    east(),
+                    report("west", Some("1.31.0"), 10),
+                    report("old", Some("1.29.0"), 10),
+                ],
                 Answer::True,
                 "1.31.0 runs in east, west",
             ),
@@ -166,7 +176,11 @@ mod tests {
             assert_eq!(found, answer, "{what}: {said}");
             assert!(message.is_empty() || said == message, "{what}: {said}");
         }
-        assert_eq!(agree(&mesh[..1], &[east()], at(10)), None, "one cluster agrees with itself");
+        assert_eq!(
+            agree(&mesh[..1], &[east()], at(10)),
+            None,
+            "one cluster agrees with itself"
+        );
         assert_eq!(agree(&mesh, &[], at(10)), None, "nobody has said anything");
     }
 

@@ -24,7 +24,9 @@ pub fn reachable_from(mesh: &MeshView, inventory: &Inventory, catalog: &Catalog)
 }
 
 fn newest<'a>(member: &crate::mesh::ObservedMember<'a>) -> Option<&'a IstioVersion> {
-    let versions = member.control_planes().filter_map(|plane| plane.version.version.as_ref());
+    let versions = member
+        .control_planes()
+        .filter_map(|plane| plane.version.version.as_ref());
     versions.max_by(|a, b| a.cmp_release(b))
 }
 
@@ -69,7 +71,10 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let target = |inventory: &Inventory| {
             let found = reachable_from(&mesh, inventory, &catalog);
-            (found.version.map(|version| version.to_string()), found.withheld.is_some())
+            (
+                found.version.map(|version| version.to_string()),
+                found.withheld.is_some(),
+            )
         };
         assert_eq!(target(&inventory), (Some("1.31.3".to_owned()), false));
         assert_eq!(

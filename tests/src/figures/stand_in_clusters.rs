@@ -37,6 +37,8 @@ struct Answer {
 struct Repeated {
     real: Client,
     uid: String,
+    /// The mesh ID that each stand-in puts its own number into.
+    mesh_id: Option<String>,
     latency: Duration,
     answers: Mutex<HashMap<Question, Arc<Answer>>>,
 }
@@ -48,8 +50,15 @@ pub(super) struct StandInClusters {
 }
 
 impl StandInClusters {
-    /// Starts some, named `m0`, `m1`, …; each answer takes at least `latency`.
-    pub(super) fn start(kubeconfig: &Path, uid: &str, count: usize, latency: Duration) -> Result<Self> {
+    /// Starts some, named `m0`, `m1`, …; each answer takes at least `latency`. Where a mesh ID that ends with three digits
+    /// is given, each is a mesh of its own.
+    pub(super) fn start(
+        kubeconfig: &Path,
+        uid: &str,
+        mesh_id: Option<&str>,
+        count: usize,
+        latency: Duration,
+    ) -> Result<Self> {
         rustls::crypto::ring::default_provider().install_default().ok();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -66,6 +75,7 @@ impl StandInClusters {
         let repeated = Arc::new(Repeated {
             real: runtime.block_on(super::population::client(kubeconfig))?,
             uid: uid.to_owned(),
+            mesh_id: mesh_id.map(str::to_owned),
             latency,
             answers: Mutex::default(),
         });
@@ -89,8 +99,7 @@ impl StandInClusters {
                 let list = document.get_mut(list).and_then(Value::as_array_mut);
                 list.context("a list of the kubeconfig")?.push(entry);
             }
-            let own = format!("{number:08x}-0000-4000-8000-000000000000");
-            runtime.spawn(accept(listener, acceptor.clone(), Arc::clone(&repeated), own));
+            runtime.spawn(accept(listener, acceptor.clone(), Arc::clone(&repeated), number));
         }
         Ok(Self {
             document,
@@ -104,15 +113,15 @@ impl StandInClusters {
     }
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, repeated: Arc<Repeated>, uid: String) {
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, repeated: Arc<Repeated>, number: usize) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (acceptor, repeated, uid) = (acceptor.clone(), Arc::clone(&repeated), uid.clone());
+        let (acceptor, repeated) = (acceptor.clone(), Arc::clone(&repeated));
         tokio::spawn(async move {
             stream.set_nodelay(true).ok();
             let Ok(stream) = acceptor.accept(stream).await else {
                 return;
             };
-            let service = service_fn(|request| answer(&repeated, &uid, request));
+            let service = service_fn(|request| answer(&repeated, number, request));
             // A client that goes away is no news.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
@@ -123,7 +132,7 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, repeated: Arc<Repe
 
 async fn answer(
     repeated: &Repeated,
-    uid: &str,
+    number: usize,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (answer, ()) = futures::join!(repeated.ask(request), tokio::time::sleep(repeated.latency));
@@ -134,11 +143,7 @@ async fn answer(
             if let Ok(kind) = answer.kind.parse() {
                 response.headers_mut().insert(header::CONTENT_TYPE, kind);
             }
-            let body = match std::str::from_utf8(&answer.body) {
-                Ok(text) if text.contains(&repeated.uid) => Bytes::from(text.replace(&repeated.uid, uid)),
-                _ => answer.body.clone(),
-            };
-            *response.body_mut() = Full::new(body);
+            *response.body_mut() = Full::new(repeated.own(&answer.body, number));
         }
         Err(_) => *response.status_mut() = StatusCode::BAD_GATEWAY,
     }
@@ -146,6 +151,30 @@ async fn answer(
 }
 
 impl Repeated {
+    /// What the real one says, as a cluster of this number would say it.
+    fn own(&self, body: &Bytes, number: usize) -> Bytes {
+        let Ok(text) = std::str::from_utf8(body) else {
+            return body.clone();
+        };
+        let mut own = Vec::new();
+        own.push((self.uid.as_str(), format!("{number:08x}-0000-4000-8000-000000000000")));
+        if let Some(stem) = self
+            .mesh_id
+            .as_deref()
+            .and_then(|id| Some((id, id.strip_suffix("000")?)))
+        {
+            own.push((stem.0, format!("{}{number:03}", stem.1)));
+        }
+        own.retain(|(told, _)| text.contains(told));
+        if own.is_empty() {
+            return body.clone();
+        }
+        let replaced = own
+            .iter()
+            .fold(text.to_owned(), |text, (told, own)| text.replace(told, own));
+        Bytes::from(replaced)
+    }
+
     async fn ask(&self, request: Request<Incoming>) -> Result<Arc<Answer>> {
         let (parts, body) = request.into_parts();
         let header = |name: &HeaderName| Some(parts.headers.get(name)?.to_str().ok()?.to_owned());

@@ -320,7 +320,11 @@ impl Drop for Guard {
 pub fn kubeconfig_of(cluster: &Cluster, account: &str) -> Result<Value> {
     let token = cluster.kubectl(&["create", "token", account, "-n", names::NAMESPACE, "--duration", "2h"])?;
     let admin = Contexts::of(cluster.kubeconfig())?;
-    Ok(Contexts::alone("guard", &admin.cluster(), &json!({ "token": token.ok()? })))
+    Ok(Contexts::alone(
+        "guard",
+        &admin.cluster(),
+        &json!({ "token": token.ok()? }),
+    ))
 }
 
 /// A port that was free a moment ago.

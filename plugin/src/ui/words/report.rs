@@ -10,6 +10,10 @@ super::words! {
         "另有 {count} 项已在基线中，其中 {blockers} 项是阻塞项，仍然阻塞";
     check_mend_and_repeat(command) "mend what is marked, then: {command}", "处理标出的问题，然后：{command}";
 
+    check_total(meshes, free, blocked, blockers, warnings, passed)
+        "Meshes: {meshes}, {free} free, {blocked} blocked; {blockers}, {warnings}, {passed} passed",
+        "网格：{meshes} 个，{free} 个无阻塞，{blocked} 个被阻塞；{blockers}，{warnings}，{passed} 项通过";
+
     report_mesh() "mesh", "网格";
     report_counts(found, passed) "({found} found, {passed} passed)", "（发现 {found} 项，通过 {passed} 项）";
     report_clean(families, count) "{families} ({count} passed)", "{families}（通过 {count} 项）";

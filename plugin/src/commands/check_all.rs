@@ -1,0 +1,137 @@
+//! `check --all`: every mesh that is found, a line each, and one total.
+
+use super::{
+    Scene, charts,
+    check::{Judged, documented, judge},
+};
+use crate::{
+    cli::{CheckArgs, Global},
+    error::{CommandError, Exit},
+    installer::helm::Helm,
+    ui::{Mark, Output, Ui, faint, table},
+};
+use serde_json::{Value, json};
+use shared::{
+    finding::{Finding, Report},
+    mesh::{MeshView, SelectError},
+    preflight::Purpose,
+};
+
+/// Runs `check --all` on what was observed.
+///
+/// # Errors
+/// When there is no mesh, or a file that was named cannot be read.
+pub async fn run(
+    args: &CheckArgs,
+    global: &Global,
+    ui: Ui,
+    scene: &Scene,
+    helm: &Result<Helm, CommandError>,
+) -> Result<Exit, CommandError> {
+    if scene.meshes.is_empty() {
+        return Err(CommandError::error(SelectError::None.to_string())
+            .hint("name the clusters with --contexts, or see the meshes with: kubectl mesh-upgrade list"));
+    }
+    let mut judged = Vec::with_capacity(scene.meshes.len());
+    for mesh in &scene.meshes {
+        let given = args.target.charts.as_deref();
+        let charts = charts::lookup(scene, mesh, &args.target.to, given, helm, global).await?;
+        judged.push((mesh, judge(args, scene, mesh, charts, Purpose::Check)?));
+    }
+    let exits: Vec<Exit> = judged.iter().map(|(_, judged)| judged.exit(args)).collect();
+    let exit = [Exit::Blocked, Exit::Warnings]
+        .into_iter()
+        .find(|exit| exits.contains(exit))
+        .unwrap_or(Exit::Done);
+    if ui.output != Output::Text {
+        let reports: Vec<Value> = judged
+            .iter()
+            .map(|(mesh, judged)| document(args, mesh, judged))
+            .collect();
+        let mut document = json!({
+            "to": args.target.to.to_string(), "free": exits.iter().all(|exit| *exit != Exit::Blocked),
+            "reports": reports, "catalog": scene.catalog.edition(),
+        });
+        scene.add_stats(global, &mut document);
+        ui.document("CheckReportList", document)?;
+        return Ok(exit);
+    }
+    let head = ["MESH", "FROM", "ANSWER", "BLOCKERS", "WARNINGS", "PASSED", "IN THE WAY"];
+    ui.result(&table(
+        &head,
+        judged.iter().map(|(mesh, judged)| line(ui, mesh, judged)),
+    ));
+    ui.result(&total(ui, &judged));
+    ui.note(&faint(&format!("Catalog: {}", scene.catalog.edition())));
+    scene.print_stats(global, ui);
+    // The first that needs somebody, or else the first of all.
+    let blocked = judged.iter().find(|(_, judged)| !judged.free);
+    let (verb, mesh) = match (blocked, judged.first()) {
+        (Some((mesh, _)), _) => ("check", mesh),
+        (None, Some((mesh, _))) => ("plan", mesh),
+        (None, None) => return Ok(exit),
+    };
+    ui.next(&format!(
+        "kubectl mesh-upgrade {verb} {} --to {}",
+        mesh.name, args.target.to
+    ));
+    Ok(exit)
+}
+
+fn document(args: &CheckArgs, mesh: &MeshView, judged: &Judged) -> Value {
+    let Report {
+        findings,
+        passed,
+        waived,
+        ..
+    } = &judged.report;
+    json!({
+        "mesh": mesh.name, "from": from(mesh), "to": args.target.to.to_string(), "free": judged.free,
+        "findings": findings.iter().map(documented).collect::<Vec<_>>(), "passed": passed, "waived": waived,
+    })
+}
+
+fn from(mesh: &MeshView) -> String {
+    let version = mesh.version.as_ref();
+    version.map_or_else(|| "unknown".to_owned(), ToString::to_string)
+}
+
+fn line(ui: Ui, mesh: &MeshView, judged: &Judged) -> Vec<String> {
+    let report = &judged.report;
+    let answer = if judged.free {
+        format!("{} free", ui.symbol(Mark::Pass))
+    } else {
+        format!("{} blocked", ui.symbol(Mark::Block))
+    };
+    let mut codes: Vec<&str> = report.blockers().map(|finding: &Finding| finding.code.id()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    let in_the_way = if codes.is_empty() {
+        "-".to_owned()
+    } else {
+        codes.join(", ")
+    };
+    vec![
+        mesh.name.clone(),
+        from(mesh),
+        answer,
+        report.blockers().count().to_string(),
+        report.warnings().count().to_string(),
+        report.passed.len().to_string(),
+        in_the_way,
+    ]
+}
+
+fn total(ui: Ui, judged: &[(&MeshView, Judged)]) -> String {
+    let free = judged.iter().filter(|(_, judged)| judged.free).count();
+    let sum = |count: fn(&Report) -> usize| judged.iter().map(|(_, judged)| count(&judged.report)).sum::<usize>();
+    let lang = ui.lang;
+    lang.check_total(
+        judged.len(),
+        free,
+        judged.len() - free,
+        lang.blockers(sum(|report| report.blockers().count())),
+        lang.warnings(sum(|report| report.warnings().count())),
+        sum(|report| report.passed.len()),
+    )
+}
