@@ -33,6 +33,15 @@ pub fn fitting(mesh: &MeshView, inventory: &Inventory) -> (Management, String) {
             }
         }
     }
+    if let Some((host, hosted)) = mesh.hosted(inventory).next() {
+        return (
+            Management::Hosted,
+            format!(
+                "its control plane runs in {} of {host} and is configured in {}",
+                hosted.namespace, hosted.cluster
+            ),
+        );
+    }
     (
         Management::Dedicated,
         "its control planes run in its own clusters, and helm or istioctl installed them".to_owned(),

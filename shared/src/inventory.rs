@@ -90,6 +90,8 @@ pub struct Observed {
     pub old_releases: Vec<OldRelease>,
     /// Mesh objects in this cluster.
     pub meshes: Vec<MeshRecord>,
+    /// Control planes here that read their configuration in another cluster.
+    pub hosted: Vec<Hosted>,
     /// The guard, as far as it is installed.
     pub guard: GuardPresence,
     /// What the caller may do of the things that `apply` needs; empty when not asked.
@@ -98,6 +100,15 @@ pub struct Observed {
     pub surroundings: Option<Box<Surroundings>>,
     /// What could not be read although the rest could, each in a sentence; empty in a cluster seen whole.
     pub unreadable: Vec<String>,
+}
+
+/// Istio's external control plane: istiods here, and Istio's configuration, CRDs and webhooks in another cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hosted {
+    /// Namespace of the istiods.
+    pub namespace: String,
+    /// Name of the cluster that holds their configuration.
+    pub cluster: String,
 }
 
 /// How a version was learnt, most trusted first.

@@ -2,7 +2,7 @@
 
 use crate::{
     api::MeshCluster,
-    inventory::{ClusterState, Found, Inventory, MeshRecord},
+    inventory::{ClusterState, Found, Hosted, Inventory, MeshRecord},
 };
 
 /// A cluster that the operator named, and what it says about others.
@@ -27,6 +27,62 @@ pub struct RemoteSecret {
     pub cluster: String,
     /// URL of the API server, where the kubeconfig tells one.
     pub server: Option<String>,
+    /// Whether the istiod beside it reads its own configuration there, as Istio's external control plane does.
+    pub configures: bool,
+}
+
+/// A control plane that reads its configuration in another cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Name of the cluster that it runs in.
+    pub cluster: String,
+    /// What it is there.
+    pub hosted: Hosted,
+}
+
+/// The control planes that read their configuration in another cluster, by the names that the members have.
+#[must_use]
+pub fn hosts(entries: &[Entry], contexts: &[KnownContext], members: &[Member]) -> Vec<Host> {
+    let mut hosts = Vec::new();
+    // The operator's clusters stand first among the members, in their order.
+    for (entry, host) in entries.iter().zip(members) {
+        for secret in entry.secrets.iter().filter(|secret| secret.configures) {
+            let is_it = |member: &&Member| match &member.way {
+                Way::Context(context) => contexts
+                    .iter()
+                    .any(|known| known.name == *context && same_server(secret, known)),
+                Way::Secret(..) => false,
+            };
+            let named = members.iter().find(|member| member.name == secret.cluster);
+            let member = members.iter().find(is_it).or(named);
+            hosts.push(Host {
+                cluster: host.name.clone(),
+                hosted: Hosted {
+                    namespace: secret.namespace.clone(),
+                    cluster: member.map_or_else(|| secret.cluster.clone(), |member| member.name.clone()),
+                },
+            });
+        }
+    }
+    hosts
+}
+
+/// Puts them into what was observed of the clusters that they run in.
+pub fn tell_hosts(inventory: &mut Inventory, hosts: Vec<Host>) {
+    for host in hosts {
+        let found = inventory
+            .clusters
+            .iter_mut()
+            .find(|cluster| cluster.name == host.cluster);
+        if let Some(ClusterState::Observed(observed)) = found.map(|cluster| &mut cluster.state) {
+            observed.hosted.push(host.hosted);
+        }
+    }
+}
+
+fn same_server(secret: &RemoteSecret, known: &KnownContext) -> bool {
+    let server = secret.server.as_deref().map(|server| server.trim_end_matches('/'));
+    server == Some(known.server.trim_end_matches('/'))
 }
 
 /// A context of the operator's kubeconfig.
@@ -151,11 +207,7 @@ fn by_secret(
     secret: &RemoteSecret,
     contexts: &[KnownContext],
 ) -> Option<Member> {
-    let same_server = |known: &&KnownContext| {
-        let server = secret.server.as_deref().map(|server| server.trim_end_matches('/'));
-        server == Some(known.server.trim_end_matches('/'))
-    };
-    let mut own = contexts.iter().filter(same_server);
+    let mut own = contexts.iter().filter(|known| same_server(secret, known));
     let is_member = |known: &KnownContext| {
         let way = Way::Context(known.name.clone());
         members.iter().any(|member| member.way == way)
@@ -238,6 +290,13 @@ pub fn merge(inventory: &mut Inventory) -> Vec<Same> {
         {
             holder.clone_from(&same.kept);
         }
+        if let ClusterState::Observed(observed) = &mut cluster.state {
+            for hosted in &mut observed.hosted {
+                if let Some(same) = same(&hosted.cluster) {
+                    hosted.cluster.clone_from(&same.kept);
+                }
+            }
+        }
     }
     merged
 }
@@ -275,6 +334,7 @@ mod tests {
             name: format!("istio-remote-secret-{cluster}"),
             cluster: cluster.to_owned(),
             server: Some(server.to_owned()),
+            configures: false,
         }
     }
 
@@ -283,6 +343,70 @@ mod tests {
             name: name.to_owned(),
             server: server.to_owned(),
         }
+    }
+
+    #[test]
+    fn an_external_control_plane_is_known_with_the_cluster_of_its_configuration() {
+        let configures = |cluster: &str, server: &str| RemoteSecret {
+            name: "istio-kubeconfig".to_owned(),
+            namespace: "external-istiod".to_owned(),
+            configures: true,
+            ..secret(cluster, server)
+        };
+        let contexts = [known("w", "https://west:6443"), known("home", "https://home:6443")];
+        for (what, cluster, server, found) in [
+            ("by a context to the same server", "remote", "https://west:6443/", "w"),
+            ("by its own name", "remote", "https://elsewhere:6443", "remote"),
+        ] {
+            let mut home = entry("home");
+            home.secrets.push(configures(cluster, server));
+            let entries = [home, entry("w")];
+            let members = members(&entries, &contexts).unwrap();
+            let [host] = &hosts(&entries, &contexts, &members)[..] else {
+                panic!("{what}");
+            };
+            assert_eq!(
+                (host.cluster.as_str(), host.hosted.namespace.as_str()),
+                ("home", "external-istiod"),
+                "{what}"
+            );
+            assert_eq!(host.hosted.cluster, found, "{what}");
+        }
+        let mut home = entry("home");
+        home.secrets.push(secret("w", "https://west:6443"));
+        let entries = [home];
+        let members = members(&entries, &contexts).unwrap();
+        assert_eq!(hosts(&entries, &contexts, &members), [], "an ordinary remote");
+    }
+
+    #[test]
+    fn a_host_follows_when_two_names_become_one() {
+        let mut inventory = Inventory {
+            clusters: vec![
+                cluster("home", "1.30.3", "v1.36.3"),
+                cluster("config", "1.30.3", "v1.36.3"),
+                cluster("w", "1.30.3", "v1.36.3"),
+            ],
+        };
+        inventory.clusters[1].found = Found::RemoteSecret {
+            cluster: "home".to_owned(),
+            namespace: "external-istiod".to_owned(),
+            name: "istio-kubeconfig".to_owned(),
+        };
+        inventory.seen(1).uid = inventory.seen(2).uid.clone();
+        let hosted = Hosted {
+            namespace: "external-istiod".to_owned(),
+            cluster: "config".to_owned(),
+        };
+        tell_hosts(
+            &mut inventory,
+            vec![Host {
+                cluster: "home".to_owned(),
+                hosted,
+            }],
+        );
+        assert_eq!(merge(&mut inventory)[0].dropped, "config");
+        assert_eq!(inventory.seen(0).hosted[0].cluster, "w");
     }
 
     /// Name and way of each member, as text.

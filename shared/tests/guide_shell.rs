@@ -149,6 +149,7 @@ fn inventory(name: &str, istioctl: bool) -> Inventory {
             .collect(),
         old_releases: Vec::new(),
         meshes: Vec::new(),
+        hosted: Vec::new(),
         guard: GuardPresence::default(),
         permissions: Vec::new(),
         surroundings: Some(Box::new(Surroundings {

@@ -65,6 +65,18 @@ pub const OVERLOOKED: Code = Code(&Rule {
     fix: "Get the permission to read it, then check again.",
 });
 
+/// Istio's external control plane.
+pub const EXTERNAL_CONTROL_PLANE: Code = Code(&Rule {
+    id: "MU907",
+    title: "The control plane reads its configuration in another cluster",
+    severity: Severity::Warning,
+    waivable: false,
+    cause: "Istio's external control plane: istiod runs in one cluster, and its configuration, CRDs and webhooks are in \
+            another. It is found, listed and checked in all of its clusters; apply does not upgrade it yet.",
+    evidence: "The Secret istio-kubeconfig beside istiod, key config, from which istiod takes its kubeconfig.",
+    fix: "Upgrade it by the runbook of kubectl mesh-upgrade guide, which names the cluster of each step.",
+});
+
 pub(super) const ALL: &[Code] = &[
     CLUSTER_UNKNOWN,
     EXTERNAL_MESH,
@@ -72,4 +84,5 @@ pub(super) const ALL: &[Code] = &[
     WAIVER_WITHOUT_EFFECT,
     PARTLY_OBSERVED,
     OVERLOOKED,
+    EXTERNAL_CONTROL_PLANE,
 ];

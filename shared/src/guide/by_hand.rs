@@ -20,7 +20,7 @@ pub(super) fn steps(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<(Component, Step)> {
         );
         let mut step = one(hop, seat, Component::Istiod, &plane.workload, &owner);
         step.after.extend(seat.validates());
-        step.look.push(checks::injects(&seat.place, &plane.revision, hop.to));
+        step.look.push(checks::injects(&seat.proof, &plane.revision, hop.to));
         step.look.push(checks::proxies(&seat.place));
         steps.push((Component::Istiod, step));
     }

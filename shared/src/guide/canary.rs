@@ -182,7 +182,8 @@ impl Canary<'_> {
             checks::rolled_out(place, &new.workload),
         ];
         step.after.extend(self.seat.validates());
-        step.look.push(checks::injects(place, &new.revision, self.hop.to));
+        step.look
+            .push(checks::injects(&self.seat.proof, &new.revision, self.hop.to));
         step.look.push(checks::events(place, &new.workload.namespace));
         step
     }

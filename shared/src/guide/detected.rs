@@ -76,6 +76,13 @@ pub(super) fn notes(mesh: &MeshView, seats: &[Seat<'_>], wish: &Wish, strategy: 
         );
     }
     for seat in seats {
+        if seat.proof.cluster != seat.place.cluster {
+            notes.push(format!(
+                "The control plane in {} is an external one: its configuration, Istio's definitions and its webhooks are in \
+                 {}, which comes first with the definitions and is where validation and injection are proved.",
+                seat.place.cluster, seat.proof.cluster
+            ));
+        }
         notes.extend(mirror(seat));
         if seat.place.context.is_none() {
             notes.push(format!(

@@ -146,7 +146,7 @@ fn istiod(hop: &Hop<'_>, seat: &Seat<'_>, workloads: &[WorkloadName], step: &mut
                 checks::reference(&plane.workload)
             ));
         }
-        step.look.push(checks::injects(&seat.place, &plane.revision, hop.to));
+        step.look.push(checks::injects(&seat.proof, &plane.revision, hop.to));
         step.look.push(checks::events(&seat.place, &plane.workload.namespace));
     }
     step.after.extend(seat.validates());

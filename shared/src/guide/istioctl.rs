@@ -77,7 +77,7 @@ pub(super) fn in_place(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<Step> {
     for plane in seat.member.control_planes() {
         step.after.push(checks::runs(place, &plane.workload, hop.to));
         step.after.push(checks::rolled_out(place, &plane.workload));
-        step.look.push(checks::injects(place, &plane.revision, hop.to));
+        step.look.push(checks::injects(&seat.proof, &plane.revision, hop.to));
         if plane.revision != "default" {
             step.run = vec![Action::Run(install(seat, &[format!("--revision={}", plane.revision)]))];
         }

@@ -29,6 +29,8 @@ pub(super) struct Seat<'a> {
     pub engine: Engine,
     /// What the guard there says to a way back.
     pub guard: Guard,
+    /// Where its control planes validate and inject: here, or, of an external one, where its configuration is.
+    pub proof: Place,
 }
 
 impl Seat<'_> {
@@ -40,6 +42,9 @@ impl Seat<'_> {
 
     /// The check that validation answers, where Istio validates here.
     pub fn validates(&self) -> Option<Check> {
+        if self.proof.cluster != self.place.cluster {
+            return Some(checks::validates(&self.proof));
+        }
         let around = self.member.observed.surroundings.as_ref()?;
         let mut webhooks = around.webhooks.iter();
         webhooks
@@ -77,18 +82,28 @@ pub fn build(
             reason,
         });
     }
-    let seats: Vec<Seat<'_>> = mesh
+    let places: Vec<Place> = mesh
         .observed(inventory)
         .enumerate()
-        .map(|(number, member)| Seat {
-            place: Place {
-                cluster: member.name().to_owned(),
-                context: wish.contexts.get(member.name()).cloned(),
-                number: number + 1,
-            },
-            engine: Engine::of(&member),
-            guard: Guard::of(mesh, &member),
-            member,
+        .map(|(number, member)| Place {
+            cluster: member.name().to_owned(),
+            context: wish.contexts.get(member.name()).cloned(),
+            number: number + 1,
+        })
+        .collect();
+    let seats: Vec<Seat<'_>> = mesh
+        .observed(inventory)
+        .zip(&places)
+        .map(|(member, place)| {
+            let mut hosted = mesh.hosted(inventory).filter(|(host, _)| *host == member.name());
+            let elsewhere = hosted.find_map(|(_, hosted)| places.iter().find(|place| place.cluster == hosted.cluster));
+            Seat {
+                place: place.clone(),
+                proof: elsewhere.unwrap_or(place).clone(),
+                engine: Engine::of(&member),
+                guard: Guard::of(mesh, &member),
+                member,
+            }
         })
         .collect();
     let from = running(mesh, &seats, &wish.to)?;

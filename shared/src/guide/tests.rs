@@ -108,6 +108,42 @@ fn in_place_each_release_goes_in_its_turn() {
 }
 
 #[test]
+fn an_external_control_plane_is_proved_where_its_configuration_is() {
+    let mut inventory = inventory("1.30.3");
+    let mut west = sample::cluster("west", "1.30.3", "v1.34.1");
+    sample::seen(&mut west).control_planes.clear();
+    inventory.clusters.push(west);
+    inventory.seen(0).hosted = vec![crate::inventory::Hosted {
+        namespace: "istio-system".to_owned(),
+        cluster: "west".to_owned(),
+    }];
+    let mut wish = wish("1.31.0", None);
+    wish.contexts.insert("west".to_owned(), "admin@west".to_owned());
+    let today = "2026-11-28".parse().unwrap();
+    let runbook = build(&the_mesh(&inventory), &inventory, &wish, &CATALOG, today).unwrap();
+    assert!(
+        runbook
+            .notes
+            .iter()
+            .any(|note| note.contains("configuration, Istio's definitions and its webhooks are in west")),
+        "{:?}",
+        runbook.notes
+    );
+    let mut steps = runbook.chapters.iter().flat_map(|chapter| &chapter.steps);
+    let istiod = steps
+        .find(|step| step.title.starts_with("istiod: ") && step.cluster.as_deref() == Some("east"))
+        .unwrap();
+    let injection = istiod.look.iter().filter_map(|look| look.command.as_deref());
+    let injection: Vec<&str> = injection.filter(|command| command.contains(" run ")).collect();
+    assert!(
+        injection.iter().all(|command| command.contains("--context=admin@west")) && !injection.is_empty(),
+        "{injection:?}"
+    );
+    let validation = istiod.after.iter().find(|check| check.says.contains("validation"));
+    assert!(validation.unwrap().command.contains("--context=admin@west"));
+}
+
+#[test]
 fn the_owner_of_an_external_mesh_goes_back_past_the_guard() {
     let mut inventory = inventory("1.30.3");
     let mut record = sample::record("default");

@@ -251,6 +251,7 @@ pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
             ],
             old_releases: Vec::new(),
             meshes: Vec::new(),
+            hosted: Vec::new(),
             guard: GuardPresence {
                 crds: true,
                 policies: true,

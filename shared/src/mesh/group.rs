@@ -2,8 +2,8 @@
 
 use super::{MeshMember, MeshView};
 use crate::{
-    api::{MeshCluster, is_mesh_name},
-    inventory::{ClusterState, Found, Inventory, MeshRecord, Observed},
+    api::{Management, MeshCluster, is_mesh_name},
+    inventory::{ClusterState, Found, Hosted, Inventory, MeshRecord, Observed},
     version::{Flavor, IstioVersion},
 };
 use std::{cmp::Ordering, collections::BTreeSet};
@@ -211,6 +211,10 @@ impl Group<'_> {
         };
         view.version = newest;
         view.flavor = flavor;
+        // Without an object it is what fits.
+        if self.object.is_none() && view.hosted(inventory).next().is_some() {
+            view.management = Management::Hosted;
+        }
         view
     }
 
@@ -240,6 +244,14 @@ impl Group<'_> {
                 matches!(&cluster.state, ClusterState::Observed(observed) if !observed.control_planes.is_empty());
             let is_its = |(cluster, place): &Place| cluster == holder && place == namespace;
             (!has_its_own && self.places.iter().any(is_its)).then_some(cluster.name.as_str())
+        }));
+        // An external control plane and the cluster that holds its configuration are of one mesh.
+        names.extend(observed(inventory).flat_map(|(host, observed)| {
+            let its = move |hosted: &&Hosted| {
+                let mut places = self.places.iter();
+                places.any(|(cluster, namespace)| cluster == host && *namespace == hosted.namespace)
+            };
+            observed.hosted.iter().filter(its).map(|hosted| hosted.cluster.as_str())
         }));
         if self.object.is_none() {
             names.extend(inventory.clusters.iter().filter_map(|cluster| {

@@ -7,7 +7,7 @@ pub use group::meshes;
 
 use crate::{
     api::{Component, FreezeSettings, Management},
-    inventory::{ClusterInventory, ClusterState, ControlPlane, HelmRelease, Inventory, Observed},
+    inventory::{ClusterInventory, ClusterState, ControlPlane, HelmRelease, Hosted, Inventory, Observed},
     version::{Flavor, IstioVersion},
 };
 
@@ -129,6 +129,15 @@ impl MeshView {
     #[must_use]
     pub fn home(&self) -> Option<&str> {
         self.home.as_deref()
+    }
+
+    /// Its control planes that read their configuration in another cluster, with the cluster that they run in.
+    pub fn hosted<'a>(&'a self, inventory: &'a Inventory) -> impl Iterator<Item = (&'a str, &'a Hosted)> {
+        self.observed(inventory).flat_map(|member| {
+            let its = move |hosted: &&Hosted| member.member.istio_namespaces.contains(&hosted.namespace);
+            let hosted = member.observed.hosted.iter().filter(its);
+            hosted.map(move |hosted| (member.name(), hosted))
+        })
     }
 
     /// Members that answered.
@@ -324,6 +333,34 @@ mod tests {
             inventory.seen(index).control_planes[0].mesh_id = Some(id.to_owned());
         }
         assert_eq!(members(&inventory), ["shop: east", "bank: west"]);
+    }
+
+    #[test]
+    fn an_external_control_plane_and_its_configuration_are_one_hosted_mesh() {
+        let mut inventory = two("1.30.3", "1.30.3");
+        inventory.seen(1).control_planes.clear();
+        inventory.clusters.push(sample::cluster("other", "1.30.3", "v1.36.3"));
+        inventory.seen(0).hosted = vec![crate::inventory::Hosted {
+            namespace: "istio-system".to_owned(),
+            cluster: "west".to_owned(),
+        }];
+        let meshes = meshes(&inventory);
+        let shown: Vec<(Management, Vec<&str>)> = meshes
+            .iter()
+            .map(|mesh| (mesh.management, mesh.clusters().collect()))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                (Management::Hosted, vec!["east", "west"]),
+                (Management::Dedicated, vec!["other"])
+            ]
+        );
+        let hosted: Vec<(&str, &str)> = meshes[0]
+            .hosted(&inventory)
+            .map(|(host, hosted)| (host, hosted.cluster.as_str()))
+            .collect();
+        assert_eq!(hosted, [("east", "west")]);
     }
 
     #[test]

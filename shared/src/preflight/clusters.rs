@@ -25,6 +25,7 @@ pub(super) fn check(subject: &Subject<'_>, inventory: &Inventory, report: &mut R
     partly_observed(subject, report);
     same_cluster_twice(subject, report);
     external(subject, report);
+    external_control_plane(subject, inventory, report);
 }
 
 /// What to do about a cluster that did not answer, by what led to it.
@@ -84,6 +85,31 @@ fn same_cluster_twice(subject: &Subject<'_>, report: &mut Report) {
                 "name the cluster once, in the kubeconfig's contexts or in the Mesh object's clusters",
             ));
         }
+    }
+}
+
+fn external_control_plane(subject: &Subject<'_>, inventory: &Inventory, report: &mut Report) {
+    let severity = match subject.target.purpose {
+        Purpose::Check => Severity::Warning,
+        Purpose::Apply | Purpose::ApplyUnguarded => Severity::Blocker,
+    };
+    for (host, hosted) in subject.mesh.hosted(inventory) {
+        report.find(
+            Finding::new(
+                codes::EXTERNAL_CONTROL_PLANE,
+                format!(
+                    "the control plane in {} reads its configuration in the cluster {}: apply does not upgrade an external \
+                     control plane yet",
+                    hosted.namespace, hosted.cluster
+                ),
+                format!(
+                    "upgrade it by the runbook: kubectl mesh-upgrade guide {} --to {}",
+                    subject.mesh.name, subject.target.version
+                ),
+            )
+            .in_cluster(host)
+            .weighing(severity),
+        );
     }
 }
 

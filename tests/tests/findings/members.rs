@@ -31,6 +31,29 @@ pub const OF_A_MESH: &[Case] = &[
         report: |cluster| with_mesh(cluster, &json!({"management": "External"})),
     },
     Case {
+        what: "an istiod that was given another cluster's kubeconfig for its own configuration",
+        shows: &[
+            ("MU907", "reads its configuration in the cluster remote"),
+            ("MU901", "connection refused"),
+        ],
+        report: |cluster| {
+            let kubeconfig = Contexts::alone("remote", &stand_in_that_refuses()?, &json!({"token": "not-needed"}));
+            let secret = json!({
+                "apiVersion": "v1", "kind": "Secret", "stringData": {"config": kubeconfig.to_string()},
+                "metadata": {"namespace": "istio-system", "name": "istio-kubeconfig",
+                    "labels": {"istio/multiCluster": "true"},
+                    "annotations": {"networking.istio.io/cluster": "remote"}},
+            });
+            cluster.apply_stdin(&secret.to_string())?.ok()?;
+            let report = Report::of(cluster, &["default", "--to", "1.31.0"]);
+            kubectl(
+                cluster,
+                &["delete", "secret", "istio-kubeconfig", "--namespace=istio-system"],
+            )?;
+            report
+        },
+    },
+    Case {
         what: "a cluster that refuses the connection",
         shows: &[("MU901", "connection refused")],
         report: |cluster| {

@@ -16,7 +16,7 @@ use super::{
 use futures::{StreamExt as _, future::join_all, stream};
 use shared::{
     inventory::{ClusterInventory, ClusterState, Inventory},
-    members::{self, Entry, Member, RemoteSecret, Same, Way},
+    members::{self, Entry, Host, Member, RemoteSecret, Same, Way},
 };
 use std::{sync::Arc, time::Instant};
 use tokio::{runtime::Handle, task::JoinError};
@@ -217,7 +217,9 @@ async fn observe_once(
     let mut entered = enter_all(&shared, named).await;
     refuse_none(&mut entered)?;
     let entries = entries(named, &entered);
-    let members = members::members(&entries, &shared.source.known())?;
+    let known = shared.source.known();
+    let members = members::members(&entries, &known)?;
+    let hosts = members::hosts(&entries, &known, &members);
     let shared = Arc::new(Shared {
         limit: at_once(members.len()),
         secrets: entered
@@ -240,7 +242,7 @@ async fn observe_once(
         .collect()
         .await;
     observed.sort_by_key(|(place, _)| *place);
-    Ok(gather(observed.into_iter().map(|(_, observed)| observed)))
+    Ok(gather(observed.into_iter().map(|(_, observed)| observed), hosts))
 }
 
 async fn enter_all(shared: &Arc<Shared>, contexts: &[String]) -> Vec<Asked> {
@@ -375,7 +377,7 @@ async fn join(shared: &Shared, member: &Member) -> Result<Cluster, ClusterError>
     }
 }
 
-fn gather(observed: impl Iterator<Item = Observation>) -> Members {
+fn gather(observed: impl Iterator<Item = Observation>, hosts: Vec<Host>) -> Members {
     let mut members = Members {
         clusters: Vec::new(),
         inventory: Inventory::default(),
@@ -387,6 +389,8 @@ fn gather(observed: impl Iterator<Item = Observation>) -> Members {
         members.inventory.clusters.push(observation.inventory);
         members.stats.push(observation.stats);
     }
+    // Before two names of one cluster become one, so that this follows.
+    members::tell_hosts(&mut members.inventory, hosts);
     members.same = members::merge(&mut members.inventory);
     for same in &members.same {
         let place = |name: &str| members.clusters.iter().position(|cluster| cluster.name == name);

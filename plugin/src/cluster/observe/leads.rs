@@ -15,6 +15,13 @@ use std::{
 /// Label that Istio's istiods look for; its slash and equals sign are escaped in a query.
 const SELECTOR: &str = "labelSelector=istio%2FmultiCluster%3Dtrue";
 
+/// Secret of an external control plane with the kubeconfig of the cluster that holds its configuration, and its key; as
+/// `istioctl create-remote-secret --type=config` writes it and Istio's chart mounts it.
+const CONFIGURATION: &str = "istio-kubeconfig";
+const CONFIGURATION_KEY: &str = "config";
+/// Annotation with the name of a Secret's cluster.
+const CLUSTER_NAME: &str = "networking.istio.io/cluster";
+
 /// What a cluster leads to.
 #[derive(Default)]
 pub(in crate::cluster) struct Leads {
@@ -150,27 +157,35 @@ struct Secret {
 struct Metadata {
     name: String,
     namespace: String,
+    #[serde(default)]
+    annotations: Option<BTreeMap<String, String>>,
 }
 
 impl Secret {
-    /// Each key is a cluster's name, and its value a kubeconfig.
+    /// Each key is a cluster's name, and its value a kubeconfig; but for the one Secret that leads istiod to its own
+    /// configuration, which names the cluster in an annotation.
     fn leads(self) -> impl Iterator<Item = Lead> {
-        let Metadata { name, namespace } = self.metadata;
-        self.data
-            .unwrap_or_default()
-            .into_iter()
-            .map(move |(cluster, kubeconfig)| {
-                // What is no base64 the API server would not have taken; were it so, the kubeconfig is unusable.
-                let kubeconfig = STANDARD.decode(kubeconfig).unwrap_or_default();
-                Lead {
-                    secret: RemoteSecret {
-                        namespace: namespace.clone(),
-                        name: name.clone(),
-                        cluster,
-                        server: remote_secret::server(&kubeconfig),
-                    },
-                    kubeconfig,
-                }
-            })
+        let Metadata {
+            name,
+            namespace,
+            annotations,
+        } = self.metadata;
+        let configured = annotations.and_then(|mut annotations| annotations.remove(CLUSTER_NAME));
+        self.data.unwrap_or_default().into_iter().map(move |(key, kubeconfig)| {
+            let configures = name == CONFIGURATION && key == CONFIGURATION_KEY;
+            let cluster = configured.clone().filter(|_| configures).unwrap_or(key);
+            // What is no base64 the API server would not have taken; were it so, the kubeconfig is unusable.
+            let kubeconfig = STANDARD.decode(kubeconfig).unwrap_or_default();
+            Lead {
+                secret: RemoteSecret {
+                    namespace: namespace.clone(),
+                    name: name.clone(),
+                    cluster,
+                    server: remote_secret::server(&kubeconfig),
+                    configures,
+                },
+                kubeconfig,
+            }
+        })
     }
 }

@@ -186,6 +186,8 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
         helm_releases: istio.releases.known,
         old_releases: istio.releases.old,
         meshes: meshes?,
+        // Told by what leads there; see `members::hosts`.
+        hosted: Vec::new(),
         guard,
         permissions,
         unreadable,

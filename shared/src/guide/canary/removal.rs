@@ -95,7 +95,8 @@ impl Canary<'_> {
         step.after.push(checks::runs(place, &new.workload, self.hop.to));
         step.after.push(checks::rolled_out(place, &new.workload));
         step.after.extend(self.seat.validates());
-        step.look.push(checks::injects(place, &new.revision, self.hop.to));
+        step.look
+            .push(checks::injects(&self.seat.proof, &new.revision, self.hop.to));
         step.look.push(checks::proxies(place));
         step.back = Back::none(format!(
             "none: {} would have to be installed again as a canary",

@@ -45,4 +45,11 @@ pub(super) const TOLD: &[Told] = &[
         evidence: "API server 的应答。",
         fix: "取得读取它的权限，然后重新检查。",
     },
+    Told {
+        id: "MU907",
+        title: "控制平面在另一个集群中读取其配置",
+        cause: "这是 Istio 的外部控制平面：istiod 运行在一个集群，其配置、CRD 和 webhook 在另一个集群。它会在所有相关集群中被发现、列出和检查；apply 还不能升级它。",
+        evidence: "istiod 旁边的 Secret istio-kubeconfig 的键 config，istiod 从中取得它的 kubeconfig。",
+        fix: "按 kubectl mesh-upgrade guide 的操作手册升级，其中写明每一步在哪个集群。",
+    },
 ];
