@@ -244,8 +244,11 @@ fn real_failures_stall_with_their_reason_and_are_mended() -> Result<()> {
     mesh.is_frozen()?;
     std::fs::remove_file(&spoilt)?;
 
-    // Helm killed half-way, and one that says that it failed.
-    let killed = HelmThatFails::killed_once_stored("istiod", 2)?;
+    // Without room for its pods helm waits, and so is killed half-way, however late; and one that says that it failed.
+    let node = cluster.kubectl(&["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"])?;
+    let node = node.ok()?.to_owned();
+    cluster.kubectl(&["cordon", &node])?.ok()?;
+    let killed = HelmThatFails::killed_once_stored("istiod")?;
     let run = mesh.apply(&["--helm", &killed.program()])?;
     stalled(&mesh, &run, "StepFailed", &["helm upgrade istiod", "ended by signal 9"])?;
     let failing = HelmThatFails::saying("Error: UPGRADE FAILED: out of luck")?;
@@ -253,9 +256,6 @@ fn real_failures_stall_with_their_reason_and_are_mended() -> Result<()> {
     stalled(&mesh, &run, "StepFailed", &["out of luck"])?;
 
     // No room: the scheduler's reason is told.
-    let node = cluster.kubectl(&["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"])?;
-    let node = node.ok()?.to_owned();
-    cluster.kubectl(&["cordon", &node])?.ok()?;
     let run = mesh.apply(&["--step-timeout", "15s"])?;
     mesh.stalled(
         &run,

@@ -9,18 +9,18 @@ use mesh_upgrade_tests::harness::Toolbox;
 pub struct HelmThatFails(tempfile::TempDir);
 
 impl HelmThatFails {
-    /// The real one, killed as soon as it has stored this revision as pending, with its changes still to come.
-    pub fn killed_once_stored(release: &str, revision: u32) -> Result<Self> {
+    /// The real one, killed as soon as it has stored a revision as pending.
+    pub fn killed_once_stored(release: &str) -> Result<Self> {
         let toolbox = Toolbox::get()?;
         let (helm, kubectl) = (toolbox.helm(), toolbox.program("kubectl"));
         let (helm, kubectl) = (helm.display(), kubectl.display());
-        let stored = format!("wait --for=create secret/sh.helm.release.v1.{release}.v{revision} --timeout=60s");
+        let pending = format!("get secrets -l owner=helm,name={release},status=pending-upgrade -o name");
         // Of the arguments, those that say where the release is stored.
         let found =
             "for it in \"$@\"; do case $last in --kubeconfig|--namespace) at=\"$at $last $it\";; esac; last=$it; done";
         Self::with(&format!(
-            "{found}; {kubectl} $at {stored} >/dev/null & stored=$!; {helm} \"$@\" & helm=$!; \
-             wait $stored; kill -9 $helm; wait $helm; kill -9 $$"
+            "{found}; {helm} \"$@\" & helm=$!; until [ \"$({kubectl} $at {pending})\" ]; do kill -0 $helm || break; done; \
+             kill -9 $helm; wait $helm; kill -9 $$"
         ))
     }
 
