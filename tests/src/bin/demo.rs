@@ -9,20 +9,11 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox, no_leftovers},
-    product::{Binaries, Guard, mesh_upgrade_command, wait_for_journal},
+    product::{Binaries, FOREIGN_CHANGE, Guard, mesh_upgrade_command, wait_for_journal},
 };
 
 const FROM: &str = "1.30.3";
 const TO: &str = "1.31.0";
-/// Somebody else's change, as it might come at any time.
-const VIRTUAL_SERVICE: &str = "\
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: reviews, namespace: default}
-spec:
-  hosts: [reviews]
-  http: [{route: [{destination: {host: reviews}}]}]
-";
 
 fn main() -> ExitCode {
     let started = Instant::now();
@@ -94,7 +85,7 @@ fn demo() -> Result<()> {
         |journal| journal.pointer("/status/phase").and_then(|phase| phase.as_str()) == Some("Upgrading"),
     )?;
     let manifest = guard.dir().join("reviews.yaml");
-    std::fs::write(&manifest, VIRTUAL_SERVICE)?;
+    std::fs::write(&manifest, FOREIGN_CHANGE)?;
     let mut foreign = east.command("kubectl")?;
     foreign.arg("apply").arg("-f").arg(&manifest);
     run(foreign, 1)?;

@@ -12,21 +12,13 @@ use mesh_upgrade_tests::{
     figures::say,
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox},
     pictures::Session,
-    product::{Binaries, Guard, wait_for_journal},
+    product::{Binaries, FOREIGN_CHANGE, Guard, wait_for_journal},
 };
 
 const FROM: &str = "1.30.3";
 const TO: &str = "1.31.3";
 const COLUMNS: u16 = 104;
 const DEADLINE: Duration = Duration::from_secs(120);
-const VIRTUAL_SERVICE: &str = "\
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: reviews, namespace: default}
-spec:
-  hosts: [reviews]
-  http: [{route: [{destination: {host: reviews}}]}]
-";
 
 fn main() -> ExitCode {
     match record() {
@@ -56,7 +48,7 @@ fn record() -> Result<()> {
         .arg(folder.path().join("charts"))
         .status()?;
     ensure!(charts.success(), "the charts could not be copied");
-    fs::write(folder.path().join("reviews.yaml"), VIRTUAL_SERVICE)?;
+    fs::write(folder.path().join("reviews.yaml"), FOREIGN_CHANGE)?;
     let keep = |name: &str, session: &Session, title: &str| -> Result<()> {
         let path: PathBuf = images.join(name);
         let picture = session.picture(title)?;

@@ -1,6 +1,7 @@
 //! This project's own programs in a test cluster: the plugin, run by kubectl, and the webhook, run by the API server.
 
 mod binaries;
+mod foreign_change;
 mod guard;
 mod held_helm;
 mod journal;
@@ -10,6 +11,7 @@ mod upgradable;
 
 pub(crate) use binaries::build_programs;
 pub use binaries::{Binaries, kubectl_command, mesh_upgrade, mesh_upgrade_command};
+pub use foreign_change::FOREIGN_CHANGE;
 pub use guard::{Guard, kubeconfig_of};
 pub use held_helm::HeldHelm;
 pub use journal::{journal_phase, wait_for_journal};
