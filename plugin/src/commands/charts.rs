@@ -8,7 +8,7 @@ use crate::{
 };
 use futures::future::join_all;
 use shared::{
-    api::{InstallerKind, PlanStep},
+    api::{Component, InstallerKind, PlanStep},
     mesh::MeshView,
     preflight::ChartLookup,
     version::IstioVersion,
@@ -18,8 +18,12 @@ use std::{collections::BTreeMap, time::Duration};
 /// How long one chart may take unless the flags say otherwise: the index of Istio's repository has some megabytes.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Asks helm for the chart of each component that the plan would change, all at the same time. `None` where the catalog
-/// names no place, which is a finding of its own.
+/// Charts that one command has asked for, by their source and component: many meshes take the same ones.
+#[derive(Debug, Default)]
+pub struct Asked(BTreeMap<(String, Component), Result<(), String>>);
+
+/// Asks helm for the chart of each component that the plan would change, all at the same time and each once. `None` where
+/// the catalog names no place, which is a finding of its own.
 ///
 /// # Errors
 /// When the place that was given cannot be used.
@@ -30,6 +34,7 @@ pub async fn lookup(
     given: Option<&str>,
     helm: &Result<Helm, CommandError>,
     global: &Global,
+    asked: &mut Asked,
 ) -> Result<Option<ChartLookup>, CommandError> {
     let source = match plan::charts_of(given, scene, mesh, to) {
         Ok(source) => source,
@@ -59,22 +64,23 @@ pub async fn lookup(
     match helm {
         Ok(helm) => {
             let deadline = global.request_timeout.unwrap_or(DEADLINE);
-            let asked = steps
-                .into_values()
-                .map(|step| chart(helm, step, &lookup.source, deadline));
-            lookup.charts = join_all(asked).await;
+            let key = |component: Component| (lookup.source.clone(), component);
+            let unknown = steps
+                .values()
+                .filter(|step| !asked.0.contains_key(&key(step.component)));
+            let found = join_all(unknown.map(|step| chart(helm, step, &lookup.source, deadline))).await;
+            asked
+                .0
+                .extend(found.into_iter().map(|(component, found)| (key(component), found)));
+            let known = |component| Some((component, asked.0.get(&key(component))?.clone()));
+            lookup.charts = steps.into_keys().filter_map(known).collect();
         }
         Err(error) => lookup.no_installer = Some(error.to_string()),
     }
     Ok(Some(lookup))
 }
 
-async fn chart(
-    helm: &Helm,
-    step: &PlanStep,
-    source: &str,
-    deadline: Duration,
-) -> (shared::api::Component, Result<(), String>) {
+async fn chart(helm: &Helm, step: &PlanStep, source: &str, deadline: Duration) -> (Component, Result<(), String>) {
     let found = match tokio::time::timeout(deadline, helm.prepare(step, source)).await {
         Ok(found) => found.map(drop),
         Err(_) => Err(format!(

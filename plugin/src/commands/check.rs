@@ -94,7 +94,16 @@ async fn once(
 ) -> Result<Exit, CommandError> {
     let mesh = scene.mesh(args.target.mesh.mesh.as_deref())?;
     let TargetArgs { to, charts, .. } = &args.target;
-    let charts = charts::lookup(scene, mesh, to, charts.as_deref(), helm, global).await?;
+    let charts = charts::lookup(
+        scene,
+        mesh,
+        to,
+        charts.as_deref(),
+        helm,
+        global,
+        &mut charts::Asked::default(),
+    )
+    .await?;
     let judged = judge(args, scene, mesh, charts, purpose)?;
     let exit = judged.exit(args);
     let Judged { report, known, free } = judged;

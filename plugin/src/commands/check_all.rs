@@ -33,9 +33,10 @@ pub async fn run(
             .hint("name the clusters with --contexts, or see the meshes with: kubectl mesh-upgrade list"));
     }
     let mut judged = Vec::with_capacity(scene.meshes.len());
+    let mut asked = charts::Asked::default();
     for mesh in &scene.meshes {
         let given = args.target.charts.as_deref();
-        let charts = charts::lookup(scene, mesh, &args.target.to, given, helm, global).await?;
+        let charts = charts::lookup(scene, mesh, &args.target.to, given, helm, global, &mut asked).await?;
         judged.push((mesh, judge(args, scene, mesh, charts, Purpose::Check)?));
     }
     let exits: Vec<Exit> = judged.iter().map(|(_, judged)| judged.exit(args)).collect();
