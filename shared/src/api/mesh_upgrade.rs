@@ -17,7 +17,7 @@ pub const CONDITION_STALLED: &str = "Stalled";
 const ILLEGAL_PHASE_CHANGE: &str = "'illegal phase change from ' + oldSelf.status.phase + \
      (has(self.status) && has(self.status.phase) ? ' to ' + self.status.phase : ' to none')";
 
-/// Part of a mesh that is upgraded in one piece, in the order of DESIGN: CRDs first, gateways last.
+/// Part of a mesh that is upgraded in one piece, in the order of an upgrade: CRDs first, gateways last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Component {
     /// Custom resource definitions and the default validator (chart `base`).

@@ -1,4 +1,4 @@
-//! `cargo figures NAME`: measures what DESIGN calls good, on real parts, and prints it beside the bar.
+//! `cargo figures NAME`: measures what is to be fast and small, on real parts, and prints it beside the bar.
 
 use std::process::ExitCode;
 
