@@ -97,6 +97,12 @@ fn mesh(name: &str, istiod_ready_after: Option<Duration>) -> Result<(Cluster, Is
         ..IstioOptions::version(FROM)
     };
     let istio = Istio::install(&cluster, options)?;
+    // The autoscaler makes the second pod, and helm does not wait for that.
+    let both_ready = "--for=jsonpath={.status.readyReplicas}=2";
+    let istiod = ["deployment/istiod", "--namespace", "istio-system"];
+    cluster
+        .kubectl(&[&["wait", both_ready, "--timeout=120s"][..], &istiod].concat())?
+        .ok()?;
     Ok((cluster, istio))
 }
 
