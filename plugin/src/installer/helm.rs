@@ -7,7 +7,7 @@ use super::{
     process::{GRACE, detached, ended, with_input},
     redact::Redactor,
 };
-use crate::error::CommandError;
+use crate::{error::CommandError, executor::writing_client};
 use recover::Pending;
 use serde::Deserialize;
 use shared::{api::PlanStep, helm, names};
@@ -140,16 +140,7 @@ impl Installer for Helm {
             Writer::Caller => None,
         };
         let extra: Vec<(&str, &str)> = epoch.iter().map(|epoch| (names::EXTRA_EPOCH, epoch.as_str())).collect();
-        let client = match change.writer {
-            Writer::Driver { .. } => {
-                change
-                    .cluster
-                    .impersonating(&extra)
-                    .map_err(|error| error.to_string())?
-                    .client
-            }
-            Writer::Caller => change.cluster.client.clone(),
-        };
+        let client = writing_client(change.cluster, change.writer)?;
         let release = recover::settle(&client, step, Pending::Delete).await?;
         let redactor = Redactor::of_values(&release.values);
         let driver = names::driver_user();
