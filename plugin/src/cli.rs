@@ -290,6 +290,9 @@ pub struct ApplyArgs {
     /// How long one component may take to become ready, as 10m
     #[arg(long, value_name = "DURATION", value_parser = step_timeout, default_value = "10m")]
     pub step_timeout: Duration,
+    /// How long somebody may take to merge the change of one component that Argo CD or Flux brings, as 1h
+    #[arg(long, value_name = "DURATION", value_parser = step_timeout, default_value = "1h")]
+    pub merge_timeout: Duration,
     /// The helm binary, for what helm installed [default: helm on the PATH]
     #[arg(long, value_name = "FILE")]
     pub helm: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 use crate::{
     api::{InstallerKind, PlanStep, WorkloadKind, WorkloadName},
+    gitops,
     inventory::{Observed, Rollout},
     version::IstioVersion,
 };
@@ -23,6 +24,17 @@ pub fn of_step(step: &PlanStep, observed: &Observed) -> Arrival {
             Ok(evidence) => evidence,
             Err(what) => return Arrival::Waiting(what),
         },
+        InstallerKind::ArgoCd => match of_followed(step, observed) {
+            Ok(evidence) => evidence,
+            Err(what) => return Arrival::Waiting(what),
+        },
+        // What is to be merged comes first, and helm's own record last.
+        InstallerKind::Flux => {
+            match of_followed(step, observed).and_then(|said| Ok((said, of_release(step, observed)?))) {
+                Ok((said, evidence)) => format!("{evidence}; {said}"),
+                Err(what) => return Arrival::Waiting(what),
+            }
+        }
         InstallerKind::Istioctl => format!(
             "istioctl installed {} as revision {}, {} workloads rolled out",
             step.to,
@@ -35,6 +47,18 @@ pub fn of_step(step: &PlanStep, observed: &Observed) -> Arrival {
         .iter()
         .find_map(|workload| missing(step, workload, observed));
     missing.map_or(Arrival::Arrived(evidence), Arrival::Waiting)
+}
+
+/// What a GitOps controller says of a step; what is waited for when it has not brought the target yet.
+fn of_followed(step: &PlanStep, observed: &Observed) -> Result<String, String> {
+    let Some(followed) = gitops::of_step(observed, step) else {
+        return Err(format!("the object that brings {} to be found", step.told()));
+    };
+    match (followed.arrival(&step.to), &followed.obstacle) {
+        (Arrival::Arrived(evidence), _) => Ok(evidence),
+        (Arrival::Waiting(_), Some(obstacle)) => Err(format!("{} to go on: {obstacle}", followed.told())),
+        (Arrival::Waiting(what), None) => Err(what),
+    }
 }
 
 /// What helm's storage says of a step; what is waited for when it is not there yet.

@@ -10,6 +10,7 @@ pub use surroundings::*;
 
 use crate::{
     api::{Component, FreezeSettings, Management, MeshCluster, WorkloadName},
+    gitops::Followed,
     helm::ReleaseSettings,
     version::{IstioVersion, KubernetesVersion},
 };
@@ -88,6 +89,8 @@ pub struct Observed {
     pub helm_releases: Vec<HelmRelease>,
     /// Helm releases of charts that the Istio project makes no more.
     pub old_releases: Vec<OldRelease>,
+    /// Objects by which a GitOps controller brings Istio's charts; empty where none owns a workload of Istio's.
+    pub followed: Vec<Followed>,
     /// Mesh objects in this cluster.
     pub meshes: Vec<MeshRecord>,
     /// Control planes here that read their configuration in another cluster.

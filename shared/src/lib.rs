@@ -15,6 +15,7 @@ pub mod engine;
 pub mod event;
 pub mod finding;
 pub mod fingerprint;
+pub mod gitops;
 pub mod guard;
 pub mod guide;
 pub mod helm;

@@ -148,6 +148,7 @@ fn inventory(name: &str, istioctl: bool) -> Inventory {
             .map(own)
             .collect(),
         old_releases: Vec::new(),
+        followed: Vec::new(),
         meshes: Vec::new(),
         hosted: Vec::new(),
         guard: GuardPresence::default(),

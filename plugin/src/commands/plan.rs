@@ -139,6 +139,8 @@ fn by(installer: InstallerKind) -> &'static str {
     match installer {
         InstallerKind::Helm => "helm",
         InstallerKind::Istioctl => "istioctl",
+        InstallerKind::ArgoCd => "Application",
+        InstallerKind::Flux => "flux",
     }
 }
 
@@ -188,7 +190,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     }
     let mut plan = build(&scene, mesh, &args.target.to, &charts)?;
     // A plan can be read without its engines and charts; only its images are then guessed from those that run now.
-    let looked = match Engines::find(&plan.steps, Given::default()).await {
+    let looked = match Engines::find(&plan.steps, Given::default(), ui).await {
         Ok(engines) => look_at_charts(&engines, &scene, &mut plan).await,
         Err(error) => Err(error.to_string()),
     };

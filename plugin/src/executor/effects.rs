@@ -24,7 +24,7 @@ use shared::{
     arrival::{self, Arrival},
     catalog::Catalog,
     inventory::{ClusterState, Inventory, Observed},
-    machine::{CheckResult, Effect, FreezeState, Observation, StepObservation},
+    machine::{CheckResult, Effect, FreezeState, News, Observation, StepObservation},
     mesh, plan,
     preflight::{self, Purpose, Target},
     waiver,
@@ -33,6 +33,9 @@ use std::time::{Duration, Instant};
 
 /// How often a component that rolls out is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The same where somebody has to merge something first.
+const LOOK_FOR_A_MERGE_EVERY: Duration = Duration::from_secs(2);
 
 /// What effects need.
 pub struct Effects<'a> {
@@ -54,6 +57,8 @@ pub struct Effects<'a> {
     pub engines: &'a Engines,
     /// How long one component may take.
     pub step_timeout: Duration,
+    /// How long somebody may take to merge the change of one component.
+    pub merge_timeout: Duration,
     /// When the mesh was frozen, if it was before this driver came.
     pub frozen_since: Option<Time>,
     /// The home cluster, as the writer: where the journal is.
@@ -100,7 +105,8 @@ impl Effects<'_> {
             }
             Effect::Apply { step } => {
                 if let Some(step) = find(spec, step) {
-                    match self.apply(spec, step, news).await {
+                    // On the heap, as it is large.
+                    match Box::pin(self.apply(spec, step, news)).await {
                         Ok(outcome) => drop(seen.steps.insert(step.id.clone(), outcome)),
                         Err(Lost::Freeze(why)) => seen.freeze = FreezeState::Failed(why),
                         Err(Lost::Journal(error)) => return Err(error),
@@ -285,13 +291,14 @@ impl Effects<'_> {
         let changed = async {
             hold.free().await;
             match self.engines.upgrade(&change).await {
-                Ok(()) => self.wait_for(step).await,
+                Ok(()) => self.wait_for(step, news).await,
                 Err(why) => StepObservation::Failed(because(why, cluster, step).await),
             }
         };
         if spec.unguarded.is_some() {
             return Ok(changed.await);
         }
+        self.let_through(spec, step, Some(step)).await.map_err(Lost::Freeze)?;
         let bell = self.stand_watch(spec, step).await;
         let bell = bell.map_err(|fault| Lost::Freeze(fault.to_string()))?;
         // Let go by the first look: between the last proof and now somebody may have been at the freeze.
@@ -300,15 +307,22 @@ impl Effects<'_> {
             outcome = changed => outcome,
             lost = self.keep_frozen(spec, step, bell, &hold, news) => return Err(lost),
         };
-        match self.end_watch(spec, step).await {
-            Ok(()) => Ok(outcome),
-            Err(fault) => Err(Lost::Freeze(fault.to_string())),
-        }
+        let ended = self.end_watch(spec, step).await;
+        ended.map_err(|fault| Lost::Freeze(fault.to_string()))?;
+        // Who failed to arrive may still come: that is seen by whoever goes on.
+        self.let_through(spec, step, None).await.map_err(Lost::Freeze)?;
+        Ok(outcome)
     }
 
     /// The engine's word is not enough: the component is looked at until it is at the target, or the deadline passes.
-    async fn wait_for(&self, step: &PlanStep) -> StepObservation {
+    async fn wait_for(&self, step: &PlanStep, news: &Telling) -> StepObservation {
         let started = Instant::now();
+        let is_merged = step.installer.is_merged();
+        let (timeout, pause) = if is_merged {
+            (self.merge_timeout, LOOK_FOR_A_MERGE_EVERY)
+        } else {
+            (self.step_timeout, LOOK_EVERY)
+        };
         let mut said = String::new();
         loop {
             let what = match self.look(step).await {
@@ -316,8 +330,8 @@ impl Effects<'_> {
                 Ok(Arrival::Waiting(what)) => what,
                 Err(fault) => fault.to_string(),
             };
-            if started.elapsed() > self.step_timeout {
-                let seconds = self.step_timeout.as_secs();
+            if started.elapsed() > timeout {
+                let seconds = timeout.as_secs();
                 let why = format!("waited {seconds} s in vain for {what}");
                 return StepObservation::Failed(match self.cluster(&step.cluster) {
                     Ok(cluster) => because(why, cluster, step).await,
@@ -326,9 +340,13 @@ impl Effects<'_> {
             }
             if what != said {
                 self.ui.progress(Mark::Info, &self.ui.lang.apply_waiting(&what));
+                if is_merged {
+                    // For whoever looks from elsewhere; nobody listens any more only when the upgrade is being left.
+                    news.send(News::Awaited(format!("{}: waits for {what}", step.id))).ok();
+                }
                 said = what;
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(pause).await;
         }
     }
 

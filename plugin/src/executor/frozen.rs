@@ -17,7 +17,7 @@ use crate::{
 use futures::future::join_all;
 use kube::Api;
 use shared::{
-    api::{MeshFreezeSpec, MeshUpgrade, MeshUpgradeSpec, PlanCluster, PlanStep},
+    api::{FreezeScope, MeshFreezeSpec, MeshUpgrade, MeshUpgradeSpec, PlanCluster, PlanStep},
     fingerprint::describe,
     machine::{Drift, FreezeState, News},
 };
@@ -45,7 +45,7 @@ impl Effects<'_> {
         if spec.unguarded.is_some() {
             return FreezeState::Closed;
         }
-        match self.close_all(spec).await {
+        match self.close_all(spec, None).await {
             Ok(()) => {
                 self.tell_drift(news, &mut Drift::new());
                 FreezeState::Closed
@@ -55,9 +55,9 @@ impl Effects<'_> {
     }
 
     /// In all clusters at once: the mesh is to be frozen no longer than it must be.
-    async fn close_all(&self, spec: &MeshUpgradeSpec) -> Result<(), String> {
+    async fn close_all(&self, spec: &MeshUpgradeSpec, step: Option<&PlanStep>) -> Result<(), String> {
         let closing = spec.plan.clusters.iter().map(|planned| async move {
-            let closed = self.close(spec, planned).await;
+            let closed = self.close(spec, planned, step).await;
             let evidence = closed.map_err(|fault| fault.in_cluster(&planned.name).to_string())?;
             self.ui
                 .progress(Mark::Pass, &self.ui.lang.apply_frozen(&planned.name, &evidence));
@@ -66,9 +66,15 @@ impl Effects<'_> {
         all_or_why(join_all(closing).await).map(drop)
     }
 
-    async fn close(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> Result<String, Fault> {
+    /// Freezes a cluster for all but the holder, and the controller that `step` waits for.
+    async fn close(
+        &self,
+        spec: &MeshUpgradeSpec,
+        planned: &PlanCluster,
+        step: Option<&PlanStep>,
+    ) -> Result<String, Fault> {
         let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
-        let freeze = self.freeze_of(spec, planned);
+        let freeze = self.freeze_with(spec, planned, step);
         let holder = freeze::holder(cluster, &freeze)?;
         patiently(|| freeze::not_unlocked(&holder, &freeze)).await?;
         patiently(|| self.watch.put_back(&holder, &planned.name, &freeze)).await?;
@@ -79,6 +85,29 @@ impl Effects<'_> {
             self.ui.progress(Mark::Warn, &format!("{}: {what}", planned.name));
         }
         Ok(evidence)
+    }
+
+    /// Writes the freeze of a step's cluster anew, so that it lets through the controller that `waiting` waits for, or
+    /// nobody any more; and proves it. Nothing is done where nobody is to be let through.
+    pub(super) async fn let_through(
+        &self,
+        spec: &MeshUpgradeSpec,
+        step: &PlanStep,
+        waiting: Option<&PlanStep>,
+    ) -> Result<(), String> {
+        let planned = spec.plan.clusters.iter().find(|planned| planned.name == step.cluster);
+        let Some(planned) = planned.filter(|planned| is_waited_for(planned, step)) else {
+            return Ok(());
+        };
+        let told = |fault: Fault| fault.in_cluster(&planned.name).to_string();
+        let cluster = self.cluster(&planned.name)?;
+        let freeze = self.freeze_of(spec, planned);
+        let holder = freeze::holder(cluster, &freeze).map_err(told)?;
+        // The policy changes by the holder's own hand, which nobody is to take for somebody else's.
+        patiently(|| self.watch.forget_the_freeze(&holder, &planned.name, &freeze))
+            .await
+            .map_err(told)?;
+        self.close(spec, planned, waiting).await.map(drop).map_err(told)
     }
 
     /// Whether the freeze stands and refuses, and the guard with it.
@@ -180,7 +209,7 @@ impl Effects<'_> {
                         Mark::Warn,
                         format!("{} is held, since the freeze was disturbed: {what}", step.id),
                     );
-                    if let Err(why) = self.close_all(spec).await {
+                    if let Err(why) = self.close_all(spec, Some(step)).await {
                         return Lost::Freeze(why);
                     }
                     // The step is still under way, and its record says so again.
@@ -281,6 +310,15 @@ impl Effects<'_> {
         })
     }
 
+    /// The freeze while a step waits for its controller, which nothing else lets through.
+    fn freeze_with(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster, step: Option<&PlanStep>) -> MeshFreezeSpec {
+        let mut freeze = self.freeze_of(spec, planned);
+        let controllers = planned.scope.controllers.iter();
+        let waited_for = controllers.filter(|controller| step.is_some_and(|step| step.id == controller.step));
+        freeze.scope.controllers = waited_for.cloned().collect();
+        freeze
+    }
+
     pub(super) fn freeze_of(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> MeshFreezeSpec {
         MeshFreezeSpec {
             mesh: spec.mesh.clone(),
@@ -291,8 +329,17 @@ impl Effects<'_> {
             holder: self.holder.clone(),
             epoch: self.epoch,
             since: self.frozen_since.clone().unwrap_or_else(|| self.watch.since()),
-            scope: planned.scope.clone(),
+            scope: FreezeScope {
+                controllers: Vec::new(),
+                ..planned.scope.clone()
+            },
             unlock: None,
         }
     }
+}
+
+/// Whether a controller has to be let through for a step.
+fn is_waited_for(planned: &PlanCluster, step: &PlanStep) -> bool {
+    let mut controllers = planned.scope.controllers.iter();
+    controllers.any(|controller| controller.step == step.id)
 }

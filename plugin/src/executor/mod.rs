@@ -28,8 +28,8 @@ use journal::Written;
 use kube::{Client, ResourceExt as _};
 use lease::DriverLease;
 use shared::{
-    api::{MeshUpgrade, MeshUpgradeStatus},
-    machine::{self, Driver, News, Observation, Stop, progress},
+    api::{MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
+    machine::{self, Driver, Effect, News, Observation, Stop, progress},
 };
 use tokio::sync::{mpsc, watch as channel};
 
@@ -104,7 +104,7 @@ impl Drive<'_> {
                 let news = news;
                 tokio::select! {
                     done = self.effects.perform(&effect, &spec, &mut seen, &news) => done.map(|()| false),
-                    () = interrupts.insisted() => Ok(true),
+                    () = interrupts.counted(if waits_for_a_merge(&effect, &spec) { 1 } else { 2 }) => Ok(true),
                 }
             };
             let (left, ()) = tokio::try_join!(work, self.scribe(&mut journal, heard))?;
@@ -156,6 +156,13 @@ impl Drive<'_> {
     }
 }
 
+/// Whether an effect waits for somebody to merge something, which may take an hour: nobody has to ask twice to leave it.
+fn waits_for_a_merge(effect: &Effect, spec: &MeshUpgradeSpec) -> bool {
+    let Effect::Apply { step } = effect else { return false };
+    let mut steps = spec.plan.steps.iter();
+    steps.any(|planned| planned.id == *step && planned.installer.is_merged())
+}
+
 /// Counts Ctrl-C and SIGTERM: the first stops after the step at hand, the second at once.
 struct Interrupts(channel::Receiver<u32>);
 
@@ -180,10 +187,10 @@ impl Interrupts {
         *self.0.borrow() > 0
     }
 
-    /// Returns when it was asked a second time.
-    async fn insisted(&self) {
+    /// Returns when it was asked this often.
+    async fn counted(&self, times: u32) {
         let mut count = self.0.clone();
-        if count.wait_for(|count| *count > 1).await.is_err() {
+        if count.wait_for(|count| *count >= times).await.is_err() {
             // Nobody listens to signals any more, so that nobody can insist.
             std::future::pending::<()>().await;
         }

@@ -1,7 +1,7 @@
 //! The engines that the steps of a plan need, found before anything is changed; each step goes to its own.
 
-use super::{Change, Installer, helm::Helm, istioctl::Istioctl};
-use crate::error::CommandError;
+use super::{Change, Installer, gitops::GitOps, helm::Helm, istioctl::Istioctl};
+use crate::{error::CommandError, ui::Ui};
 use shared::api::{InstallerKind, PlanStep};
 use std::path::Path;
 
@@ -15,10 +15,11 @@ pub struct Given<'a> {
 }
 
 /// Engines that were found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Engines {
     helm: Option<Helm>,
     istioctl: Option<Istioctl>,
+    gitops: GitOps,
 }
 
 impl Engines {
@@ -26,7 +27,7 @@ impl Engines {
     ///
     /// # Errors
     /// When one is not there, or not of a version that will do.
-    pub async fn find(steps: &[PlanStep], given: Given<'_>) -> Result<Self, CommandError> {
+    pub async fn find(steps: &[PlanStep], given: Given<'_>, ui: Ui) -> Result<Self, CommandError> {
         let first = |kind: InstallerKind| steps.iter().find(|step| step.installer == kind);
         let helm = match first(InstallerKind::Helm) {
             Some(_) => Some(Helm::find(given.helm).await?),
@@ -36,7 +37,11 @@ impl Engines {
             Some(step) => Some(Istioctl::find(given.istioctl, &step.to).await?),
             None => None,
         };
-        Ok(Self { helm, istioctl })
+        Ok(Self {
+            helm,
+            istioctl,
+            gitops: GitOps { ui },
+        })
     }
 
     fn helm(&self) -> Result<&Helm, String> {
@@ -54,6 +59,7 @@ impl Installer for Engines {
         match step.installer {
             InstallerKind::Helm => self.helm()?.prepare(step, charts).await,
             InstallerKind::Istioctl => self.istioctl()?.prepare(step, charts).await,
+            InstallerKind::ArgoCd | InstallerKind::Flux => self.gitops.prepare(step, charts).await,
         }
     }
 
@@ -61,6 +67,7 @@ impl Installer for Engines {
         match change.step.installer {
             InstallerKind::Helm => self.helm()?.images(change).await,
             InstallerKind::Istioctl => self.istioctl()?.images(change).await,
+            InstallerKind::ArgoCd | InstallerKind::Flux => self.gitops.images(change).await,
         }
     }
 
@@ -68,6 +75,7 @@ impl Installer for Engines {
         match change.step.installer {
             InstallerKind::Helm => self.helm()?.rehearse(change).await,
             InstallerKind::Istioctl => self.istioctl()?.rehearse(change).await,
+            InstallerKind::ArgoCd | InstallerKind::Flux => self.gitops.rehearse(change).await,
         }
     }
 
@@ -75,6 +83,7 @@ impl Installer for Engines {
         match change.step.installer {
             InstallerKind::Helm => self.helm()?.upgrade(change).await,
             InstallerKind::Istioctl => self.istioctl()?.upgrade(change).await,
+            InstallerKind::ArgoCd | InstallerKind::Flux => self.gitops.upgrade(change).await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Installers: existing engines that change a component, never our own.
 
 mod engines;
+mod gitops;
 pub mod helm;
 mod hold;
 mod images;
@@ -48,16 +49,16 @@ pub struct Change<'a> {
 /// A way in which Istio is installed. Implementations call the engine that installed the component.
 pub trait Installer {
     /// Says, before anything is changed, whether everything the change needs is at hand; returns what will be used.
-    fn prepare(&self, step: &PlanStep, charts: &str) -> impl Future<Output = Result<String, String>> + Send;
+    fn prepare(&self, step: &PlanStep, charts: &str) -> impl Future<Output = Result<String, String>>;
 
     /// The images that the change will bring, with the release's own values: its hub may differ from today's. Changes
     /// nothing.
-    fn images(&self, change: &Change<'_>) -> impl Future<Output = Result<Vec<String>, String>> + Send;
+    fn images(&self, change: &Change<'_>) -> impl Future<Output = Result<Vec<String>, String>>;
 
     /// Tries, in dry runs of the frozen mesh, whether the change would be refused, or would take away what it should not.
     /// Changes nothing.
-    fn rehearse(&self, change: &Change<'_>) -> impl Future<Output = Result<(), String>> + Send;
+    fn rehearse(&self, change: &Change<'_>) -> impl Future<Output = Result<(), String>>;
 
     /// Makes the change and waits for the engine's own word that it is done. May be called again after a kill.
-    fn upgrade(&self, change: &Change<'_>) -> impl Future<Output = Result<(), String>> + Send;
+    fn upgrade(&self, change: &Change<'_>) -> impl Future<Output = Result<(), String>>;
 }

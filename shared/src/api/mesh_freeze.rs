@@ -79,12 +79,36 @@ pub struct FreezeScope {
     /// Installations of the mesh by istioctl, as namespace and revision: every object whose labels name them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub istioctl: Vec<ObjectName>,
+    /// Argo CD's Applications of the mesh, by the names with which it marks what they brought: every object marked so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub applications: Vec<String>,
+    /// Controllers that bring components, each let through while the holder waits for its component.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controllers: Vec<Controller>,
     /// User names of Istio's own service accounts, let through for what istiod itself must write.
     #[serde(default)]
     pub istiod_users: Vec<String>,
     /// How the mesh's configuration is frozen, as its Mesh object said when the upgrade was planned.
     #[serde(default, skip_serializing_if = "FreezeSettings::is_default")]
     pub configuration: FreezeSettings,
+}
+
+/// A controller that brings a component, and what it is let write: objects of that component, at its target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Controller {
+    /// Its user name.
+    pub user: String,
+    /// Id of the plan's step that waits for it.
+    pub step: String,
+    /// Version that every object which it writes has to bear, in the label `app.kubernetes.io/version`.
+    pub version: String,
+    /// Helm releases whose storage and objects are its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub helm_releases: Vec<ObjectName>,
+    /// Argo CD's Applications whose objects are its own, by the names with which it marks them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub applications: Vec<String>,
 }
 
 /// The audited way out of a freeze.

@@ -1,14 +1,14 @@
 //! MeshUpgrade: the journal of one upgrade. What resuming needs stands here, written before each effect.
 
 use super::{ClusterFingerprints, FreezeScope, ObjectName, WorkloadName};
-use crate::{istioctl, phase::Phase};
+use crate::{gitops, istioctl, phase::Phase};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Version of the journal's meaning; a plugin refuses a journal newer than its own.
-pub const JOURNAL_VERSION: i32 = 2;
+pub const JOURNAL_VERSION: i32 = 3;
 
 /// Condition on a phase: the upgrade cannot go on by itself.
 pub const CONDITION_STALLED: &str = "Stalled";
@@ -73,6 +73,10 @@ pub enum InstallerKind {
     Helm,
     /// The istioctl of the target's version.
     Istioctl,
+    /// Argo CD, which follows a repository: somebody merges the change there.
+    ArgoCd,
+    /// Flux, likewise.
+    Flux,
 }
 
 impl InstallerKind {
@@ -82,6 +86,7 @@ impl InstallerKind {
         match self {
             Self::Helm => 1,
             Self::Istioctl => 2,
+            Self::ArgoCd | Self::Flux => 3,
         }
     }
 
@@ -90,8 +95,17 @@ impl InstallerKind {
     #[must_use]
     pub fn is_repeated_until_it_ends(self) -> bool {
         match self {
-            Self::Helm => false,
+            Self::Helm | Self::ArgoCd | Self::Flux => false,
             Self::Istioctl => true,
+        }
+    }
+
+    /// Whether somebody else has to begin the change, by merging it where a controller looks.
+    #[must_use]
+    pub fn is_merged(self) -> bool {
+        match self {
+            Self::Helm | Self::Istioctl => false,
+            Self::ArgoCd | Self::Flux => true,
         }
     }
 }
@@ -108,9 +122,9 @@ pub struct PlanStep {
     pub component: Component,
     /// Tool that makes the change.
     pub installer: InstallerKind,
-    /// Namespace of the helm release, or of the control plane that istioctl installed.
+    /// Namespace of the helm release, of the control plane that istioctl installed, or of Argo CD's Application.
     pub namespace: String,
-    /// Name of the helm release, or the revision that istioctl installed.
+    /// Name of the helm release, the revision that istioctl installed, or the name of Argo CD's Application.
     pub release: String,
     /// Version before.
     pub from: String,
@@ -132,8 +146,9 @@ impl PlanStep {
             name: self.release.clone(),
         };
         match self.installer {
-            InstallerKind::Helm => object,
+            InstallerKind::Helm | InstallerKind::Flux => object,
             InstallerKind::Istioctl => istioctl::as_release(&object),
+            InstallerKind::ArgoCd => gitops::as_release(&object),
         }
     }
 
@@ -143,6 +158,8 @@ impl PlanStep {
         match self.installer {
             InstallerKind::Helm => format!("helm upgrade {}", self.release),
             InstallerKind::Istioctl => format!("istioctl install of revision {}", self.release),
+            InstallerKind::ArgoCd => format!("merge for Application {}/{}", self.namespace, self.release),
+            InstallerKind::Flux => format!("merge for Flux's helm release {}/{}", self.namespace, self.release),
         }
     }
 
@@ -150,7 +167,8 @@ impl PlanStep {
     #[must_use]
     pub fn told(&self) -> String {
         match self.installer {
-            InstallerKind::Helm => format!("helm release {}/{}", self.namespace, self.release),
+            InstallerKind::Helm | InstallerKind::Flux => format!("helm release {}/{}", self.namespace, self.release),
+            InstallerKind::ArgoCd => format!("Application {}/{}", self.namespace, self.release),
             InstallerKind::Istioctl => format!("istioctl's revision {} in {}", self.release, self.namespace),
         }
     }

@@ -85,12 +85,12 @@ pub const CRDS_NOT_OWNED: Code = Code(&Rule {
 /// Argo CD or Flux would revert the upgrade.
 pub const OWNED_BY_GITOPS: Code = Code(&Rule {
     id: "MU409",
-    title: "A GitOps controller owns the installation",
+    title: "A GitOps controller owns the installation, and cannot be waited for",
     severity: Severity::Blocker,
     waivable: true,
-    cause: "It would take back what the upgrade changes, or fight with it.",
-    evidence: "Labels and annotations of Argo CD and Flux on the control plane and the node components.",
-    fix: "Change the version in the repository that it follows; or suspend it for the time of the upgrade, and waive this.",
+    cause: "It would take back what the upgrade changes; apply waits for what is merged where one object in this cluster brings one of Istio's charts, and its controller is found.",
+    evidence: "Labels and annotations of Argo CD and Flux on the control plane and the node components, their Applications and HelmReleases, and the pods of their controllers.",
+    fix: "Mend what the finding names, so that apply can wait; or change the version in the repository by hand; or suspend the controller for the time of the upgrade, and waive this.",
 });
 /// An operator would revert the upgrade.
 pub const OWNED_BY_OPERATOR: Code = Code(&Rule {
@@ -158,9 +158,9 @@ pub const MIXED_INSTALLERS: Code = Code(&Rule {
     title: "The installers of a cluster do not go together",
     severity: Severity::Blocker,
     waivable: false,
-    cause: "istioctl installs definitions, control plane and node components of one revision as a whole, and takes over what else owns them.",
-    evidence: "What installed each component, by helm's annotations and istioctl's labels and field manager.",
-    fix: "Let one installer own all of it; gateways may be helm's beside a control plane of istioctl's.",
+    cause: "istioctl installs definitions, control plane and node components of one revision as a whole, and takes over what else owns them; one Application that brings several charts brings them all at once.",
+    evidence: "What installed each component, by helm's annotations, istioctl's labels and field manager, and the charts of Applications.",
+    fix: "Let one installer own all of it; gateways may be helm's beside a control plane of istioctl's. Give each chart an Application of its own.",
 });
 
 pub(super) const ALL: &[Code] = &[

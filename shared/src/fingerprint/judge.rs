@@ -3,13 +3,11 @@
 use super::{Owner, owner};
 use crate::{
     api::{ExemptKind, Fingerprint, MeshFreezeSpec, MeshFreezeStatus, ObjectName},
+    gitops,
     guard::message::one_line,
     istioctl, names,
 };
 use std::{collections::BTreeMap, fmt};
-
-/// Field manager of every helm, whatever its binary is called: helm sets it itself.
-const HELM: &str = "helm";
 
 /// Most changes that one message names.
 const NAMED: usize = 5;
@@ -146,15 +144,21 @@ fn is_own(before: Option<&Fingerprint>, now: Option<&Fingerprint>, changing: Opt
     let (Some(now), Some(changing)) = (now, changing) else {
         return false;
     };
-    let is_of_release = |it: &Fingerprint| it.release.as_ref() == Some(changing);
-    let engine = if istioctl::is_installation(changing) {
-        istioctl::FIELD_MANAGER
+    let is_of_release = |it: &Fingerprint| {
+        let release = it.release.as_ref();
+        release.is_some_and(|release| release == changing || gitops::is_brought_by(release, changing))
+    };
+    let engines: &[&str] = if istioctl::is_installation(changing) {
+        &[istioctl::FIELD_MANAGER]
+    } else if gitops::mark_of(changing).is_some() {
+        gitops::ARGO_CD
     } else {
-        HELM
+        // The helm inside of Flux writes as either.
+        gitops::FLUX
     };
     is_of_release(now)
         && before.is_none_or(is_of_release)
-        && new_writers(before, now).all(|writer| manager(writer) == engine)
+        && new_writers(before, now).all(|writer| engines.contains(&manager(writer)))
 }
 
 fn change(before: Option<&Fingerprint>, now: Option<&Fingerprint>) -> Option<Change> {

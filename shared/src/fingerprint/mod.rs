@@ -14,7 +14,7 @@ pub use picture::Picture;
 
 use crate::{
     api::{ExemptKind, Fingerprint, FreezeScope},
-    istioctl, names,
+    gitops, istioctl, names,
 };
 use std::collections::BTreeMap;
 
@@ -74,7 +74,10 @@ fn is_of_scope(fingerprint: &Fingerprint, scope: &FreezeScope) -> bool {
     let release = fingerprint.release.as_ref();
     release.is_some_and(|release| {
         let mut installations = scope.istioctl.iter();
-        scope.helm_releases.contains(release) || installations.any(|one| istioctl::as_release(one) == *release)
+        let mut applications = scope.applications.iter();
+        scope.helm_releases.contains(release)
+            || installations.any(|one| istioctl::as_release(one) == *release)
+            || gitops::mark_of(release).is_some_and(|mark| applications.any(|one| one == mark))
     })
 }
 

@@ -3,6 +3,7 @@
 use super::{Owner, owner};
 use crate::{
     api::{ExemptKind, Fingerprint, ObjectName},
+    gitops,
     guard::table::{HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE},
     istioctl,
 };
@@ -31,6 +32,7 @@ pub fn fingerprint(kind: ExemptKind, object: &Value) -> Option<(Option<Owner>, F
         name: name.clone(),
     });
     let release = release.or_else(|| istioctl::installation_of(&labels).map(|found| istioctl::as_release(&found)));
+    let release = release.or_else(|| gitops::instance_of(&labels, &annotations).map(gitops::mark_as_release));
     let fingerprint = Fingerprint {
         kind,
         name,

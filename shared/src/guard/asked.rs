@@ -14,6 +14,7 @@ use super::{
 use crate::{
     api::{FreezeScope, ObjectName},
     engine::Engine,
+    gitops::Followed,
     inventory::Observed,
 };
 use k8s_openapi::api::admissionregistration::v1::{MatchCondition, ValidatingWebhookConfiguration};
@@ -61,6 +62,9 @@ pub struct Coverage {
     /// What istioctl installed, by namespace and revision.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub istioctl: BTreeSet<ObjectName>,
+    /// What Argo CD's Applications brought, by the names with which it marks that.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub applications: BTreeSet<String>,
 }
 
 impl Coverage {
@@ -73,6 +77,7 @@ impl Coverage {
             config_maps: named(DOCUMENTED_CONFIG_MAPS),
             helm_releases: named(DOCUMENTED),
             istioctl: BTreeSet::new(),
+            applications: BTreeSet::new(),
         }
     }
 
@@ -101,6 +106,7 @@ impl Coverage {
                 .filter(|plane| Engine::of_plane(plane) == Engine::Istioctl)
                 .map(|plane| object(&plane.workload.namespace, &plane.revision))
                 .collect(),
+            applications: observed.followed.iter().flat_map(Followed::marks).collect(),
         }
     }
 
@@ -112,6 +118,7 @@ impl Coverage {
             config_maps: scope.config_maps.iter().cloned().collect(),
             helm_releases: scope.helm_releases.iter().cloned().collect(),
             istioctl: scope.istioctl.iter().cloned().collect(),
+            applications: scope.applications.iter().cloned().collect(),
         }
     }
 
@@ -133,6 +140,7 @@ impl Coverage {
             && self.config_maps.is_empty()
             && self.helm_releases.is_empty()
             && self.istioctl.is_empty()
+            && self.applications.is_empty()
     }
 
     /// Both together.
@@ -142,6 +150,7 @@ impl Coverage {
         self.config_maps.extend(other.config_maps);
         self.helm_releases.extend(other.helm_releases);
         self.istioctl.extend(other.istioctl);
+        self.applications.extend(other.applications);
         self
     }
 
@@ -157,6 +166,8 @@ impl Coverage {
         let mut lacks = objects("helm release", &needed.helm_releases, &self.helm_releases);
         lacks.extend(objects("istioctl's revision", &needed.istioctl, &self.istioctl));
         lacks.extend(objects("ConfigMap", &needed.config_maps, &self.config_maps));
+        let applications = needed.applications.difference(&self.applications);
+        lacks.extend(applications.map(|application| format!("Application {application}")));
         let namespaces = needed.istio_namespaces.difference(&self.istio_namespaces);
         lacks.extend(namespaces.map(|namespace| format!("namespace {namespace}")));
         lacks
@@ -221,13 +232,16 @@ impl Coverage {
             cel::any([named, labelled]),
             cel::any([config_map, owned]),
         );
+        let mut expressions = vec![of_helm];
+        if !self.istioctl.is_empty() {
+            expressions.push(cel::istioctl_owned(&self.istioctl));
+        }
+        if !self.applications.is_empty() {
+            expressions.push(cel::application_owned(&self.applications));
+        }
         MatchCondition {
             name: CONDITION.to_owned(),
-            expression: if self.istioctl.is_empty() {
-                of_helm
-            } else {
-                format!("{of_helm} || {}", cel::istioctl_owned(&self.istioctl))
-            },
+            expression: expressions.join(" || "),
         }
     }
 

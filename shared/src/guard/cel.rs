@@ -1,15 +1,20 @@
 //! CEL out of plain values and out of the table. Names, users and reasons are data: they enter only as literals.
 
+mod owners;
+
+pub use owners::{application_owned, istioctl_owned};
+
 use super::table::{
-    self, FREE_METADATA, HELM_NAME_LABEL, HELM_OWNER, HELM_OWNER_LABEL, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE,
-    HELM_STORAGE_PREFIX, ISTIOD_PROBE_ANNOTATION, ISTIOD_PROBE_NAME, MANAGED_GATEWAY_LABEL, May, Operation, Picks, Row,
-    Who, Writer,
+    self, FREE_METADATA, HELM_OWNER, HELM_OWNER_LABEL, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE,
+    ISTIOD_PROBE_ANNOTATION, ISTIOD_PROBE_NAME, MANAGED_GATEWAY_LABEL, May, Operation, Picks, Row, Who, Writer,
 };
 use crate::{
-    api::{FreezeScope, ObjectName, WorkloadKind},
+    api::{FreezeScope, WorkloadKind},
+    gitops::{TRACKING_ANNOTATION, TRACKING_LABEL},
     istioctl::{OWNER_NAMESPACE_LABEL, REVISION_LABEL},
     names,
 };
+use owners::{brings, helm_storage, owned};
 use std::fmt::Write as _;
 
 /// A string as a CEL literal: double quotes, ASCII only, on one line.
@@ -146,15 +151,27 @@ fn owners_change(scope: &FreezeScope) -> String {
         annotation("object"),
         annotation("oldObject"),
     );
-    if scope.istioctl.is_empty() {
-        return change;
+    let mut changes = vec![change];
+    if !scope.istioctl.is_empty() {
+        changes.push(format!(
+            "{}.exists(k, {} != {})",
+            list([OWNER_NAMESPACE_LABEL, REVISION_LABEL]),
+            label("object"),
+            label("oldObject"),
+        ));
     }
-    format!(
-        "{change} || {}.exists(k, {} != {})",
-        list([OWNER_NAMESPACE_LABEL, REVISION_LABEL]),
-        label("object"),
-        label("oldObject"),
-    )
+    if !scope.applications.is_empty() {
+        changes.push(format!(
+            "{}.exists(k, {} != {}) || {}.exists(k, {} != {})",
+            list([TRACKING_ANNOTATION]),
+            annotation("object"),
+            annotation("oldObject"),
+            list([TRACKING_LABEL]),
+            label("object"),
+            label("oldObject"),
+        ));
+    }
+    changes.join(" || ")
 }
 
 fn paths(pairs: &[(&str, &str)]) -> String {
@@ -208,17 +225,7 @@ fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
             "variables.name in {}",
             list(table::protected_namespaces(scope))
         )),
-        Picks::HelmStorage => Some(any(scope.helm_releases.iter().map(|release| {
-            format!(
-                "variables.inNamespace == {} && (variables.name.startsWith({}) || \
-                 [object, oldObject].exists(o, {} && {name} in o.metadata.labels && o.metadata.labels[{name}] == {}))",
-                literal(&release.namespace),
-                literal(&format!("{HELM_STORAGE_PREFIX}{}.v", release.name)),
-                helm_labelled(),
-                literal(&release.name),
-                name = literal(HELM_NAME_LABEL),
-            )
-        }))),
+        Picks::HelmStorage => Some(helm_storage(&scope.helm_releases)),
         Picks::Owned => Some(owned(scope)),
         Picks::StatusMetadata => Some(format!(
             "({}) && ({})",
@@ -231,37 +238,6 @@ fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
 fn in_configuration_namespaces(scope: &FreezeScope) -> Option<String> {
     let namespaces = table::configuration_namespaces(scope)?;
     Some(format!("variables.inNamespace in {}", list(namespaces)))
-}
-
-fn owned(scope: &FreezeScope) -> String {
-    if scope.istioctl.is_empty() {
-        return helm_owned(scope);
-    }
-    format!("({}) || ({})", helm_owned(scope), istioctl_owned(&scope.istioctl))
-}
-
-/// True where an object, before or after the change, carries the labels of one of these installations by istioctl.
-#[must_use]
-pub fn istioctl_owned<'a>(installations: impl IntoIterator<Item = &'a ObjectName>) -> String {
-    let (namespace, revision) = (literal(OWNER_NAMESPACE_LABEL), literal(REVISION_LABEL));
-    let installations = installations.into_iter();
-    let installations = list(installations.map(|one| format!("{}/{}", one.namespace, one.name)));
-    format!(
-        "[object, oldObject].exists(o, o != null && has(o.metadata.labels) && \
-         {namespace} in o.metadata.labels && {revision} in o.metadata.labels && \
-         (o.metadata.labels[{namespace}] + '/' + o.metadata.labels[{revision}]) in {installations})"
-    )
-}
-
-fn helm_owned(scope: &FreezeScope) -> String {
-    let releases = scope.helm_releases.iter();
-    let releases = list(releases.map(|release| format!("{}/{}", release.namespace, release.name)));
-    let (name, namespace) = (literal(HELM_RELEASE_NAME), literal(HELM_RELEASE_NAMESPACE));
-    format!(
-        "[object, oldObject].exists(o, o != null && has(o.metadata.annotations) && \
-         {name} in o.metadata.annotations && {namespace} in o.metadata.annotations && \
-         (o.metadata.annotations[{namespace}] + '/' + o.metadata.annotations[{name}]) in {releases})"
-    )
 }
 
 /// True when this writer of the table makes the request and may. Expects the variable `name`.
@@ -302,13 +278,21 @@ pub fn writer(writer: &Writer, scope: &FreezeScope) -> String {
         ),
         May::Scale => "has(request.subResource) && request.subResource == 'scale'".to_owned(),
         May::WriteEndpointSlices => resource("discovery.k8s.io", "endpointslices"),
+        // Each for what is its own.
+        May::BringComponent => {
+            let controllers = scope.controllers.iter();
+            return any(controllers.map(|controller| {
+                let user = is_user(std::slice::from_ref(&controller.user));
+                format!("{user} && ({})", brings(controller))
+            }));
+        }
         May::WriteConfiguration => format!(
             "request.resource.group in {}",
             list(table::CONFIGURATION_GROUPS.iter().chain(table::GATEWAY_API_GROUPS))
         ),
     };
     let who = match writer.who {
-        Who::Anybody => return may,
+        Who::Anybody | Who::Controllers => return may,
         Who::Istiod => is_user(&scope.istiod_users),
         Who::ExtraWriters => is_user(&scope.configuration.extra_writers),
         Who::Users(users) => is_user(&users.iter().map(|user| (*user).to_owned()).collect::<Vec<_>>()),

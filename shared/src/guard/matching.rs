@@ -4,12 +4,12 @@ use super::{
     message::Told,
     review::{Members, Metadata, Object, Request, Str},
     table::{
-        self, CRD_SUFFIXES, FREE_METADATA, HELM_OWNER, HELM_STORAGE_PREFIX, ISTIOD_PROBE_NAME, May, Operation, Picks,
-        Row, Strictness, Who, Writer,
+        self, CRD_SUFFIXES, DELETABLE, FREE_METADATA, HELM_DEPLOYED, HELM_OWNER, HELM_STATUS_LABEL,
+        HELM_STORAGE_PREFIX, ISTIOD_PROBE_NAME, May, Operation, Picks, Row, Strictness, Who, Writer,
     },
 };
 use crate::{
-    api::{FreezeScope, MeshFreezeSpec, WorkloadKind},
+    api::{Controller, FreezeScope, MeshFreezeSpec, ObjectName, WorkloadKind},
     names,
 };
 use serde::Deserialize;
@@ -169,25 +169,31 @@ fn is_picked(request: &Request<'_>, picks: Picks, scope: &FreezeScope) -> bool {
         Picks::ScopeWorkloads => is_workload(request, scope),
         Picks::MeshCrds => CRD_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)),
         Picks::ScopeNamespaces => table::protected_namespaces(scope).contains(name),
-        Picks::HelmStorage => scope.helm_releases.iter().any(|release| {
-            let named = name
-                .strip_prefix(HELM_STORAGE_PREFIX)
-                .and_then(|rest| rest.strip_prefix(release.name.as_str()))
-                .is_some_and(|rest| rest.starts_with(".v"));
-            let labelled = |object: &Object<'_>| {
-                let labels = object.metadata.labels.as_ref();
-                labels.is_some_and(|labels| {
-                    labels.owner.as_deref() == Some(HELM_OWNER) && labels.name.as_deref() == Some(release.name.as_str())
-                })
-            };
-            release.namespace == namespace && (named || request.objects().any(labelled))
-        }),
+        Picks::HelmStorage => is_helm_storage(request, &scope.helm_releases),
         Picks::Owned => request.objects().any(|object| is_owned(object, scope)),
         Picks::StatusMetadata => {
             let guarded = is_workload(request, scope) || request.objects().any(|object| is_owned(object, scope));
             guarded && changes_owners(request, scope)
         }
     }
+}
+
+/// Whether the request is about the storage of one of these releases, by name, or by the labels by which helm finds it.
+fn is_helm_storage(request: &Request<'_>, releases: &[ObjectName]) -> bool {
+    let name = request.object_name();
+    releases.iter().any(|release| {
+        let named = name
+            .strip_prefix(HELM_STORAGE_PREFIX)
+            .and_then(|rest| rest.strip_prefix(release.name.as_str()))
+            .is_some_and(|rest| rest.starts_with(".v"));
+        let labelled = |object: &Object<'_>| {
+            let labels = object.metadata.labels.as_ref();
+            labels.is_some_and(|labels| {
+                labels.owner.as_deref() == Some(HELM_OWNER) && labels.name.as_deref() == Some(release.name.as_str())
+            })
+        };
+        release.namespace == *request.namespace && (named || request.objects().any(labelled))
+    })
 }
 
 fn is_in_configuration_namespaces(namespace: &str, scope: &FreezeScope) -> bool {
@@ -217,6 +223,16 @@ fn changes_owners(request: &Request<'_>, scope: &FreezeScope) -> bool {
     old_owners != new_owners
         || helm_release(&old.metadata) != helm_release(&new.metadata)
         || (!scope.istioctl.is_empty() && installation(&old.metadata) != installation(&new.metadata))
+        || (!scope.applications.is_empty() && marks(&old.metadata) != marks(&new.metadata))
+}
+
+/// Argo CD's marks, by annotation and by label; a missing one is as good as an empty one.
+fn marks<'m>(metadata: &'m Metadata<'_>) -> (&'m str, &'m str) {
+    let annotations = metadata.annotations.as_ref();
+    let labels = metadata.labels.as_ref();
+    let annotation = annotations.and_then(|annotations| annotations.tracking.as_deref());
+    let label = labels.and_then(|labels| labels.tracking.as_deref());
+    (annotation.unwrap_or_default(), label.unwrap_or_default())
 }
 
 /// Namespace and revision of the installation by istioctl as its labels have them; a missing one is as good as an empty
@@ -229,7 +245,55 @@ fn installation<'m>(metadata: &'m Metadata<'_>) -> (&'m str, &'m str) {
 }
 
 fn is_owned(object: &Object<'_>, scope: &FreezeScope) -> bool {
-    is_helm_owned(object, scope) || is_istioctl_owned(object, scope)
+    is_helm_owned(object, &scope.helm_releases)
+        || is_istioctl_owned(object, scope)
+        || is_application_owned(object, &scope.applications)
+}
+
+/// Whether an object bears the mark of one of these Applications: by its label where it has no annotation.
+fn is_application_owned(object: &Object<'_>, applications: &[String]) -> bool {
+    let annotations = object.metadata.annotations.as_ref();
+    let labels = object.metadata.labels.as_ref();
+    let tracked = annotations.and_then(|annotations| annotations.tracking.as_deref());
+    let mark = match tracked {
+        Some(id) => id.split(':').next(),
+        None => labels.and_then(|labels| labels.tracking.as_deref()),
+    };
+    mark.is_some_and(|mark| applications.iter().any(|one| one == mark))
+}
+
+/// Whether a controller brings something of its own component, of its target's version.
+fn brings(request: &Request<'_>, controller: &Controller) -> bool {
+    let owns = || {
+        request.objects().all(|object| {
+            is_helm_owned(object, &controller.helm_releases) || is_application_owned(object, &controller.applications)
+        })
+    };
+    let is_of_target = request.object.as_ref().is_some_and(|object| {
+        let labels = object.metadata.labels.as_ref();
+        labels.is_some_and(|labels| labels.version.as_deref() == Some(controller.version.as_str()))
+    });
+    if is_of_target && owns() {
+        return true;
+    }
+    let deletes = request.operation == Operation::Delete;
+    let resource = (&*request.group, &*request.resource);
+    if deletes && request.subresource.is_empty() && DELETABLE.contains(&resource) && owns() {
+        return true;
+    }
+    request.group.is_empty()
+        && request.subresource.is_empty()
+        && matches!(&*request.resource, "secrets" | "configmaps")
+        && is_helm_storage(request, &controller.helm_releases)
+        && (!deletes || request.old_object.as_ref().is_some_and(is_superseded))
+}
+
+/// Whether helm's storage holds a release that is not the deployed one.
+fn is_superseded(storage: &Object<'_>) -> bool {
+    let labels = storage.metadata.labels.as_ref();
+    let status = labels.and_then(|labels| labels.rest.iter().find(|(key, _)| **key == *HELM_STATUS_LABEL));
+    let status = status.and_then(|(_, value)| serde_json::from_str::<String>(value.get()).ok());
+    status.is_some_and(|status| status != HELM_DEPLOYED)
 }
 
 fn is_istioctl_owned(object: &Object<'_>, scope: &FreezeScope) -> bool {
@@ -254,17 +318,15 @@ fn helm_release<'m>(metadata: &'m Metadata<'_>) -> (&'m str, &'m str) {
         })
 }
 
-fn is_helm_owned(object: &Object<'_>, scope: &FreezeScope) -> bool {
+fn is_helm_owned(object: &Object<'_>, releases: &[ObjectName]) -> bool {
     let Some(annotations) = &object.metadata.annotations else {
         return false;
     };
     let (Some(name), Some(namespace)) = (&annotations.release_name, &annotations.release_namespace) else {
         return false;
     };
-    scope
-        .helm_releases
-        .iter()
-        .any(|release| release.name == **name && release.namespace == **namespace)
+    let mut releases = releases.iter();
+    releases.any(|release| release.name == **name && release.namespace == **namespace)
 }
 
 fn may(request: &Request<'_>, writer: &Writer, scope: &FreezeScope) -> bool {
@@ -273,6 +335,8 @@ fn may(request: &Request<'_>, writer: &Writer, scope: &FreezeScope) -> bool {
         Who::Anybody => true,
         Who::Istiod => named(&scope.istiod_users),
         Who::ExtraWriters => named(&scope.configuration.extra_writers),
+        // Each for what is its own.
+        Who::Controllers => true,
         Who::Users(users) => users.contains(&&*request.username),
     };
     let is = |group: &str, resource: &str| *request.group == *group && *request.resource == *resource;
@@ -301,6 +365,9 @@ fn may(request: &Request<'_>, writer: &Writer, scope: &FreezeScope) -> bool {
         }
         May::Scale => &*request.subresource == "scale",
         May::WriteEndpointSlices => is("discovery.k8s.io", "endpointslices"),
+        May::BringComponent => scope.controllers.iter().any(|controller| {
+            !request.username.is_empty() && *controller.user == *request.username && brings(request, controller)
+        }),
         May::WriteConfiguration => {
             let mut groups = table::CONFIGURATION_GROUPS.iter().chain(table::GATEWAY_API_GROUPS);
             groups.any(|group| **group == *request.group)

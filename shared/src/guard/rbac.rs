@@ -188,6 +188,7 @@ fn check_rules() -> Vec<Value> {
         rule(&["install.istio.io"], &["istiooperators"], LOOK),
         rule(GATEWAY_API_GROUPS, &["*"], LOOK),
         rule(&["argoproj.io"], &["applications"], LOOK),
+        rule(&["helm.toolkit.fluxcd.io"], &["helmreleases"], LOOK),
         rule(
             &["source.toolkit.fluxcd.io"],
             &["helmrepositories", "ocirepositories"],

@@ -189,7 +189,7 @@ fn without_the_autoscaler() -> MatchCondition {
     let scalers = table::WRITERS.iter().filter(|writer| writer.may == May::Scale);
     let users = scalers.filter_map(|writer| match writer.who {
         Who::Users(users) => Some(users),
-        Who::Anybody | Who::Istiod | Who::ExtraWriters => None,
+        Who::Anybody | Who::Istiod | Who::ExtraWriters | Who::Controllers => None,
     });
     let users: Vec<String> = users.flatten().map(|user| (*user).to_owned()).collect();
     condition(

@@ -68,6 +68,10 @@ pub const HELM_NAME_LABEL: &str = "name";
 pub const HELM_RELEASE_NAME: &str = "meta.helm.sh/release-name";
 /// Annotation with the namespace of the owning release.
 pub const HELM_RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
+/// Label by which helm tells the state of a release that its storage holds.
+pub const HELM_STATUS_LABEL: &str = "status";
+/// The state of what runs: its storage is what the next upgrade begins from.
+pub const HELM_DEPLOYED: &str = "deployed";
 /// Label on what istiod makes for a managed gateway.
 pub const MANAGED_GATEWAY_LABEL: &str = "gateway.istio.io/managed";
 /// Groups of what istiod makes for a managed gateway.
@@ -94,8 +98,8 @@ pub enum Picks {
     ScopeNamespaces,
     /// Storage objects of helm releases in the scope, by name, or by the labels by which helm finds them.
     HelmStorage,
-    /// Objects that name a release, or an installation by istioctl, in the scope as their owner, before or after the
-    /// change.
+    /// Objects that name a release, an installation by istioctl or an Application in the scope as their owner, before or
+    /// after the change.
     Owned,
     /// Status writes that change the owners, or what names the installer's, of a workload in the scope or of what is
     /// owned in it. Only the policy is asked: status is written all day, and by this it must cost no call.
@@ -298,6 +302,8 @@ pub enum Who {
     Istiod,
     /// The users that the mesh's settings name.
     ExtraWriters,
+    /// The controllers of the scope: those that the holder waits for.
+    Controllers,
     /// One of these user names.
     Users(&'static [&'static str]),
 }
@@ -319,7 +325,22 @@ pub enum May {
     WriteEndpointSlices,
     /// Write configuration, the Gateway API's too.
     WriteConfiguration,
+    /// Create and update what its component owns, before and after the change, where the object bears the target's
+    /// version; delete of it what no longer belongs to the target, workloads, Services and identities apart; and keep
+    /// its release's storage, but not delete the deployed one.
+    BringComponent,
 }
+
+/// What a controller may delete of its component: a newer chart may leave these out, and the mesh goes on without.
+pub const DELETABLE: &[(&str, &str)] = &[
+    ("autoscaling", "horizontalpodautoscalers"),
+    ("policy", "poddisruptionbudgets"),
+    ("networking.k8s.io", "networkpolicies"),
+    ("rbac.authorization.k8s.io", "roles"),
+    ("rbac.authorization.k8s.io", "rolebindings"),
+    ("rbac.authorization.k8s.io", "clusterroles"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings"),
+];
 
 /// A writer that passes besides the holder. Nobody else does, `system:masters` neither.
 #[derive(Clone, Copy, Debug)]
@@ -384,6 +405,12 @@ pub const WRITERS: &[Writer] = &[
         may: May::WriteEndpointSlices,
         reported: false,
         why: "it copies the annotations of Endpoints, helm's too",
+    },
+    Writer {
+        who: Who::Controllers,
+        may: May::BringComponent,
+        reported: false,
+        why: "Argo CD or Flux brings what was merged for the component that the upgrade waits for, and nothing else",
     },
     Writer {
         who: Who::ExtraWriters,

@@ -250,6 +250,7 @@ pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
                 release("istio-system", "istiod", "istiod", istio),
             ],
             old_releases: Vec::new(),
+            followed: Vec::new(),
             meshes: Vec::new(),
             hosted: Vec::new(),
             guard: GuardPresence {

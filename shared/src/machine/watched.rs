@@ -17,6 +17,8 @@ pub type Drift = BTreeMap<String, Vec<Change>>;
 pub enum News {
     /// Something about the freeze, in a sentence.
     Freeze(String),
+    /// What a step waits for that somebody else has to begin, in a sentence.
+    Awaited(String),
     /// What has changed that no guard is asked about.
     Drift(Drift),
 }
@@ -37,7 +39,7 @@ pub fn heard(
         now,
     };
     match news {
-        News::Freeze(what) => next.note(what),
+        News::Freeze(what) | News::Awaited(what) => next.note(what),
         News::Drift(drift) => next.drifted(drift),
     }
     next.status

@@ -1,8 +1,10 @@
 //! Meshes: the control planes and clusters of an inventory, grouped by what belongs together.
 
+mod gitops;
 mod group;
 mod istioctl;
 
+pub use gitops::Brought;
 pub use group::meshes;
 
 use crate::{

@@ -2,6 +2,7 @@
 
 use crate::{
     api::{InstallerKind, Plan, PlanStep},
+    gitops,
     inventory::{ClusterState, HelmRelease, Inventory, Observed},
     version::IstioVersion,
 };
@@ -43,7 +44,7 @@ fn step_drift(step: &PlanStep, observed: &Observed) -> Vec<String> {
     let (versions, from) = (versions(step, observed), &step.from);
     let mut changes = Vec::new();
     match step.installer {
-        InstallerKind::Helm => {
+        InstallerKind::Helm | InstallerKind::Flux => {
             let is_it = |found: &&HelmRelease| found.namespace == step.namespace && found.name == step.release;
             let Some(found) = observed.helm_releases.iter().find(is_it) else {
                 return vec![format!("{place} is gone")];
@@ -56,6 +57,15 @@ fn step_drift(step: &PlanStep, observed: &Observed) -> Vec<String> {
             }
             if versions.is_empty() && step.workloads.is_empty() && found.chart_version != *from {
                 changes.push(format!("{place} was at {from}, now {}", found.chart_version));
+            }
+        }
+        InstallerKind::ArgoCd => {
+            let Some(followed) = gitops::of_step(observed, step) else {
+                return vec![format!("{place} is gone")];
+            };
+            let chart = followed.progress.version.as_deref();
+            if let Some(chart) = chart.filter(|chart| versions.is_empty() && chart != from) {
+                changes.push(format!("{place} was at {from}, now {chart}"));
             }
         }
         InstallerKind::Istioctl if versions.is_empty() => return vec![format!("{place} is gone")],

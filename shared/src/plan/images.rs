@@ -2,6 +2,7 @@
 
 use crate::{
     api::{Component, InstallerKind, Plan, PlanStep},
+    inventory::Observed,
     mesh::ObservedMember,
     version::IstioVersion,
 };
@@ -45,6 +46,32 @@ pub(super) fn of(
         }
     }
     images
+}
+
+/// Images that a step needs where nobody can render its charts: those that run, with the target's version.
+///
+/// # Errors
+/// When the target is no version.
+pub fn images_of_step(step: &PlanStep, observed: &Observed) -> Result<Vec<String>, String> {
+    let target: IstioVersion = step.to.parse().map_err(|error| format!("{}: {error}", step.to))?;
+    let planes = observed.control_planes.iter();
+    let planes = planes.filter(|plane| step.workloads.contains(&plane.workload));
+    // istiod injects the proxy of its own version.
+    let planes = planes.flat_map(|plane| [Some(plane.image.clone()), sibling(&plane.image, "pilot", "proxyv2")]);
+    let nodes = observed.node_components.iter();
+    let nodes = nodes.filter(|node| step.workloads.contains(&node.workload));
+    let gateways = observed
+        .gateways
+        .iter()
+        .filter(|gateway| step.workloads.contains(&gateway.workload));
+    let gateways = gateways.filter(|gateway| gateway.image != "auto");
+    let images: BTreeSet<String> = planes
+        .flatten()
+        .chain(nodes.map(|node| node.image.clone()))
+        .chain(gateways.map(|gateway| gateway.image.clone()))
+        .map(|image| retagged(&image, &target))
+        .collect();
+    Ok(images.into_iter().collect())
 }
 
 /// Takes over the images that the charts of each cluster's steps run. A cluster whose charts bring no istiod is injected

@@ -2,17 +2,19 @@
 
 mod drift;
 mod file;
+mod gitops;
 mod images;
 mod istioctl;
 mod scope;
 
 pub use drift::drift;
 pub use file::{PLAN_FILE_KIND, PLAN_FILE_VERSION, PlanFile, PlannedKubernetes};
-pub use images::take_over_images;
+pub use images::{images_of_step, take_over_images};
 
 use crate::{
     api::{ChartSource, Component, InstallerKind, Plan, PlanCluster, PlanStep, WorkloadName},
     catalog::Catalog,
+    gitops::of_release,
     inventory::{HelmRelease, Inventory, ObservedVersion},
     mesh::{MeshView, ObservedMember},
     preflight::Target,
@@ -124,7 +126,7 @@ pub fn plan(
         clusters.push(PlanCluster {
             name: member.name().to_owned(),
             uid: member.observed.uid.clone(),
-            scope: scope::of(&member, &mesh.freeze),
+            scope: scope::of(&member, &mesh.freeze, &due),
             images: Vec::new(),
         });
         steps.extend(due.into_iter().map(|step| (order, step)));
@@ -224,6 +226,7 @@ fn due(
     catalog: &Catalog,
 ) -> Result<Vec<PlanStep>, PlanError> {
     let mut steps = istioctl::due(mesh, member, target, catalog)?;
+    steps.extend(gitops::due(mesh, member, target, catalog)?);
     for release in member.releases() {
         let running = running(member, release);
         let place = format!(
@@ -254,7 +257,10 @@ fn due(
             ),
             cluster: member.name().to_owned(),
             component: release.component,
-            installer: InstallerKind::Helm,
+            installer: match of_release(member.observed, &release.namespace, &release.name) {
+                Some(_) => InstallerKind::Flux,
+                None => InstallerKind::Helm,
+            },
             namespace: release.namespace.clone(),
             release: release.name.clone(),
             from: oldest.map_or_else(|| release.chart_version.clone(), ToString::to_string),

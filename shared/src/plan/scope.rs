@@ -1,14 +1,14 @@
 //! What is frozen in a cluster: everything of the mesh that was observed there, by name.
 
 use crate::{
-    api::{FreezeScope, FreezeSettings, ObjectName},
+    api::{FreezeScope, FreezeSettings, ObjectName, PlanStep},
     istioctl::Installation,
     mesh::ObservedMember,
 };
 use std::collections::BTreeSet;
 
 /// Scope of a member's freeze, sorted so that the same cluster always gives the same plan.
-pub(super) fn of(member: &ObservedMember<'_>, settings: &FreezeSettings) -> FreezeScope {
+pub(super) fn of(member: &ObservedMember<'_>, settings: &FreezeSettings, steps: &[PlanStep]) -> FreezeScope {
     let mut namespaces: BTreeSet<&String> = member.member.istio_namespaces.iter().collect();
     let mut config_maps = BTreeSet::new();
     let mut workloads = BTreeSet::new();
@@ -35,6 +35,8 @@ pub(super) fn of(member: &ObservedMember<'_>, settings: &FreezeSettings) -> Free
     for gateway in installations.iter().flat_map(|installation| &installation.gateways) {
         workloads.insert(gateway.workload.clone());
     }
+    let brought = member.brought();
+    workloads.extend(brought.iter().flat_map(|one| one.workloads.clone()));
     // Gateways that another mesh may own are left out, with their releases.
     let gateways = member
         .observed
@@ -54,6 +56,8 @@ pub(super) fn of(member: &ObservedMember<'_>, settings: &FreezeSettings) -> Free
         workloads: workloads.into_iter().collect(),
         helm_releases: releases.into_iter().collect(),
         istioctl: installations.iter().map(Installation::object).collect(),
+        applications: brought.iter().flat_map(|one| one.followed.marks()).collect(),
+        controllers: super::gitops::controllers(member, steps),
         istiod_users: users.into_iter().collect(),
         configuration: settings.clone(),
     }

@@ -6,6 +6,7 @@ use crate::{
     catalog::RetiredRegistry,
     engine::Engine,
     finding::{Finding, Report, codes},
+    gitops::FollowedKind,
     inventory::{Gateway, HelmRelease},
     mesh::ObservedMember,
     version::IstioVersion,
@@ -41,6 +42,13 @@ fn owner(member: &ObservedMember<'_>, part: &Part<'_>, report: &mut Report) {
         // What does not go together with the rest is told by itself.
         None if part.engine == Engine::Istioctl => {
             let summary = format!("istioctl installed {component}");
+            return report.pass(codes::NO_HELM_RELEASE, Some(member.name()), summary);
+        }
+        None if part
+            .followed
+            .is_some_and(|followed| followed.kind == FollowedKind::Application) =>
+        {
+            let summary = format!("{component} is brought by {}", part.engine.told());
             return report.pass(codes::NO_HELM_RELEASE, Some(member.name()), summary);
         }
         None => format!(
@@ -140,7 +148,9 @@ fn base(member: &ObservedMember<'_>, report: &mut Report) {
         .releases()
         .iter()
         .any(|release| release.component == Component::Base);
-    if !has_base && member.installations().is_empty() {
+    let brought = member.brought();
+    let is_brought = brought.iter().any(|one| one.component == Component::Base);
+    if !has_base && !is_brought && member.installations().is_empty() {
         report.find(
             Finding::new(
                 codes::NO_BASE_RELEASE,
@@ -156,8 +166,10 @@ fn base(member: &ObservedMember<'_>, report: &mut Report) {
 fn gateways(member: &ObservedMember<'_>, report: &mut Report) {
     let installations = member.installations();
     let by_istioctl: Vec<&Gateway> = installations.iter().flat_map(|one| one.gateways.clone()).collect();
+    let brought = member.brought();
     let left_alone = |gateway: &&Gateway| {
-        let is_installed = by_istioctl.iter().any(|one| one.workload == gateway.workload);
+        let is_installed = by_istioctl.iter().any(|one| one.workload == gateway.workload)
+            || brought.iter().any(|one| one.workloads.contains(&gateway.workload));
         gateway.helm_release.is_none() && !is_installed
     };
     for gateway in member.observed.gateways.iter().filter(left_alone) {

@@ -32,6 +32,24 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     }
 }
 
+/// What one object brings at once, so that it cannot be ordered.
+fn all_at_once(member: &ObservedMember<'_>) -> Option<(String, String)> {
+    let followed = member.observed.followed.iter();
+    let followed = followed
+        .filter(|followed| followed.obstacle.is_none())
+        .find(|one| one.component().is_none())?;
+    let components = followed.sources.iter().filter_map(|source| source.component);
+    let components: Vec<&str> = components.map(Component::as_str).collect();
+    Some((
+        format!(
+            "{} holds {}: what is merged there comes all at once, and cannot be ordered and proved component by component",
+            followed.told(),
+            components.join(", ")
+        ),
+        "split it into one object for each chart".to_owned(),
+    ))
+}
+
 /// What does not go together, and what to do about it.
 fn conflict(member: &ObservedMember<'_>, installations: &[Installation<'_>]) -> Option<(String, String)> {
     const ONE_OWNER: &str = "let one of them own it all: take it over into releases with helm upgrade --install \
@@ -53,12 +71,28 @@ fn conflict(member: &ObservedMember<'_>, installations: &[Installation<'_>]) -> 
         .filter(|release| release.component != Component::Gateway)
         .map(|release| format!("{} ({}/{})", release.component, release.namespace, release.name))
         .collect();
+    let brought = member.brought();
+    let brought: Vec<String> = brought
+        .iter()
+        .filter(|one| one.component != Component::Gateway)
+        .map(|one| format!("{} brings {}", one.followed.told(), one.component))
+        .collect();
+    if let Some(told) = all_at_once(member) {
+        return Some(told);
+    }
     match installations {
         [installation] if !by_helm.is_empty() => Some((
             format!(
                 "istioctl installed the control plane of revision {}, and helm {}: each would take over what the other owns",
                 installation.revision,
                 by_helm.join(", ")
+            ),
+            ONE_OWNER.to_owned(),
+        )),
+        [_] if !brought.is_empty() => Some((
+            format!(
+                "istioctl installed the control plane, and {} what it would take over",
+                brought.join(", ")
             ),
             ONE_OWNER.to_owned(),
         )),

@@ -30,6 +30,7 @@ use crate::{
     catalog::{Catalog, Date},
     engine::Engine,
     finding::Report,
+    gitops::Followed,
     inventory::{Inventory, ObservedVersion, Rollout},
     mesh::{MeshView, ObservedMember},
     version::IstioVersion,
@@ -54,6 +55,8 @@ struct Part<'a> {
     rollout: Rollout,
     helm_release: Option<&'a (String, String)>,
     engine: Engine,
+    /// The object that a GitOps controller follows for it, where an upgrade can wait for that.
+    followed: Option<&'a Followed>,
 }
 
 impl<'a> Subject<'a> {
@@ -92,6 +95,7 @@ fn parts_of<'a>(member: &ObservedMember<'a>) -> Vec<Part<'a>> {
         rollout: plane.rollout,
         helm_release: plane.helm_release.as_ref(),
         engine: Engine::of_plane(plane),
+        followed: member.follows(&plane.ownership),
     });
     let nodes = member.observed.node_components.iter().map(move |node| Part {
         cluster,
@@ -102,6 +106,7 @@ fn parts_of<'a>(member: &ObservedMember<'a>) -> Vec<Part<'a>> {
         rollout: node.rollout,
         helm_release: node.helm_release.as_ref(),
         engine: Engine::of_node(node),
+        followed: member.follows(&node.ownership),
     });
     planes.chain(nodes).collect()
 }
@@ -149,4 +154,4 @@ pub fn check(mesh: &MeshView, inventory: &Inventory, target: &Target, catalog: &
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

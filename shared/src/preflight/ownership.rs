@@ -5,6 +5,7 @@ use crate::{
     api::Component,
     engine::Engine,
     finding::{Finding, Report, codes},
+    gitops::{self, Followed},
     inventory::Ownership,
     mesh::ObservedMember,
 };
@@ -40,11 +41,25 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
 
 fn owner(member: &ObservedMember<'_>, object: &str, ownership: &Ownership, engine: &Engine, report: &mut Report) {
     let mut found = Vec::new();
-    if let Some(gitops) = &ownership.gitops {
+    if let Some(gitops) = ownership
+        .gitops
+        .as_ref()
+        .filter(|_| member.follows(ownership).is_none())
+    {
+        let why = match gitops::owner_of(member.observed, Some(gitops)) {
+            Some(Followed {
+                obstacle: Some(obstacle),
+                ..
+            }) => obstacle.clone(),
+            // It holds several components, which is told by itself.
+            Some(_) => return,
+            None => "no object of it that names one of Istio's charts was found in this cluster".to_owned(),
+        };
         found.push(Finding::new(
             codes::OWNED_BY_GITOPS,
-            format!("{gitops} owns it, and would take the upgrade back"),
-            "change the version in the repository that it follows; or suspend it for the time of the upgrade, and waive \
+            format!("{gitops} owns it and would take the upgrade back, and apply cannot wait for it: {why}"),
+            "mend that, so that apply can wait for what is merged; or change the version in the repository that it \
+             follows by hand, as kubectl mesh-upgrade guide tells; or suspend it for the time of the upgrade, and waive \
              MU409",
         ));
     }
@@ -71,7 +86,14 @@ fn owner(member: &ObservedMember<'_>, object: &str, ownership: &Ownership, engin
         ));
     }
     if found.is_empty() {
-        let summary = format!("{object} is its installer's alone: {}", engine.told());
+        let waits = member
+            .follows(ownership)
+            .map(|followed| format!(", and apply waits for what is merged for {}", followed.told()));
+        let summary = format!(
+            "{object} is its installer's alone: {}{}",
+            engine.told(),
+            waits.unwrap_or_default()
+        );
         report.pass(codes::OWNED_BY_GITOPS, Some(member.name()), summary);
     }
     for finding in found {

@@ -143,6 +143,7 @@ const FAMILIES: &[&str] = &[
     "components.yaml",
     "helm.yaml",
     "istioctl.yaml",
+    "gitops.yaml",
     "crds-and-namespaces.yaml",
     "controllers.yaml",
     "gateway-api.yaml",

@@ -96,6 +96,13 @@ impl Istio {
         Ok(istio)
     }
 
+    /// One that somebody else has installed as these options say; waits until it serves.
+    pub fn installed(cluster: &Cluster, options: IstioOptions) -> Result<Self> {
+        let istio = Self { options };
+        istio.wait_serving(cluster, &istio.options.version)?;
+        Ok(istio)
+    }
+
     /// Installs what a cluster without an istiod of its own has: the charts' remote profile, with webhooks that lead to
     /// the istiod of a primary.
     pub fn install_remote(cluster: &Cluster, primary: &Cluster, version: &str) -> Result<()> {

@@ -6,6 +6,7 @@ mod guard;
 mod held_helm;
 mod journal;
 mod restarts;
+mod stand_in_gitops;
 mod three_clusters;
 mod upgradable;
 
@@ -16,5 +17,6 @@ pub use guard::{Guard, kubeconfig_of};
 pub use held_helm::HeldHelm;
 pub use journal::{journal_phase, wait_for_journal};
 pub use restarts::survive_restarts;
+pub use stand_in_gitops::{GitOpsKind, StandInGitOps};
 pub use three_clusters::ThreeClusters;
 pub use upgradable::Upgradable;

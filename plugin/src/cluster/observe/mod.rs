@@ -4,6 +4,7 @@ mod ask;
 mod catalog;
 mod changes;
 mod data_plane;
+mod followed;
 mod guard;
 mod guard_release;
 mod leads;
@@ -38,6 +39,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use running::IstiodPod;
 use shared::{
+    gitops::Followed,
     inventory::{ClusterInventory, ClusterState, ControlPlane, Found, Inventory, Observed},
     version::{KubernetesVersion, Minor},
 };
@@ -185,6 +187,7 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
         surroundings,
         helm_releases: istio.releases.known,
         old_releases: istio.releases.old,
+        followed: istio.followed,
         meshes: meshes?,
         // Told by what leads there; see `members::hosts`.
         hosted: Vec::new(),
@@ -219,6 +222,7 @@ struct Istio {
     control_planes: Vec<ControlPlane>,
     workloads: Workloads,
     releases: releases::Releases,
+    followed: Vec<Followed>,
     /// Ready pods of istiod; none where they were not asked.
     pods: Vec<IstiodPod>,
     unreadable: Vec<String>,
@@ -241,10 +245,15 @@ async fn istio(asker: Asker<'_>, ask_running_versions: bool) -> Result<Istio, Cl
         Vec::new()
     });
     let control_planes = std::mem::take(&mut workloads.control_planes);
-    let (control_planes, mut releases) = futures::join!(
+    let (control_planes, mut releases, followed) = futures::join!(
         join_all(control_planes.iter().map(|istiod| complete(asker, istiod, &pods))),
         releases::read(asker, &storage, &control_planes, &workloads),
+        followed::read(asker, &control_planes, &workloads),
     );
+    let followed = followed.unwrap_or_else(|error| {
+        unreadable.push(format!("what a GitOps controller follows: {error}"));
+        Vec::new()
+    });
     let mut completed = Vec::new();
     for (control_plane, reasons) in control_planes {
         completed.push(control_plane);
@@ -255,6 +264,7 @@ async fn istio(asker: Asker<'_>, ask_running_versions: bool) -> Result<Istio, Cl
         control_planes: completed,
         workloads,
         releases,
+        followed,
         pods,
         unreadable,
     })

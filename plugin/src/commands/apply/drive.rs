@@ -56,6 +56,7 @@ pub async fn to_the_end(
             catalog: &task.scene.catalog,
             engines,
             step_timeout: task.args.step_timeout,
+            merge_timeout: task.args.merge_timeout,
             frozen_since: frozen_since(&journal),
             home,
             journal_uid: journal.metadata.uid.clone(),

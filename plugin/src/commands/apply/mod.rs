@@ -316,7 +316,7 @@ impl Task<'_> {
             helm: self.args.helm.as_deref(),
             istioctl: self.args.istioctl.as_deref(),
         };
-        Engines::find(&plan.steps, given).await
+        Engines::find(&plan.steps, given, self.ui).await
     }
 
     /// Looked at again under the lease: a rival may have begun while the question stood, in whichever cluster.

@@ -29,7 +29,8 @@ pub async fn write(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Faul
         };
     };
     belongs_to(&existing, freeze)?;
-    if existing.spec.epoch == freeze.epoch {
+    let is_same = existing.spec.scope == freeze.scope || existing.spec.unlock.is_some();
+    if existing.spec.epoch == freeze.epoch && is_same {
         return Ok(());
     }
     // A takeover keeps when the mesh was frozen: that is what people are told.

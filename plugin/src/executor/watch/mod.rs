@@ -143,6 +143,17 @@ impl Watch {
         record::remember(holder, freeze, &fingerprints, Some(release)).await
     }
 
+    /// Takes the freeze's own policies out of what the record says to compare with, before the holder writes them anew: the
+    /// webhook's watcher would take that for somebody else's change.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub async fn forget_the_freeze(&self, holder: &Cluster, name: &str, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+        let mut fingerprints = self.before(name).unwrap_or_default();
+        fingerprints.retain(|known| !known.name.starts_with(names::FREEZE_POLICY_PREFIX));
+        record::remember(holder, freeze, &fingerprints, None).await
+    }
+
     /// Takes what the step has changed for what is to be, and nothing else.
     ///
     /// # Errors

@@ -25,6 +25,9 @@ super::words! {
     apply_no_terminal() "there is no terminal to ask on: nothing was changed", "没有可以询问的终端：没有改动任何东西";
     apply_say_yes() "say yes beforehand with --yes", "请用 --yes 预先确认";
     apply_frozen(cluster, evidence) "frozen {cluster}: {evidence}", "已冻结 {cluster}：{evidence}";
+    apply_merge(object, to)
+        "merge this change, so that {object} brings {to}; nothing else of the mesh is let through meanwhile:",
+        "请合并以下改动，让 {object} 带来 {to}；在此期间网格的其他改动一律不放行：";
     apply_waiting(what) "waiting for {what}", "正在等待：{what}";
     apply_prove_again(what) "the freeze has to be proved again: {what}", "需要重新证明冻结：{what}";
     apply_arrived(mesh, to) "Mesh {mesh} runs {to}.", "网格 {mesh} 已运行 {to}。";

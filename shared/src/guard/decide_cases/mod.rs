@@ -2,6 +2,7 @@
 
 mod frozen;
 mod gateways;
+mod gitops;
 mod helm_releases;
 mod istioctl;
 mod late;
@@ -18,7 +19,7 @@ use super::{
     review,
 };
 use crate::{
-    api::{FreezeScope, FreezeSettings, MeshFreezeSpec, ObjectName, WorkloadKind, WorkloadName},
+    api::{Controller, FreezeScope, FreezeSettings, MeshFreezeSpec, ObjectName, WorkloadKind, WorkloadName},
     names,
     phase::Phase,
 };
@@ -32,6 +33,8 @@ const ISTIOD: &str = "system:serviceaccount:istio-system:istiod";
 const COLLECTOR: &str = "system:serviceaccount:kube-system:generic-garbage-collector";
 const NAMESPACES: &str = "system:serviceaccount:kube-system:namespace-controller";
 const SCALER: &str = "system:serviceaccount:kube-system:horizontal-pod-autoscaler";
+const ARGO_CD: &str = "system:serviceaccount:argocd:argocd-application-controller";
+const FLUX: &str = "system:serviceaccount:flux-system:helm-controller";
 const MANAGER: &str = "system:kube-controller-manager";
 
 fn object(namespace: &str, name: &str) -> ObjectName {
@@ -66,6 +69,23 @@ pub(super) fn freeze() -> MeshFreezeSpec {
             ],
             helm_releases: vec![object("istio-system", "istiod"), object("istio-ingress", "gateway")],
             istioctl: vec![object("istio-system", "blue")],
+            applications: vec!["istiod".to_owned(), "argocd_istiod".to_owned(), "cni".to_owned()],
+            controllers: vec![
+                Controller {
+                    user: ARGO_CD.to_owned(),
+                    step: "east/istiod/argocd/istiod".to_owned(),
+                    version: "1.31.0".to_owned(),
+                    applications: vec!["istiod".to_owned(), "argocd_istiod".to_owned()],
+                    ..Controller::default()
+                },
+                Controller {
+                    user: FLUX.to_owned(),
+                    step: "east/gateway/istio-ingress/gateway".to_owned(),
+                    version: "1.31.0".to_owned(),
+                    helm_releases: vec![object("istio-ingress", "gateway")],
+                    ..Controller::default()
+                },
+            ],
             istiod_users: vec![ISTIOD.to_owned()],
             configuration: FreezeSettings::default(),
         },

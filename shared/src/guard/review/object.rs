@@ -2,6 +2,7 @@
 //! without a second look at the review.
 
 use super::Str;
+use crate::gitops::{TRACKING_ANNOTATION, TRACKING_LABEL, VERSION_LABEL};
 use crate::guard::table::{
     HELM_NAME_LABEL, HELM_OWNER_LABEL, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, ISTIOD_PROBE_ANNOTATION,
     MANAGED_GATEWAY_LABEL,
@@ -78,6 +79,8 @@ pub struct Annotations<'a> {
     pub release_namespace: Option<Str<'a>>,
     /// Mark of istiod's probe.
     pub always_reject: Option<Str<'a>>,
+    /// Argo CD's mark.
+    pub tracking: Option<Str<'a>>,
     /// All else.
     pub rest: Members<'a>,
 }
@@ -95,6 +98,10 @@ pub struct Labels<'a> {
     pub installed_in: Option<Str<'a>>,
     /// Revision of the control plane that the object belongs to.
     pub revision: Option<Str<'a>>,
+    /// Argo CD's mark where it tracks by labels.
+    pub tracking: Option<Str<'a>>,
+    /// Version of the chart that brought the object.
+    pub version: Option<Str<'a>>,
     /// All else.
     pub rest: Members<'a>,
 }
@@ -215,6 +222,7 @@ impl<'de: 'a, 'a> Read<'de> for Annotations<'a> {
         match &*key {
             HELM_RELEASE_NAME => once(&mut self.release_name, HELM_RELEASE_NAME, map),
             HELM_RELEASE_NAMESPACE => once(&mut self.release_namespace, HELM_RELEASE_NAMESPACE, map),
+            TRACKING_ANNOTATION => once(&mut self.tracking, TRACKING_ANNOTATION, map),
             ISTIOD_PROBE_ANNOTATION => once(&mut self.always_reject, ISTIOD_PROBE_ANNOTATION, map),
             _ => keep(&mut self.rest, key, map),
         }
@@ -231,6 +239,8 @@ impl<'de: 'a, 'a> Read<'de> for Labels<'a> {
             HELM_NAME_LABEL => once(&mut self.name, HELM_NAME_LABEL, map),
             OWNER_NAMESPACE_LABEL => once(&mut self.installed_in, OWNER_NAMESPACE_LABEL, map),
             REVISION_LABEL => once(&mut self.revision, REVISION_LABEL, map),
+            TRACKING_LABEL => once(&mut self.tracking, TRACKING_LABEL, map),
+            VERSION_LABEL => once(&mut self.version, VERSION_LABEL, map),
             _ => keep(&mut self.rest, key, map),
         }
     }

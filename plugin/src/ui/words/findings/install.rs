@@ -61,10 +61,10 @@ pub(super) const TOLD: &[Told] = &[
     },
     Told {
         id: "MU409",
-        title: "安装归某个 GitOps 控制器所有",
-        cause: "它会撤回升级所改动的内容，或者与之争抢。",
-        evidence: "控制平面和节点组件上 Argo CD 和 Flux 的标签和注解。",
-        fix: "在它所跟随的仓库中更改版本；或者在升级期间暂停它，并豁免此发现。",
+        title: "安装归某个 GitOps 控制器所有，且无法等待它",
+        cause: "它会撤回升级所改动的内容；只有当本集群中的一个对象带来 Istio 的一个 chart，并且找得到它的控制器时，apply 才能等待合并的改动。",
+        evidence: "控制平面和节点组件上 Argo CD 和 Flux 的标签和注解、它们的 Application 和 HelmRelease，以及其控制器的 pod。",
+        fix: "处理该发现指出的问题，让 apply 可以等待；或者手工在仓库中更改版本；或者在升级期间暂停该控制器，并豁免此发现。",
     },
     Told {
         id: "MU410",
@@ -111,8 +111,8 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU416",
         title: "集群中的安装方式不能并存",
-        cause: "istioctl 把一个修订的定义、控制平面和节点组件作为一个整体来安装，并会接管归其他工具所有的内容。",
-        evidence: "各组件由什么安装，依据 helm 的注解以及 istioctl 的标签和字段管理者。",
-        fix: "让一种安装工具拥有全部内容；由 istioctl 安装的控制平面旁边，网关可以由 helm 安装。",
+        cause: "istioctl 把一个修订的定义、控制平面和节点组件作为一个整体来安装，并会接管归其他工具所有的内容；一个带来多个 chart 的 Application 会一次全部带来。",
+        evidence: "各组件由什么安装，依据 helm 的注解、istioctl 的标签和字段管理者，以及 Application 的 chart。",
+        fix: "让一种安装工具拥有全部内容；由 istioctl 安装的控制平面旁边，网关可以由 helm 安装。让每个 chart 有自己的 Application。",
     },
 ];

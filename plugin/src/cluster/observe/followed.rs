@@ -1,0 +1,105 @@
+//! What a GitOps controller follows to bring Istio's charts, asked only where a workload bears its mark.
+
+use super::{
+    ask::Asker,
+    workloads::{Istiod, Workloads},
+};
+use crate::cluster::error::ClusterError;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, ResourceExt as _, api::ListParams};
+use serde::{Deserialize, de::DeserializeOwned};
+use shared::gitops::{Application, Followed, HelmRelease};
+
+/// Objects in a page.
+const PAGE: usize = 250;
+/// Where Argo CD keeps its Applications.
+const APPLICATIONS: &str = "/apis/argoproj.io/v1alpha1/applications";
+/// Where Flux keeps its HelmReleases, the version that every Flux of today serves first.
+const HELM_RELEASES: [&str; 2] = [
+    "/apis/helm.toolkit.fluxcd.io/v2/helmreleases",
+    "/apis/helm.toolkit.fluxcd.io/v2beta2/helmreleases",
+];
+/// Labels of the pods that write for them.
+const ARGO_CD_PODS: &str = "app.kubernetes.io/name=argocd-application-controller";
+const FLUX_PODS: &str = "app=helm-controller";
+
+#[derive(Deserialize)]
+struct Page<T> {
+    #[serde(default)]
+    metadata: ListMeta,
+    #[serde(default = "Vec::new")]
+    items: Vec<T>,
+}
+
+#[derive(Default, Deserialize)]
+struct ListMeta {
+    #[serde(default, rename = "continue")]
+    next: String,
+}
+
+/// What is followed in a cluster, as far as it brings charts of Istio's.
+pub(super) async fn read(
+    asker: Asker<'_>,
+    control_planes: &[Istiod],
+    workloads: &Workloads,
+) -> Result<Vec<Followed>, ClusterError> {
+    let planes = control_planes.iter().map(|istiod| &istiod.control_plane.ownership);
+    let nodes = workloads.node_components.iter().map(|node| &node.ownership);
+    let gateways = workloads.gateways.iter().map(|gateway| &gateway.ownership);
+    let owners: Vec<&str> = planes
+        .chain(nodes)
+        .chain(gateways)
+        .filter_map(|ownership| ownership.gitops.as_deref())
+        .collect();
+    let mut followed = Vec::new();
+    if owners.iter().any(|owner| owner.starts_with("Argo CD ")) {
+        let (found, user) = futures::join!(list::<Application>(asker, APPLICATIONS), user_of(asker, ARGO_CD_PODS));
+        let user = user?;
+        let found = found?.unwrap_or_default();
+        followed.extend(found.iter().filter_map(|one| one.followed(user.as_deref())));
+    }
+    if owners.iter().any(|owner| owner.starts_with("Flux HelmRelease ")) {
+        let user = user_of(asker, FLUX_PODS).await?;
+        for path in HELM_RELEASES {
+            if let Some(found) = list::<HelmRelease>(asker, path).await? {
+                followed.extend(found.iter().filter_map(|one| one.followed(user.as_deref())));
+                break;
+            }
+        }
+    }
+    Ok(followed)
+}
+
+/// All objects of a kind, page by page; `None` where the kind is not served.
+async fn list<T: DeserializeOwned>(asker: Asker<'_>, path: &str) -> Result<Option<Vec<T>>, ClusterError> {
+    let what = format!("list {}", path.rsplit('/').next().unwrap_or_default());
+    let mut all = Vec::new();
+    let mut next = String::new();
+    loop {
+        let more = if next.is_empty() {
+            String::new()
+        } else {
+            format!("&continue={next}")
+        };
+        let path = format!("{path}?limit={PAGE}{more}");
+        let Some(page) = asker.fields::<Page<T>>(&what, &path).await? else {
+            return Ok(None);
+        };
+        all.extend(page.items);
+        next = page.metadata.next;
+        if next.is_empty() {
+            return Ok(Some(all));
+        }
+    }
+}
+
+/// Whom a controller writes as: the ServiceAccount of its pods.
+async fn user_of(asker: Asker<'_>, labels: &str) -> Result<Option<String>, ClusterError> {
+    let pods: Api<Pod> = Api::all(asker.cluster.client.clone());
+    let some = ListParams::default().labels(labels).limit(1);
+    let listed = asker.ask("list Pods", pods.list(&some)).await?;
+    Ok(listed.items.iter().find_map(|pod| {
+        let account = pod.spec.as_ref()?.service_account_name.as_deref()?;
+        Some(format!("system:serviceaccount:{}:{account}", pod.namespace()?))
+    }))
+}

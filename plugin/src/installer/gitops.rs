@@ -1,0 +1,66 @@
+//! GitOps: somebody merges the change where a controller looks, and the controller brings it. This tool says what to merge,
+//! lets the controller through, and waits; it never writes the object itself.
+
+use super::{Change, Installer};
+use crate::{
+    cluster::{self, ObserveOptions},
+    ui::{Mark, Ui},
+};
+use shared::{
+    api::PlanStep,
+    gitops,
+    inventory::{ClusterState, Observed},
+    plan,
+};
+
+/// Whatever follows a repository.
+#[derive(Clone, Copy, Debug)]
+pub struct GitOps {
+    /// Prints what is to be merged.
+    pub ui: Ui,
+}
+
+impl Installer for GitOps {
+    /// Charts are the controller's to fetch; what was observed says whether it can be waited for.
+    async fn prepare(&self, step: &PlanStep, _: &str) -> Result<String, String> {
+        Ok(step.told())
+    }
+
+    /// Worked out from what runs: values and charts are the controller's.
+    async fn images(&self, change: &Change<'_>) -> Result<Vec<String>, String> {
+        let observed = look(change).await?;
+        plan::images_of_step(change.step, &observed)
+    }
+
+    /// The controller's own dry runs are its own.
+    async fn rehearse(&self, _: &Change<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Says what is to be merged. That it arrives is waited for by looking.
+    async fn upgrade(&self, change: &Change<'_>) -> Result<(), String> {
+        let step = change.step;
+        let observed = look(change).await?;
+        let followed = gitops::of_step(&observed, step).ok_or_else(|| {
+            let told = step.told();
+            format!("the object that brings {told} is not to be found: put it back, then go on")
+        })?;
+        let patch = gitops::patch(followed, &step.to);
+        if patch.is_empty() {
+            return Ok(());
+        }
+        self.ui
+            .progress(Mark::Step, &self.ui.lang.apply_merge(followed.told(), &step.to));
+        self.ui.result(patch.trim_end());
+        Ok(())
+    }
+}
+
+async fn look(change: &Change<'_>) -> Result<Box<Observed>, String> {
+    // On the heap: a look is large, and stands within all that leads here.
+    let seen = Box::pin(cluster::observe(change.cluster, &ObserveOptions::default())).await;
+    match seen.state {
+        ClusterState::Observed(observed) => Ok(observed),
+        ClusterState::Unknown { reason } => Err(format!("cluster {} is unknown: {reason}", change.cluster.name)),
+    }
+}

@@ -1,0 +1,228 @@
+//! Argo CD's Application: charts by their sources, and what its controller says of the last sync.
+
+use super::{Followed, FollowedKind, Progress, Source, TRACKING_ANNOTATION, TRACKING_LABEL};
+use crate::api::Component;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The cluster that Argo CD itself runs in.
+const HERE: [&str; 2] = ["https://kubernetes.default.svc", "in-cluster"];
+
+/// An Application, as far as it is read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Application {
+    metadata: Metadata,
+    spec: Spec,
+    status: Status,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    namespace: String,
+    name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Spec {
+    source: Option<ChartSource>,
+    sources: Vec<ChartSource>,
+    destination: Destination,
+    sync_policy: Option<SyncPolicy>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct ChartSource {
+    #[serde(rename = "repoURL")]
+    repo_url: String,
+    chart: String,
+    target_revision: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Destination {
+    server: String,
+    name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SyncPolicy {
+    automated: Option<Automated>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Automated {
+    enabled: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Status {
+    sync: Sync,
+    health: Health,
+    operation_state: Option<Operation>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Sync {
+    status: String,
+    revision: String,
+    revisions: Vec<String>,
+    #[serde(rename = "comparedTo")]
+    compared_to: Compared,
+}
+
+/// What the controller looked at when it said so.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Compared {
+    source: ChartSource,
+    sources: Vec<ChartSource>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Health {
+    status: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Operation {
+    phase: String,
+    message: String,
+}
+
+impl Application {
+    /// What it brings of Istio's; `None` where no source of it is one of Istio's charts.
+    ///
+    /// `user` is whom Argo CD's controller writes as.
+    #[must_use]
+    pub fn followed(&self, user: Option<&str>) -> Option<Followed> {
+        let Metadata { namespace, name } = &self.metadata;
+        let object = format!("{} {namespace}/{name}", FollowedKind::Application.as_str());
+        let several = !self.spec.sources.is_empty();
+        let all: Vec<&ChartSource> = if several {
+            self.spec.sources.iter().collect()
+        } else {
+            self.spec.source.iter().collect()
+        };
+        let ours = all.iter().enumerate().filter_map(|(index, source)| {
+            // An OCI reference may have the chart at its end alone.
+            let chart = match source.chart.as_str() {
+                "" if source.repo_url.starts_with("oci://") => source.repo_url.rsplit('/').next()?,
+                chart => chart.rsplit('/').next()?,
+            };
+            let component = Component::from_chart(chart)?;
+            let field = if several {
+                format!("sources[{index}]")
+            } else {
+                "source".to_owned()
+            };
+            let revision = self.brought(several.then_some(index));
+            let source = Source {
+                object: object.clone(),
+                component: Some(component),
+                path: vec!["spec".to_owned(), field, "targetRevision".to_owned()],
+                beside: vec![("chart".to_owned(), chart.to_owned())],
+                version: Some(source.target_revision.clone()),
+            };
+            Some((source, revision))
+        });
+        let (sources, revisions): (Vec<Source>, Vec<Option<String>>) = ours.unzip();
+        if sources.is_empty() {
+            return None;
+        }
+        Some(Followed {
+            kind: FollowedKind::Application,
+            namespace: namespace.clone(),
+            name: name.clone(),
+            obstacle: self.obstacle(user),
+            sources,
+            release: None,
+            user: user.map(str::to_owned),
+            progress: self.progress(revisions.into_iter().next().flatten()),
+        })
+    }
+
+    /// The version that a source was last compared at. Of an OCI artifact the revision is a digest: then what was asked
+    /// for has to do.
+    fn brought(&self, index: Option<usize>) -> Option<String> {
+        let Sync {
+            revision,
+            revisions,
+            compared_to,
+            ..
+        } = &self.status.sync;
+        let (revision, source) = match index {
+            None => (Some(revision), Some(&compared_to.source)),
+            Some(index) => (revisions.get(index), compared_to.sources.get(index)),
+        };
+        let revision = revision.filter(|revision| !revision.is_empty())?;
+        if revision.starts_with("sha256:") {
+            return source.map(|source| source.target_revision.clone());
+        }
+        Some(revision.clone())
+    }
+
+    fn obstacle(&self, user: Option<&str>) -> Option<String> {
+        let Destination { server, name } = &self.spec.destination;
+        if !HERE.contains(&server.as_str()) && !HERE.contains(&name.as_str()) {
+            return Some("it brings its charts to another cluster than the one that it is in".to_owned());
+        }
+        user.is_none().then(|| {
+            "no pod of Argo CD's application controller was found in this cluster, so that nobody knows whom to let write"
+                .to_owned()
+        })
+    }
+
+    fn progress(&self, revision: Option<String>) -> Progress {
+        let Status {
+            sync,
+            health,
+            operation_state,
+        } = &self.status;
+        let shown = |text: &str| if text.is_empty() { "Unknown" } else { text }.to_owned();
+        let (phase, message) = operation_state.as_ref().map_or(("", ""), |operation| {
+            (operation.phase.as_str(), operation.message.as_str())
+        });
+        let is_done =
+            sync.status == "Synced" && health.status == "Healthy" && !["Running", "Terminating"].contains(&phase);
+        let mut says = format!("it is {} and {}", shown(&sync.status), shown(&health.status));
+        if ["Failed", "Error", "Running"].contains(&phase) {
+            says.push_str(&format!(", its last sync is {phase}"));
+            if !message.is_empty() {
+                says.push_str(&format!(": {}", crate::guard::message::one_line(message)));
+            }
+        }
+        let automated = self
+            .spec
+            .sync_policy
+            .as_ref()
+            .and_then(|policy| policy.automated.as_ref());
+        let is_automated = automated.is_some_and(|automated| automated.enabled != Some(false));
+        Progress {
+            version: revision,
+            is_done,
+            says,
+            by_hand: (!is_automated).then(|| format!("it syncs when asked: argocd app sync {}", self.metadata.name)),
+        }
+    }
+}
+
+/// The Application that brought an object, as Argo CD's mark names it.
+#[must_use]
+pub fn instance_of<'a>(
+    labels: &'a BTreeMap<String, String>,
+    annotations: &'a BTreeMap<String, String>,
+) -> Option<&'a str> {
+    let tracked = annotations.get(TRACKING_ANNOTATION).and_then(|id| id.split(':').next());
+    tracked.or_else(|| labels.get(TRACKING_LABEL).map(String::as_str))
+}

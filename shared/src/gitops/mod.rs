@@ -1,0 +1,241 @@
+//! Components whose version stands in an object that a GitOps controller follows: what is to be merged, and what counts as
+//! arrived. This tool never writes such an object: a repository is its source, and its controller would write it back.
+
+mod application;
+mod helm_release;
+mod patch;
+
+pub use application::{Application, instance_of};
+pub use helm_release::HelmRelease;
+pub use patch::patch;
+
+use crate::{
+    api::{Component, InstallerKind, ObjectName, PlanStep},
+    arrival::Arrival,
+    inventory::Observed,
+};
+
+/// Label of every object of Istio's charts with the version of the chart that brought it.
+pub const VERSION_LABEL: &str = "app.kubernetes.io/version";
+/// Annotation by which Argo CD tracks what an Application brought: `NAME:GROUP/KIND:NAMESPACE/NAME`.
+pub const TRACKING_ANNOTATION: &str = "argocd.argoproj.io/tracking-id";
+/// Label by which it does where it was told to track by labels.
+pub const TRACKING_LABEL: &str = "argocd.argoproj.io/instance";
+/// Field managers of Argo CD: of its server-side apply, and of all else that it writes.
+pub const ARGO_CD: &[&str] = &["argocd-controller", "argocd-application-controller"];
+/// Field managers of Flux, the latter of the helm inside of it.
+pub const FLUX: &[&str] = &["helm-controller", "helm"];
+
+/// Kind of an object that a GitOps controller follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowedKind {
+    /// Argo CD's.
+    Application,
+    /// Flux's.
+    HelmRelease,
+}
+
+impl FollowedKind {
+    /// The kind's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "Application",
+            Self::HelmRelease => "HelmRelease",
+        }
+    }
+}
+
+/// Where a chart and its version stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The object that holds it, as `Application argocd/istiod`: for Flux it may be another than the HelmRelease.
+    pub object: String,
+    /// What the chart installs.
+    pub component: Option<Component>,
+    /// Fields down to the version, with the index of a list in brackets, as `spec`, `sources[1]`, `targetRevision`.
+    pub path: Vec<String>,
+    /// What stands beside the version and tells which one is meant, as `chart` and `istiod`.
+    pub beside: Vec<(String, String)>,
+    /// The version that stands there; `None` where it was not read.
+    pub version: Option<String>,
+}
+
+/// An object that a GitOps controller follows, and that brings a component of Istio's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// Its kind.
+    pub kind: FollowedKind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Where its charts' versions stand, Istio's only.
+    pub sources: Vec<Source>,
+    /// The helm release that it is; `None` where the controller renders charts without one.
+    pub release: Option<ObjectName>,
+    /// Who writes for it, as the API server knows them; `None` when nobody was found.
+    pub user: Option<String>,
+    /// What stands in the way of waiting for it; `None` when nothing does.
+    pub obstacle: Option<String>,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// What a controller says of its object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The version of Istio's chart that it has brought.
+    pub version: Option<String>,
+    /// Whether that is done, and in order.
+    pub is_done: bool,
+    /// What it says of itself, in a few words.
+    pub says: String,
+    /// What a person has to do beside the merge; `None` when the controller goes on by itself.
+    pub by_hand: Option<String>,
+}
+
+impl Followed {
+    /// As people say it.
+    #[must_use]
+    pub fn told(&self) -> String {
+        format!("{} {}/{}", self.kind.as_str(), self.namespace, self.name)
+    }
+
+    /// The component that it brings, where that is one alone.
+    #[must_use]
+    pub fn component(&self) -> Option<Component> {
+        match self.sources.as_slice() {
+            [only] => only.component,
+            _ => None,
+        }
+    }
+
+    /// By which value its controller marks what it has brought; only Argo CD does that by a name of its own.
+    #[must_use]
+    pub fn marks(&self) -> Vec<String> {
+        match self.kind {
+            FollowedKind::Application => vec![self.name.clone(), format!("{}_{}", self.namespace, self.name)],
+            FollowedKind::HelmRelease => Vec::new(),
+        }
+    }
+
+    /// Whether a workload's owner, as [`Ownership::gitops`](crate::inventory::Ownership) has it, is this.
+    #[must_use]
+    pub fn is_owner(&self, owner: &str) -> bool {
+        match self.kind {
+            FollowedKind::Application => owner
+                .strip_prefix("Argo CD application ")
+                .is_some_and(|mark| self.marks().iter().any(|one| one == mark)),
+            FollowedKind::HelmRelease => owner == format!("Flux HelmRelease {}/{}", self.namespace, self.name),
+        }
+    }
+
+    /// Whether the target has arrived, as far as the object and its controller say.
+    #[must_use]
+    pub fn arrival(&self, to: &str) -> Arrival {
+        let told = self.told();
+        let behind = self.sources.iter().find_map(|source| {
+            let version = source.version.as_deref()?;
+            (!is_version(version, to)).then_some((source, version))
+        });
+        if let Some((source, version)) = behind {
+            return Arrival::Waiting(format!(
+                "the change to be merged: {} of {} to be {to} (now {version})",
+                source.path.join("."),
+                source.object
+            ));
+        }
+        let Progress {
+            version,
+            is_done,
+            says,
+            by_hand,
+        } = &self.progress;
+        let has_come = version.as_deref().is_some_and(|version| is_version(version, to));
+        if has_come && *is_done {
+            return Arrival::Arrived(format!("{told} has brought {to}: {says}"));
+        }
+        let by_hand = by_hand.as_ref().map(|what| format!("; {what}")).unwrap_or_default();
+        Arrival::Waiting(format!("{told} to bring {to} ({says}{by_hand})"))
+    }
+}
+
+/// The object that owns a workload by the mark of its controller.
+#[must_use]
+pub fn owner_of<'a>(observed: &'a Observed, owner: Option<&str>) -> Option<&'a Followed> {
+    let owner = owner?;
+    observed.followed.iter().find(|followed| followed.is_owner(owner))
+}
+
+/// The HelmRelease that is a helm release, and that can be waited for.
+#[must_use]
+pub fn of_release<'a>(observed: &'a Observed, namespace: &str, name: &str) -> Option<&'a Followed> {
+    observed.followed.iter().find(|followed| {
+        let release = followed.release.as_ref();
+        followed.obstacle.is_none() && release.is_some_and(|one| one.namespace == namespace && one.name == name)
+    })
+}
+
+/// The HelmRelease or the Application that a step waits for.
+#[must_use]
+pub fn of_step<'a>(observed: &'a Observed, step: &PlanStep) -> Option<&'a Followed> {
+    observed.followed.iter().find(|followed| match step.installer {
+        InstallerKind::Helm | InstallerKind::Istioctl => false,
+        InstallerKind::ArgoCd => {
+            followed.kind == FollowedKind::Application
+                && followed.namespace == step.namespace
+                && followed.name == step.release
+        }
+        InstallerKind::Flux => {
+            let release = followed.release.as_ref();
+            release.is_some_and(|one| one.namespace == step.namespace && one.name == step.release)
+        }
+    })
+}
+
+/// Beginning of an Application's name where otherwise a helm release is named: the slash keeps it apart from any release.
+const AS_RELEASE: &str = "argocd/";
+
+/// An Application where otherwise a helm release is named.
+#[must_use]
+pub fn as_release(application: &ObjectName) -> ObjectName {
+    ObjectName {
+        namespace: application.namespace.clone(),
+        name: format!("{AS_RELEASE}{}", application.name),
+    }
+}
+
+/// The same of an object's mark, which says no namespace, or says it before the name.
+#[must_use]
+pub fn mark_as_release(mark: &str) -> ObjectName {
+    ObjectName {
+        namespace: String::new(),
+        name: format!("{AS_RELEASE}{mark}"),
+    }
+}
+
+/// The mark out of that; `None` where it is something else.
+#[must_use]
+pub fn mark_of(release: &ObjectName) -> Option<&str> {
+    release.name.strip_prefix(AS_RELEASE)
+}
+
+/// Whether what an object is marked with is this Application.
+#[must_use]
+pub fn is_brought_by(release: &ObjectName, application: &ObjectName) -> bool {
+    match (mark_of(release), mark_of(application)) {
+        (Some(mark), Some(name)) => mark == name || *mark == format!("{}_{name}", application.namespace),
+        _ => false,
+    }
+}
+
+/// Whether a chart's version, with or without Helm's `v`, is this one.
+fn is_version(text: &str, version: &str) -> bool {
+    text.strip_prefix('v').unwrap_or(text) == version
+}
+
+#[cfg(test)]
+pub mod sample;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,419 @@
+//! What is to be merged, what counts as arrived, and what cannot be waited for.
+
+use super::{Application, Followed, HelmRelease, patch, sample};
+use crate::{
+    api::{InstallerKind, PlanStep},
+    arrival::{self, Arrival},
+    catalog::Catalog,
+    inventory::Inventory,
+    mesh::meshes,
+    plan,
+    preflight::{
+        Target,
+        tests::{check, found, ids},
+    },
+};
+use serde_json::{Value, json};
+
+fn application(change: impl FnOnce(&mut Value)) -> Option<Followed> {
+    let mut object = json!({
+        "metadata": {"namespace": "argocd", "name": "istiod"},
+        "spec": {
+            "source": {"repoURL": "https://charts.example.com", "chart": "istiod", "targetRevision": "1.31.0"},
+            "destination": {"server": "https://kubernetes.default.svc"},
+            "syncPolicy": {"automated": {}},
+        },
+        "status": {
+            "sync": {"status": "Synced", "revision": "1.31.0"},
+            "health": {"status": "Healthy"},
+            "operationState": {"phase": "Succeeded", "message": "successfully synced"},
+        },
+    });
+    change(&mut object);
+    let read: Application = serde_json::from_value(object).unwrap();
+    read.followed(Some(sample::ARGO_CD_USER))
+}
+
+fn release(change: impl FnOnce(&mut Value)) -> Option<Followed> {
+    let mut object = json!({
+        "metadata": {"namespace": "mesh", "name": "istiod", "generation": 3},
+        "spec": {"chart": {"spec": {"chart": "istiod", "version": "1.31.0"}}},
+        "status": {
+            "observedGeneration": 3,
+            "history": [{"chartName": "istiod", "chartVersion": "1.31.0"}, {"chartName": "istiod", "chartVersion": "1.30.3"}],
+            "conditions": [{"type": "Ready", "status": "True", "reason": "UpgradeSucceeded", "message": "",
+                "lastTransitionTime": "2026-11-24T04:00:00Z"}],
+        },
+    });
+    change(&mut object);
+    let read: HelmRelease = serde_json::from_value(object).unwrap();
+    read.followed(Some("system:serviceaccount:flux-system:helm-controller"))
+}
+
+/// What is waited for; empty where it has arrived.
+fn waits(followed: Option<Followed>) -> String {
+    match followed.unwrap().arrival("1.31.0") {
+        Arrival::Arrived(_) => String::new(),
+        Arrival::Waiting(what) => what,
+    }
+}
+
+#[test]
+fn an_application_has_arrived_when_it_says_so_of_the_target() {
+    type Change = fn(&mut Value);
+    let cases: [(&str, Change, &str); 11] = [
+        ("all of it", |_| {}, ""),
+        (
+            "nothing merged",
+            |it| it["spec"]["source"]["targetRevision"] = json!("1.30.3"),
+            "the change to be merged: spec.source.targetRevision of Application argocd/istiod to be 1.31.0 (now 1.30.3)",
+        ),
+        (
+            "with helm's v",
+            |it| it["spec"]["source"]["targetRevision"] = json!("v1.31.0"),
+            "",
+        ),
+        (
+            "a range",
+            |it| it["spec"]["source"]["targetRevision"] = json!("1.31.x"),
+            "to be 1.31.0 (now 1.31.x)",
+        ),
+        (
+            "merged, and not looked at yet",
+            |it| it["status"]["sync"]["revision"] = json!("1.30.3"),
+            "Application argocd/istiod to bring 1.31.0 (it is Synced and Healthy)",
+        ),
+        (
+            "not synced",
+            |it| {
+                it["status"]["sync"]["status"] = json!("OutOfSync");
+                it["status"]["operationState"] = json!({"phase": "Failed", "message": "denied: MG001\nmore"});
+            },
+            "it is OutOfSync and Healthy, its last sync is Failed: denied: MG001 more",
+        ),
+        (
+            "syncing",
+            |it| it["status"]["operationState"] = json!({"phase": "Running"}),
+            "its last sync is Running",
+        ),
+        (
+            "rolling out",
+            |it| it["status"]["health"]["status"] = json!("Progressing"),
+            "it is Synced and Progressing",
+        ),
+        (
+            "by hand",
+            |it| {
+                it["spec"]["syncPolicy"] = json!({"automated": {"enabled": false}});
+                it["status"]["sync"]["status"] = json!("OutOfSync");
+            },
+            "it syncs when asked: argocd app sync istiod",
+        ),
+        (
+            "nothing said",
+            |it| it["status"] = json!({}),
+            "it is Unknown and Unknown",
+        ),
+        (
+            "an OCI artifact",
+            |it| {
+                it["status"]["sync"]["revision"] = json!("sha256:00");
+                it["status"]["sync"]["comparedTo"] = json!({"source": {"targetRevision": "1.31.0"}});
+            },
+            "",
+        ),
+    ];
+    for (what, change, expected) in cases {
+        let found = waits(application(change));
+        assert!(
+            found.contains(expected) && found.is_empty() == expected.is_empty(),
+            "{what}: {found}"
+        );
+    }
+}
+
+#[test]
+fn a_helm_release_has_arrived_when_its_controller_says_so_of_the_target() {
+    type Change = fn(&mut Value);
+    let cases: [(&str, Change, &str); 6] = [
+        ("all of it", |_| {}, ""),
+        (
+            "nothing merged",
+            |it| it["spec"]["chart"]["spec"]["version"] = json!("1.30.3"),
+            "the change to be merged: spec.chart.spec.version of HelmRelease mesh/istiod to be 1.31.0 (now 1.30.3)",
+        ),
+        (
+            "merged, and not looked at yet",
+            |it| it["metadata"]["generation"] = json!(4),
+            "its controller has not seen the change yet",
+        ),
+        (
+            "failed",
+            |it| {
+                it["status"]["conditions"][0]["status"] = json!("False");
+                it["status"]["conditions"][0]["reason"] = json!("UpgradeFailed");
+                it["status"]["conditions"][0]["message"] = json!("MG001: frozen");
+            },
+            "it is not ready, UpgradeFailed: MG001: frozen",
+        ),
+        (
+            "the old chart",
+            |it| it["status"]["history"][0]["chartVersion"] = json!("1.30.3"),
+            "HelmRelease mesh/istiod to bring 1.31.0 (it is ready)",
+        ),
+        (
+            "a chart that stands elsewhere",
+            |it| {
+                it["spec"] = json!({"chartRef": {"kind": "OCIRepository", "name": "istiod"}});
+                it["status"]["history"][0]["chartVersion"] = json!("1.30.3");
+            },
+            "to bring 1.31.0",
+        ),
+    ];
+    for (what, change, expected) in cases {
+        let found = waits(release(change));
+        assert!(
+            found.contains(expected) && found.is_empty() == expected.is_empty(),
+            "{what}: {found}"
+        );
+    }
+}
+
+#[test]
+fn the_change_to_merge_is_told_as_a_patch() {
+    let old = application(|it| it["spec"]["source"]["targetRevision"] = json!("1.30.3")).unwrap();
+    assert_eq!(
+        patch(&old, "1.31.0"),
+        "--- Application argocd/istiod\n+++ Application argocd/istiod\n spec:\n   source:\n     chart: istiod\n\
+         -    targetRevision: 1.30.3\n+    targetRevision: 1.31.0\n"
+    );
+    assert_eq!(patch(&application(|_| {}).unwrap(), "1.31.0"), "", "it is merged");
+    let several = application(|it| {
+        it["spec"]["source"] = json!(null);
+        it["spec"]["sources"] = json!([{"repoURL": "https://git", "ref": "values"},
+            {"repoURL": "oci://registry/charts/istiod", "targetRevision": "1.30.3"}]);
+    });
+    assert_eq!(
+        patch(&several.unwrap(), "1.31.0"),
+        "--- Application argocd/istiod\n+++ Application argocd/istiod\n spec:\n   sources:\n   - # the source of index 1\n     \
+         chart: istiod\n-    targetRevision: 1.30.3\n+    targetRevision: 1.31.0\n"
+    );
+    let flux = release(|it| it["spec"]["chart"]["spec"]["version"] = json!("1.30.3")).unwrap();
+    assert_eq!(
+        patch(&flux, "1.31.0"),
+        "--- HelmRelease mesh/istiod\n+++ HelmRelease mesh/istiod\n spec:\n   chart:\n     spec:\n       chart: istiod\n\
+         -      version: 1.30.3\n+      version: 1.31.0\n"
+    );
+    let elsewhere = release(|it| it["spec"] = json!({"chartRef": {"kind": "OCIRepository", "name": "istiod"}}));
+    assert_eq!(
+        patch(&elsewhere.unwrap(), "1.31.0"),
+        "--- OCIRepository mesh/istiod\n+++ OCIRepository mesh/istiod\n spec:\n   ref:\n+    tag: 1.31.0\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_waited_for_says_why() {
+    type Change = fn(&mut Value);
+    let applications: [(Change, Option<&str>); 4] = [
+        (|_| {}, None),
+        (
+            |it| it["spec"]["destination"] = json!({"server": "https://east.example.com"}),
+            Some("to another cluster"),
+        ),
+        (|it| it["spec"]["destination"] = json!({"name": "in-cluster"}), None),
+        (
+            |it| it["spec"]["destination"] = json!({"namespace": "x"}),
+            Some("to another cluster"),
+        ),
+    ];
+    for (change, expected) in applications {
+        let obstacle = application(change).unwrap().obstacle;
+        assert_eq!(obstacle.is_some(), expected.is_some(), "{obstacle:?}");
+        assert!(obstacle.unwrap_or_default().contains(expected.unwrap_or_default()));
+    }
+    let releases: [(Change, Option<&str>); 4] = [
+        (|_| {}, None),
+        (|it| it["spec"]["suspend"] = json!(true), Some("it is suspended")),
+        (
+            |it| it["spec"]["kubeConfig"] = json!({"secretRef": {"name": "x"}}),
+            Some("to another cluster"),
+        ),
+        (
+            |it| it["spec"]["storageNamespace"] = json!("flux-system"),
+            Some("in another namespace"),
+        ),
+    ];
+    for (change, expected) in releases {
+        let obstacle = release(change).unwrap().obstacle;
+        assert_eq!(obstacle.is_some(), expected.is_some(), "{obstacle:?}");
+        assert!(obstacle.unwrap_or_default().contains(expected.unwrap_or_default()));
+    }
+    assert_eq!(application(|it| it["spec"]["source"]["chart"] = json!("kiali")), None);
+    assert_eq!(application(|it| it["spec"]["source"] = json!({"path": "mesh"})), None);
+    assert_eq!(
+        release(|it| it["spec"]["chart"]["spec"]["chart"] = json!("kiali")),
+        None
+    );
+}
+
+#[test]
+fn a_helm_release_names_its_release_and_its_writer_as_flux_does() {
+    for (spec, expected, user) in [
+        (
+            json!({}),
+            "mesh/istiod",
+            "system:serviceaccount:flux-system:helm-controller",
+        ),
+        (
+            json!({"targetNamespace": "istio-system", "storageNamespace": "istio-system", "serviceAccountName": "deploys"}),
+            "istio-system/istio-system-istiod",
+            "system:serviceaccount:mesh:deploys",
+        ),
+        (
+            json!({"releaseName": "control"}),
+            "mesh/control",
+            "system:serviceaccount:flux-system:helm-controller",
+        ),
+    ] {
+        let found = release(|it| {
+            let fields = it["spec"].as_object_mut().unwrap();
+            fields.extend(spec.as_object().unwrap().clone());
+        });
+        let found = found.unwrap();
+        let release = found.release.unwrap();
+        assert_eq!(format!("{}/{}", release.namespace, release.name), expected);
+        assert_eq!((found.user.as_deref(), found.obstacle), (Some(user), None));
+    }
+}
+
+fn steps(inventory: &Inventory) -> Vec<PlanStep> {
+    let mesh = meshes(inventory).remove(0);
+    let target = Target::new("1.31.0".parse().unwrap());
+    plan::plan(&mesh, inventory, &target, "", &Catalog::embedded().unwrap())
+        .map_or_else(|error| panic!("{error}"), |plan| plan.steps)
+}
+
+#[test]
+fn each_application_is_a_step_in_the_order_of_an_upgrade() {
+    let inventory = sample::by_argo_cd("1.30.3");
+    assert_eq!(ids(&check(&inventory, "1.31.0")), [""; 0]);
+    let steps = steps(&inventory);
+    let shown: Vec<&str> = steps.iter().map(|step| step.id.as_str()).collect();
+    assert_eq!(
+        shown,
+        [
+            "east/base/argocd/base",
+            "east/istiod/argocd/istiod",
+            "east/cni/argocd/cni",
+            "east/ztunnel/argocd/ztunnel",
+            "east/gateway/argocd/gateway"
+        ]
+    );
+    assert!(
+        steps
+            .iter()
+            .all(|step| step.installer == InstallerKind::ArgoCd && step.from == "1.30.3")
+    );
+    assert_eq!(steps[1].workloads[0].name, "istiod");
+}
+
+#[test]
+fn flux_brings_the_helm_releases_that_it_keeps() {
+    let mut inventory = sample::by_flux("1.30.3");
+    assert_eq!(ids(&check(&inventory, "1.31.0")), [""; 0]);
+    let kinds = |inventory: &Inventory| {
+        let shown = steps(inventory).into_iter().map(|step| (step.release, step.installer));
+        shown.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        kinds(&inventory),
+        [
+            ("istio-base".to_owned(), InstallerKind::Flux),
+            ("istiod".to_owned(), InstallerKind::Flux)
+        ]
+    );
+    // Suspended, nothing would arrive: that blocks, and who waives it has helm do it.
+    inventory.seen(0).followed[1].obstacle = Some("it is suspended".to_owned());
+    let report = check(&inventory, "1.31.0");
+    assert!(
+        found(&report, "MU409")
+            .cause
+            .ends_with("cannot wait for it: it is suspended")
+    );
+    assert_eq!(kinds(&inventory)[1].1, InstallerKind::Helm);
+}
+
+#[test]
+fn only_the_controller_that_a_step_waits_for_is_let_through() {
+    let inventory = sample::by_argo_cd("1.30.3");
+    let mesh = meshes(&inventory).remove(0);
+    let target = Target::new("1.31.0".parse().unwrap());
+    let plan = plan::plan(&mesh, &inventory, &target, "", &Catalog::embedded().unwrap()).unwrap();
+    let scope = &plan.clusters[0].scope;
+    assert!(scope.applications.contains(&"istiod".to_owned()) && scope.applications.contains(&"argocd_cni".to_owned()));
+    assert_eq!(scope.controllers.len(), 5);
+    let istiod = scope
+        .controllers
+        .iter()
+        .find(|one| one.step == "east/istiod/argocd/istiod")
+        .unwrap();
+    assert_eq!(
+        (istiod.user.as_str(), istiod.version.as_str()),
+        (sample::ARGO_CD_USER, "1.31.0")
+    );
+    assert_eq!(istiod.applications, ["istiod", "argocd_istiod"]);
+    assert_eq!(plan.journal_version(), 3);
+}
+
+#[test]
+fn what_comes_all_at_once_is_refused() {
+    let mut inventory = sample::by_argo_cd("1.30.3");
+    let observed = inventory.seen(0);
+    let base = observed.followed.remove(0);
+    observed.followed[0].sources.extend(base.sources);
+    let report = check(&inventory, "1.31.0");
+    let finding = found(&report, "MU416");
+    assert!(
+        finding.cause.contains("Application argocd/istiod holds istiod, base"),
+        "{}",
+        finding.cause
+    );
+    assert!(!report.is_free());
+}
+
+#[test]
+fn an_application_that_nobody_finds_blocks() {
+    let mut inventory = sample::by_argo_cd("1.30.3");
+    inventory.seen(0).followed.retain(|one| one.name != "ztunnel");
+    let report = check(&inventory, "1.31.0");
+    assert!(
+        found(&report, "MU409")
+            .cause
+            .contains("Argo CD application ztunnel owns it")
+    );
+}
+
+#[test]
+fn a_step_waits_for_the_object_and_for_what_runs() {
+    let inventory = sample::by_argo_cd("1.30.3");
+    let step = steps(&inventory).remove(1);
+    let mut arrived = sample::by_argo_cd("1.31.0");
+    let observed = arrived.seen(0);
+    let arrival = |observed: &crate::inventory::Observed| match arrival::of_step(&step, observed) {
+        Arrival::Arrived(_) => String::new(),
+        Arrival::Waiting(what) => what,
+    };
+    assert_eq!(arrival(observed), "");
+    observed.control_planes[0].rollout.ready = 1;
+    assert!(
+        arrival(observed).contains("to roll out"),
+        "Argo CD says that it is healthy"
+    );
+    observed.followed[1] = sample::application("istiod", "1.30.3");
+    assert!(arrival(observed).starts_with("the change to be merged"));
+    observed.followed.remove(1);
+    assert_eq!(
+        arrival(observed),
+        "the object that brings Application argocd/istiod to be found"
+    );
+}

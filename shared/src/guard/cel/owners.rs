@@ -1,0 +1,126 @@
+//! What belongs to whom, as CEL: helm's releases, installations by istioctl, Argo CD's Applications; and what a controller may
+//! bring of its own.
+
+use super::{any, helm_labelled, list, literal};
+use crate::{
+    api::{Controller, FreezeScope, ObjectName},
+    gitops::{TRACKING_ANNOTATION, TRACKING_LABEL, VERSION_LABEL},
+    guard::table::{
+        DELETABLE, HELM_DEPLOYED, HELM_NAME_LABEL, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, HELM_STATUS_LABEL,
+        HELM_STORAGE_PREFIX, Operation,
+    },
+    istioctl::{OWNER_NAMESPACE_LABEL, REVISION_LABEL},
+};
+
+/// True for the storage of one of these releases, by name, or by the labels by which helm finds it.
+pub(super) fn helm_storage(releases: &[ObjectName]) -> String {
+    any(releases.iter().map(|release| {
+        format!(
+            "variables.inNamespace == {} && (variables.name.startsWith({}) || \
+             [object, oldObject].exists(o, {} && {name} in o.metadata.labels && o.metadata.labels[{name}] == {}))",
+            literal(&release.namespace),
+            literal(&format!("{HELM_STORAGE_PREFIX}{}.v", release.name)),
+            helm_labelled(),
+            literal(&release.name),
+            name = literal(HELM_NAME_LABEL),
+        )
+    }))
+}
+
+/// True for what a part of the scope owns, before or after the change.
+pub(super) fn owned(scope: &FreezeScope) -> String {
+    let mut owned = vec![format!(
+        "[object, oldObject].exists(o, o != null && {})",
+        helm_owns(&scope.helm_releases)
+    )];
+    if !scope.istioctl.is_empty() {
+        owned.push(istioctl_owned(&scope.istioctl));
+    }
+    if !scope.applications.is_empty() {
+        owned.push(application_owned(&scope.applications));
+    }
+    any(owned)
+}
+
+/// True where an object, before or after the change, bears the mark of one of these Applications.
+#[must_use]
+pub fn application_owned<'a>(applications: impl IntoIterator<Item = &'a String>) -> String {
+    format!(
+        "[object, oldObject].exists(o, o != null && {})",
+        application_owns(applications)
+    )
+}
+
+/// True for an object `o` that bears the mark of one of these Applications: by its label where it has no annotation.
+fn application_owns<'a>(applications: impl IntoIterator<Item = &'a String>) -> String {
+    let (annotation, label) = (literal(TRACKING_ANNOTATION), literal(TRACKING_LABEL));
+    let applications = list(applications);
+    format!(
+        "(has(o.metadata.annotations) && {annotation} in o.metadata.annotations ? \
+         {applications}.exists(a, o.metadata.annotations[{annotation}] == a || \
+         o.metadata.annotations[{annotation}].startsWith(a + \":\")) : \
+         has(o.metadata.labels) && {label} in o.metadata.labels && o.metadata.labels[{label}] in {applications})"
+    )
+}
+
+/// True where a controller brings something of its own component, of its target's version.
+pub(super) fn brings(controller: &Controller) -> String {
+    let mut owners = Vec::new();
+    if !controller.helm_releases.is_empty() {
+        owners.push(helm_owns(&controller.helm_releases));
+    }
+    if !controller.applications.is_empty() {
+        owners.push(application_owns(&controller.applications));
+    }
+    let owns = format!("[object, oldObject].all(o, o == null || {})", any(owners));
+    let version = literal(VERSION_LABEL);
+    let writes = format!(
+        "object != null && has(object.metadata.labels) && {version} in object.metadata.labels && \
+         object.metadata.labels[{version}] == {} && ({owns})",
+        literal(&controller.version)
+    );
+    let deletable = list(DELETABLE.iter().map(|(group, resource)| format!("{group}/{resource}")));
+    let deletes = format!(
+        "request.operation == {} && (request.resource.group + '/' + variables.resource) in {deletable} && ({owns})",
+        literal(Operation::Delete.as_str())
+    );
+    let status = literal(HELM_STATUS_LABEL);
+    let stores = format!(
+        "request.resource.group == \"\" && variables.resource in {} && ({}) && (request.operation != {} || \
+         (oldObject != null && has(oldObject.metadata.labels) && {status} in oldObject.metadata.labels && \
+         oldObject.metadata.labels[{status}] != {}))",
+        list(["secrets", "configmaps"]),
+        helm_storage(&controller.helm_releases),
+        literal(Operation::Delete.as_str()),
+        literal(HELM_DEPLOYED),
+    );
+    any([writes, deletes, stores])
+}
+
+/// True where an object, before or after the change, carries the labels of one of these installations by istioctl.
+#[must_use]
+pub fn istioctl_owned<'a>(installations: impl IntoIterator<Item = &'a ObjectName>) -> String {
+    let (namespace, revision) = (literal(OWNER_NAMESPACE_LABEL), literal(REVISION_LABEL));
+    let installations = installations.into_iter();
+    let installations = list(installations.map(|one| format!("{}/{}", one.namespace, one.name)));
+    format!(
+        "[object, oldObject].exists(o, o != null && has(o.metadata.labels) && \
+         {namespace} in o.metadata.labels && {revision} in o.metadata.labels && \
+         (o.metadata.labels[{namespace}] + '/' + o.metadata.labels[{revision}]) in {installations})"
+    )
+}
+
+/// True for an object `o` that names one of these releases as its owner.
+fn helm_owns(releases: &[ObjectName]) -> String {
+    let releases = list(
+        releases
+            .iter()
+            .map(|release| format!("{}/{}", release.namespace, release.name)),
+    );
+    let (name, namespace) = (literal(HELM_RELEASE_NAME), literal(HELM_RELEASE_NAMESPACE));
+    format!(
+        "(has(o.metadata.annotations) && \
+         {name} in o.metadata.annotations && {namespace} in o.metadata.annotations && \
+         (o.metadata.annotations[{namespace}] + '/' + o.metadata.annotations[{name}]) in {releases})"
+    )
+}

@@ -1,0 +1,237 @@
+//! Controllers that bring what was merged: let through for their own component, at its target, and for nothing else.
+
+use super::*;
+use crate::gitops::{TRACKING_ANNOTATION, TRACKING_LABEL, VERSION_LABEL};
+
+fn tracked(application: &str) -> Value {
+    json!({TRACKING_ANNOTATION: format!("{application}:/Service:istio-system/istiod")})
+}
+
+fn version(version: &str) -> Value {
+    json!({VERSION_LABEL: version, "app": "istiod"})
+}
+
+fn service(operation: &str) -> Ask {
+    Ask::new(operation, "", "services", "istio-system/istiod")
+}
+
+/// What an Application brings at a version, over what it brought before.
+fn brought(ask: Ask, application: &str, to: &str) -> Ask {
+    let has = |ask: &Ask, object: &str| ask.0["request"].get(object).is_some();
+    let mut ask = ask;
+    if has(&ask, "object") {
+        ask = ask
+            .set("object.metadata.annotations", tracked(application))
+            .set("object.metadata.labels", version(to));
+    }
+    if has(&ask, "oldObject") {
+        ask = ask
+            .set("oldObject.metadata.annotations", tracked(application))
+            .set("oldObject.metadata.labels", version("1.30.3"));
+    }
+    ask
+}
+
+/// The same by a helm release.
+fn released(ask: Ask, to: &str) -> Ask {
+    let mut ask = ask
+        .new_release("istio-ingress", "gateway")
+        .set("object.metadata.labels", version(to));
+    if ask.0["request"].get("oldObject").is_some() {
+        ask = ask.old_release("istio-ingress", "gateway");
+    }
+    ask
+}
+
+fn storage(operation: &str, revision: u8) -> Ask {
+    secret(
+        operation,
+        &format!("istio-ingress/sh.helm.release.v1.gateway.v{revision}"),
+    )
+}
+
+#[test]
+fn what_applications_brought_is_frozen_by_their_marks() {
+    let label = |application: &str| json!({TRACKING_LABEL: application});
+    check(
+        &frozen(),
+        Some(Code::MeshFrozen),
+        vec![
+            ("by annotation", brought(service("CREATE"), "istiod", "1.31.0")),
+            (
+                "by annotation, with a namespace",
+                brought(service("DELETE"), "argocd_istiod", "1.31.0"),
+            ),
+            (
+                "by label",
+                service("CREATE").set("object.metadata.labels", label("cni")),
+            ),
+            (
+                "taken out of it",
+                service("UPDATE").set("oldObject.metadata.annotations", tracked("istiod")),
+            ),
+            (
+                "the mark alone",
+                service("UPDATE")
+                    .same()
+                    .set("object.metadata.annotations", json!({TRACKING_ANNOTATION: "istiod"})),
+            ),
+            (
+                "its mark, by its status",
+                service("UPDATE")
+                    .sub("status")
+                    .set("oldObject.metadata.annotations", tracked("istiod")),
+            ),
+            (
+                "by an old driver, without a change",
+                brought(service("UPDATE"), "istiod", "1.30.3").same().driver("2"),
+            ),
+        ],
+    );
+    check(
+        &frozen(),
+        None,
+        vec![
+            (
+                "by the holder",
+                brought(service("CREATE"), "istiod", "1.31.0").driver("3"),
+            ),
+            ("nothing changed", brought(service("UPDATE"), "istiod", "1.31.0").same()),
+            ("of another Application", brought(service("CREATE"), "kiali", "1.31.0")),
+            (
+                "of one that begins alike",
+                brought(service("CREATE"), "istiod-of-others", "1.31.0"),
+            ),
+            (
+                "by its annotation of another one",
+                service("CREATE")
+                    .set("object.metadata.annotations", tracked("kiali"))
+                    .set("object.metadata.labels", label("cni")),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_controller_brings_its_own_component_at_the_target() {
+    let crd = |operation| {
+        let group = "apiextensions.k8s.io";
+        Ask::new(
+            operation,
+            group,
+            "customresourcedefinitions",
+            "gateways.networking.istio.io",
+        )
+    };
+    let role = |operation| Ask::new(operation, "rbac.authorization.k8s.io", "clusterroles", "istiod");
+    let map = |operation| Ask::new(operation, "", "configmaps", "istio-system/istio");
+    let gateway = |operation| Ask::new(operation, "", "services", "istio-ingress/gateway");
+    let superseded = json!({"owner": "helm", "name": "gateway", "status": "superseded"});
+    check(
+        &frozen(),
+        None,
+        vec![
+            ("created", brought(service("CREATE"), "istiod", "1.31.0").by(ARGO_CD)),
+            ("changed", brought(service("UPDATE"), "istiod", "1.31.0").by(ARGO_CD)),
+            (
+                "changed, with a namespace",
+                brought(map("UPDATE"), "argocd_istiod", "1.31.0").by(ARGO_CD),
+            ),
+            ("a definition", brought(crd("UPDATE"), "istiod", "1.31.0").by(ARGO_CD)),
+            (
+                "a role that is no more",
+                brought(role("DELETE"), "istiod", "1.31.0").by(ARGO_CD),
+            ),
+            ("Flux's helm", released(gateway("CREATE"), "1.31.0").by(FLUX)),
+            ("Flux's helm again", released(gateway("UPDATE"), "1.31.0").by(FLUX)),
+            ("helm's storage", storage("CREATE", 4).by(FLUX)),
+            (
+                "an old revision of it",
+                storage("DELETE", 1)
+                    .set("oldObject.metadata.labels", superseded)
+                    .by(FLUX),
+            ),
+        ],
+    );
+    let deployed = json!({"owner": "helm", "name": "gateway", "status": "deployed"});
+    check(
+        &frozen(),
+        Some(Code::MeshFrozen),
+        vec![
+            (
+                "the old version",
+                brought(service("UPDATE"), "istiod", "1.30.3").by(ARGO_CD),
+            ),
+            (
+                "another version",
+                brought(service("UPDATE"), "istiod", "1.32.0").by(ARGO_CD),
+            ),
+            (
+                "another flavor",
+                brought(service("UPDATE"), "istiod", "1.31.0-mspider").by(ARGO_CD),
+            ),
+            (
+                "no version",
+                service("CREATE")
+                    .set("object.metadata.annotations", tracked("istiod"))
+                    .by(ARGO_CD),
+            ),
+            (
+                "another component",
+                brought(service("UPDATE"), "cni", "1.31.0").by(ARGO_CD),
+            ),
+            (
+                "somebody else's",
+                brought(service("UPDATE"), "istiod", "1.31.0").by(FLUX),
+            ),
+            ("somebody else", brought(service("UPDATE"), "istiod", "1.31.0")),
+            (
+                "what was not its own",
+                service("UPDATE")
+                    .set("object.metadata.annotations", tracked("istiod"))
+                    .set("object.metadata.labels", version("1.31.0"))
+                    .old_release("istio-system", "istiod")
+                    .by(ARGO_CD),
+            ),
+            (
+                "a Service's end",
+                brought(service("DELETE"), "istiod", "1.31.0").by(ARGO_CD),
+            ),
+            (
+                "a definition's end",
+                brought(crd("DELETE"), "istiod", "1.31.0").by(ARGO_CD),
+            ),
+            (
+                "the control plane's end",
+                brought(
+                    Ask::new("DELETE", "apps", "deployments", "istio-system/istiod"),
+                    "istiod",
+                    "1.31.0",
+                )
+                .by(ARGO_CD),
+            ),
+            (
+                "its scale",
+                Ask::new("UPDATE", "apps", "deployments", "istio-system/istiod")
+                    .sub("scale")
+                    .by(ARGO_CD),
+            ),
+            ("configuration", config("CREATE").by(ARGO_CD)),
+            (
+                "configuration with the version",
+                config("CREATE")
+                    .set("object.metadata.labels", version("1.31.0"))
+                    .by(ARGO_CD),
+            ),
+            (
+                "the deployed revision's end",
+                storage("DELETE", 3).set("oldObject.metadata.labels", deployed).by(FLUX),
+            ),
+            ("an unlabelled revision's end", storage("DELETE", 3).by(FLUX)),
+            (
+                "another release's storage",
+                secret("CREATE", "istio-system/sh.helm.release.v1.istiod.v4").by(FLUX),
+            ),
+        ],
+    );
+}

@@ -1,0 +1,88 @@
+//! What Argo CD brought to a member without helm releases: a component for each Application.
+
+use super::ObservedMember;
+use crate::{
+    api::{Component, WorkloadName},
+    gitops::{self, Followed, FollowedKind},
+    inventory::{ObservedVersion, Ownership},
+};
+
+/// A component that an Application brought.
+#[derive(Clone, Debug)]
+pub struct Brought<'a> {
+    /// The Application.
+    pub followed: &'a Followed,
+    /// What it brings.
+    pub component: Component,
+    /// Versions of what runs of it.
+    pub versions: Vec<&'a ObservedVersion>,
+    /// What runs of it.
+    pub workloads: Vec<WorkloadName>,
+}
+
+impl<'a> ObservedMember<'a> {
+    /// Components of the mesh in this cluster that Applications bring, each by itself, in the order of an upgrade. Those
+    /// that cannot be waited for are left out.
+    ///
+    /// As with helm releases, base, CNI and ztunnel exist once in a cluster, and gateways in foreign namespaces belong
+    /// to the mesh where no other shares the cluster.
+    #[must_use]
+    pub fn brought(&self) -> Vec<Brought<'a>> {
+        let applications = self
+            .observed
+            .followed
+            .iter()
+            .filter(|followed| followed.kind == FollowedKind::Application && followed.obstacle.is_none());
+        let mut found: Vec<Brought<'a>> = applications
+            .filter_map(|followed| {
+                let component = followed.component()?;
+                let (versions, workloads) = self.runs_of(followed);
+                let is_there = component == Component::Base || !workloads.is_empty();
+                is_there.then_some(Brought {
+                    followed,
+                    component,
+                    versions,
+                    workloads,
+                })
+            })
+            .collect();
+        found.sort_by_key(|one| (one.component, &one.followed.namespace, &one.followed.name));
+        found
+    }
+
+    /// What runs of the mesh by the mark of a controller's object.
+    fn runs_of(&self, followed: &Followed) -> (Vec<&'a ObservedVersion>, Vec<WorkloadName>) {
+        let owns = |ownership: &Ownership| {
+            let owner = ownership.gitops.as_deref();
+            owner.is_some_and(|owner| followed.is_owner(owner))
+        };
+        let planes = self.control_planes().filter(|plane| owns(&plane.ownership));
+        let planes = planes.map(|plane| (Some(&plane.version), &plane.workload));
+        let nodes = self
+            .observed
+            .node_components
+            .iter()
+            .filter(|node| owns(&node.ownership));
+        let nodes = nodes.map(|node| (Some(&node.version), &node.workload));
+        let is_shared = self.foreign_control_planes().next().is_some();
+        let gateways = self.observed.gateways.iter().filter(|gateway| {
+            let is_at_home = self.member.istio_namespaces.contains(&gateway.workload.namespace);
+            owns(&gateway.ownership) && (is_at_home || !is_shared)
+        });
+        let gateways = gateways.map(|gateway| (None, &gateway.workload));
+        let all: Vec<_> = planes.chain(nodes).chain(gateways).collect();
+        let versions = all.iter().filter_map(|(version, _)| *version).collect();
+        (
+            versions,
+            all.into_iter().map(|(_, workload)| workload.clone()).collect(),
+        )
+    }
+
+    /// The object that owns a workload and that an upgrade can wait for: it brings one component, and nothing stands in
+    /// the way.
+    #[must_use]
+    pub fn follows(&self, ownership: &Ownership) -> Option<&'a Followed> {
+        let owner = gitops::owner_of(self.observed, ownership.gitops.as_deref())?;
+        (owner.obstacle.is_none() && owner.component().is_some()).then_some(owner)
+    }
+}

@@ -1,0 +1,68 @@
+//! Steps for what Argo CD brings: one for each Application, which somebody else merges for.
+
+use super::{PlanError, judge, oldest};
+use crate::{
+    api::{Controller, InstallerKind, PlanStep},
+    catalog::Catalog,
+    gitops,
+    mesh::{MeshView, ObservedMember},
+    version::{IstioVersion, Move},
+};
+
+/// Steps of a member's Applications that are not at the target.
+pub(super) fn due(
+    mesh: &MeshView,
+    member: &ObservedMember<'_>,
+    target: &IstioVersion,
+    catalog: &Catalog,
+) -> Result<Vec<PlanStep>, PlanError> {
+    let mut steps = Vec::new();
+    for brought in member.brought() {
+        let (followed, component) = (brought.followed, brought.component);
+        let place = format!("{component} of {}, {}", member.name(), followed.told());
+        let oldest = oldest(mesh, &place, &brought.versions, target, catalog)?;
+        let has_come = followed.progress.version.as_deref();
+        let chart: Option<IstioVersion> = has_come.and_then(|version| version.parse().ok());
+        if let Some(chart) = &chart
+            && Move::between(chart, target) == Move::Downgrade
+        {
+            judge(mesh, &place, chart, target, catalog)?;
+        }
+        let is_merged = followed
+            .sources
+            .iter()
+            .all(|source| source.version.as_deref() == has_come);
+        if is_merged && chart.as_ref() == Some(target) && oldest.is_none_or(|version| version == target) {
+            continue;
+        }
+        let from = oldest.or(chart.as_ref()).map(ToString::to_string);
+        steps.push(PlanStep {
+            id: format!("{}/{component}/{}/{}", member.name(), followed.namespace, followed.name),
+            cluster: member.name().to_owned(),
+            component,
+            installer: InstallerKind::ArgoCd,
+            namespace: followed.namespace.clone(),
+            release: followed.name.clone(),
+            from: from.unwrap_or_default(),
+            to: target.to_string(),
+            release_revision: 0,
+            workloads: brought.workloads,
+        });
+    }
+    Ok(steps)
+}
+
+/// Controllers that these steps wait for, each with what is its own.
+pub(super) fn controllers(member: &ObservedMember<'_>, steps: &[PlanStep]) -> Vec<Controller> {
+    let waited_for = steps.iter().filter_map(|step| {
+        let followed = gitops::of_step(member.observed, step)?;
+        Some(Controller {
+            user: followed.user.clone()?,
+            step: step.id.clone(),
+            version: step.to.clone(),
+            helm_releases: followed.release.iter().cloned().collect(),
+            applications: followed.marks(),
+        })
+    });
+    waited_for.collect()
+}
