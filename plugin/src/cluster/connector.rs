@@ -1,25 +1,23 @@
-//! The way to an API server: TCP without Nagle's delay, a proxy where one is set, TLS, timeouts, gzip, credentials.
+//! The way to an API server: TCP without Nagle's delay, a proxy where one is set, TLS, HTTP/2, timeouts, gzip, credentials.
 //!
 //! It is built by hand because kube's own connector never sets `TCP_NODELAY` (each new connection then waits some
-//! 45 ms for a delayed acknowledgement) and takes a proxy from the environment without asking `NO_PROXY`.
+//! 45 ms for a delayed acknowledgement), takes a proxy from the environment without asking `NO_PROXY`, and speaks
+//! HTTP/1.1 only: some forty questions at once would then be as many handshakes.
 
 use super::{
+    http_versions::Versions,
     retry::Again,
     stats::{Meter, Metered},
 };
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
-use hyper_timeout::TimeoutConnector;
-use hyper_util::{
-    client::{
-        legacy::connect::{
-            Connection, HttpConnector,
-            proxy::{SocksV5, Tunnel},
-        },
-        proxy::matcher::{Intercept, Matcher},
+use hyper_util::client::{
+    legacy::connect::{
+        Connection, HttpConnector,
+        proxy::{SocksV5, Tunnel},
     },
-    rt::TokioExecutor,
+    proxy::matcher::{Intercept, Matcher},
 };
 use kube::{
     Config,
@@ -145,13 +143,7 @@ where
     C::Future: Send + 'static,
     C::Error: Into<BoxError> + Send + Sync + std::error::Error + 'static,
 {
-    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(connector)?);
-    connector.set_connect_timeout(config.connect_timeout);
-    connector.set_read_timeout(config.read_timeout);
-    connector.set_write_timeout(config.write_timeout);
-    connector.set_reset_reader_on_write(config.reset_reader_on_write);
-    let client: hyper_util::client::legacy::Client<_, Body> =
-        hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+    let client = Versions::new(config, connector)?;
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(DecompressionLayer::new().gzip(!config.disable_compression))

@@ -5,6 +5,7 @@ mod client;
 mod connector;
 mod error;
 mod failure;
+mod http_versions;
 mod kubeconfig;
 mod members;
 mod observe;

@@ -58,15 +58,19 @@ fn broke(error: &(dyn std::error::Error + 'static)) -> bool {
     if connects.is_some_and(hyper_util::client::legacy::Error::is_connect) {
         return false;
     }
-    std::iter::successors(Some(error), |error| error.source()).any(|error| {
-        let lost = error.downcast_ref::<hyper::Error>();
-        let io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        lost.is_some_and(hyper::Error::is_incomplete_message)
-            || matches!(
-                io,
-                Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
-            )
-    })
+    let chain = || std::iter::successors(Some(error), |error| error.source());
+    let io =
+        |error: &(dyn std::error::Error + 'static)| error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    let silent = chain().any(|error| io(error) == Some(ErrorKind::TimedOut));
+    let lost = |error: &(dyn std::error::Error + 'static)| match error.downcast_ref::<hyper::Error>() {
+        // Over HTTP/2 a connection that ends, or a stream that is refused while it does, has no kind of its own.
+        Some(error) => !error.is_parse() && !error.is_user(),
+        None => matches!(
+            io(error),
+            Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+        ),
+    };
+    !silent && chain().any(lost)
 }
 
 /// How long to wait before asking again; `None` to leave it. As in client-go a write is repeated when the server says that

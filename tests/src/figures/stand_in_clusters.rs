@@ -14,7 +14,8 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use kube::{Client, client::Body};
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
@@ -69,7 +70,7 @@ impl StandInClusters {
         let mut config = rustls::ServerConfig::builder()
             .with_no_client_auth()
             .with_single_cert(vec![made.cert.der().clone()], key)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let authority = base64::engine::general_purpose::STANDARD.encode(made.cert.pem());
         let repeated = Arc::new(Repeated {
@@ -121,9 +122,9 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, repeated: Arc<Repe
             let Ok(stream) = acceptor.accept(stream).await else {
                 return;
             };
-            let service = service_fn(|request| answer(&repeated, number, request));
+            let service = service_fn(move |request| answer(Arc::clone(&repeated), number, request));
             // A client that goes away is no news.
-            let _ = hyper::server::conn::http1::Builder::new()
+            let _ = auto::Builder::new(TokioExecutor::new())
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
         });
@@ -131,7 +132,7 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, repeated: Arc<Repe
 }
 
 async fn answer(
-    repeated: &Repeated,
+    repeated: Arc<Repeated>,
     number: usize,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
