@@ -8,9 +8,10 @@ use crate::{
     installer::{Change, Engines, Given, Hold, Installer as _, Writer},
     ui::{Mark, Output, Ui, strong, table},
 };
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 use shared::{
-    api::{InstallerKind, Plan},
+    api::{InstallerKind, Plan, PlanStep},
     catalog::Catalog,
     mesh::MeshView,
     plan::{self, PlanFile},
@@ -22,6 +23,9 @@ use std::{
     path::Path,
     time::Duration,
 };
+
+/// Charts that are looked at together: each is a process that takes a processor for a moment.
+const CHARTS_AT_ONCE: usize = 4;
 
 /// Where the charts of a target are: the operator's word, or the catalog's.
 ///
@@ -79,29 +83,38 @@ pub fn build(scene: &Scene, mesh: &MeshView, to: &IstioVersion, charts: &str) ->
 }
 
 /// Looks at the target's charts, istioctl's among them: each must be there and hold the target, and they tell which
-/// images will run.
+/// images will run. Some at the same time: one after the other they would be what comes before an upgrade longest.
 ///
 /// # Errors
 /// When a chart is not to be had, or does not render with its release's values.
 pub async fn look_at_charts(engines: &Engines, scene: &Scene, plan: &mut Plan) -> Result<(), String> {
+    let location = plan.charts.location.as_str();
+    let looking = plan
+        .steps
+        .iter()
+        .map(|step| look_at_chart(engines, scene, step, location));
+    let looked: Vec<Vec<String>> = stream::iter(looking).buffered(CHARTS_AT_ONCE).try_collect().await?;
     let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for step in &plan.steps {
-        let cluster = scene.clusters.iter().find(|cluster| cluster.name == step.cluster);
-        let cluster = cluster.ok_or_else(|| format!("cluster {} was not asked", step.cluster))?;
-        engines.prepare(step, &plan.charts.location).await?;
-        let change = Change {
-            cluster,
-            step,
-            charts: &plan.charts.location,
-            writer: &Writer::Caller,
-            timeout: Duration::ZERO,
-            hold: &Hold::default(),
-        };
-        let of_cluster = images.entry(step.cluster.clone()).or_default();
-        of_cluster.extend(engines.images(&change).await?);
+    for (step, of_step) in plan.steps.iter().zip(looked) {
+        images.entry(step.cluster.clone()).or_default().extend(of_step);
     }
     plan::take_over_images(plan, &images);
     Ok(())
+}
+
+async fn look_at_chart(engines: &Engines, scene: &Scene, step: &PlanStep, charts: &str) -> Result<Vec<String>, String> {
+    let cluster = scene.clusters.iter().find(|cluster| cluster.name == step.cluster);
+    let cluster = cluster.ok_or_else(|| format!("cluster {} was not asked", step.cluster))?;
+    engines.prepare(step, charts).await?;
+    let change = Change {
+        cluster,
+        step,
+        charts,
+        writer: &Writer::Caller,
+        timeout: Duration::ZERO,
+        hold: &Hold::default(),
+    };
+    engines.images(&change).await
 }
 
 /// Prints the steps for people.

@@ -275,6 +275,8 @@ impl Task<'_> {
             ui.next("kubectl mesh-upgrade list");
             return Ok(Exit::Done);
         }
+        // Said while the charts are looked at, which takes longest of all that comes before the question.
+        print_report(*ui, &report, false);
         let engines = self.engines(&plan).await?;
         let looked = plan::look_at_charts(&engines, scene, &mut plan).await;
         looked.map_err(|why| {
@@ -287,7 +289,6 @@ impl Task<'_> {
         if let Some(file) = file {
             plan_file::refuse_other(file, &plan)?;
         }
-        print_report(*ui, &report, false);
         plan::print(*ui, &plan);
         ask(args, *ui, &mesh.name, to, guarded)?;
 
