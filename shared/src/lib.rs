@@ -9,6 +9,7 @@ pub mod arrival;
 pub mod catalog;
 pub mod choice;
 pub mod conditions;
+pub mod connections;
 pub mod data_plane;
 pub mod document;
 pub mod engine;

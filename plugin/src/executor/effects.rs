@@ -20,7 +20,7 @@ use futures::future::join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use shared::{
-    api::{Abilities, MeshUpgradeSpec, PlanCluster, PlanStep},
+    api::{Abilities, MeshUpgradeSpec, PlanCluster, PlanStep, ProxyConnections},
     arrival::{self, Arrival},
     catalog::Catalog,
     inventory::{ClusterState, Inventory, Observed},
@@ -114,16 +114,22 @@ impl Effects<'_> {
                     self.prove_anew_if_disturbed(spec, seen).await;
                 }
             }
-            Effect::VerifyCluster { cluster, abilities } => {
+            Effect::VerifyCluster {
+                cluster,
+                abilities,
+                connections,
+            } => {
                 let planned = spec.plan.clusters.iter().find(|planned| planned.name == *cluster);
                 if let Some(planned) = planned {
                     let proved = self.verify_cluster(spec, planned, abilities).await;
+                    let proved = self.connected_again(spec, proved, connections.as_deref(), true).await;
                     seen.verified.insert(cluster.clone(), proved);
                 }
                 self.prove_anew_if_disturbed(spec, seen).await;
             }
-            Effect::Verify { abilities } => {
-                seen.health = Some(self.verify(spec, abilities).await);
+            Effect::Verify { abilities, connections } => {
+                let proved = self.verify(spec, abilities).await;
+                seen.health = Some(self.connected_again(spec, proved, connections.as_deref(), false).await);
                 self.prove_anew_if_disturbed(spec, seen).await;
             }
             Effect::Thaw => seen.thaw = Some(self.thaw(spec).await),
@@ -204,7 +210,45 @@ impl Effects<'_> {
             return CheckResult::Blocked(failed);
         }
         seen.abilities = proved.into_iter().flatten().flatten().collect();
+        seen.connections = match self.connections(spec).await {
+            Ok(counted) => Some(counted),
+            Err(why) => {
+                let says = format!("the proxies cannot be counted, and are not compared afterwards: {why}");
+                self.ui.progress(Mark::Warn, &says);
+                None
+            }
+        };
         CheckResult::Free
+    }
+
+    async fn connections(&self, spec: &MeshUpgradeSpec) -> Result<ProxyConnections, String> {
+        health::connections::count(&self.planned(spec)?).await
+    }
+
+    fn planned<'c>(&'c self, spec: &'c MeshUpgradeSpec) -> Result<Vec<(&'c Cluster, &'c PlanCluster)>, String> {
+        let planned = spec.plan.clusters.iter();
+        planned
+            .map(|planned| Ok((self.cluster(&planned.name)?, planned)))
+            .collect()
+    }
+
+    /// What is healthy by itself is so only with its proxies; `later` they are counted once more.
+    async fn connected_again(
+        &self,
+        spec: &MeshUpgradeSpec,
+        proved: Result<String, String>,
+        before: Option<&ProxyConnections>,
+        later: bool,
+    ) -> Result<String, String> {
+        let evidence = proved?;
+        let Some(before) = before else { return Ok(evidence) };
+        let clusters = self.planned(spec);
+        let connected = match clusters {
+            // Not needed now, and asked in the end.
+            Err(_) if later => return Ok(evidence),
+            clusters => health::connections::return_of(self.ui, &clusters?, before, later).await?,
+        };
+        Ok(format!("{evidence}; {connected}"))
     }
 
     /// Frozen, so that the driver's dry runs pass everywhere, and before anything is changed.

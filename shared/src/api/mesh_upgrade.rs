@@ -352,6 +352,19 @@ pub struct Abilities {
     pub injects: bool,
 }
 
+/// Proxies of the mesh and how its istiods serve them, over all its clusters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProxyConnections {
+    /// Pods whose proxy is ready.
+    pub ready: i64,
+    /// Proxies that are connected to an istiod.
+    pub connected: i64,
+    /// Configurations that proxies have rejected since the istiods began.
+    pub rejected: i64,
+    /// Errors of the istiods in making or sending configuration, since they began.
+    pub errors: i64,
+}
+
 /// Something that happened, for people who read the journal later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JournalEvent {
@@ -382,6 +395,9 @@ pub struct MeshUpgradeStatus {
     /// What the control planes were proved to do before anything was changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub abilities: Vec<Abilities>,
+    /// The proxies before anything was changed; unknown where they could not be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<ProxyConnections>,
     /// State of each step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepStatus>,

@@ -11,7 +11,7 @@ mod waves;
 pub use watched::{Drift, News, drift_condition, heard};
 
 use crate::{
-    api::{Abilities, Fingerprint, MeshUpgradeSpec, MeshUpgradeStatus, StepState},
+    api::{Abilities, Fingerprint, MeshUpgradeSpec, MeshUpgradeStatus, ProxyConnections, StepState},
     phase::Phase,
 };
 use k8s_openapi::jiff::Timestamp;
@@ -68,6 +68,8 @@ pub struct Observation {
     pub check: Option<CheckResult>,
     /// What the control planes were proved to do at that check.
     pub abilities: Vec<Abilities>,
+    /// The proxies as they were at that check, where they could be counted.
+    pub connections: Option<ProxyConnections>,
     /// Whether all images could be pulled.
     pub images: Option<Outcome>,
     /// The freeze.
@@ -91,7 +93,8 @@ pub struct Observation {
 /// Something for the executor to do, after the status was persisted. Every one may be done twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Observe and check the mesh, into [`Observation::check`] and [`Observation::abilities`].
+    /// Observe and check the mesh, into [`Observation::check`], [`Observation::abilities`] and
+    /// [`Observation::connections`].
     Check,
     /// Pull the target's images, into [`Observation::images`].
     PullImages,
@@ -115,11 +118,15 @@ pub enum Effect {
         cluster: String,
         /// As in [`Effect::Verify`], of this cluster.
         abilities: Vec<Abilities>,
+        /// As in [`Effect::Verify`]: proxies of other clusters may be connected to this one's istiods.
+        connections: Option<Box<ProxyConnections>>,
     },
     /// Prove the mesh's health, into [`Observation::health`].
     Verify {
         /// What has to work as it did before; a control plane that is not among them has to do everything.
         abilities: Vec<Abilities>,
+        /// The proxies that have to be connected again.
+        connections: Option<Box<ProxyConnections>>,
     },
     /// Take the freeze down, into [`Observation::thaw`].
     Thaw,
@@ -197,6 +204,7 @@ impl Next<'_> {
                 Some(CheckResult::Blocked(blockers)) => self.withdraw(blockers.clone()),
                 Some(CheckResult::Free) => {
                     self.status.abilities.clone_from(&seen.abilities);
+                    self.status.connections = seen.connections;
                     self.enter(Phase::Pulling, "free to go: no blocker")
                 }
             },
@@ -214,6 +222,7 @@ impl Next<'_> {
                 (Err(decision), _) => decision,
                 (Ok(()), None) => act(Effect::Verify {
                     abilities: self.status.abilities.clone(),
+                    connections: self.status.connections.map(Box::new),
                 }),
                 (Ok(()), Some(Ok(evidence))) => self.enter(Phase::Thawing, evidence),
                 (Ok(()), Some(Err(why))) => self.stall("Unhealthy", why),
@@ -304,6 +313,7 @@ impl Next<'_> {
         match seen.verified.get(&cluster) {
             None => act(Effect::VerifyCluster {
                 abilities: waves::of_cluster(&self.status.abilities, &cluster),
+                connections: self.status.connections.map(Box::new),
                 cluster,
             }),
             Some(Ok(evidence)) => {

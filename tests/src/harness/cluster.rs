@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 
 use super::leftovers::{self, Footprint};
-use super::on_demand::{OnDemand, with_api_server};
+use super::on_demand::{OnDemand, with_program};
 use super::run::Run;
 use super::slow_istiod;
 use super::supervisor::Supervisor;
@@ -19,6 +19,10 @@ use super::toolbox::Toolbox;
 /// The variables of the test's own environment that programs under test also get. Above all no proxy is among them:
 /// everything here is on loopback.
 const PASSED_ON: [&str; 4] = ["LLVM_PROFILE_FILE", "RUST_BACKTRACE", "TMPDIR", "LANG"];
+
+/// The programs that play istiod, by the minor of its image.
+const OLD_ISTIOD: &str = "pilot-discovery-1.30";
+const NEW_ISTIOD: &str = "pilot-discovery-1.31";
 
 /// What kind of cluster to start.
 #[derive(Debug, Clone)]
@@ -31,6 +35,8 @@ pub struct ClusterOptions {
     pub report_version: Option<String>,
     /// An API server of another Kubernetes version, for real; everything else stays the same.
     pub api_server: Option<OnDemand>,
+    /// Whether pods with the image of istiod 1.31 run 1.30 nevertheless, until [`Cluster::let_istiod_be_true`].
+    pub false_istiod: bool,
     /// How long istiod's pods take to become ready; without it, no time at all.
     pub istiod_ready_after: Option<Duration>,
 }
@@ -43,6 +49,7 @@ impl ClusterOptions {
             nodes: 1,
             report_version: None,
             api_server: None,
+            false_istiod: false,
             istiod_ready_after: None,
         }
     }
@@ -68,7 +75,7 @@ pub struct Cluster {
     description: Value,
     kubeconfig: PathBuf,
     /// The programs, where one of them is another; to be there as long as they run.
-    _programs: Option<tempfile::TempDir>,
+    programs: Option<tempfile::TempDir>,
     // Dropped by hand in `drop`, before the footprint is recorded.
     supervisor: Mutex<Option<Supervisor>>,
 }
@@ -92,7 +99,11 @@ impl Cluster {
         if let Some(version) = &options.report_version {
             arguments.push(format!("--report-version={version}"));
         }
-        let programs = options.api_server.map(with_api_server).transpose()?;
+        let programs = match options.api_server {
+            Some(api_server) => Some(with_program("kube-apiserver", &api_server.program()?)?),
+            None if options.false_istiod => Some(with_program(NEW_ISTIOD, &toolbox.program(OLD_ISTIOD))?),
+            None => None,
+        };
         if let Some(programs) = &programs {
             arguments.push(format!("--bin={}", programs.path().display()));
         }
@@ -115,7 +126,7 @@ impl Cluster {
             home,
             description,
             kubeconfig,
-            _programs: programs,
+            programs,
             supervisor: Mutex::new(Some(supervisor)),
         })
     }
@@ -281,6 +292,15 @@ impl Cluster {
     /// Starts the API server again and waits until it is ready.
     pub fn start_api_server(&self) -> Result<()> {
         self.control("start kube-apiserver").map(drop)
+    }
+
+    /// Has the pods of istiod 1.31 run 1.31, where they did not, and istiod start anew.
+    pub fn let_istiod_be_true(&self) -> Result<()> {
+        let programs = self.programs.as_ref().context("istiod has always been true")?;
+        let at = programs.path().join(NEW_ISTIOD);
+        std::fs::remove_file(&at)?;
+        std::os::unix::fs::symlink(Toolbox::get()?.program(NEW_ISTIOD), at)?;
+        self.control("restart istiod").map(drop)
     }
 
     /// Sends the supervisor a command: `stop`, `start`, `restart`, `pause` or `resume`, and `etcd`, `kube-apiserver`,

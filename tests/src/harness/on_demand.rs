@@ -100,15 +100,14 @@ impl OnDemand {
     }
 }
 
-/// A folder with all programs of the test control plane, one of them replaced; it goes when it is dropped.
-pub(super) fn with_api_server(api_server: OnDemand) -> Result<tempfile::TempDir> {
-    let program = api_server.program()?;
+/// A folder with all programs of the test control plane, one of them played by another; it goes when it is dropped.
+pub(super) fn with_program(name: &str, played_by: &Path) -> Result<tempfile::TempDir> {
     let folder = tempfile::Builder::new().prefix("mesh-upgrade-programs-").tempdir()?;
     for entry in fs::read_dir(Toolbox::get()?.bin_dir())? {
         let entry = entry?;
         let at = folder.path().join(entry.file_name());
-        let original = if entry.file_name() == "kube-apiserver" {
-            program.clone()
+        let original = if entry.file_name() == name {
+            played_by.to_path_buf()
         } else {
             entry.path()
         };

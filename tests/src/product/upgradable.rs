@@ -28,7 +28,15 @@ impl Upgradable {
     /// # Errors
     /// When something of it does not start.
     pub fn start(name: &str, to: &str) -> Result<Self> {
-        let cluster = Cluster::start(ClusterOptions::named(name))?;
+        Self::start_in(ClusterOptions::named(name), to)
+    }
+
+    /// The same in a cluster of this kind.
+    ///
+    /// # Errors
+    /// When something of it does not start.
+    pub fn start_in(cluster: ClusterOptions, to: &str) -> Result<Self> {
+        let cluster = Cluster::start(cluster)?;
         let istio = Istio::install(&cluster, IstioOptions::version(FROM))?;
         let guard = Guard::install(&cluster)?;
         let charts = cluster.dir().join("charts");

@@ -17,6 +17,7 @@ mod releases;
 mod requests;
 mod running;
 mod second_look;
+mod served;
 mod stream;
 mod surge;
 mod surroundings;
@@ -29,6 +30,7 @@ pub use guard_release::{GuardRelease, guard_release};
 pub use permissions::{
     PermissionQuery, impersonation_arrives, permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };
+pub use served::served;
 
 pub(super) use leads::{Known, Lead, Leads, leads};
 

@@ -19,9 +19,9 @@ use shared::{
 use std::collections::BTreeMap;
 
 /// Pods that ended run no proxy.
-const PATH: &str = "/api/v1/pods?fieldSelector=status.phase!%3DSucceeded,status.phase!%3DFailed";
+pub(super) const PATH: &str = "/api/v1/pods?fieldSelector=status.phase!%3DSucceeded,status.phase!%3DFailed";
 /// Name of the proxy's container, and the revision's annotation and label.
-const PROXY: &str = "istio-proxy";
+pub(super) const PROXY: &str = "istio-proxy";
 const REVISION: &str = "istio.io/rev";
 /// Annotation that injection leaves, which names the revision too.
 const STATUS: &str = "sidecar.istio.io/status";

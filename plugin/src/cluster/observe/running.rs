@@ -1,20 +1,35 @@
-//! What istiod's pods say themselves, asked through port-forwards at `:15014/version`.
+//! What istiod's pods say themselves, asked through port-forwards at port 15014.
 
 use super::{ask::Asker, version};
 use crate::cluster::error::ClusterError;
 use bytes::Bytes;
-use futures::future::join_all;
+use futures::future::{join_all, try_join_all};
 use http::{Request, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _, api::ListParams};
+use shared::{api::ProxyConnections, connections};
 
-/// Port at which istiod serves its version.
+/// Port at which istiod tells about itself.
 const PORT: u16 = 15014;
-/// Longest answer; a version has some 60 bytes.
-const MAX_ANSWER: usize = 4 << 10;
+/// A question to one istiod, and the longest answer.
+struct Question {
+    path: &'static str,
+    longest: usize,
+}
+
+/// Some 60 bytes.
+const VERSION: Question = Question {
+    path: "/version",
+    longest: 4 << 10,
+};
+/// Some hundred kilobytes in a large mesh.
+const METRICS: Question = Question {
+    path: "/metrics",
+    longest: 16 << 20,
+};
 /// Pods that are asked of one control plane; more would say nothing new.
 const MAX_PODS: usize = 16;
 
@@ -64,8 +79,8 @@ pub(super) async fn versions(
         .filter(|pod| pod.namespace == namespace && pod.revision == revision)
         .take(MAX_PODS);
     let answers = join_all(own.map(|pod| async move {
-        let answer = tokio::time::timeout(asker.deadline, version_of(asker, pod)).await;
-        let answer = answer.unwrap_or_else(|_| Err("it did not answer in time".to_owned()));
+        let answer = told(asker, pod, &VERSION).await;
+        let answer = answer.map(|body| version::reported(&body));
         answer.map_err(|reason| format!("version of pod {}/{}: {reason}", pod.namespace, pod.name))
     }))
     .await;
@@ -80,17 +95,44 @@ pub(super) async fn versions(
     (versions, failures)
 }
 
-async fn version_of(asker: Asker<'_>, pod: &IstiodPod) -> Result<String, String> {
+/// What the istiods of some namespaces count together.
+///
+/// # Errors
+/// When one does not answer, or another namespace's istiods are in the cluster: whose a pod's proxy is cannot be told then.
+pub(super) async fn metrics(asker: Asker<'_>, namespaces: &[String]) -> Result<ProxyConnections, String> {
+    let pods = pods(asker).await.map_err(|error| error.to_string())?;
+    if let Some(other) = pods.iter().find(|pod| !namespaces.contains(&pod.namespace)) {
+        return Err(format!(
+            "cluster {} has another mesh's istiod in namespace {}, too",
+            asker.cluster.name, other.namespace
+        ));
+    }
+    let counted = pods.iter().map(|pod| async move {
+        let counted = told(asker, pod, &METRICS).await;
+        let counted = counted.and_then(|body| connections::of_metrics(&body));
+        counted.map_err(|reason| format!("metrics of pod {}/{}: {reason}", pod.namespace, pod.name))
+    });
+    try_join_all(counted).await.map(connections::sum)
+}
+
+async fn told(asker: Asker<'_>, pod: &IstiodPod, question: &Question) -> Result<String, String> {
+    match tokio::time::timeout(asker.deadline, forwarded(asker, pod, question)).await {
+        Ok(answer) => answer,
+        Err(_) => Err("it did not answer in time".to_owned()),
+    }
+}
+
+async fn forwarded(asker: Asker<'_>, pod: &IstiodPod, question: &Question) -> Result<String, String> {
     let api: Api<Pod> = Api::namespaced(asker.cluster.client.clone(), &pod.namespace);
     let mut forward = api
         .portforward(&pod.name, &[PORT])
         .await
         .map_err(|error| asker.cluster.error("forward a port to istiod", &error).to_string())?;
     let stream = forward.take_stream(PORT).ok_or("the port-forward has no stream")?;
-    let answer = get_version(stream).await;
+    let answer = get(stream, question).await;
     // Read only after the request has failed: raced against it, the kubelet's message is lost.
     let answer = match answer {
-        Ok(body) => Ok(version::reported(&body)),
+        Ok(body) => Ok(body),
         Err(error) => match forward.take_error(PORT) {
             Some(message) => Err(message.await.unwrap_or(error)),
             None => Err(error),
@@ -101,7 +143,7 @@ async fn version_of(asker: Asker<'_>, pod: &IstiodPod) -> Result<String, String>
 }
 
 /// One request over the forwarded stream. Its end may never be seen, so the answer's own length counts.
-async fn get_version<S>(stream: S) -> Result<String, String>
+async fn get<S>(stream: S, question: &Question) -> Result<String, String>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
 {
@@ -109,7 +151,7 @@ where
         .await
         .map_err(|error| error.to_string())?;
     let connection = tokio::spawn(connection);
-    let request = Request::get("/version")
+    let request = Request::get(question.path)
         .header(header::HOST, "localhost")
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())
@@ -120,7 +162,7 @@ where
         if !status.is_success() {
             return Err(format!("istiod answered {status}"));
         }
-        let body = Limited::new(response.into_body(), MAX_ANSWER)
+        let body = Limited::new(response.into_body(), question.longest)
             .collect()
             .await
             .map_err(|error| error.to_string())?;
@@ -147,7 +189,7 @@ mod tests {
             far.write_all(response.as_bytes()).await.unwrap();
             std::future::pending::<()>().await;
         });
-        let answer = tokio::time::timeout(std::time::Duration::from_secs(2), get_version(near)).await;
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(2), get(near, &VERSION)).await;
         pod.abort();
         answer.expect("it must not wait for the end of the stream")
     }
@@ -166,7 +208,7 @@ mod tests {
         assert!(error.contains("503"), "{error}");
         let flood = format!(
             "HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n{}",
-            "x".repeat(MAX_ANSWER + 1)
+            "x".repeat(VERSION.longest + 1)
         );
         assert!(answer(flood).await.is_err());
         assert!(answer("nonsense\r\n\r\n").await.is_err());

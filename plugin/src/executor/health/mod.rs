@@ -1,6 +1,7 @@
 //! Health that means something: reported versions, and Istio's own validation and injection, tried in dry runs before
 //! the upgrade and after it.
 
+pub mod connections;
 mod injection;
 mod remote;
 mod validation;
@@ -40,13 +41,10 @@ pub async fn prove(
     target: &str,
     abilities: &[Abilities],
 ) -> Result<String, String> {
-    let mut said = String::new();
-    let proved = within(DEADLINE, |what: &str| {
-        if what != said {
-            ui.progress(Mark::Info, &ui.lang.apply_waiting(what));
-            what.clone_into(&mut said);
-        }
-    });
+    let proved = within(
+        DEADLINE,
+        once_each(|what: &str| ui.progress(Mark::Info, &ui.lang.apply_waiting(what))),
+    );
     let try_once = || at_target(cluster, writer, planned, target, abilities);
     proved
         .wait_for(try_once)
@@ -124,6 +122,17 @@ impl Place {
 struct Wait<S> {
     deadline: Duration,
     say: S,
+}
+
+/// Says what is waited for when it changes.
+fn once_each(mut say: impl FnMut(&str)) -> impl FnMut(&str) {
+    let mut said = String::new();
+    move |what| {
+        if what != said {
+            say(what);
+            what.clone_into(&mut said);
+        }
+    }
 }
 
 fn within<S: FnMut(&str)>(deadline: Duration, say: S) -> Wait<S> {

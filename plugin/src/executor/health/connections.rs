@@ -1,0 +1,52 @@
+//! The proxies of the mesh: as many as before must be connected to istiod.
+
+use super::{DEADLINE, once_each, within};
+use crate::{
+    cluster::{self, Cluster},
+    ui::{Mark, Ui},
+};
+use futures::future::try_join_all;
+use shared::{
+    api::{PlanCluster, ProxyConnections},
+    connections::{self, Judged},
+};
+
+/// Counts them over all clusters: a proxy of one may be connected to another's istiod.
+///
+/// # Errors
+/// Why they cannot be counted.
+pub async fn count(clusters: &[(&Cluster, &PlanCluster)]) -> Result<ProxyConnections, String> {
+    let counting = clusters
+        .iter()
+        .map(|(cluster, planned)| cluster::served(cluster, &planned.scope.istio_namespaces));
+    try_join_all(counting).await.map(connections::sum)
+}
+
+/// Waits until those that were connected are again. Returns the evidence in a sentence. Those of a cluster that does not
+/// answer are waited for, unless `later` they are counted once more.
+///
+/// # Errors
+/// How many are lost.
+pub async fn return_of(
+    ui: Ui,
+    clusters: &[(&Cluster, &PlanCluster)],
+    before: &ProxyConnections,
+    later: bool,
+) -> Result<String, String> {
+    let say = once_each(|what: &str| ui.progress(Mark::Info, &ui.lang.apply_waiting(what)));
+    let look = || async {
+        match count(clusters).await {
+            Ok(after) => connections::judge(before, &after),
+            Err(why) if later => Ok(Judged {
+                evidence: format!("proxies are not counted yet: {why}"),
+                warning: None,
+            }),
+            Err(why) => Err(format!("the proxies to be counted ({why})")),
+        }
+    };
+    let judged = within(DEADLINE, say).wait_for(look).await?;
+    if let Some(warning) = judged.warning {
+        ui.progress(Mark::Warn, &warning);
+    }
+    Ok(judged.evidence)
+}
