@@ -4,7 +4,7 @@ use super::journals::Held;
 use crate::{
     error::{CommandError, Exit, api_code},
     executor::journal,
-    ui::{Mark, Output, Ui, progress::Line},
+    ui::{Mark, Output, Ui, progress::HowFar, upgrade},
 };
 use futures::StreamExt as _;
 use kube::{
@@ -14,10 +14,9 @@ use kube::{
         watcher::{self, watcher},
     },
 };
-use serde_json::json;
 use shared::{
-    api::{CONDITION_STALLED, JournalEvent, MeshUpgrade, MeshUpgradeStatus},
-    machine::progress::{self, Components},
+    api::{MeshUpgrade, MeshUpgradeStatus},
+    machine::progress,
     phase::Phase,
 };
 
@@ -54,7 +53,7 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
     let api: Api<MeshUpgrade> = Api::all(home.client.clone());
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let mut seen = watcher(api, config).default_backoff().boxed();
-    let line = Line::new();
+    let how_far = HowFar::new();
     let mut told = MeshUpgradeStatus::default();
     let gone = || CommandError::error(format!("the journal {name} is gone"));
     while let Some(event) = seen.next().await {
@@ -69,17 +68,17 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
             }
             // The watch is opened again, with pauses: an upgrade outlives its API server's restarts.
             Err(error) => {
-                line.above(|| ui.progress(Mark::Warn, &format!("cluster {} does not answer: {error}", home.name)));
+                ui.progress(Mark::Warn, &format!("cluster {} does not answer: {error}", home.name));
                 continue;
             }
         };
         let status = now.status.clone().unwrap_or_default();
-        line.above(|| tell(ui, &now, &told, &status))?;
+        tell(ui, &now, &told, &status)?;
         if status.phase.is_final() {
-            drop(line);
+            drop(how_far);
             return Ok(end(ui, &now, status.phase));
         }
-        line.set(&progress::in_a_line(&now));
+        how_far.set(&upgrade::way(ui, status.phase), &progress::in_a_line(&now));
         told = status;
     }
     Err(gone())
@@ -108,28 +107,13 @@ fn tell(
                 event.what
             ));
         } else {
-            ui.streamed("UpgradeEvent", document(journal, after, event))?;
+            upgrade::event(ui, journal, after, event)?;
         }
     }
-    if let Some(why) = stalled(after).filter(|why| stalled(before) != Some(why)) {
+    if let Some(why) = upgrade::stalled(after).filter(|why| upgrade::stalled(before) != Some(why)) {
         ui.progress(Mark::Block, &format!("stalled: {why}"));
     }
     Ok(())
-}
-
-fn stalled(status: &MeshUpgradeStatus) -> Option<&str> {
-    let mut conditions = status.conditions.iter();
-    let stalled = conditions.find(|condition| condition.type_ == CONDITION_STALLED && condition.status == "True")?;
-    Some(&stalled.message)
-}
-
-fn document(journal: &MeshUpgrade, status: &MeshUpgradeStatus, event: &JournalEvent) -> serde_json::Value {
-    let Components { done, of, running } = Components::of(status);
-    json!({
-        "at": event.at, "what": event.what, "epoch": event.epoch, "mesh": journal.spec.mesh, "journal": journal.name_any(),
-        "phase": status.phase, "componentsDone": done, "components": of, "running": running.map(|step| &step.id),
-        "stalled": stalled(status),
-    })
 }
 
 fn end(ui: Ui, journal: &MeshUpgrade, phase: Phase) -> Exit {

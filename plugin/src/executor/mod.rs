@@ -21,7 +21,7 @@ use crate::{
     clock::now,
     cluster::Cluster,
     error::{CommandError, Exit, api_code, api_message},
-    ui::{Mark, Ui},
+    ui::{Mark, Output, Ui, progress::HowFar, upgrade},
 };
 use effects::Effects;
 use journal::Written;
@@ -45,6 +45,8 @@ pub struct Drive<'a> {
     pub driver: Driver,
     /// What performs effects.
     pub effects: Effects<'a>,
+    /// What is shown below everything that is told.
+    pub how_far: HowFar,
 }
 
 /// How a drive ended.
@@ -125,7 +127,10 @@ impl Drive<'_> {
             let next = machine::heard(&journal.spec, &status, &news, &self.driver, now());
             if next != status {
                 match journal::persist(&self.home, journal, next.clone()).await? {
-                    Written::Done(written) => *journal = written,
+                    Written::Done(written) => {
+                        *journal = written;
+                        self.narrate(journal, &status, &next)?;
+                    }
                     // Told of again by the next look.
                     Written::Before(current) => {
                         *journal = current;
@@ -140,19 +145,30 @@ impl Drive<'_> {
 
     async fn write(&self, journal: &MeshUpgrade, next: MeshUpgradeStatus) -> Result<Written, CommandError> {
         let before = journal.status.clone().unwrap_or_default();
-        self.narrate(&before, &next);
         let written = journal::persist(&self.home, journal, next.clone()).await?;
         if let Written::Done(journal) = &written {
+            self.narrate(journal, &before, &next)?;
             report::publish(&self.home, journal, &before, &next).await;
         }
         Ok(written)
     }
 
-    /// Says what the journal gained.
-    fn narrate(&self, before: &MeshUpgradeStatus, after: &MeshUpgradeStatus) {
+    /// Says what the journal gained: to people beside the result, to programs as a stream that ends with it.
+    fn narrate(
+        &self,
+        journal: &MeshUpgrade,
+        before: &MeshUpgradeStatus,
+        after: &MeshUpgradeStatus,
+    ) -> Result<(), CommandError> {
+        self.how_far
+            .set(&upgrade::way(self.ui, after.phase), &progress::in_a_line(journal));
         for event in progress::news(before, after) {
             self.ui.progress(Mark::Step, &event.what);
+            if self.ui.output != Output::Text {
+                upgrade::event(self.ui, journal, after, event)?;
+            }
         }
+        Ok(())
     }
 }
 

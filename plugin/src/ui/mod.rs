@@ -5,6 +5,7 @@ mod prompt;
 mod report;
 mod stats;
 mod table;
+pub mod upgrade;
 mod words;
 mod wrap;
 
@@ -162,7 +163,7 @@ impl Ui {
 
     /// A line beside the result: progress, notes, questions.
     pub fn note(self, line: &str) {
-        writeln!(anstream::stderr(), "{line}").ok();
+        progress::above(|| writeln!(anstream::stderr(), "{line}").ok());
     }
 
     /// A step of work: marked on a terminal, with the time elsewhere, so that logs can be read later.
@@ -262,7 +263,7 @@ fn terminal_width() -> Option<u16> {
 
 fn print_out(text: &str) {
     // A reader that went away (`| head`) is no error of ours.
-    writeln!(anstream::stdout(), "{text}").ok();
+    progress::above(|| writeln!(anstream::stdout(), "{text}").ok());
 }
 
 /// Text that stands out.

@@ -1,49 +1,64 @@
-//! A line that tells how far something is. On a terminal it stays below what is told; elsewhere there is none.
+//! What tells how far something is. On a terminal it stays below everything that is told; elsewhere there is none.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::{io::IsTerminal as _, time::Duration};
+use std::{
+    io::IsTerminal as _,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 const TICK: Duration = Duration::from_millis(120);
 
-/// The line, gone when it is dropped.
-#[derive(Debug)]
-pub struct Line(ProgressBar);
+/// The one that is shown: whoever prints prints above it, and a terminal has one lower end.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-impl Line {
-    /// An empty line, with the time since now.
+/// How far something is, with the time since it was made; gone when it is dropped.
+#[derive(Debug)]
+pub struct HowFar(ProgressBar);
+
+impl HowFar {
+    /// Nothing yet, and the time since now.
     #[must_use]
     pub fn new() -> Self {
         if !std::io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}") {
+        if let Ok(style) = ProgressStyle::with_template("{wide_msg}\n{spinner} {prefix} {elapsed}") {
             // The last of them is for what has ended.
             bar.set_style(style.tick_chars("-\\|/ "));
         }
         bar.enable_steady_tick(TICK);
+        *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
         Self(bar)
     }
 
-    /// Changes what it says.
-    pub fn set(&self, text: &str) {
-        self.0.set_message(text.to_owned());
-    }
-
-    /// Prints what is to stay, above it.
-    pub fn above<T>(&self, print: impl FnOnce() -> T) -> T {
-        self.0.suspend(print)
+    /// Changes what it says: the way as a whole, and what is done now.
+    pub fn set(&self, way: &str, now: &str) {
+        self.0.set_message(way.to_owned());
+        self.0.set_prefix(now.to_owned());
     }
 }
 
-impl Default for Line {
+impl Default for HowFar {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Drop for Line {
+impl Drop for HowFar {
     fn drop(&mut self) {
+        *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.0.finish_and_clear();
+    }
+}
+
+/// Prints what is to stay, above what is shown.
+pub(super) fn above<T>(print: impl FnOnce() -> T) -> T {
+    // Not held while it is printed: printing may end what is shown.
+    let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match shown {
+        Some(bar) => bar.suspend(print),
+        None => print(),
     }
 }

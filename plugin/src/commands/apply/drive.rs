@@ -6,7 +6,7 @@ use crate::{
     error::{CommandError, Exit},
     executor::{Drive, End, Members, effects::Effects, journal, lease::DriverLease, watch::Watch, writing_client},
     installer::Engines,
-    ui::{Mark, Output, Ui},
+    ui::{Mark, Output, Ui, progress::HowFar},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
@@ -62,8 +62,10 @@ pub async fn to_the_end(
             journal_uid: journal.metadata.uid.clone(),
             watch: Watch::new(status.map(|status| status.fingerprints.as_slice()).unwrap_or_default()),
         },
+        how_far: HowFar::new(),
     };
     let (journal, end) = drive.run(journal).await?;
+    drop(drive);
     conclude(ui, &journal, end)
 }
 
@@ -97,7 +99,7 @@ fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandErro
         End::Stopped(Stop::Succeeded) => {
             if ui.output != Output::Text {
                 let status = json!({ "name": journal.name_any(), "spec": spec, "status": journal.status });
-                ui.document("UpgradeResult", status)?;
+                ui.streamed("UpgradeResult", status)?;
                 return Ok(Exit::Done);
             }
             let arrived = ui.lang.apply_arrived(&spec.mesh, &spec.to);

@@ -1,0 +1,80 @@
+//! How an upgrade that is under way is shown: its phases for people, its events for programs.
+
+use super::{Mark, Ui};
+use crate::error::CommandError;
+use kube::ResourceExt as _;
+use serde_json::json;
+use shared::{
+    api::{CONDITION_STALLED, JournalEvent, MeshUpgrade, MeshUpgradeStatus},
+    machine::progress::Components,
+    phase::Phase,
+};
+
+/// Phases that take time, in their order.
+const WAY: [Phase; 6] = [
+    Phase::Checking,
+    Phase::Pulling,
+    Phase::Freezing,
+    Phase::Upgrading,
+    Phase::Verifying,
+    Phase::Thawing,
+];
+
+/// All phases, each marked as done, as under way or as still to come.
+#[must_use]
+pub fn way(ui: Ui, now: Phase) -> String {
+    let phases = WAY.iter().map(|phase| {
+        let mark = match phase.cmp(&now) {
+            std::cmp::Ordering::Less => Mark::Pass,
+            std::cmp::Ordering::Equal => Mark::Step,
+            std::cmp::Ordering::Greater => Mark::Info,
+        };
+        format!("{} {phase}", ui.mark(mark))
+    });
+    phases.collect::<Vec<_>>().join("  ")
+}
+
+/// One event of a journal as a document of a stream.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn event(
+    ui: Ui,
+    journal: &MeshUpgrade,
+    status: &MeshUpgradeStatus,
+    event: &JournalEvent,
+) -> Result<(), CommandError> {
+    let Components { done, of, running } = Components::of(status);
+    let document = json!({
+        "at": event.at, "what": event.what, "epoch": event.epoch, "mesh": journal.spec.mesh, "journal": journal.name_any(),
+        "phase": status.phase, "componentsDone": done, "components": of, "running": running.map(|step| &step.id),
+        "stalled": stalled(status),
+    });
+    ui.streamed("UpgradeEvent", document)
+}
+
+/// Why it is stalled, if it is.
+#[must_use]
+pub fn stalled(status: &MeshUpgradeStatus) -> Option<&str> {
+    let mut conditions = status.conditions.iter();
+    let stalled = conditions.find(|condition| condition.type_ == CONDITION_STALLED && condition.status == "True")?;
+    Some(&stalled.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Format;
+
+    #[test]
+    fn the_way_marks_what_is_done() {
+        let shown = anstream::adapter::strip_str(&way(Ui::new(Format::Text, None), Phase::Upgrading)).to_string();
+        let phases: Vec<&str> = shown.split("  ").collect();
+        assert_eq!(phases.len(), WAY.len());
+        let mark = |at: usize| phases[at].split(' ').next().unwrap().to_owned();
+        assert!(
+            mark(0) == mark(2) && mark(2) != mark(3) && mark(3) != mark(4) && mark(4) == mark(5),
+            "{shown}"
+        );
+    }
+}
