@@ -29,7 +29,7 @@ pub fn of_step(step: &PlanStep, observed: &Observed) -> Arrival {
             Err(what) => return Arrival::Waiting(what),
         },
         // What is to be merged comes first, and helm's own record last.
-        InstallerKind::Flux => {
+        InstallerKind::Flux | InstallerKind::Sail => {
             match of_followed(step, observed).and_then(|said| Ok((said, of_release(step, observed)?))) {
                 Ok((said, evidence)) => format!("{evidence}; {said}"),
                 Err(what) => return Arrival::Waiting(what),

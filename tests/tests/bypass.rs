@@ -16,6 +16,7 @@ use shared::{
 };
 
 const SETUP: &str = include_str!("../fixtures/bypass/setup.yaml");
+const OPERATOR_CRDS: &str = include_str!("../fixtures/minimal-operator-crds.yaml");
 const DEADLINE: Duration = Duration::from_secs(30);
 /// How long istiod may take to start and to prove its own validation.
 const ISTIOD_DEADLINE: Duration = Duration::from_secs(90);
@@ -121,6 +122,7 @@ fn install_gateway_api(cluster: &Cluster) -> Result<()> {
 
 /// What the rows need, applied before the freeze.
 fn set_up(cluster: &Cluster) -> Result<()> {
+    cluster.apply_stdin(OPERATOR_CRDS)?.ok()?;
     // Objects of a new CRD cannot be applied together with it, and a webhook of Istio's may not have all its caches yet.
     wait_until("the rows' objects", DEADLINE, || {
         cluster.apply_stdin(SETUP)?.ok()?;

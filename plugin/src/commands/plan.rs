@@ -154,6 +154,7 @@ fn by(installer: InstallerKind) -> &'static str {
         InstallerKind::Istioctl => "istioctl",
         InstallerKind::ArgoCd => "Application",
         InstallerKind::Flux => "flux",
+        InstallerKind::Sail => "sail",
     }
 }
 

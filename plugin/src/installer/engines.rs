@@ -1,6 +1,6 @@
 //! The engines that the steps of a plan need, found before anything is changed; each step goes to its own.
 
-use super::{Change, Installer, gitops::GitOps, helm::Helm, istioctl::Istioctl};
+use super::{Change, Installer, gitops::GitOps, helm::Helm, istioctl::Istioctl, sail::Sail};
 use crate::{error::CommandError, ui::Ui};
 use shared::api::{InstallerKind, PlanStep};
 use std::path::Path;
@@ -60,6 +60,7 @@ impl Installer for Engines {
             InstallerKind::Helm => self.helm()?.prepare(step, charts).await,
             InstallerKind::Istioctl => self.istioctl()?.prepare(step, charts).await,
             InstallerKind::ArgoCd | InstallerKind::Flux => self.gitops.prepare(step, charts).await,
+            InstallerKind::Sail => Sail.prepare(step, charts).await,
         }
     }
 
@@ -68,6 +69,7 @@ impl Installer for Engines {
             InstallerKind::Helm => self.helm()?.images(change).await,
             InstallerKind::Istioctl => self.istioctl()?.images(change).await,
             InstallerKind::ArgoCd | InstallerKind::Flux => self.gitops.images(change).await,
+            InstallerKind::Sail => Sail.images(change).await,
         }
     }
 
@@ -76,6 +78,7 @@ impl Installer for Engines {
             InstallerKind::Helm => self.helm()?.rehearse(change).await,
             InstallerKind::Istioctl => self.istioctl()?.rehearse(change).await,
             InstallerKind::ArgoCd | InstallerKind::Flux => self.gitops.rehearse(change).await,
+            InstallerKind::Sail => Sail.rehearse(change).await,
         }
     }
 
@@ -84,6 +87,7 @@ impl Installer for Engines {
             InstallerKind::Helm => self.helm()?.upgrade(change).await,
             InstallerKind::Istioctl => self.istioctl()?.upgrade(change).await,
             InstallerKind::ArgoCd | InstallerKind::Flux => self.gitops.upgrade(change).await,
+            InstallerKind::Sail => Sail.upgrade(change).await,
         }
     }
 }

@@ -56,7 +56,7 @@ impl Installer for GitOps {
     }
 }
 
-async fn look(change: &Change<'_>) -> Result<Box<Observed>, String> {
+pub(super) async fn look(change: &Change<'_>) -> Result<Box<Observed>, String> {
     // On the heap: a look is large, and stands within all that leads here.
     let seen = Box::pin(cluster::observe(change.cluster, &ObserveOptions::default())).await;
     match seen.state {

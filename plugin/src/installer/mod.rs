@@ -9,6 +9,7 @@ pub mod istioctl;
 mod process;
 mod redact;
 mod relay;
+mod sail;
 
 pub use engines::{Engines, Given};
 pub use hold::Hold;

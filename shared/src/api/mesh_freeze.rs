@@ -82,6 +82,9 @@ pub struct FreezeScope {
     /// Argo CD's Applications of the mesh, by the names with which it marks what they brought: every object marked so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub applications: Vec<String>,
+    /// Objects of the mesh by which the Sail Operator is told what to install, as resource and name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operator_objects: Vec<String>,
     /// Controllers that bring components, each let through while the holder waits for its component.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub controllers: Vec<Controller>,
@@ -109,6 +112,9 @@ pub struct Controller {
     /// Argo CD's Applications whose objects are its own, by the names with which it marks them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub applications: Vec<String>,
+    /// Objects of the Sail Operator that it writes itself, as resource and name, where they ask for the version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operator_objects: Vec<String>,
 }
 
 /// The audited way out of a freeze.

@@ -77,6 +77,8 @@ pub enum InstallerKind {
     ArgoCd,
     /// Flux, likewise.
     Flux,
+    /// The Sail Operator, which is told the version in its own object.
+    Sail,
 }
 
 impl InstallerKind {
@@ -86,7 +88,7 @@ impl InstallerKind {
         match self {
             Self::Helm => 1,
             Self::Istioctl => 2,
-            Self::ArgoCd | Self::Flux => 3,
+            Self::ArgoCd | Self::Flux | Self::Sail => 3,
         }
     }
 
@@ -95,7 +97,7 @@ impl InstallerKind {
     #[must_use]
     pub fn is_repeated_until_it_ends(self) -> bool {
         match self {
-            Self::Helm | Self::ArgoCd | Self::Flux => false,
+            Self::Helm | Self::ArgoCd | Self::Flux | Self::Sail => false,
             Self::Istioctl => true,
         }
     }
@@ -104,7 +106,7 @@ impl InstallerKind {
     #[must_use]
     pub fn is_merged(self) -> bool {
         match self {
-            Self::Helm | Self::Istioctl => false,
+            Self::Helm | Self::Istioctl | Self::Sail => false,
             Self::ArgoCd | Self::Flux => true,
         }
     }
@@ -146,7 +148,7 @@ impl PlanStep {
             name: self.release.clone(),
         };
         match self.installer {
-            InstallerKind::Helm | InstallerKind::Flux => object,
+            InstallerKind::Helm | InstallerKind::Flux | InstallerKind::Sail => object,
             InstallerKind::Istioctl => istioctl::as_release(&object),
             InstallerKind::ArgoCd => gitops::as_release(&object),
         }
@@ -159,6 +161,7 @@ impl PlanStep {
             InstallerKind::Helm => format!("helm upgrade {}", self.release),
             InstallerKind::Istioctl => format!("istioctl install of revision {}", self.release),
             InstallerKind::ArgoCd => format!("merge for Application {}/{}", self.namespace, self.release),
+            InstallerKind::Sail => format!("Sail Operator for helm release {}/{}", self.namespace, self.release),
             InstallerKind::Flux => format!("merge for Flux's helm release {}/{}", self.namespace, self.release),
         }
     }
@@ -167,7 +170,9 @@ impl PlanStep {
     #[must_use]
     pub fn told(&self) -> String {
         match self.installer {
-            InstallerKind::Helm | InstallerKind::Flux => format!("helm release {}/{}", self.namespace, self.release),
+            InstallerKind::Helm | InstallerKind::Flux | InstallerKind::Sail => {
+                format!("helm release {}/{}", self.namespace, self.release)
+            }
             InstallerKind::ArgoCd => format!("Application {}/{}", self.namespace, self.release),
             InstallerKind::Istioctl => format!("istioctl's revision {} in {}", self.release, self.namespace),
         }

@@ -148,17 +148,17 @@ fn is_own(before: Option<&Fingerprint>, now: Option<&Fingerprint>, changing: Opt
         let release = it.release.as_ref();
         release.is_some_and(|release| release == changing || gitops::is_brought_by(release, changing))
     };
-    let engines: &[&str] = if istioctl::is_installation(changing) {
-        &[istioctl::FIELD_MANAGER]
+    let engines: &[&[&str]] = if istioctl::is_installation(changing) {
+        &[&[istioctl::FIELD_MANAGER]]
     } else if gitops::mark_of(changing).is_some() {
-        gitops::ARGO_CD
+        &[gitops::ARGO_CD]
     } else {
-        // The helm inside of Flux writes as either.
-        gitops::FLUX
+        // helm, wherever it is at work.
+        &[gitops::FLUX, gitops::SAIL]
     };
     is_of_release(now)
         && before.is_none_or(is_of_release)
-        && new_writers(before, now).all(|writer| engines.contains(&manager(writer)))
+        && new_writers(before, now).all(|writer| engines.iter().any(|managers| managers.contains(&manager(writer))))
 }
 
 fn change(before: Option<&Fingerprint>, now: Option<&Fingerprint>) -> Option<Change> {

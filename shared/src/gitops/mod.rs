@@ -1,18 +1,21 @@
-//! Components whose version stands in an object that a GitOps controller follows: what is to be merged, and what counts as
-//! arrived. This tool never writes such an object: a repository is its source, and its controller would write it back.
+//! Components whose version stands in an object that a controller follows: what is to change there, and what counts as
+//! arrived. What Argo CD and Flux follow this tool never writes: a repository is its source, and the controller would write it
+//! back. The Sail Operator's objects it writes itself.
 
 mod application;
 mod helm_release;
 mod patch;
+mod sail;
 
 pub use application::{Application, instance_of};
 pub use helm_release::HelmRelease;
 pub use patch::patch;
+pub use sail::{SailKind, SailObject};
 
 use crate::{
     api::{Component, InstallerKind, ObjectName, PlanStep},
     arrival::Arrival,
-    inventory::Observed,
+    inventory::{Observed, Ownership},
 };
 
 /// Label of every object of Istio's charts with the version of the chart that brought it.
@@ -26,13 +29,18 @@ pub const ARGO_CD: &[&str] = &["argocd-controller", "argocd-application-controll
 /// Field managers of Flux, the latter of the helm inside of it.
 pub const FLUX: &[&str] = &["helm-controller", "helm"];
 
-/// Kind of an object that a GitOps controller follows.
+/// Field managers of the Sail Operator, whose helm writes as its program is called: of today, and of its first releases.
+pub const SAIL: &[&str] = &["sail-operator", "manager"];
+
+/// Kind of an object that a controller follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FollowedKind {
     /// Argo CD's.
     Application,
     /// Flux's.
     HelmRelease,
+    /// The Sail Operator's.
+    Sail(SailKind),
 }
 
 impl FollowedKind {
@@ -42,6 +50,17 @@ impl FollowedKind {
         match self {
             Self::Application => "Application",
             Self::HelmRelease => "HelmRelease",
+            Self::Sail(kind) => kind.as_str(),
+        }
+    }
+
+    /// What changes the component that such an object brings.
+    #[must_use]
+    pub fn installer(self) -> InstallerKind {
+        match self {
+            Self::Application => InstallerKind::ArgoCd,
+            Self::HelmRelease => InstallerKind::Flux,
+            Self::Sail(_) => InstallerKind::Sail,
         }
     }
 }
@@ -99,7 +118,12 @@ impl Followed {
     /// As people say it.
     #[must_use]
     pub fn told(&self) -> String {
-        format!("{} {}/{}", self.kind.as_str(), self.namespace, self.name)
+        match self.kind {
+            FollowedKind::Application | FollowedKind::HelmRelease => {
+                format!("{} {}/{}", self.kind.as_str(), self.namespace, self.name)
+            }
+            FollowedKind::Sail(kind) => format!("{} {}", kind.as_str(), self.name),
+        }
     }
 
     /// The component that it brings, where that is one alone.
@@ -116,11 +140,27 @@ impl Followed {
     pub fn marks(&self) -> Vec<String> {
         match self.kind {
             FollowedKind::Application => vec![self.name.clone(), format!("{}_{}", self.namespace, self.name)],
-            FollowedKind::HelmRelease => Vec::new(),
+            FollowedKind::HelmRelease | FollowedKind::Sail(_) => Vec::new(),
         }
     }
 
-    /// Whether a workload's owner, as [`Ownership::gitops`](crate::inventory::Ownership) has it, is this.
+    /// The objects by which an operator is told what to install, as resource and name; none where a repository tells it.
+    #[must_use]
+    pub fn told_by(&self) -> Vec<String> {
+        let FollowedKind::Sail(kind) = self.kind else {
+            return Vec::new();
+        };
+        let own = format!("{}/{}", kind.resource(), self.name);
+        [own].into_iter().chain(self.revision()).collect()
+    }
+
+    /// The IstioRevision that the Sail Operator makes of an Istio, as resource and name.
+    #[must_use]
+    pub fn revision(&self) -> Option<String> {
+        (self.kind == FollowedKind::Sail(SailKind::Istio)).then(|| format!("{REVISIONS}/{}", self.name))
+    }
+
+    /// Whether a workload's owner, as [`Ownership`](crate::inventory::Ownership) has it, is this.
     #[must_use]
     pub fn is_owner(&self, owner: &str) -> bool {
         match self.kind {
@@ -128,6 +168,12 @@ impl Followed {
                 .strip_prefix("Argo CD application ")
                 .is_some_and(|mark| self.marks().iter().any(|one| one == mark)),
             FollowedKind::HelmRelease => owner == format!("Flux HelmRelease {}/{}", self.namespace, self.name),
+            // In place the revision has the name of its Istio; of other strategies its name begins so.
+            FollowedKind::Sail(SailKind::Istio) => owner
+                .strip_prefix("IstioRevision ")
+                .and_then(|revision| revision.strip_prefix(self.name.as_str()))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with("-v")),
+            FollowedKind::Sail(kind) => owner == format!("{} {}", kind.as_str(), self.name),
         }
     }
 
@@ -140,8 +186,12 @@ impl Followed {
             (!is_version(version, to)).then_some((source, version))
         });
         if let Some((source, version)) = behind {
+            let what = match self.kind {
+                FollowedKind::Application | FollowedKind::HelmRelease => "the change to be merged: ",
+                FollowedKind::Sail(_) => "",
+            };
             return Arrival::Waiting(format!(
-                "the change to be merged: {} of {} to be {to} (now {version})",
+                "{what}{} of {} to be {to} (now {version})",
                 source.path.join("."),
                 source.object
             ));
@@ -161,14 +211,14 @@ impl Followed {
     }
 }
 
-/// The object that owns a workload by the mark of its controller.
+/// The object that owns a workload: by the mark of a GitOps controller, or else by that of an operator.
 #[must_use]
-pub fn owner_of<'a>(observed: &'a Observed, owner: Option<&str>) -> Option<&'a Followed> {
-    let owner = owner?;
+pub fn owner_of<'a>(observed: &'a Observed, ownership: &Ownership) -> Option<&'a Followed> {
+    let owner = ownership.gitops.as_ref().or(ownership.operator.as_ref())?;
     observed.followed.iter().find(|followed| followed.is_owner(owner))
 }
 
-/// The HelmRelease that is a helm release, and that can be waited for.
+/// What is a helm release, and can be waited for.
 #[must_use]
 pub fn of_release<'a>(observed: &'a Observed, namespace: &str, name: &str) -> Option<&'a Followed> {
     observed.followed.iter().find(|followed| {
@@ -177,7 +227,7 @@ pub fn of_release<'a>(observed: &'a Observed, namespace: &str, name: &str) -> Op
     })
 }
 
-/// The HelmRelease or the Application that a step waits for.
+/// The object that a step waits for.
 #[must_use]
 pub fn of_step<'a>(observed: &'a Observed, step: &PlanStep) -> Option<&'a Followed> {
     observed.followed.iter().find(|followed| match step.installer {
@@ -187,12 +237,15 @@ pub fn of_step<'a>(observed: &'a Observed, step: &PlanStep) -> Option<&'a Follow
                 && followed.namespace == step.namespace
                 && followed.name == step.release
         }
-        InstallerKind::Flux => {
+        InstallerKind::Flux | InstallerKind::Sail => {
             let release = followed.release.as_ref();
             release.is_some_and(|one| one.namespace == step.namespace && one.name == step.release)
         }
     })
 }
+
+/// Resource of the Sail Operator's IstioRevisions.
+pub const REVISIONS: &str = "istiorevisions";
 
 /// Beginning of an Application's name where otherwise a helm release is named: the slash keeps it apart from any release.
 const AS_RELEASE: &str = "argocd/";

@@ -1,6 +1,6 @@
 //! Followed objects for tests: each brings one chart, and is where it was told to be.
 
-use super::{Application, Followed, HelmRelease};
+use super::{Application, Followed, HelmRelease, SailKind, SailObject};
 use crate::inventory::{Inventory, sample};
 use serde_json::json;
 
@@ -67,5 +67,39 @@ pub fn by_flux(istio: &str) -> Inventory {
         helm_release("istiod", "istiod", istio),
     ];
     observed.control_planes[0].ownership.gitops = Some("Flux HelmRelease istio-system/istiod".to_owned());
+    inventory
+}
+
+/// Whom the Sail Operator writes as.
+pub const SAIL_USER: &str = "system:serviceaccount:sail-operator:sail-operator";
+
+/// An object of the Sail Operator, with what it says of itself, changed by `change`.
+pub fn sail(kind: SailKind, version: &str, change: impl FnOnce(&mut serde_json::Value)) -> Followed {
+    let mut object = json!({
+        "metadata": {"name": "default", "generation": 2},
+        "spec": {"version": format!("v{version}"), "namespace": "istio-system"},
+        "status": {"observedGeneration": 2, "conditions": [
+            {"type": "Reconciled", "status": "True"}, {"type": "Ready", "status": "True"}]},
+    });
+    change(&mut object);
+    let read: SailObject = serde_json::from_value(object).expect("an object of the Sail Operator");
+    read.followed(kind, Some(SAIL_USER))
+}
+
+/// One cluster with istiod and CNI, each brought by an object of the Sail Operator.
+pub fn by_sail(istio: &str) -> Inventory {
+    let mut inventory = sample::one(istio, "v1.36.3");
+    let observed = inventory.seen(0);
+    observed.followed = [SailKind::Istio, SailKind::IstioCni]
+        .map(|kind| sail(kind, istio, |_| {}))
+        .to_vec();
+    observed.helm_releases = vec![
+        sample::release("istio-system", "default-istiod", "istiod", istio),
+        sample::release("istio-system", "istio-cni", "cni", istio),
+    ];
+    observed.control_planes[0].helm_release = Some(("istio-system".to_owned(), "default-istiod".to_owned()));
+    observed.control_planes[0].ownership.operator = Some("IstioRevision default".to_owned());
+    observed.node_components = vec![sample::node(crate::api::Component::Cni, istio)];
+    observed.node_components[0].ownership.operator = Some("IstioCNI default".to_owned());
     inventory
 }

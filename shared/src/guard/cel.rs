@@ -218,6 +218,10 @@ fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
             paths(&table::guarded_config_maps(scope).collect::<Vec<_>>())
         )),
         Picks::ScopeWorkloads => Some(workloads(scope)),
+        Picks::ScopeOperators => Some(format!(
+            "(variables.resource + '/' + variables.name) in {}",
+            list(&scope.operator_objects)
+        )),
         Picks::MeshCrds => Some(any(table::CRD_SUFFIXES
             .iter()
             .map(|suffix| format!("variables.name.endsWith({})", literal(suffix))))),

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     api::{Controller, FreezeScope, MeshFreezeSpec, ObjectName, WorkloadKind},
+    gitops::SailKind,
     names,
 };
 use serde::Deserialize;
@@ -167,6 +168,7 @@ fn is_picked(request: &Request<'_>, picks: Picks, scope: &FreezeScope) -> bool {
         Picks::GatewayApi => !namespace.is_empty() && is_in_configuration_namespaces(namespace, scope),
         Picks::ScopeConfigMaps => table::guarded_config_maps(scope).any(|guarded| guarded == (namespace, name)),
         Picks::ScopeWorkloads => is_workload(request, scope),
+        Picks::ScopeOperators => is_operator_object(request, &scope.operator_objects),
         Picks::MeshCrds => CRD_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)),
         Picks::ScopeNamespaces => table::protected_namespaces(scope).contains(name),
         Picks::HelmStorage => is_helm_storage(request, &scope.helm_releases),
@@ -276,6 +278,16 @@ fn brings(request: &Request<'_>, controller: &Controller) -> bool {
     if is_of_target && owns() {
         return true;
     }
+    if *request.group == *SailKind::GROUP
+        && request.subresource.is_empty()
+        && is_operator_object(request, &controller.operator_objects)
+        && request
+            .object
+            .as_ref()
+            .is_some_and(|object| asks_for(object, &controller.version))
+    {
+        return true;
+    }
     let deletes = request.operation == Operation::Delete;
     let resource = (&*request.group, &*request.resource);
     if deletes && request.subresource.is_empty() && DELETABLE.contains(&resource) && owns() {
@@ -286,6 +298,24 @@ fn brings(request: &Request<'_>, controller: &Controller) -> bool {
         && matches!(&*request.resource, "secrets" | "configmaps")
         && is_helm_storage(request, &controller.helm_releases)
         && (!deletes || request.old_object.as_ref().is_some_and(is_superseded))
+}
+
+/// Whether the request is about one of these objects, as resource and name.
+fn is_operator_object(request: &Request<'_>, objects: &[String]) -> bool {
+    let mut objects = objects.iter().filter_map(|object| object.split_once('/'));
+    objects.any(|(resource, name)| resource == &*request.resource && name == request.object_name())
+}
+
+/// Whether an object asks the Sail Operator for this version.
+fn asks_for(object: &Object<'_>, version: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Spec {
+        version: String,
+    }
+    let spec = object
+        .spec
+        .and_then(|spec| serde_json::from_str::<Spec>(spec.get()).ok());
+    spec.is_some_and(|spec| spec.version.strip_prefix('v') == Some(version))
 }
 
 /// Whether helm's storage holds a release that is not the deployed one.

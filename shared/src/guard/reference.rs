@@ -31,7 +31,7 @@ fn writers(page: &mut String) {
             Who::Anybody => "anybody".to_owned(),
             Who::Istiod => "the ServiceAccounts of the mesh's istiods".to_owned(),
             Who::ExtraWriters => "the users of `extraWriters`".to_owned(),
-            Who::Controllers => "the GitOps controller that the upgrade waits for".to_owned(),
+            Who::Controllers => "the GitOps controller or operator that the upgrade waits for".to_owned(),
             Who::Users(users) => code_list(users),
         };
         let reported = if writer.reported { "yes" } else { "no" };
@@ -60,7 +60,7 @@ fn may(may: May) -> &'static str {
         May::WriteEndpointSlices => "write EndpointSlices",
         May::WriteConfiguration => "write the mesh's configuration, the Gateway API's too, and nothing else",
         May::BringComponent => {
-            "create and update what its own component owns, where it bears the target in `app.kubernetes.io/version`; \
+            "create and update what its own component owns, where it bears the target in `app.kubernetes.io/version`, and IstioRevisions of its own that ask for the target; \
              delete of that autoscalers, disruption budgets, network policies and roles; and write its helm release's \
              storage"
         }

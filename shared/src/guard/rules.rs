@@ -79,7 +79,16 @@ pub fn webhook_configuration(client: &WebhookClient, coverage: &Coverage) -> Val
             true,
         ),
         webhook("own", client, own_rules(), vec![], false),
-        webhook("operators", client, operator_rules(), vec![], false),
+        webhook(
+            "operators",
+            client,
+            picked(&[Picks::ScopeOperators])
+                .map(rule)
+                .chain(operator_rules())
+                .collect(),
+            vec![],
+            false,
+        ),
     ];
     ValidatingWebhookConfiguration {
         metadata: ObjectMeta {

@@ -92,6 +92,8 @@ pub enum Picks {
     ScopeConfigMaps,
     /// Workloads named in the scope. A Scale has the name of its Deployment and no labels, so names decide.
     ScopeWorkloads,
+    /// Objects by which the Sail Operator is told what to install, named in the scope.
+    ScopeOperators,
     /// CRDs whose names end as Istio's or ours.
     MeshCrds,
     /// Namespaces in which components of the mesh, or the guard, live.
@@ -192,6 +194,13 @@ pub const FROZEN: &[Row] = &[
         operations: CHANGES,
         picks: Picks::ScopeWorkloads,
         why: "components of the mesh; scale alone could take the control plane away",
+    },
+    Row {
+        groups: &["sailoperator.io"],
+        resources: &["istios", "istiorevisions", "istiocnis", "ztunnels"],
+        operations: CHANGES,
+        picks: Picks::ScopeOperators,
+        why: "what the Sail Operator is told, it installs",
     },
     Row {
         groups: &["apiextensions.k8s.io"],
@@ -326,7 +335,8 @@ pub enum May {
     /// Write configuration, the Gateway API's too.
     WriteConfiguration,
     /// Create and update what its component owns, before and after the change, where the object bears the target's
-    /// version; delete of it what no longer belongs to the target, workloads, Services and identities apart; and keep
+    /// version; ask for that
+    /// version in the operator's objects that are its own; delete of it what no longer belongs to the target, workloads, Services and identities apart; and keep
     /// its release's storage, but not delete the deployed one.
     BringComponent,
 }
@@ -410,7 +420,7 @@ pub const WRITERS: &[Writer] = &[
         who: Who::Controllers,
         may: May::BringComponent,
         reported: false,
-        why: "Argo CD or Flux brings what was merged for the component that the upgrade waits for, and nothing else",
+        why: "Argo CD, Flux or the Sail Operator brings the component that the upgrade waits for, and nothing else",
     },
     Writer {
         who: Who::ExtraWriters,

@@ -56,9 +56,14 @@ pub(super) fn notes(mesh: &MeshView, seats: &[Seat<'_>], wish: &Wish, strategy: 
         ));
     }
     if mesh.management != Management::External
-        && seats
-            .iter()
-            .all(|seat| matches!(seat.engine, Engine::Helm | Engine::Istioctl))
+        && seats.iter().all(|seat| match seat.engine {
+            Engine::Helm | Engine::Istioctl => true,
+            Engine::GitOps(_) | Engine::Operator(_) => {
+                let mut planes = seat.member.control_planes();
+                planes.all(|plane| seat.member.follows(&plane.ownership).is_some())
+            }
+            Engine::Unknown => false,
+        })
     {
         notes.push(format!(
             "This tool can do it itself, frozen and resumable: kubectl mesh-upgrade apply {} --to VERSION, hop by hop.",

@@ -82,7 +82,7 @@ impl<'a> ObservedMember<'a> {
     /// the way.
     #[must_use]
     pub fn follows(&self, ownership: &Ownership) -> Option<&'a Followed> {
-        let owner = gitops::owner_of(self.observed, ownership.gitops.as_deref())?;
+        let owner = gitops::owner_of(self.observed, ownership)?;
         (owner.obstacle.is_none() && owner.component().is_some()).then_some(owner)
     }
 }

@@ -44,12 +44,13 @@ fn step_drift(step: &PlanStep, observed: &Observed) -> Vec<String> {
     let (versions, from) = (versions(step, observed), &step.from);
     let mut changes = Vec::new();
     match step.installer {
-        InstallerKind::Helm | InstallerKind::Flux => {
+        InstallerKind::Helm | InstallerKind::Flux | InstallerKind::Sail => {
             let is_it = |found: &&HelmRelease| found.namespace == step.namespace && found.name == step.release;
             let Some(found) = observed.helm_releases.iter().find(is_it) else {
                 return vec![format!("{place} is gone")];
             };
-            if found.revision != step.release_revision {
+            // The Sail Operator has helm upgrade at each of its rounds.
+            if found.revision != step.release_revision && step.installer != InstallerKind::Sail {
                 changes.push(format!(
                     "{place} was at revision {}, now {}",
                     step.release_revision, found.revision

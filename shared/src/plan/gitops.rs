@@ -62,6 +62,7 @@ pub(super) fn controllers(member: &ObservedMember<'_>, steps: &[PlanStep]) -> Ve
             version: step.to.clone(),
             helm_releases: followed.release.iter().cloned().collect(),
             applications: followed.marks(),
+            operator_objects: followed.revision().into_iter().collect(),
         })
     });
     waited_for.collect()

@@ -258,7 +258,7 @@ fn due(
             cluster: member.name().to_owned(),
             component: release.component,
             installer: match of_release(member.observed, &release.namespace, &release.name) {
-                Some(_) => InstallerKind::Flux,
+                Some(followed) => followed.kind.installer(),
                 None => InstallerKind::Helm,
             },
             namespace: release.namespace.clone(),

@@ -2,6 +2,7 @@
 
 use crate::{
     api::{FreezeScope, FreezeSettings, ObjectName, PlanStep},
+    gitops::Followed,
     istioctl::Installation,
     mesh::ObservedMember,
 };
@@ -57,6 +58,7 @@ pub(super) fn of(member: &ObservedMember<'_>, settings: &FreezeSettings, steps: 
         helm_releases: releases.into_iter().collect(),
         istioctl: installations.iter().map(Installation::object).collect(),
         applications: brought.iter().flat_map(|one| one.followed.marks()).collect(),
+        operator_objects: member.observed.followed.iter().flat_map(Followed::told_by).collect(),
         controllers: super::gitops::controllers(member, steps),
         istiod_users: users.into_iter().collect(),
         configuration: settings.clone(),

@@ -149,7 +149,9 @@ fn base(member: &ObservedMember<'_>, report: &mut Report) {
         .iter()
         .any(|release| release.component == Component::Base);
     let brought = member.brought();
-    let is_brought = brought.iter().any(|one| one.component == Component::Base);
+    let is_brought = brought.iter().any(|one| one.component == Component::Base)
+        // The Sail Operator's own installation brings the definitions of all versions that it knows.
+        || member.observed.followed.iter().any(|one| matches!(one.kind, FollowedKind::Sail(_)));
     if !has_base && !is_brought && member.installations().is_empty() {
         report.find(
             Finding::new(

@@ -5,7 +5,7 @@ use crate::{
     api::Component,
     engine::Engine,
     finding::{Finding, Report, codes},
-    gitops::{self, Followed},
+    gitops::{self, Followed, FollowedKind},
     inventory::Ownership,
     mesh::ObservedMember,
 };
@@ -46,7 +46,7 @@ fn owner(member: &ObservedMember<'_>, object: &str, ownership: &Ownership, engin
         .as_ref()
         .filter(|_| member.follows(ownership).is_none())
     {
-        let why = match gitops::owner_of(member.observed, Some(gitops)) {
+        let why = match gitops::owner_of(member.observed, ownership) {
             Some(Followed {
                 obstacle: Some(obstacle),
                 ..
@@ -63,11 +63,18 @@ fn owner(member: &ObservedMember<'_>, object: &str, ownership: &Ownership, engin
              MU409",
         ));
     }
-    if let Some(operator) = &ownership.operator {
+    let followed = member.follows(ownership);
+    if let Some(operator) = ownership.operator.as_ref().filter(|_| followed.is_none()) {
+        let found_one = gitops::owner_of(member.observed, ownership);
+        let why = found_one
+            .and_then(|found| found.obstacle.clone())
+            .unwrap_or_else(|| "no object of the Sail Operator's that carries its version was found".to_owned());
         found.push(Finding::new(
             codes::OWNED_BY_OPERATOR,
-            format!("{operator} owns it, and its operator would take the upgrade back"),
-            "change the version in the operator's own object",
+            format!(
+                "{operator} owns it, its operator would take the upgrade back, and apply cannot change that: {why}"
+            ),
+            "change the version in the operator's own object, as kubectl mesh-upgrade guide tells",
         ));
     }
     if !ownership.editors.is_empty() {
@@ -86,9 +93,12 @@ fn owner(member: &ObservedMember<'_>, object: &str, ownership: &Ownership, engin
         ));
     }
     if found.is_empty() {
-        let waits = member
-            .follows(ownership)
-            .map(|followed| format!(", and apply waits for what is merged for {}", followed.told()));
+        let waits = followed.map(|followed| match followed.kind {
+            FollowedKind::Sail(_) => format!(", and apply sets the version of {}", followed.told()),
+            FollowedKind::Application | FollowedKind::HelmRelease => {
+                format!(", and apply waits for what is merged for {}", followed.told())
+            }
+        });
         let summary = format!(
             "{object} is its installer's alone: {}{}",
             engine.told(),

@@ -7,6 +7,7 @@ mod held_helm;
 mod journal;
 mod restarts;
 mod stand_in_gitops;
+mod stand_in_sail;
 mod three_clusters;
 mod upgradable;
 
@@ -18,5 +19,6 @@ pub use held_helm::HeldHelm;
 pub use journal::{journal_phase, wait_for_journal};
 pub use restarts::survive_restarts;
 pub use stand_in_gitops::{GitOpsKind, StandInGitOps};
+pub use stand_in_sail::StandInSail;
 pub use three_clusters::ThreeClusters;
 pub use upgradable::Upgradable;

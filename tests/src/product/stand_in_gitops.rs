@@ -187,29 +187,7 @@ impl<'c> StandInGitOps<'c> {
         for name in [namespace, SYSTEM] {
             cluster.kubectl(&["create", "namespace", name])?.ok()?;
         }
-        let labels = json!({label: value});
-        let items = json!([
-            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": namespace}},
-            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": account},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-                "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}]},
-            // Nothing runs in it: by its pod it is found whom the controller writes as.
-            {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": account, "namespace": namespace},
-                "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
-                    "spec": {"serviceAccountName": account, "containers": [{"name": "stand-in", "image": "stand-in:1"}]}}}},
-        ]);
-        let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
-        cluster.apply_stdin(&list.to_string())?.ok()?;
-        let status = [
-            "-n",
-            namespace,
-            "rollout",
-            "status",
-            "deployment",
-            account,
-            "--timeout=60s",
-        ];
-        cluster.kubectl(&status)?.ok()?;
+        put_up(cluster, namespace, account, &json!({label: value}))?;
         for (name, chart) in charts {
             let object = kind.object(name, chart, version);
             cluster.apply_stdin(&object.to_string())?.ok()?;
@@ -380,8 +358,37 @@ impl<'c> StandInGitOps<'c> {
     }
 }
 
+/// A controller's ServiceAccount, which may do everything, and a pod by which it is found whom the controller writes as:
+/// nothing runs in it.
+///
+/// # Errors
+/// When the API server refuses something.
+pub(super) fn put_up(cluster: &Cluster, namespace: &str, account: &str, labels: &Value) -> Result<()> {
+    let items = json!([
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": namespace}},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": account},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": namespace}]},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": account, "namespace": namespace},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels},
+                "spec": {"serviceAccountName": account, "containers": [{"name": "stand-in", "image": "stand-in:1"}]}}}},
+    ]);
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    cluster.apply_stdin(&list.to_string())?.ok()?;
+    let status = [
+        "-n",
+        namespace,
+        "rollout",
+        "status",
+        "deployment",
+        account,
+        "--timeout=60s",
+    ];
+    cluster.kubectl(&status)?.ok().map(drop)
+}
+
 /// What a chart rolls out.
-fn workload(chart: &str) -> Option<&'static str> {
+pub(super) fn workload(chart: &str) -> Option<&'static str> {
     match chart {
         "istiod" => Some("deployment/istiod"),
         "cni" => Some("daemonset/istio-cni-node"),

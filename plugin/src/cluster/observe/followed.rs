@@ -1,4 +1,4 @@
-//! What a GitOps controller follows to bring Istio's charts, asked only where a workload bears its mark.
+//! What a GitOps controller or the Sail Operator follows to bring Istio's charts, asked only where a workload bears its mark.
 
 use super::{
     ask::Asker,
@@ -8,7 +8,10 @@ use crate::cluster::error::ClusterError;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _, api::ListParams};
 use serde::{Deserialize, de::DeserializeOwned};
-use shared::gitops::{Application, Followed, HelmRelease};
+use shared::{
+    gitops::{Application, Followed, HelmRelease, SailKind, SailObject},
+    inventory::Ownership,
+};
 
 /// Objects in a page.
 const PAGE: usize = 250;
@@ -22,6 +25,10 @@ const HELM_RELEASES: [&str; 2] = [
 /// Labels of the pods that write for them.
 const ARGO_CD_PODS: &str = "app.kubernetes.io/name=argocd-application-controller";
 const FLUX_PODS: &str = "app=helm-controller";
+/// Of the Sail Operator, and of the build that OpenShift ships.
+const SAIL_PODS: &str = "control-plane in (sail-operator, servicemesh-operator3)";
+/// Versions of the Sail Operator's API.
+const SAIL_VERSIONS: [&str; 2] = ["v1", "v1alpha1"];
 
 #[derive(Deserialize)]
 struct Page<T> {
@@ -46,11 +53,8 @@ pub(super) async fn read(
     let planes = control_planes.iter().map(|istiod| &istiod.control_plane.ownership);
     let nodes = workloads.node_components.iter().map(|node| &node.ownership);
     let gateways = workloads.gateways.iter().map(|gateway| &gateway.ownership);
-    let owners: Vec<&str> = planes
-        .chain(nodes)
-        .chain(gateways)
-        .filter_map(|ownership| ownership.gitops.as_deref())
-        .collect();
+    let all: Vec<&Ownership> = planes.chain(nodes).chain(gateways).collect();
+    let owners: Vec<&str> = all.iter().filter_map(|ownership| ownership.gitops.as_deref()).collect();
     let mut followed = Vec::new();
     if owners.iter().any(|owner| owner.starts_with("Argo CD ")) {
         let (found, user) = futures::join!(list::<Application>(asker, APPLICATIONS), user_of(asker, ARGO_CD_PODS));
@@ -64,6 +68,18 @@ pub(super) async fn read(
             if let Some(found) = list::<HelmRelease>(asker, path).await? {
                 followed.extend(found.iter().filter_map(|one| one.followed(user.as_deref())));
                 break;
+            }
+        }
+    }
+    if all.iter().any(|ownership| ownership.operator.is_some()) {
+        let user = user_of(asker, SAIL_PODS).await?;
+        for kind in SailKind::ALL {
+            for version in SAIL_VERSIONS {
+                let path = format!("/apis/{}/{version}/{}", SailKind::GROUP, kind.resource());
+                if let Some(found) = list::<SailObject>(asker, &path).await? {
+                    followed.extend(found.iter().map(|one| one.followed(kind, user.as_deref())));
+                    break;
+                }
             }
         }
     }

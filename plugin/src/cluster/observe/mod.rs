@@ -253,7 +253,7 @@ async fn istio(asker: Asker<'_>, ask_running_versions: bool) -> Result<Istio, Cl
         followed::read(asker, &control_planes, &workloads),
     );
     let followed = followed.unwrap_or_else(|error| {
-        unreadable.push(format!("what a GitOps controller follows: {error}"));
+        unreadable.push(format!("what a GitOps controller or operator follows: {error}"));
         Vec::new()
     });
     let mut completed = Vec::new();

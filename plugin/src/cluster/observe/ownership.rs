@@ -9,7 +9,7 @@ const OPERATORS: [&str; 5] = ["Istio", "IstioRevision", "IstioCNI", "ZTunnel", "
 
 /// Field managers that set specifications as a matter of course: helm 3 and 4, the controllers of Kubernetes, istiod,
 /// GitOps controllers (told apart by their labels), restarts, and this tool.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
     "helm",
     "Helm",
     "kube-controller-manager",
@@ -21,6 +21,7 @@ const KNOWN: [&str; 12] = [
     "helm-controller",
     "kustomize-controller",
     "before-first-apply",
+    "sail-operator",
     shared::names::FIELD_MANAGER,
 ];
 

@@ -4,7 +4,7 @@
 use super::{any, helm_labelled, list, literal};
 use crate::{
     api::{Controller, FreezeScope, ObjectName},
-    gitops::{TRACKING_ANNOTATION, TRACKING_LABEL, VERSION_LABEL},
+    gitops::{SailKind, TRACKING_ANNOTATION, TRACKING_LABEL, VERSION_LABEL},
     guard::table::{
         DELETABLE, HELM_DEPLOYED, HELM_NAME_LABEL, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, HELM_STATUS_LABEL,
         HELM_STORAGE_PREFIX, Operation,
@@ -94,7 +94,14 @@ pub(super) fn brings(controller: &Controller) -> String {
         literal(Operation::Delete.as_str()),
         literal(HELM_DEPLOYED),
     );
-    any([writes, deletes, stores])
+    let asks = format!(
+        "request.resource.group == {} && (variables.resource + '/' + variables.name) in {} && object != null && \
+         has(object.spec) && has(object.spec.version) && object.spec.version == {}",
+        literal(SailKind::GROUP),
+        list(&controller.operator_objects),
+        literal(&format!("v{}", controller.version)),
+    );
+    any([writes, deletes, stores, asks])
 }
 
 /// True where an object, before or after the change, carries the labels of one of these installations by istioctl.

@@ -235,3 +235,72 @@ fn a_controller_brings_its_own_component_at_the_target() {
         ],
     );
 }
+
+#[test]
+fn what_the_sail_operator_is_told_is_frozen_and_its_revision_follows_the_target() {
+    let ask = |operation: &str, path: &str, version: &str| {
+        let (resource, name) = path.split_once('/').unwrap();
+        let ask = Ask::new(operation, "sailoperator.io", resource, name);
+        let spec = |version: &str| json!({"version": version, "namespace": "istio-system"});
+        let ask = if operation == "CREATE" {
+            ask
+        } else {
+            ask.set("oldObject.spec", spec("v1.30.3"))
+        };
+        if operation == "DELETE" {
+            ask
+        } else {
+            ask.set("object.spec", spec(version))
+        }
+    };
+    check(
+        &frozen(),
+        Some(Code::MeshFrozen),
+        vec![
+            ("a person", ask("UPDATE", "istios/default", "v1.31.0")),
+            ("its end", ask("DELETE", "istiocnis/default", "")),
+            (
+                "a revision, by a person",
+                ask("UPDATE", "istiorevisions/default", "v1.31.0"),
+            ),
+            (
+                "the operator's own Istio",
+                ask("UPDATE", "istios/default", "v1.31.0").by(SAIL),
+            ),
+            (
+                "a revision of another version",
+                ask("UPDATE", "istiorevisions/default", "v1.31.1").by(SAIL),
+            ),
+            (
+                "a revision without helm's v",
+                ask("UPDATE", "istiorevisions/default", "1.31.0").by(SAIL),
+            ),
+            (
+                "the end of a revision",
+                ask("DELETE", "istiorevisions/default", "").by(SAIL),
+            ),
+            (
+                "a revision, by somebody else",
+                ask("UPDATE", "istiorevisions/default", "v1.31.0").by(FLUX),
+            ),
+            ("an old driver", ask("UPDATE", "istios/default", "v1.31.0").driver("2")),
+        ],
+    );
+    check(
+        &frozen(),
+        None,
+        vec![
+            ("the holder", ask("UPDATE", "istios/default", "v1.31.0").driver("3")),
+            (
+                "a revision of the target",
+                ask("UPDATE", "istiorevisions/default", "v1.31.0").by(SAIL),
+            ),
+            (
+                "its status",
+                ask("UPDATE", "istios/default", "v1.31.0").sub("status").by(SAIL),
+            ),
+            ("nothing changed", ask("UPDATE", "istios/default", "v1.30.3").same()),
+            ("another one", ask("UPDATE", "istios/other", "v1.31.0")),
+        ],
+    );
+}

@@ -35,6 +35,7 @@ const NAMESPACES: &str = "system:serviceaccount:kube-system:namespace-controller
 const SCALER: &str = "system:serviceaccount:kube-system:horizontal-pod-autoscaler";
 const ARGO_CD: &str = "system:serviceaccount:argocd:argocd-application-controller";
 const FLUX: &str = "system:serviceaccount:flux-system:helm-controller";
+const SAIL: &str = "system:serviceaccount:sail-operator:sail-operator";
 const MANAGER: &str = "system:kube-controller-manager";
 
 fn object(namespace: &str, name: &str) -> ObjectName {
@@ -70,7 +71,20 @@ pub(super) fn freeze() -> MeshFreezeSpec {
             helm_releases: vec![object("istio-system", "istiod"), object("istio-ingress", "gateway")],
             istioctl: vec![object("istio-system", "blue")],
             applications: vec!["istiod".to_owned(), "argocd_istiod".to_owned(), "cni".to_owned()],
+            operator_objects: vec![
+                "istios/default".to_owned(),
+                "istiorevisions/default".to_owned(),
+                "istiocnis/default".to_owned(),
+            ],
             controllers: vec![
+                Controller {
+                    user: SAIL.to_owned(),
+                    step: "east/istiod/istio-system/default-istiod".to_owned(),
+                    version: "1.31.0".to_owned(),
+                    helm_releases: vec![object("istio-system", "default-istiod")],
+                    operator_objects: vec!["istiorevisions/default".to_owned()],
+                    ..Controller::default()
+                },
                 Controller {
                     user: ARGO_CD.to_owned(),
                     step: "east/istiod/argocd/istiod".to_owned(),

@@ -1,0 +1,252 @@
+//! A stand-in for the Sail Operator: it follows an Istio and an IstioCNI by their documented fields, makes the IstioRevision, has
+//! the real helm upgrade the real charts as the real operator's ServiceAccount, and says so in their conditions.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::stand_in_gitops::{put_up, workload};
+use crate::harness::{Cluster, Istio, Run, Toolbox, wait_until};
+
+const DEFINITIONS: &str = include_str!("../../fixtures/minimal-operator-crds.yaml");
+/// Where the real operator's chart puts it, and its ServiceAccount.
+const NAMESPACE: &str = "sail-operator";
+/// Whom the real operator writes as.
+const USER: &str = "system:serviceaccount:sail-operator:sail-operator";
+/// The name of every object.
+const NAME: &str = "default";
+/// Where Istio goes.
+const SYSTEM: &str = "istio-system";
+const DEADLINE: Duration = Duration::from_secs(60);
+/// How often it looks whether it was told something.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What it installs: resource and kind of what tells it, of what owns what is installed, the chart and its release.
+struct Part {
+    resource: &'static str,
+    kind: &'static str,
+    owner: (&'static str, &'static str),
+    chart: &'static str,
+    release: &'static str,
+}
+
+const PARTS: [Part; 2] = [
+    Part {
+        resource: "istios",
+        kind: "Istio",
+        owner: ("istiorevisions", "IstioRevision"),
+        chart: "istiod",
+        release: "default-istiod",
+    },
+    Part {
+        resource: "istiocnis",
+        kind: "IstioCNI",
+        owner: ("istiocnis", "IstioCNI"),
+        chart: "cni",
+        release: "istio-cni",
+    },
+];
+
+/// The stand-in. It works for as long as [`Self::run`] is not told to stop.
+pub struct StandInSail<'c> {
+    cluster: &'c Cluster,
+    values: Vec<String>,
+    stops: AtomicBool,
+}
+
+impl<'c> StandInSail<'c> {
+    /// Puts up the operator's kinds and ServiceAccount, Istio's definitions of `knows`, and an Istio and an IstioCNI.
+    ///
+    /// # Errors
+    /// When the API server refuses something.
+    pub fn install(cluster: &'c Cluster, version: &str, knows: &str) -> Result<Self> {
+        cluster.apply_stdin(DEFINITIONS)?.ok()?;
+        let established = ["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"];
+        cluster.kubectl(&established)?.ok()?;
+        for name in [NAMESPACE, SYSTEM] {
+            cluster.kubectl(&["create", "namespace", name])?.ok()?;
+        }
+        put_up(
+            cluster,
+            NAMESPACE,
+            "sail-operator",
+            &json!({"control-plane": "sail-operator"}),
+        )?;
+        let base = Toolbox::get()?.charts(knows)?.join("base").display().to_string();
+        let values = Istio::webhook_values(cluster)?;
+        let mut render = vec!["template", "base", &base, "--namespace", SYSTEM];
+        for value in &values {
+            render.extend(["--set", value]);
+        }
+        let base = cluster.helm(&render)?;
+        let apply = ["apply", "--server-side", "--filename", "-"];
+        cluster.kubectl_with("admin", &apply, Some(base.ok()?))?.ok()?;
+        for Part { kind, .. } in &PARTS {
+            let object = json!({"apiVersion": "sailoperator.io/v1", "kind": kind, "metadata": {"name": NAME},
+                "spec": {"version": format!("v{version}"), "namespace": SYSTEM}});
+            cluster.apply_stdin(&object.to_string())?.ok()?;
+        }
+        Ok(Self {
+            cluster,
+            values,
+            stops: AtomicBool::new(false),
+        })
+    }
+
+    /// Follows its objects until it is told to stop. What fails is tried again, as the real one does.
+    pub fn run(&self) {
+        while !self.stops.load(Ordering::Relaxed) {
+            for part in &PARTS {
+                // The API server may be away; the next round sees.
+                let _ = self.look(part);
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Has it stop after this round.
+    pub fn stop(&self) {
+        self.stops.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until everything is installed as it was told.
+    ///
+    /// # Errors
+    /// When it is not within a minute.
+    pub fn wait_for_all(&self) -> Result<()> {
+        wait_until("everything to be installed", DEADLINE, || {
+            for part in &PARTS {
+                if is_due(&self.read(part.resource)?) {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
+        })
+    }
+
+    /// Has helm bring a chart as the operator, as for its object: `istiod` or `cni`.
+    ///
+    /// # Errors
+    /// When there is no such part; what the API server says is in the result.
+    pub fn bring(&self, chart: &str, version: &str) -> Result<Run> {
+        let part = PARTS.iter().find(|part| part.chart == chart).context("no such part")?;
+        let path = Toolbox::get()?.charts(version)?.join(chart).display().to_string();
+        let mut arguments = vec!["upgrade", "--install", part.release, &path, "--namespace", SYSTEM];
+        // istiod owns fields of its webhooks; helm 4 would call that a conflict.
+        arguments.extend(["--force-conflicts", "--wait", "--timeout=60s", "--kube-as-user", USER]);
+        for value in &self.values {
+            arguments.extend(["--set", value]);
+        }
+        self.cluster.helm(&arguments)
+    }
+
+    /// Writes the IstioRevision of an Istio as the operator.
+    ///
+    /// # Errors
+    /// When kubectl cannot be started; what the API server says is in the result.
+    pub fn revise(&self, istio: &Value) -> Result<Run> {
+        let revision = json!({"apiVersion": "sailoperator.io/v1", "kind": "IstioRevision",
+            "metadata": {"name": NAME, "ownerReferences": [owner("Istio", istio)]},
+            "spec": {"version": istio.pointer("/spec/version"), "namespace": SYSTEM}});
+        let apply = [
+            "apply",
+            "--server-side",
+            "--field-manager=sail-operator",
+            "--as",
+            USER,
+            "--filename",
+            "-",
+        ];
+        self.cluster.kubectl_with("admin", &apply, Some(&revision.to_string()))
+    }
+
+    /// One of its objects, by resource.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn read(&self, resource: &str) -> Result<Value> {
+        let resource = format!("{resource}.sailoperator.io");
+        self.cluster.kubectl(&["get", &resource, NAME, "-o", "json"])?.json()
+    }
+
+    fn look(&self, part: &Part) -> Result<()> {
+        let told = self.read(part.resource)?;
+        if !is_due(&told) {
+            return Ok(());
+        }
+        let ended = self.reconcile(part, &told)?;
+        let (status, reason) = if ended.success() {
+            ("True", "Healthy")
+        } else {
+            ("False", "ReconcileError")
+        };
+        let condition = |kind: &str| json!({"type": kind, "status": status, "reason": reason, "message": ended.stderr});
+        let said = json!({"status": {"observedGeneration": told.pointer("/metadata/generation"),
+            "conditions": [condition("Reconciled"), condition("Ready")]}});
+        let resource = format!("{}.sailoperator.io", part.resource);
+        let patch = said.to_string();
+        let patch = [
+            "patch",
+            &resource,
+            NAME,
+            "--subresource=status",
+            "--type=merge",
+            "--as",
+            USER,
+            "-p",
+            &patch,
+        ];
+        self.cluster.kubectl(&patch)?.ok().map(drop)
+    }
+
+    fn reconcile(&self, part: &Part, told: &Value) -> Result<Run> {
+        if part.kind == "Istio" {
+            let revised = self.revise(told)?;
+            if !revised.success() {
+                return Ok(revised);
+            }
+        }
+        let version = text(told, "/spec/version").trim_start_matches('v');
+        let brought = self.bring(part.chart, version)?;
+        let (true, Some(workload)) = (brought.success(), workload(part.chart)) else {
+            return Ok(brought);
+        };
+        let (resource, kind) = part.owner;
+        let owned = json!({"metadata": {"ownerReferences": [owner(kind, &self.read(resource)?)]}}).to_string();
+        let patch = [
+            "-n",
+            SYSTEM,
+            "patch",
+            workload,
+            "--type=merge",
+            "--as",
+            USER,
+            "-p",
+            &owned,
+        ];
+        let patched = self.cluster.kubectl(&patch)?;
+        if !patched.success() {
+            return Ok(patched);
+        }
+        self.cluster
+            .kubectl(&["-n", SYSTEM, "rollout", "status", workload, "--timeout=30s"])
+    }
+}
+
+fn owner(kind: &str, object: &Value) -> Value {
+    json!({"apiVersion": "sailoperator.io/v1", "kind": kind, "name": NAME, "uid": object.pointer("/metadata/uid"),
+        "controller": true, "blockOwnerDeletion": true})
+}
+
+fn is_due(told: &Value) -> bool {
+    told.pointer("/status/observedGeneration") != told.pointer("/metadata/generation")
+        || text(told, "/status/conditions/0/status") != "True"
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
