@@ -383,10 +383,12 @@ impl Effects<'_> {
                 });
             }
             if what != said {
-                self.ui.progress(Mark::Info, &self.ui.lang.apply_waiting(&what));
                 if is_merged {
-                    // For whoever looks from elsewhere; nobody listens any more only when the upgrade is being left.
+                    // Told here as it comes into the journal, for whoever looks from elsewhere; nobody listens any more
+                    // only when the upgrade is being left.
                     news.send(News::Awaited(format!("{}: waits for {what}", step.id))).ok();
+                } else {
+                    self.ui.progress(Mark::Info, &self.ui.lang.apply_waiting(&what));
                 }
                 said = what;
             }
