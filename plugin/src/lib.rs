@@ -102,7 +102,7 @@ fn print_error(ui: Ui, error: &CommandError) {
     let document = serde_json::json!({
         "error": { "message": error.to_string(), "hints": error.hints(), "exitCode": error.exit.code() },
     });
-    ui.document("Error", document).ok();
+    ui.streamed("Error", document).ok();
 }
 
 /// What a command line without a verb gets: all verbs, and the exit code of wrong usage.

@@ -63,10 +63,7 @@ fn of_followed(step: &PlanStep, observed: &Observed) -> Result<String, String> {
 
 /// What helm's storage says of a step; what is waited for when it is not there yet.
 fn of_release(step: &PlanStep, observed: &Observed) -> Result<String, String> {
-    let release = observed
-        .helm_releases
-        .iter()
-        .find(|release| release.namespace == step.namespace && release.name == step.release);
+    let release = observed.helm_release(&step.namespace, &step.release);
     let Some(release) = release else {
         return Err(format!("helm release {}/{} to be found", step.namespace, step.release));
     };
@@ -84,7 +81,9 @@ fn of_release(step: &PlanStep, observed: &Observed) -> Result<String, String> {
     }
     Ok(format!(
         "chart {} {} deployed as revision {}",
-        step.component, step.to, release.revision
+        step.chart(),
+        step.to,
+        release.revision
     ))
 }
 
@@ -120,7 +119,9 @@ fn seen<'a>(workload: &WorkloadName, observed: &'a Observed) -> Option<(&'a str,
     let nodes = nodes.map(|node| (&node.workload, &node.image, node.rollout));
     let gateways = observed.gateways.iter();
     let gateways = gateways.map(|gateway| (&gateway.workload, &gateway.image, gateway.rollout));
-    let mut all = planes.chain(nodes).chain(gateways);
+    let vendors = observed.vendor_components.iter();
+    let vendors = vendors.map(|found| (&found.workload, &found.image, found.rollout));
+    let mut all = planes.chain(nodes).chain(gateways).chain(vendors);
     all.find(|(name, ..)| *name == workload)
         .map(|(_, image, rollout)| (image.as_str(), rollout))
 }

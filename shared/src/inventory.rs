@@ -79,6 +79,8 @@ pub struct Observed {
     pub control_planes: Vec<ControlPlane>,
     /// CNI node agents and ztunnels.
     pub node_components: Vec<NodeComponent>,
+    /// What a vendor's build runs beside them.
+    pub vendor_components: Vec<VendorComponent>,
     /// Gateways installed as Deployments or DaemonSets of their own (not those that istiod manages).
     pub gateways: Vec<Gateway>,
     /// Proxies that run, by namespace, kind, version and revision; empty when not asked.
@@ -234,6 +236,45 @@ pub struct NodeComponent {
     pub helm_release: Option<(String, String)>,
     /// Who else has a hand in it.
     pub ownership: Ownership,
+    /// How its pods are replaced.
+    pub pace: Pace,
+}
+
+impl Observed {
+    /// A helm release of Istio's, or of what a vendor runs beside it, by its name.
+    #[must_use]
+    pub fn helm_release(&self, namespace: &str, name: &str) -> Option<&HelmRelease> {
+        let of_vendor = self.vendor_components.iter();
+        let of_vendor = of_vendor.filter_map(|found| found.release.as_ref());
+        let mut all = self.helm_releases.iter().chain(of_vendor);
+        all.find(|release| release.namespace == namespace && release.name == name)
+    }
+}
+
+/// What a vendor's build runs beside Istio's own components, as the catalog names it.
+#[derive(Clone, Debug)]
+pub struct VendorComponent {
+    /// What the catalog calls it.
+    pub name: String,
+    /// Its workload.
+    pub workload: WorkloadName,
+    /// Its image.
+    pub image: String,
+    /// Its version, by its image.
+    pub version: ObservedVersion,
+    /// Its rollout.
+    pub rollout: Rollout,
+    /// The helm release that owns it, if that is of the chart which the catalog names.
+    pub release: Option<HelmRelease>,
+}
+
+/// How a DaemonSet replaces its pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Nodes whose pods may be replaced at the same time; `None` where somebody has to delete each pod (`OnDelete`).
+    pub nodes_at_once: Option<i32>,
+    /// Seconds that a pod is given to end.
+    pub grace_seconds: i64,
 }
 
 /// A gateway of its own.

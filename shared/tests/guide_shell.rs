@@ -125,6 +125,7 @@ fn inventory(name: &str, istioctl: bool) -> Inventory {
             surge: Surge::default(),
         }],
         node_components: Vec::new(),
+        vendor_components: Vec::new(),
         gateways: vec![Gateway {
             workload: workload(WorkloadKind::Deployment),
             image: "auto".to_owned(),

@@ -1,10 +1,13 @@
 //! A whole ambient mesh of a vendor's build, by the very same apply; guarded by the policy alone, and unguarded.
 
-use anyhow::{Result, ensure};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox},
     product::{journal_phase, mesh_upgrade},
 };
+use serde_json::{Value, json};
 
 #[test]
 fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone() -> Result<()> {
@@ -20,6 +23,19 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
         ..IstioOptions::version("1.30.3-mspider")
     };
     let istio = Istio::install(&cluster, options)?;
+    let beside = cluster.dir().join("beside");
+    vendor_chart(&beside, "1.30.3-mspider")?;
+    let merbridge = beside.join("merbridge").display().to_string();
+    cluster
+        .helm(&[
+            "install",
+            "merbridge",
+            &merbridge,
+            "--namespace",
+            "kube-system",
+            "--wait",
+        ])?
+        .ok()?;
     mesh_upgrade(&cluster, &["guard", "install", "--policy-only"])?.ok()?;
     let status = mesh_upgrade(&cluster, &["guard", "status"])?;
     ensure!(
@@ -32,7 +48,13 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
     );
 
     let to = "1.31.0-mspider";
-    let charts = Toolbox::get()?.charts(to)?.display().to_string();
+    let charts = cluster.dir().join("charts");
+    vendor_chart(&charts, to)?;
+    for chart in std::fs::read_dir(Toolbox::get()?.charts(to)?)? {
+        let chart = chart?;
+        std::os::unix::fs::symlink(chart.path(), charts.join(chart.file_name()))?;
+    }
+    let charts = charts.display().to_string();
     let plan = mesh_upgrade(&cluster, &["plan", "--to", to, "--charts", &charts, "-o", "json"])?.json()?;
     let steps = plan.pointer("/plan/steps").and_then(|steps| steps.as_array()).cloned();
     let order: Vec<String> = steps
@@ -40,13 +62,24 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
         .flatten()
         .filter_map(|step| step.get("component")?.as_str().map(str::to_owned))
         .collect();
-    ensure!(order == ["Base", "Istiod", "Cni", "Ztunnel", "Gateway"], "{order:?}");
+    ensure!(
+        order == ["Base", "Istiod", "Cni", "Ztunnel", "Vendor", "Gateway"],
+        "{order:?}"
+    );
 
     let apply = mesh_upgrade(
         &cluster,
         &["apply", "--to", to, "--charts", &charts, "--yes", "-o", "json"],
     )?;
-    let result = apply.json()?;
+    let lines = apply.stdout.lines().map(serde_json::from_str);
+    let lines: Vec<Value> = lines.collect::<Result<_, _>>().with_context(|| apply.to_string())?;
+    let (result, events) = lines.split_last().context("a result")?;
+    let is_event = |line: &Value| line.get("kind") == Some(&Value::from("UpgradeEvent"));
+    let done = |line: &Value| line.get("componentsDone").and_then(Value::as_u64);
+    ensure!(
+        events.iter().all(is_event) && events.iter().filter_map(done).max() == Some(6),
+        "{apply}"
+    );
     ensure!(
         result.pointer("/status/phase").and_then(|phase| phase.as_str()) == Some("Succeeded"),
         "{apply}"
@@ -58,7 +91,7 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
         "{apply}"
     );
     let images = cluster.kubectl(&["get", "pods", "-A", "-o=jsonpath={.items[*].spec.containers[*].image}"])?;
-    for image in ["pilot", "install-cni", "ztunnel"] {
+    for image in ["pilot", "install-cni", "ztunnel", "merbridge"] {
         let expected = format!("/{image}:{to}");
         ensure!(images.ok()?.contains(&expected), "{expected} is not among {images}");
     }
@@ -69,6 +102,23 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
     mesh_upgrade(&cluster, &["guard", "uninstall"])?.ok()?;
     let left = cluster.kubectl(&["get", "validatingadmissionpolicies,clusterroles", "-o", "name"])?;
     ensure!(!left.ok()?.contains("mesh-upgrade"), "{left}");
+    Ok(())
+}
+
+/// What the vendor runs beside Istio's own components, with the chart that the catalog names.
+fn vendor_chart(charts: &Path, version: &str) -> Result<()> {
+    let chart = charts.join("merbridge");
+    std::fs::create_dir_all(chart.join("templates"))?;
+    std::fs::write(
+        chart.join("Chart.yaml"),
+        format!("apiVersion: v2\nname: merbridge\nversion: {version}\n"),
+    )?;
+    let labels = json!({"app": "merbridge"});
+    let container = json!({"name": "merbridge", "image": format!("registry.example.com/mspider/merbridge:{version}")});
+    let daemon_set = json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "merbridge", "labels": &labels},
+        "spec": {"selector": {"matchLabels": &labels}, "template": {"metadata": {"labels": &labels},
+            "spec": {"containers": [container]}}}});
+    std::fs::write(chart.join("templates/daemonset.yaml"), daemon_set.to_string())?;
     Ok(())
 }
 

@@ -28,14 +28,11 @@ pub fn given(global: &Global) -> Result<Option<Catalog>, CommandError> {
     })
 }
 
-/// The catalog that was given, else the cluster's own, else the one that is built in.
+/// The cluster's own catalog, else the one that is built in.
 ///
 /// # Errors
 /// When the cluster's own is broken, or the cluster does not say whether it has one.
-pub async fn of(given: Option<Catalog>, cluster: &Cluster) -> Result<Catalog, CommandError> {
-    if let Some(given) = given {
-        return Ok(given);
-    }
+pub async fn of(cluster: &Cluster) -> Result<Catalog, CommandError> {
     let place = format!("ConfigMap {}/{CONFIG_MAP}", names::NAMESPACE);
     let embedded = || Catalog::embedded().map_err(|error| CommandError::error(error.to_string()));
     match cluster::catalog_text(cluster).await {

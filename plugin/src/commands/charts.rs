@@ -85,7 +85,7 @@ async fn chart(helm: &Helm, step: &PlanStep, source: &str, deadline: Duration) -
         Ok(found) => found.map(drop),
         Err(_) => Err(format!(
             "chart {} {} was not to be had from {source} within {} s",
-            step.component,
+            step.chart(),
             step.to,
             deadline.as_secs()
         )),

@@ -32,11 +32,15 @@ use crate::{
     ui::{Mark, Ui, print_stats},
 };
 use shared::{
-    catalog::Catalog,
+    catalog::{Catalog, ExtraComponent},
     inventory::{ClusterState, Inventory},
     mesh::{self, MeshView, SelectError},
+    version::Flavor,
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Runs a verb.
 ///
@@ -70,7 +74,7 @@ pub struct Scene {
     /// The meshes in it.
     pub meshes: Vec<MeshView>,
     /// Versions that are known.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// What asking cost.
     pub stats: Vec<ClusterStats>,
 }
@@ -83,7 +87,45 @@ impl Scene {
     /// When the kubeconfig cannot be used, the catalog is broken, or no cluster at all can be read.
     pub async fn observe(global: &Global, ui: Ui, options: ObserveOptions) -> Result<Self, CommandError> {
         let given = catalog::given(global)?;
-        let options = with_deadline(global, options);
+        let is_given = given.is_some();
+        let known = match given {
+            Some(given) => given,
+            None => Catalog::embedded().map_err(|error| CommandError::error(error.to_string()))?,
+        };
+        let mut scene = Self::observe_with(global, ui, &options, Arc::new(known)).await?;
+        if is_given {
+            return Ok(scene);
+        }
+        let Some(answered) = scene.answered().next() else {
+            return Ok(scene);
+        };
+        let own = Arc::new(catalog::of(answered).await?);
+        if scene.looked_for(&own) == scene.looked_for(&scene.catalog) {
+            scene.catalog = own;
+            return Ok(scene);
+        }
+        // The cluster's own catalog names other components of its vendor than the one that is built in.
+        Self::observe_with(global, ui, &options, own).await
+    }
+
+    /// What vendors run beside Istio's own components, as a catalog names it for the flavors that run here.
+    fn looked_for<'c>(&self, catalog: &'c Catalog) -> Vec<&'c ExtraComponent> {
+        let running = self.meshes.iter().filter_map(|mesh| mesh.version.as_ref());
+        let flavors: BTreeSet<&Flavor> = running.map(|version| &version.flavor).collect();
+        let known = flavors.into_iter().filter_map(|flavor| catalog.flavor(flavor));
+        known.flat_map(|flavor| &flavor.components).collect()
+    }
+
+    async fn observe_with(
+        global: &Global,
+        ui: Ui,
+        options: &ObserveOptions,
+        catalog: Arc<Catalog>,
+    ) -> Result<Self, CommandError> {
+        let options = ObserveOptions {
+            catalog: Some(Arc::clone(&catalog)),
+            ..with_deadline(global, options.clone())
+        };
         let members = cluster::observe_members(&global.cluster(), &global.contexts, &options).await?;
         for same in &members.same {
             ui.progress(
@@ -103,10 +145,10 @@ impl Scene {
                 unread.insert(&cluster.name, reason);
             }
         }
-        let answered = clusters
+        let answers = clusters
             .iter()
-            .find(|cluster| !unread.contains_key(cluster.name.as_str()));
-        let (Some(first), Some(answered)) = (clusters.first(), answered) else {
+            .any(|cluster| !unread.contains_key(cluster.name.as_str()));
+        let (Some(first), true) = (clusters.first(), answers) else {
             let unread = unread
                 .iter()
                 .map(|(cluster, reason)| format!("cluster {cluster} cannot be read: {reason}"));
@@ -118,7 +160,7 @@ impl Scene {
             meshes.retain(|mesh| mesh.is_in(namespace));
         }
         Ok(Self {
-            catalog: catalog::of(given, answered).await?,
+            catalog,
             cluster: first.clone(),
             meshes,
             clusters,

@@ -123,7 +123,7 @@ pub fn print(ui: Ui, plan: &Plan) {
         vec![
             (index + 1).to_string(),
             step.cluster.clone(),
-            step.component.to_string(),
+            step.chart().to_owned(),
             format!("{} {}/{}", by(step.installer), step.namespace, step.release),
             step.from.clone(),
             step.to.clone(),

@@ -49,7 +49,10 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         Err(error @ ClusterError::Forbidden { .. }) => (None, Some(error.to_string())),
         Err(error) => return Err(without(error.into())),
     };
-    let catalog = catalog::of(given, &cluster).await?;
+    let catalog = match given {
+        Some(given) => given,
+        None => catalog::of(&cluster).await?,
+    };
     let fits = guard.as_ref().map(|guard| fit(names::VERSION, &guard.release));
     if ui.output != Output::Text {
         let mut document = of_client();

@@ -29,7 +29,10 @@ use shared::{
     preflight::{self, Purpose, Target},
     waiver,
 };
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How often a component that rolls out is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -52,7 +55,7 @@ pub struct Effects<'a> {
     /// Epoch of the driver.
     pub epoch: i64,
     /// Versions that are known.
-    pub catalog: &'a Catalog,
+    pub catalog: Arc<Catalog>,
     /// What makes the steps' changes.
     pub engines: &'a Engines,
     /// How long one component may take.
@@ -154,13 +157,21 @@ impl Effects<'_> {
         }
     }
 
+    /// What is seen of every cluster: also what a vendor brings, which a step may be about.
+    fn options(&self) -> ObserveOptions {
+        ObserveOptions {
+            catalog: Some(Arc::clone(&self.catalog)),
+            ..ObserveOptions::default()
+        }
+    }
+
     /// As much as the operator's own check saw: what has come since must not slip through.
     async fn observe(&self) -> Inventory {
         let options = ObserveOptions {
             ask_running_versions: true,
             count_proxies: true,
             surroundings: true,
-            ..ObserveOptions::default()
+            ..self.options()
         };
         self.members.observe(&options).await
     }
@@ -181,7 +192,7 @@ impl Effects<'_> {
             Purpose::Apply
         };
         let target = Target::new(version).for_purpose(purpose);
-        let report = preflight::check(mesh, &inventory, &target, self.catalog, today());
+        let report = preflight::check(mesh, &inventory, &target, &self.catalog, today());
         let report = waiver::apply(report, &waiver::recorded(&spec.waivers), today());
         let mut blockers: Vec<String> = report
             .blockers()
@@ -305,7 +316,7 @@ impl Effects<'_> {
 
     async fn look(&self, step: &PlanStep) -> Result<Arrival, Fault> {
         let cluster = self.cluster(&step.cluster).map_err(Fault::lasting)?;
-        let seen = cluster::observe(cluster, &ObserveOptions::default()).await;
+        let seen = cluster::observe(cluster, &self.options()).await;
         match seen.state {
             ClusterState::Observed(observed) => Ok(arrival::of_step(step, &observed)),
             ClusterState::Unknown { reason } => {

@@ -51,7 +51,7 @@ impl Helm {
         let unreadable = |error: &dyn std::fmt::Display| {
             format!(
                 "chart {} from {charts} has no readable Chart.yaml: {error}",
-                step.component
+                step.chart()
             )
         };
         // What helm would print of an unpacked chart, without the time that its start takes.
@@ -68,7 +68,8 @@ impl Helm {
             let why = Redactor::default().last_lines(&String::from_utf8_lossy(&output.stderr));
             return Err(format!(
                 "chart {} {} is not to be had from {charts}: {why}",
-                step.component, step.to
+                step.chart(),
+                step.to
             ));
         }
         serde_saphyr::from_str(&String::from_utf8_lossy(&output.stdout)).map_err(|error| unreadable(&error))
@@ -85,10 +86,11 @@ struct ChartFacts {
 impl Installer for Helm {
     async fn prepare(&self, step: &PlanStep, charts: &str) -> Result<String, String> {
         let chart = self.show_chart(step, charts).await?;
-        if chart.name != step.component.as_str() {
+        if chart.name != step.chart() {
             return Err(format!(
                 "{charts} holds chart {} where {} was expected",
-                chart.name, step.component
+                chart.name,
+                step.chart()
             ));
         }
         if chart.version.trim_start_matches('v') != step.to {
@@ -121,7 +123,7 @@ impl Installer for Helm {
         let redactor = Redactor::of_values(&release.values);
         Err(format!(
             "chart {} {} cannot be rendered with the values of release {}: {}",
-            step.component,
+            step.chart(),
             step.to,
             step.release,
             redactor.last_lines(&String::from_utf8_lossy(&output.stderr))
@@ -208,7 +210,7 @@ fn command(binary: &Path) -> Command {
 
 /// The chart's place in helm's own words: a folder, an OCI reference, or a name in a repository.
 fn chart_args(step: &PlanStep, charts: &str) -> Vec<String> {
-    let chart = step.component.as_str();
+    let chart = step.chart();
     let charts = charts.trim_end_matches('/');
     if charts.starts_with("oci://") {
         vec![format!("{charts}/{chart}"), "--version".to_owned(), step.to.clone()]
@@ -241,6 +243,7 @@ mod tests {
             id: "east/istiod".to_owned(),
             cluster: "east".to_owned(),
             component: Component::Istiod,
+            chart: None,
             installer: InstallerKind::Helm,
             namespace: "istio-system".to_owned(),
             release: "istiod".to_owned(),

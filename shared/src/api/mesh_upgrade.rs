@@ -28,6 +28,8 @@ pub enum Component {
     Cni,
     /// The ambient node proxy (chart `ztunnel`).
     Ztunnel,
+    /// What a vendor's build runs beside Istio's own components (the chart that the catalog names for it).
+    Vendor,
     /// An ingress, egress or east-west gateway (chart `gateway`).
     Gateway,
 }
@@ -41,6 +43,7 @@ impl Component {
             Self::Istiod => "istiod",
             Self::Cni => "cni",
             Self::Ztunnel => "ztunnel",
+            Self::Vendor => "vendor",
             Self::Gateway => "gateway",
         }
     }
@@ -122,6 +125,9 @@ pub struct PlanStep {
     pub cluster: String,
     /// Component that is changed.
     pub component: Component,
+    /// Name of its chart, where the component does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chart: Option<String>,
     /// Tool that makes the change.
     pub installer: InstallerKind,
     /// Namespace of the helm release, of the control plane that istioctl installed, or of Argo CD's Application.
@@ -154,6 +160,19 @@ impl PlanStep {
         }
     }
 
+    /// Version of the journal's meaning that first knew such a step.
+    #[must_use]
+    pub fn journal_version(&self) -> i32 {
+        let of_component = if self.component == Component::Vendor { 3 } else { 1 };
+        self.installer.journal_version().max(of_component)
+    }
+
+    /// Name of its chart.
+    #[must_use]
+    pub fn chart(&self) -> &str {
+        self.chart.as_deref().unwrap_or_else(|| self.component.as_str())
+    }
+
     /// What the step runs, as people say it.
     #[must_use]
     pub fn runs(&self) -> String {
@@ -183,7 +202,7 @@ impl Plan {
     /// Version of the journal's meaning that this plan needs: whoever knows less refuses the journal.
     #[must_use]
     pub fn journal_version(&self) -> i32 {
-        let versions = self.steps.iter().map(|step| step.installer.journal_version());
+        let versions = self.steps.iter().map(PlanStep::journal_version);
         versions.max().unwrap_or(1)
     }
 

@@ -53,7 +53,7 @@ pub struct FlavorCatalog {
     pub releases: Vec<Release>,
 }
 
-/// What a vendor's build runs beside Istio's own components; none of it is upgraded by this tool.
+/// What a vendor's build runs beside Istio's own components.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExtraComponent {
@@ -63,8 +63,12 @@ pub struct ExtraComponent {
     pub kind: WorkloadKind,
     /// Labels that find its workload in any namespace, as `app=merbridge`.
     pub selector: String,
-    /// When and how it is upgraded.
+    /// When and how it is upgraded where this tool does not do it.
     pub upgrade: String,
+    /// Its chart, where the charts of the flavor are: this tool then upgrades the helm release of it that owns the workload,
+    /// after the control plane. Versions of it, and of its image, are those of the build.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chart: Option<String>,
 }
 
 /// What it takes to exchange a sidecar in a running pod.

@@ -62,6 +62,16 @@ pub const BECOME_NATIVE: Code = Code(&Rule {
     evidence: "Pods whose istio-proxy is an ordinary container, and a hop that leads over 1.27.",
     fix: "Look at webhooks, policies and Jobs that name the container istio-proxy; set ENABLE_NATIVE_SIDECARS to false for the time being.",
 });
+/// A node's long connections end with its ztunnel.
+pub const ZTUNNEL_PACE: Code = Code(&Rule {
+    id: "MU807",
+    title: "Replacing ztunnel cuts long connections",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "Connections of a node's pods go through its ztunnel: those that outlive the grace period of the one that is replaced are cut, on as many nodes at once as the DaemonSet's update strategy allows.",
+    evidence: "The update strategy and the grace period of ztunnel's DaemonSet.",
+    fix: "Let one node go after the other (updateStrategy in ztunnel's values), and make the grace period as long as your connections last (terminationGracePeriodSeconds).",
+});
 
 pub(super) const ALL: &[Code] = &[
     PROXIES_TOO_OLD,
@@ -70,4 +80,5 @@ pub(super) const ALL: &[Code] = &[
     PROXIES_OF_NO_REVISION,
     PROXIES_REFUSE_NEWER,
     BECOME_NATIVE,
+    ZTUNNEL_PACE,
 ];

@@ -132,6 +132,7 @@ fn about(component: Component, step: &mut Step) {
             "The ambient node proxy, node by node: long-lived connections through it are reset when it goes. Drain nodes \
              whose connections must not break."
         }
+        Component::Vendor => "What the vendor runs beside Istio's own components, after the control plane.",
         Component::Gateway => "Traffic from outside passes here: watch it while the pods are replaced.",
     };
     step.notes.push(note.to_owned());

@@ -355,6 +355,7 @@ fn rank(component: Component, order: usize) -> (u8, usize, u8) {
         Component::Istiod => (1, order, 0),
         Component::Cni => (1, order, 1),
         Component::Ztunnel => (1, order, 2),
+        Component::Vendor => (1, order, 3),
         Component::Gateway => (2, order, 0),
     }
 }
@@ -365,14 +366,10 @@ fn vendor(hop: &Hop<'_>, seats: &[Seat<'_>]) -> Vec<String> {
     let components = known.iter().flat_map(|flavor| &flavor.components);
     components
         .filter_map(|component| {
-            let mut around = seats
-                .iter()
-                .filter_map(|seat| seat.member.observed.surroundings.as_deref());
-            let runs = around.any(|around| {
-                let mut extra = around.extra_components.iter();
-                extra.any(|(name, _)| *name == component.name)
-            });
-            runs.then(|| format!("{} runs beside it: {}.", component.name, component.upgrade))
+            let mut running = seats.iter().flat_map(|seat| &seat.member.observed.vendor_components);
+            running
+                .any(|found| found.name == component.name)
+                .then(|| format!("{} runs beside it: {}.", component.name, component.upgrade))
         })
         .collect()
 }

@@ -177,8 +177,8 @@ impl Values {
             Component::Istiod => self.pilot.0.unwrap_or_default(),
             Component::Cni => self.cni.0.unwrap_or_default(),
             Component::Ztunnel => Section::default(),
-            // The one has no image, the other's is injected.
-            Component::Base | Component::Gateway => return None,
+            // The one has no image, the other's is injected, and a vendor's chart is none of Istio's.
+            Component::Base | Component::Vendor | Component::Gateway => return None,
         };
         let image = own.image.or(self.image).or(defaults.image);
         // A full image has its own tag; the charts tell it by the slash.

@@ -2,8 +2,9 @@
 
 use super::{
     ClusterInventory, ClusterState, ControlPlane, Election, Found, Gateway, GuardPresence, HelmRelease, Inventory,
-    MeshRecord, NodeComponent, NodeRoom, Nodes, Observed, ObservedVersion, Ownership, Permission, Proxies, ProxyKind,
-    Resources, Rollout, Settings, Surge, Surroundings, VersionSource, Webhook, WebhookTarget,
+    MeshRecord, NodeComponent, NodeRoom, Nodes, Observed, ObservedVersion, Ownership, Pace, Permission, Proxies,
+    ProxyKind, Resources, Rollout, Settings, Surge, Surroundings, VendorComponent, VersionSource, Webhook,
+    WebhookTarget,
 };
 use crate::{
     api::{Component, FreezeSettings, Management, WorkloadKind, WorkloadName},
@@ -112,6 +113,26 @@ pub fn node(component: Component, running: &str) -> NodeComponent {
         rollout: rollout(3),
         helm_release: Some(("istio-system".to_owned(), release.to_owned())),
         ownership: Ownership::default(),
+        pace: Pace {
+            nodes_at_once: Some(1),
+            grace_seconds: 30,
+        },
+    }
+}
+
+/// A vendor's node component, installed by a helm release of its own or by hand.
+pub fn merbridge(running: &str, by_helm: bool) -> VendorComponent {
+    VendorComponent {
+        name: "Merbridge".to_owned(),
+        workload: workload(WorkloadKind::DaemonSet, "kube-system", "merbridge"),
+        image: format!("registry.example.com/mspider/merbridge:{running}"),
+        version: version(running),
+        rollout: rollout(3),
+        release: by_helm.then(|| HelmRelease {
+            component: Component::Vendor,
+            chart: "merbridge".to_owned(),
+            ..release("kube-system", "merbridge", "cni", running)
+        }),
     }
 }
 
@@ -242,6 +263,7 @@ pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
             kubernetes: kubernetes.parse().expect("a Kubernetes version"),
             control_planes: vec![istiod("istio-system", istio)],
             node_components: Vec::new(),
+            vendor_components: Vec::new(),
             gateways: Vec::new(),
             proxies: vec![sidecars(istio, 3)],
             data_plane: None,

@@ -30,8 +30,6 @@ pub struct Surroundings {
     pub certificates: Vec<Certificate>,
     /// PodDisruptionBudgets of control planes.
     pub budgets: Vec<Budget>,
-    /// What a vendor's build runs beside Istio's own components, as `DaemonSet kube-system/merbridge`, by its name.
-    pub extra_components: Vec<(String, String)>,
     /// Elections of the control planes, as far as they were held.
     pub elections: Vec<Election>,
     /// Nodes that take pods, with what they have left; empty when pods were not counted.

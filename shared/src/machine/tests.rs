@@ -12,6 +12,7 @@ fn plan_step(id: &str) -> PlanStep {
         id: id.to_owned(),
         cluster: "east".to_owned(),
         component: Component::Istiod,
+        chart: None,
         installer: InstallerKind::Helm,
         namespace: "istio-system".to_owned(),
         release: id.to_owned(),

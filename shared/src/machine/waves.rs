@@ -16,7 +16,7 @@ pub(super) fn to_verify<'a>(steps: &'a [PlanStep], id: &str, verified: &[String]
 /// CRDs come to all clusters before the first one's turn, and gateways after the last one's.
 fn takes_its_turn(component: Component) -> bool {
     match component {
-        Component::Istiod | Component::Cni | Component::Ztunnel => true,
+        Component::Istiod | Component::Cni | Component::Ztunnel | Component::Vendor => true,
         Component::Base | Component::Gateway => false,
     }
 }

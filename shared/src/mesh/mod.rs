@@ -102,7 +102,7 @@ impl<'a> ObservedMember<'a> {
             .filter(|release| {
                 let is_at_home = self.member.istio_namespaces.contains(&release.namespace);
                 match release.component {
-                    Component::Base | Component::Cni | Component::Ztunnel => true,
+                    Component::Base | Component::Cni | Component::Ztunnel | Component::Vendor => true,
                     Component::Istiod => is_at_home || is_named(release),
                     Component::Gateway => is_at_home || !is_shared,
                 }

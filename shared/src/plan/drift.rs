@@ -3,7 +3,7 @@
 use crate::{
     api::{InstallerKind, Plan, PlanStep},
     gitops,
-    inventory::{ClusterState, HelmRelease, Inventory, Observed},
+    inventory::{ClusterState, Inventory, Observed},
     version::IstioVersion,
 };
 
@@ -45,8 +45,7 @@ fn step_drift(step: &PlanStep, observed: &Observed) -> Vec<String> {
     let mut changes = Vec::new();
     match step.installer {
         InstallerKind::Helm | InstallerKind::Flux | InstallerKind::Sail => {
-            let is_it = |found: &&HelmRelease| found.namespace == step.namespace && found.name == step.release;
-            let Some(found) = observed.helm_releases.iter().find(is_it) else {
+            let Some(found) = observed.helm_release(&step.namespace, &step.release) else {
                 return vec![format!("{place} is gone")];
             };
             // The Sail Operator has helm upgrade at each of its rounds.

@@ -40,6 +40,7 @@ pub(super) fn due(
             id: format!("{}/{component}/{}/{}", member.name(), followed.namespace, followed.name),
             cluster: member.name().to_owned(),
             component,
+            chart: None,
             installer: InstallerKind::ArgoCd,
             namespace: followed.namespace.clone(),
             release: followed.name.clone(),

@@ -45,6 +45,11 @@ pub(super) fn of(
             images.insert(retagged(&node.image, target));
         }
     }
+    if components.contains(&Component::Vendor) {
+        let upgraded = observed.vendor_components.iter();
+        let upgraded = upgraded.filter(|found| found.release.is_some());
+        images.extend(upgraded.map(|found| retagged(&found.image, target)));
+    }
     images
 }
 

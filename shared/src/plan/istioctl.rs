@@ -41,6 +41,7 @@ pub(super) fn due(
             id: format!("{}/{}/{namespace}/{revision}", member.name(), Component::Istiod),
             cluster: member.name().to_owned(),
             component: Component::Istiod,
+            chart: None,
             installer: InstallerKind::Istioctl,
             namespace: namespace.to_owned(),
             release: revision.to_owned(),

@@ -6,6 +6,7 @@ mod gitops;
 mod images;
 mod istioctl;
 mod scope;
+mod vendor;
 
 pub use drift::drift;
 pub use file::{PLAN_FILE_KIND, PLAN_FILE_VERSION, PlanFile, PlannedKubernetes};
@@ -139,7 +140,7 @@ pub fn plan(
     }
     steps.sort_by_key(|(order, step)| match step.component {
         Component::Base => (0, *order, step.component),
-        Component::Istiod | Component::Cni | Component::Ztunnel => (1, *order, step.component),
+        Component::Istiod | Component::Cni | Component::Ztunnel | Component::Vendor => (1, *order, step.component),
         Component::Gateway => (2, *order, step.component),
     });
     Ok(Plan {
@@ -227,6 +228,7 @@ fn due(
 ) -> Result<Vec<PlanStep>, PlanError> {
     let mut steps = istioctl::due(mesh, member, target, catalog)?;
     steps.extend(gitops::due(mesh, member, target, catalog)?);
+    steps.extend(vendor::due(mesh, member, target, catalog)?);
     for release in member.releases() {
         let running = running(member, release);
         let place = format!(
@@ -257,6 +259,7 @@ fn due(
             ),
             cluster: member.name().to_owned(),
             component: release.component,
+            chart: None,
             installer: match of_release(member.observed, &release.namespace, &release.name) {
                 Some(followed) => followed.kind.installer(),
                 None => InstallerKind::Helm,

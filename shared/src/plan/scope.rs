@@ -24,9 +24,13 @@ pub(super) fn of(member: &ObservedMember<'_>, settings: &FreezeSettings, steps: 
         }));
     }
     workloads.extend(member.observed.node_components.iter().map(|node| node.workload.clone()));
+    let of_vendor = || member.observed.vendor_components.iter();
+    let of_vendor = || of_vendor().filter_map(|found| Some((&found.workload, found.release.as_ref()?)));
+    workloads.extend(of_vendor().map(|(workload, _)| workload.clone()));
     let releases: BTreeSet<ObjectName> = member
         .releases()
         .into_iter()
+        .chain(of_vendor().map(|(_, release)| release))
         .map(|release| ObjectName {
             namespace: release.namespace.clone(),
             name: release.name.clone(),

@@ -5,7 +5,9 @@ use super::{
     configuration::{has_ztunnel, way},
 };
 use crate::{
+    api::Component,
     finding::{Finding, Report, codes},
+    inventory::Pace,
     mesh::ObservedMember,
 };
 
@@ -25,6 +27,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         let Some(way) = way(subject, member) else {
             continue;
         };
+        pace(member, report);
         if way.leads_over(29) && has_ztunnel(member) {
             report.find(
                 Finding::new(
@@ -41,6 +44,47 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         if way.leads_over(31) && pods > LARGE {
             large(member, pods, report);
         }
+    }
+}
+
+/// What replacing ztunnel does to the connections that go through it, said before it is done.
+fn pace(member: &ObservedMember<'_>, report: &mut Report) {
+    let ztunnels = member.observed.node_components.iter();
+    for ztunnel in ztunnels.filter(|node| node.component == Component::Ztunnel) {
+        let Pace {
+            nodes_at_once,
+            grace_seconds,
+        } = ztunnel.pace;
+        let cut =
+            format!("connections through ztunnel that last longer than {grace_seconds} s are cut when it is replaced");
+        let (cause, fix) = match nodes_at_once {
+            Some(..=1) => {
+                report.pass(
+                    codes::ZTUNNEL_PACE,
+                    Some(member.name()),
+                    format!("{cut}, on one node after the other"),
+                );
+                continue;
+            }
+            Some(nodes) => (
+                format!("{cut}, on up to {nodes} nodes at the same time"),
+                "set updateStrategy.rollingUpdate to maxSurge 1 and maxUnavailable 0 in ztunnel's values",
+            ),
+            None => (
+                format!(
+                    "{cut}, and its update strategy is OnDelete: the upgrade waits until somebody has deleted each of its pods"
+                ),
+                "set updateStrategy.type to RollingUpdate in ztunnel's values, or delete the pods node by node while the upgrade waits",
+            ),
+        };
+        report.find(
+            Finding::new(codes::ZTUNNEL_PACE, cause, fix)
+                .in_cluster(member.name())
+                .about(format!(
+                    "DaemonSet {}/{}",
+                    ztunnel.workload.namespace, ztunnel.workload.name
+                )),
+        );
     }
 }
 
@@ -94,6 +138,25 @@ mod tests {
         let mut inventory = sample::one(from, "v1.34.1");
         sample::add_ambient(&mut inventory.clusters[0], from);
         inventory
+    }
+
+    #[test]
+    fn more_than_one_node_at_a_time_is_told() {
+        for (nodes_at_once, told) in [
+            (Some(1), None),
+            (Some(3), Some("up to 3 nodes")),
+            (None, Some("OnDelete")),
+        ] {
+            let mut inventory = ambient("1.30.3");
+            for node in &mut inventory.seen(0).node_components {
+                node.pace.nodes_at_once = nodes_at_once;
+            }
+            let report = check(&inventory, "1.31.0");
+            match told {
+                Some(told) => assert!(found(&report, "MU807").cause.contains(told), "{nodes_at_once:?}"),
+                None => assert!(!ids(&report).contains(&"MU807")),
+            }
+        }
     }
 
     #[test]

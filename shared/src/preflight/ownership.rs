@@ -152,16 +152,19 @@ fn definitions(member: &ObservedMember<'_>, report: &mut Report) {
 }
 
 fn vendor(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Report) {
-    let Some(around) = &member.observed.surroundings else {
-        return;
-    };
     let flavor = subject.catalog.flavor(&subject.target.version.flavor);
     for component in flavor.iter().flat_map(|flavor| &flavor.components) {
-        for (_, object) in around
-            .extra_components
-            .iter()
-            .filter(|(name, _)| *name == component.name)
-        {
+        let running = member.observed.vendor_components.iter();
+        for found in running.filter(|found| found.name == component.name) {
+            let object = super::named(&found.workload);
+            if let Some(release) = &found.release {
+                let summary = format!(
+                    "{object} is upgraded with its helm release {}/{}",
+                    release.namespace, release.name
+                );
+                report.pass(codes::VENDOR_COMPONENT, Some(member.name()), summary);
+                continue;
+            }
             report.find(
                 Finding::new(
                     codes::VENDOR_COMPONENT,
@@ -169,7 +172,7 @@ fn vendor(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Repor
                     component.upgrade.clone(),
                 )
                 .in_cluster(member.name())
-                .about(object.clone()),
+                .about(object),
             );
         }
     }
@@ -244,10 +247,13 @@ mod tests {
     #[test]
     fn a_vendors_own_components_are_told() {
         let mut inventory = sample::one("1.30.3-mspider", "v1.36.3");
-        let object = "DaemonSet kube-system/merbridge".to_owned();
-        inventory.around(0).extra_components = vec![("Merbridge".to_owned(), object.clone())];
+        inventory.seen(0).vendor_components = vec![sample::merbridge("1.30.3-mspider", false)];
         let report = check(&inventory, "1.31.0-mspider");
-        assert_eq!(found(&report, "MU412").object, Some(object));
+        let object = found(&report, "MU412").object.as_deref();
+        assert_eq!(object, Some("DaemonSet kube-system/merbridge"));
         assert!(!ids(&check(&inventory, "1.31.0")).contains(&"MU412"));
+        // With a release of its own it is one step among the others.
+        inventory.seen(0).vendor_components = vec![sample::merbridge("1.30.3-mspider", true)];
+        assert!(!ids(&check(&inventory, "1.31.0-mspider")).contains(&"MU412"));
     }
 }

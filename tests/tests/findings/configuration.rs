@@ -60,11 +60,21 @@ pub const OF_THE_LONG_WAY: &[Case] = &[Case {
         ("MU801", "1.19.4"),
         ("MU804", "belong to the revision 1-28"),
         ("MU806", "1 sidecar, as left-behind, in seeded (1)"),
+        ("MU807", "on up to 3 nodes at the same time"),
     ],
     report: |cluster| {
         spoilt::seed(cluster)?;
         let chart = Toolbox::get()?.charts("1.31.0")?.join("ztunnel").display().to_string();
-        let install = ["install", "mesh-ztunnel", &chart, "--namespace", "istio-system"];
+        let pace = "updateStrategy.rollingUpdate.maxSurge=3";
+        let install = [
+            "install",
+            "mesh-ztunnel",
+            &chart,
+            "--namespace",
+            "istio-system",
+            "--set",
+            pace,
+        ];
         cluster.helm(&install)?.ok()?;
         Report::of(cluster, &["default", "--to", "1.31.0"])
     },

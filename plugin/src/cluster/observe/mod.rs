@@ -10,6 +10,7 @@ mod guard_release;
 mod leads;
 mod mesh_config;
 mod ownership;
+mod pace;
 mod permissions;
 mod protobuf;
 mod proxies;
@@ -21,6 +22,7 @@ mod served;
 mod stream;
 mod surge;
 mod surroundings;
+mod vendor;
 mod version;
 mod workloads;
 
@@ -41,11 +43,12 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use running::IstiodPod;
 use shared::{
+    catalog::Catalog,
     gitops::Followed,
-    inventory::{ClusterInventory, ClusterState, ControlPlane, Found, Inventory, Observed},
+    inventory::{ClusterInventory, ClusterState, ControlPlane, Found, Inventory, Observed, VendorComponent},
     version::{KubernetesVersion, Minor},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use workloads::{Istiod, Workloads};
 
 /// What is asked beyond the lists.
@@ -61,6 +64,8 @@ pub struct ObserveOptions {
     pub surroundings: bool,
     /// The minor that a mesh is to go to: objects that no rule on the way there looks at are then not read.
     pub to: Option<Minor>,
+    /// Names what vendors run beside Istio's own components; without it, none of that is looked for.
+    pub catalog: Option<Arc<Catalog>>,
     /// What the caller and the driver must be allowed to do.
     pub permissions: Vec<PermissionQuery>,
     /// How long each single question may take.
@@ -75,6 +80,7 @@ impl Default for ObserveOptions {
             data_plane: false,
             surroundings: false,
             to: None,
+            catalog: None,
             permissions: Vec::new(),
             deadline: Duration::from_secs(20),
         }
@@ -151,9 +157,9 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
     };
     let istio = async {
         if !options.surroundings {
-            return Ok((istio(asker, options.ask_running_versions).await?, None));
+            return Ok((istio(asker, options).await?, None));
         }
-        let (istio, around) = futures::join!(istio(asker, options.ask_running_versions), surroundings::read(asker));
+        let (istio, around) = futures::join!(istio(asker, options), surroundings::read(asker));
         let istio = istio?;
         let around = around.complete(asker, &istio, options.to).await;
         Ok((istio, Some(around)))
@@ -183,6 +189,7 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
         kubernetes,
         control_planes: istio.control_planes,
         node_components: istio.workloads.node_components,
+        vendor_components: istio.vendor_components,
         gateways: istio.workloads.gateways,
         proxies: pods.proxies,
         data_plane,
@@ -223,6 +230,7 @@ async fn uid(asker: Asker<'_>) -> Result<String, ClusterError> {
 struct Istio {
     control_planes: Vec<ControlPlane>,
     workloads: Workloads,
+    vendor_components: Vec<VendorComponent>,
     releases: releases::Releases,
     followed: Vec<Followed>,
     /// Ready pods of istiod; none where they were not asked.
@@ -231,9 +239,9 @@ struct Istio {
 }
 
 /// Lists first, then what the lists led to.
-async fn istio(asker: Asker<'_>, ask_running_versions: bool) -> Result<Istio, ClusterError> {
+async fn istio(asker: Asker<'_>, options: &ObserveOptions) -> Result<Istio, ClusterError> {
     let pods = async {
-        if ask_running_versions {
+        if options.ask_running_versions {
             running::pods(asker).await
         } else {
             Ok(Vec::new())
@@ -247,11 +255,13 @@ async fn istio(asker: Asker<'_>, ask_running_versions: bool) -> Result<Istio, Cl
         Vec::new()
     });
     let control_planes = std::mem::take(&mut workloads.control_planes);
-    let (control_planes, mut releases, followed) = futures::join!(
+    let (control_planes, mut releases, followed, (vendor_components, of_vendor)) = futures::join!(
         join_all(control_planes.iter().map(|istiod| complete(asker, istiod, &pods))),
         releases::read(asker, &storage, &control_planes, &workloads),
         followed::read(asker, &control_planes, &workloads),
+        vendor::find(asker, &control_planes, &storage, options.catalog.as_deref()),
     );
+    unreadable.extend(of_vendor);
     let followed = followed.unwrap_or_else(|error| {
         unreadable.push(format!("what a GitOps controller or operator follows: {error}"));
         Vec::new()
@@ -265,6 +275,7 @@ async fn istio(asker: Asker<'_>, ask_running_versions: bool) -> Result<Istio, Cl
     Ok(Istio {
         control_planes: completed,
         workloads,
+        vendor_components,
         releases,
         followed,
         pods,

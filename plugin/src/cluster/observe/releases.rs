@@ -168,6 +168,31 @@ pub(super) async fn read(asker: Asker<'_>, storage: &Storage, istiods: &[Istiod]
     releases
 }
 
+/// A release by its name, if it is of this chart, which is a vendor's.
+///
+/// # Errors
+/// When it cannot be asked for.
+pub(super) async fn of_chart(
+    asker: Asker<'_>,
+    storage: &Storage,
+    namespace: &str,
+    name: &str,
+    chart: &str,
+) -> Result<Option<HelmRelease>, ClusterError> {
+    let mut newest = storage.newest.iter();
+    let Some(stored) = newest.find(|stored| stored.namespace == namespace && stored.name == name) else {
+        return Ok(None);
+    };
+    let Some(payload) = payload(asker, stored).await? else {
+        return Ok(None);
+    };
+    // One that cannot be read is upgraded by whoever can.
+    let release = helm::decode(&payload)
+        .ok()
+        .filter(|release| release.chart_name == chart);
+    Ok(release.map(|release| told(stored, release, Component::Vendor)))
+}
+
 /// Releases worth reading: a cluster may hold hundreds of others, of megabytes each.
 struct Candidates {
     owners: BTreeSet<(String, String)>,
@@ -206,7 +231,11 @@ impl Candidates {
 
 fn istio_release(stored: &Stored, release: helm::Release) -> Option<HelmRelease> {
     let component = Component::from_chart(&release.chart_name)?;
-    Some(HelmRelease {
+    Some(told(stored, release, component))
+}
+
+fn told(stored: &Stored, release: helm::Release, component: Component) -> HelmRelease {
+    HelmRelease {
         namespace: stored.namespace.clone(),
         name: stored.name.clone(),
         revision: stored.revision,
@@ -222,7 +251,7 @@ fn istio_release(stored: &Stored, release: helm::Release) -> Option<HelmRelease>
         kinds: release.kinds,
         removed_values: removed_values(component, release.values.as_value()),
         settings: helm::ReleaseSettings::read(release.values.as_value(), release.server_side),
-    })
+    }
 }
 
 /// The stored payload; `None` when it is gone.

@@ -1,6 +1,6 @@
 //! From Deployments and DaemonSets to control planes, node components and gateways.
 
-use super::{ask::Asker, ownership, surge, version};
+use super::{ask::Asker, ownership, pace, surge, version};
 use crate::cluster::error::ClusterError;
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, Deployment},
@@ -83,18 +83,7 @@ impl Workloads {
         let Some(spec) = &deployment.spec else {
             return;
         };
-        let status = deployment.status.clone().unwrap_or_default();
-        let updated = status.updated_replicas.unwrap_or(0);
-        let rollout = Rollout {
-            desired: spec.replicas.unwrap_or(1),
-            updated,
-            ready: surely_new(
-                status.ready_replicas.unwrap_or(0),
-                status.replicas.unwrap_or(0),
-                updated,
-            ),
-            observed: status.observed_generation >= deployment.metadata.generation,
-        };
+        let rollout = of_deployment(deployment);
         let workload = name(deployment, WorkloadKind::Deployment);
         match container(&spec.template, "discovery") {
             Some(discovery) => {
@@ -114,14 +103,7 @@ impl Workloads {
         let Some(spec) = &daemon_set.spec else {
             return;
         };
-        let status = daemon_set.status.clone().unwrap_or_default();
-        let updated = status.updated_number_scheduled.unwrap_or(0);
-        let rollout = Rollout {
-            desired: status.desired_number_scheduled,
-            updated,
-            ready: surely_new(status.number_ready, status.current_number_scheduled, updated),
-            observed: status.observed_generation >= daemon_set.metadata.generation,
-        };
+        let rollout = of_daemon_set(daemon_set);
         let workload = name(daemon_set, WorkloadKind::DaemonSet);
         let labels = spec
             .template
@@ -147,6 +129,7 @@ impl Workloads {
                     rollout,
                     helm_release: helm_release(daemon_set.annotations()),
                     ownership: ownership::of(daemon_set),
+                    pace: pace::of(spec, rollout.desired),
                 });
             }
             None if is_gateway(daemon_set, &spec.template) => {
@@ -156,6 +139,34 @@ impl Workloads {
             }
             None => {}
         }
+    }
+}
+
+/// How far a Deployment is.
+pub(super) fn of_deployment(deployment: &Deployment) -> Rollout {
+    let status = deployment.status.clone().unwrap_or_default();
+    let updated = status.updated_replicas.unwrap_or(0);
+    Rollout {
+        desired: deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1),
+        updated,
+        ready: surely_new(
+            status.ready_replicas.unwrap_or(0),
+            status.replicas.unwrap_or(0),
+            updated,
+        ),
+        observed: status.observed_generation >= deployment.metadata.generation,
+    }
+}
+
+/// How far a DaemonSet is.
+pub(super) fn of_daemon_set(daemon_set: &DaemonSet) -> Rollout {
+    let status = daemon_set.status.clone().unwrap_or_default();
+    let updated = status.updated_number_scheduled.unwrap_or(0);
+    Rollout {
+        desired: status.desired_number_scheduled,
+        updated,
+        ready: surely_new(status.number_ready, status.current_number_scheduled, updated),
+        observed: status.observed_generation >= daemon_set.metadata.generation,
     }
 }
 
@@ -276,7 +287,7 @@ fn version_label(object: &impl Resource) -> Option<&str> {
     object.labels().get("app.kubernetes.io/version").map(String::as_str)
 }
 
-fn name<K: Resource>(object: &K, kind: WorkloadKind) -> WorkloadName {
+pub(super) fn name<K: Resource>(object: &K, kind: WorkloadKind) -> WorkloadName {
     WorkloadName {
         kind,
         namespace: object.namespace().unwrap_or_default(),

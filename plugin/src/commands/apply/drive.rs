@@ -18,6 +18,7 @@ use shared::{
     machine::{Driver, Stop},
     phase::Phase,
 };
+use std::sync::Arc;
 
 /// Drives a journal under a lease, and says how it ended.
 pub async fn to_the_end(
@@ -53,7 +54,7 @@ pub async fn to_the_end(
             journal: journal.name_any(),
             holder: person.to_owned(),
             epoch: lease.epoch,
-            catalog: &task.scene.catalog,
+            catalog: Arc::clone(&task.scene.catalog),
             engines,
             step_timeout: task.args.step_timeout,
             merge_timeout: task.args.merge_timeout,

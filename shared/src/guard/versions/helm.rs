@@ -72,7 +72,8 @@ pub(super) fn judge(request: &Request<'_>, facts: &Facts, now: Timestamp) -> Ver
         part: match installs.component {
             Component::Base => Part::Base,
             Component::Istiod => Part::Istiod,
-            Component::Cni | Component::Ztunnel => Part::Node,
+            // A vendor's chart is none of Istio's, and so never comes here.
+            Component::Cni | Component::Ztunnel | Component::Vendor => Part::Node,
             Component::Gateway => Part::Gateway,
         },
         home: &request.namespace,
@@ -109,7 +110,7 @@ fn running(namespace: &str, name: &str, component: Component, facts: &Facts) -> 
             let nodes = facts.node_components.iter().filter(|node| is_its(&node.release));
             nodes.map(|node| node.version.clone()).collect()
         }
-        Component::Base | Component::Gateway => Vec::new(),
+        Component::Base | Component::Vendor | Component::Gateway => Vec::new(),
     };
     let newest = versions.into_iter().max_by(|a, b| match (a, b) {
         (Some(a), Some(b)) => a.cmp_release(b),

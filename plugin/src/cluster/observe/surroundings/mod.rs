@@ -12,21 +12,16 @@ use super::{Istio, ask::Asker, proxies::Beside};
 use crate::cluster::error::ClusterError;
 use futures::future::join_all;
 use k8s_openapi::api::{
-    apps::v1::{DaemonSet, Deployment},
     core::v1::{Namespace, Service},
     policy::v1::PodDisruptionBudget,
 };
-use kube::{Api, Resource, ResourceExt as _, api::ListParams, core::PartialObjectMeta};
-use serde::de::DeserializeOwned;
+use kube::{Api, ResourceExt as _, api::ListParams};
 use shared::{
-    api::WorkloadKind,
-    catalog::{Catalog, ExtraComponent},
     finding::codes,
     inventory::{Budget, ControlPlane, NamespaceRevision, NodeRoom, Surroundings},
     preflight::rules::{READ, Reader, read_on_the_way},
     version::{IstioVersion, Minor},
 };
-use std::{collections::BTreeSet, fmt::Debug};
 
 /// What was read so far.
 pub(super) struct Around {
@@ -86,10 +81,9 @@ impl Around {
             (*namespace, beside)
         });
         let definitions = definitions_for(control_planes, to);
-        let (looked, beside, components, ambient, repositories) = futures::join!(
+        let (looked, beside, ambient, repositories) = futures::join!(
             objects::read(asker, &self.found.crds, &definitions),
             join_all(beside),
-            extra_components(asker, control_planes),
             neighbours::ambient(asker, &istio.workloads),
             neighbours::chart_repositories(asker, &self.found.crds),
         );
@@ -112,7 +106,6 @@ impl Around {
         }
         self.found.ambient = seen("what the CNI leaves out", ambient, overlooked);
         self.found.chart_repositories = seen("sources of charts", repositories, overlooked);
-        self.found.extra_components = seen("components of the vendor", components, overlooked);
         self
     }
 
@@ -182,50 +175,4 @@ async fn zipkin(asker: Asker<'_>, namespace: &str) -> Result<bool, ClusterError>
         .ask_optional("get the Service zipkin", api.get_metadata("zipkin"))
         .await?;
     Ok(found.is_some())
-}
-
-/// Components that the catalog names for the flavors that run, by their labels.
-async fn extra_components(
-    asker: Asker<'_>,
-    control_planes: &[ControlPlane],
-) -> Result<Vec<(String, String)>, ClusterError> {
-    let Ok(catalog) = Catalog::embedded() else {
-        return Ok(Vec::new());
-    };
-    let running = control_planes.iter().filter_map(|plane| plane.version.version.as_ref());
-    let flavors: BTreeSet<_> = running.map(|version| &version.flavor).collect();
-    let mut found = Vec::new();
-    for component in flavors
-        .into_iter()
-        .filter_map(|flavor| catalog.flavor(flavor))
-        .flat_map(|flavor| &flavor.components)
-    {
-        let names = labelled(asker, component).await?;
-        found.extend(names.into_iter().map(|name| (component.name.clone(), name)));
-    }
-    Ok(found)
-}
-
-async fn labelled(asker: Asker<'_>, component: &ExtraComponent) -> Result<Vec<String>, ClusterError> {
-    match component.kind {
-        WorkloadKind::Deployment => named::<Deployment>(asker, component).await,
-        WorkloadKind::DaemonSet => named::<DaemonSet>(asker, component).await,
-    }
-}
-
-/// Objects of a kind with a component's labels, as `DaemonSet kube-system/merbridge`.
-async fn named<K>(asker: Asker<'_>, component: &ExtraComponent) -> Result<Vec<String>, ClusterError>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
-{
-    let api: Api<K> = Api::all(asker.cluster.client.clone());
-    let labels = ListParams::default().labels(&component.selector);
-    let listed = asker
-        .ask("list components of the vendor", api.list_metadata(&labels))
-        .await?;
-    let named = |one: &PartialObjectMeta<K>| {
-        let namespace = one.namespace().unwrap_or_default();
-        format!("{} {namespace}/{}", component.kind.as_str(), one.name_any())
-    };
-    Ok(listed.items.iter().map(named).collect())
 }

@@ -45,4 +45,11 @@ pub(super) const TOLD: &[Told] = &[
         evidence: "其 istio-proxy 是普通容器的 pod，以及经过 1.27 的一跳。",
         fix: "查看引用容器 istio-proxy 的 webhook、策略和 Job；暂时把 ENABLE_NATIVE_SIDECARS 设为 false。",
     },
+    Told {
+        id: "MU807",
+        title: "替换 ztunnel 会切断长连接",
+        cause: "节点上 pod 的连接都经过该节点的 ztunnel：比被替换者的宽限期更长的连接会被切断，同时受影响的节点数由 DaemonSet 的更新策略决定。",
+        evidence: "ztunnel 的 DaemonSet 的更新策略和宽限期。",
+        fix: "让节点逐个替换（ztunnel 的 values 中的 updateStrategy），并使宽限期不短于连接的时长（terminationGracePeriodSeconds）。",
+    },
 ];
