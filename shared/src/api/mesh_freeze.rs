@@ -188,7 +188,7 @@ pub struct MeshFreezeStatus {
     /// The helm release that the holder is changing now, or `istioctl/REVISION`. Written by the holder only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changing: Option<ObjectName>,
-    /// Conditions, as [`super::CONDITION_DRIFTED`], by the webhook's watcher.
+    /// Conditions, as Drifted, by the webhook's watcher.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
 }

@@ -281,7 +281,7 @@ pub struct Unguarded {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self == oldSelf").message("an upgrade keeps its target and plan: there is no new target once it has begun"))]
 pub struct MeshUpgradeSpec {
-    /// Version of the journal's meaning; see [`JOURNAL_VERSION`].
+    /// Version of the journal's meaning; a driver that knows only older ones refuses the journal.
     pub journal_version: i32,
     /// Name of the mesh.
     pub mesh: String,
@@ -428,13 +428,13 @@ pub struct MeshUpgradeStatus {
     /// Clusters that were proved healthy at the target before the next one's control plane was changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verified_clusters: Vec<String>,
-    /// The last things that happened, oldest first, at most [`HISTORY_LIMIT`].
+    /// The last things that happened, oldest first; older ones are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<JournalEvent>,
     /// What no guard is asked about, in each cluster, as it was at the freeze and after each step that changed it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fingerprints: Vec<ClusterFingerprints>,
-    /// Conditions, as [`CONDITION_STALLED`] and [`super::CONDITION_DRIFTED`].
+    /// Conditions, as Stalled and Drifted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
 }
