@@ -31,7 +31,15 @@ impl Cli {
     /// # Errors
     /// clap's own, which carries its text and knows whether it is help or a mistake.
     pub fn read<I: IntoIterator<Item = OsString>>(args: I) -> Result<Self, clap::Error> {
-        let matches = Self::command().try_get_matches_from(args)?;
+        Self::read_in(args, Lang::English)
+    }
+
+    /// The same with help in a language.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_in<I: IntoIterator<Item = OsString>>(args: I, lang: Lang) -> Result<Self, clap::Error> {
+        let matches = lang.helping(Self::command()).try_get_matches_from(args)?;
         Self::from_arg_matches(&matches)
     }
 }

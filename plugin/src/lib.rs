@@ -15,7 +15,7 @@ use clap::CommandFactory as _;
 use cli::{Cli, Command};
 use error::{CommandError, Exit};
 use std::{ffi::OsString, process::ExitCode};
-use ui::{Format, Output, Ui};
+use ui::{Format, Lang, Output, Ui};
 
 /// Runs the plugin with a command line and returns its exit code; prints whatever there is to say.
 pub fn run<I: IntoIterator<Item = OsString>>(args: I) -> ExitCode {
@@ -24,14 +24,16 @@ pub fn run<I: IntoIterator<Item = OsString>>(args: I) -> ExitCode {
         completion::answer(args.skip(1).collect());
         return Exit::Done.code().into();
     }
-    let cli = match Cli::read(args) {
+    let args: Vec<OsString> = args.collect();
+    let lang = Lang::asked_for(&args, ui::lang());
+    let cli = match Cli::read_in(args, lang) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error, lang),
     };
     let ui = Ui::new(cli.global.output, cli.global.lang);
     let outcome = match cli.command {
         None if commands::wizard::has_terminal() => block_on(commands::wizard::run(&cli.global, ui)).flatten(),
-        None => return help(),
+        None => return help(lang),
         Some(command) => run_verb(command, &cli.global, ui),
     };
     match outcome {
@@ -106,14 +108,20 @@ fn print_error(ui: Ui, error: &CommandError) {
 }
 
 /// What a command line without a verb gets: all verbs, and the exit code of wrong usage.
-fn help() -> ExitCode {
+fn help(lang: Lang) -> ExitCode {
     let missing = clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-    usage(&clap::Error::raw(missing, Cli::command().render_help()))
+    usage(
+        &clap::Error::raw(missing, lang.helping(Cli::command()).render_help()),
+        lang,
+    )
 }
 
 /// clap's own text; help and version go to stdout and are no error.
-fn usage(error: &clap::Error) -> ExitCode {
-    error.print().ok();
+fn usage(error: &clap::Error, lang: Lang) -> ExitCode {
+    match lang {
+        Lang::Chinese if error.use_stderr() => ui::say(&lang.mistake(error)),
+        _ => drop(error.print()),
+    }
     if error.use_stderr() {
         Exit::Usage.code().into()
     } else {

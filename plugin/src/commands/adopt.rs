@@ -67,7 +67,7 @@ pub async fn run(args: &AdoptArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     let home = home(&scene, mesh)?;
     if !args.yes {
         let question = format!("Type the mesh's name ({}) to write it into {}:", mesh.name, home.name);
-        match confirm(&question, &mesh.name) {
+        match confirm(&ui.lang.told(&question), &mesh.name) {
             Some(true) => {}
             Some(false) => return Err(CommandError::error("not confirmed: nothing was written")),
             None => {

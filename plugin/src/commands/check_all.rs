@@ -8,7 +8,7 @@ use crate::{
     cli::{CheckArgs, Global},
     error::{CommandError, Exit},
     installer::helm::Helm,
-    ui::{Mark, Output, Ui, faint, table},
+    ui::{Mark, Output, Ui, faint},
 };
 use serde_json::{Value, json};
 use shared::{
@@ -58,10 +58,7 @@ pub async fn run(
         return Ok(exit);
     }
     let head = ["MESH", "FROM", "ANSWER", "BLOCKERS", "WARNINGS", "PASSED", "IN THE WAY"];
-    ui.result(&table(
-        &head,
-        judged.iter().map(|(mesh, judged)| line(ui, mesh, judged)),
-    ));
+    ui.table(&head, judged.iter().map(|(mesh, judged)| line(ui, mesh, judged)));
     ui.result(&total(ui, &judged));
     ui.note(&faint(&format!("Catalog: {}", scene.catalog.edition())));
     scene.print_stats(global, ui);

@@ -5,7 +5,7 @@ use crate::{
     cli::{Global, MeshArgs},
     cluster::ObserveOptions,
     error::{CommandError, Exit},
-    ui::{Mark, Output, Ui, strong, table},
+    ui::{Mark, Output, Ui, strong},
 };
 use shared::data_plane::{self, DataPlaneStatus, Row};
 
@@ -53,10 +53,10 @@ fn print(ui: Ui, status: &DataPlaneStatus) {
         planes.join(", ")
     )));
     let versions = status.versions.iter();
-    ui.result(&table(
+    ui.table(
         &["VERSION", "PROXIES"],
         versions.map(|(version, pods)| vec![version.clone(), pods.to_string()]),
-    ));
+    );
     if !status.workloads.is_empty() {
         let rows = status.workloads.iter().map(|row| {
             vec![
@@ -71,7 +71,7 @@ fn print(ui: Ui, status: &DataPlaneStatus) {
             ]
         });
         ui.result("");
-        ui.result(&table(
+        ui.table(
             &[
                 "CLUSTER",
                 "NAMESPACE",
@@ -83,7 +83,7 @@ fn print(ui: Ui, status: &DataPlaneStatus) {
                 "AGAINST ITS ISTIOD",
             ],
             rows,
-        ));
+        );
     }
     for row in &status.workloads {
         for meets in &row.meets {

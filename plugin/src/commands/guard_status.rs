@@ -6,7 +6,7 @@ use crate::{
     cluster::{Cluster, ObserveOptions},
     error::{CommandError, Exit},
     guard::prove::{self, Proof},
-    ui::{Output, Ui, strong, table},
+    ui::{Output, Ui, strong},
 };
 use serde::Serialize;
 use shared::{
@@ -122,7 +122,7 @@ fn print(ui: Ui, all: &[Guarded]) {
         }
     }
     ui.result("Protected:");
-    let yes = |is: bool| if is { "yes" } else { "-" }.to_owned();
+    let yes = |is: bool| ui.lang.word(if is { "yes" } else { "-" });
     let rows = coverage::protected().into_iter().map(|row| {
         let when = match row.when {
             When::Frozen => "frozen",
@@ -130,13 +130,13 @@ fn print(ui: Ui, all: &[Guarded]) {
         };
         let cells = vec![
             format!("  {}", row.what),
-            when.to_owned(),
+            ui.lang.word(when),
             yes(row.policy),
             yes(row.webhook),
         ];
         [cells, vec![row.why]].concat()
     });
-    ui.result(&table(&["  WHAT", "WHEN", "POLICY", "WEBHOOK", "WHY"], rows));
+    ui.table(&["  WHAT", "WHEN", "POLICY", "WEBHOOK", "WHY"], rows);
     ui.result("\nNot protected:");
     for what in coverage::unprotected() {
         ui.result(&format!("  - {what}"));
@@ -149,11 +149,11 @@ fn print_one(ui: Ui, one: &Guarded) {
         vec![
             proof.barrier.to_owned(),
             proof.tried.clone(),
-            word.to_owned(),
+            ui.lang.word(word),
             proof.result.clone(),
         ]
     });
-    ui.result(&table(&["BARRIER", "TRIED", "", "RESULT"], rows));
+    ui.table(&["BARRIER", "TRIED", "", "RESULT"], rows);
     ui.result(&match one.frozen.as_slice() {
         [] => "Frozen: nothing. No freeze policy exists while no upgrade runs.".to_owned(),
         meshes => format!("Frozen: {}", meshes.join(", ")),

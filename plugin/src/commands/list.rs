@@ -6,7 +6,7 @@ use crate::{
     cluster::{Cluster, ObserveOptions},
     error::{CommandError, Exit},
     executor::journal,
-    ui::{Mark, Output, Ui, faint, table, wrapped},
+    ui::{Mark, Output, Ui, faint, wrapped},
 };
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -123,7 +123,7 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         ui.next("kubectl mesh-upgrade list --context CONTEXT");
         return Ok(Exit::Done);
     }
-    ui.result(&table(
+    ui.table(
         &[
             "MESH",
             "MANAGEMENT",
@@ -134,7 +134,7 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
             "UPGRADE",
         ],
         rows,
-    ));
+    );
     let undeclared: Vec<&str> = scene
         .meshes
         .iter()

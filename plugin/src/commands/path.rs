@@ -3,7 +3,7 @@
 use super::Scene;
 use crate::{
     error::{CommandError, Exit},
-    ui::{Output, Ui, strong, table},
+    ui::{Output, Ui, strong},
 };
 use serde_json::{Value, json};
 use shared::{
@@ -121,7 +121,7 @@ pub fn show(
         });
         row
     });
-    ui.result(&table(&["LEG", "WHAT", "CLUSTER", "CURRENT", "TARGET", "NOTE"], rows));
+    ui.table(&["LEG", "WHAT", "CLUSTER", "CURRENT", "TARGET", "NOTE"], rows);
     ui.result("Nothing was changed.");
     match legs.first() {
         Some(Leg::Istio { to, .. }) => ui.next(&format!("kubectl mesh-upgrade check {} --to {to}", mesh.name)),

@@ -6,7 +6,7 @@ use crate::{
     clock::today,
     error::{CommandError, Exit},
     installer::{Change, Engines, Given, Hold, Installer as _, Writer},
-    ui::{Mark, Output, Ui, strong, table},
+    ui::{Mark, Output, Ui, strong},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
@@ -129,10 +129,10 @@ pub fn print(ui: Ui, plan: &Plan) {
             step.to.clone(),
         ]
     });
-    ui.result(&table(
+    ui.table(
         &["STEP", "CLUSTER", "COMPONENT", "INSTALLED AS", "CURRENT", "TARGET"],
         rows,
-    ));
+    );
     ui.result(&ui.lang.plan_images(plan.images.join("\n  ")));
     if plan.takes_charts() {
         ui.result(&ui.lang.plan_charts(&plan.charts.location));

@@ -8,7 +8,7 @@ use crate::{
     cli::{Global, StatusArgs},
     error::{CommandError, Exit},
     executor::journal,
-    ui::{Mark, Output, Ui, faint, strong, table},
+    ui::{Mark, Output, Ui, faint, strong},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
@@ -148,7 +148,7 @@ fn print(ui: Ui, held: &Held) {
         ]
     });
     ui.result("");
-    ui.result(&table(&["  STEP", "STATE", "ATTEMPTS", "EVIDENCE"], rows));
+    ui.table(&["  STEP", "STATE", "ATTEMPTS", "EVIDENCE"], rows);
     ui.result("");
     let start = status.history.len().saturating_sub(EVENTS);
     for event in status.history.iter().skip(start) {

@@ -78,7 +78,8 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
             drop(how_far);
             return Ok(end(ui, &now, status.phase));
         }
-        how_far.set(&upgrade::way(ui, status.phase), &progress::in_a_line(&now));
+        let now = ui.lang.told(&progress::in_a_line(&now));
+        how_far.set(&upgrade::way(ui, status.phase), &now);
         told = status;
     }
     Err(gone())

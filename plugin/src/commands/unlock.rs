@@ -135,7 +135,10 @@ fn ask(args: &UnlockArgs, ui: Ui, freeze: &Freeze) -> Result<(), CommandError> {
     if args.yes {
         return Ok(());
     }
-    match confirm(&format!("Type the mesh's name ({mesh}) to lift its freeze:"), mesh) {
+    let question = ui
+        .lang
+        .told(&format!("Type the mesh's name ({mesh}) to lift its freeze:"));
+    match confirm(&question, mesh) {
         Some(true) => Ok(()),
         Some(false) => Err(CommandError::error("not confirmed: the mesh stays frozen")),
         None => Err(

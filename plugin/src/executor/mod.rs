@@ -160,8 +160,10 @@ impl Drive<'_> {
         before: &MeshUpgradeStatus,
         after: &MeshUpgradeStatus,
     ) -> Result<(), CommandError> {
-        self.how_far
-            .set(&upgrade::way(self.ui, after.phase), &progress::in_a_line(journal));
+        self.how_far.set(
+            &upgrade::way(self.ui, after.phase),
+            &self.ui.lang.told(&progress::in_a_line(journal)),
+        );
         for event in progress::news(before, after) {
             self.ui.progress(Mark::Step, &event.what);
             if self.ui.output != Output::Text {

@@ -10,7 +10,7 @@ mod words;
 mod wrap;
 
 pub use prompt::{ask, confirm};
-pub use report::print_report;
+pub use report::{print_report, print_report_again};
 pub use stats::print_stats;
 pub use table::table;
 pub use words::Lang;
@@ -108,7 +108,7 @@ impl Ui {
             output,
             layout,
             lang: match output {
-                Output::Text => lang.unwrap_or_else(|| Lang::of_locale(&locale("LC_MESSAGES"))),
+                Output::Text => lang.unwrap_or_else(self::lang),
                 Output::Json | Output::Yaml => Lang::English,
             },
             ascii: !(charset.contains("utf-8") || charset.contains("utf8")),
@@ -153,7 +153,21 @@ impl Ui {
         if self.output != Output::Text {
             return self.note(line);
         }
+        self.shown(&self.lang.told(line));
+    }
+
+    /// The same for a line that is in the person's language already.
+    fn shown(self, line: &str) {
+        if self.output != Output::Text {
+            return self.note(line);
+        }
         print_out(line);
+    }
+
+    /// A table of the result: its head is the same in every language.
+    pub fn table<R: IntoIterator<Item = Vec<String>>>(self, head: &[&str], rows: R) {
+        let told = |row: Vec<String>| row.iter().map(|cell| self.lang.told(cell)).collect();
+        self.shown(&table(head, rows.into_iter().map(told)));
     }
 
     /// A text that is the result as it is, for a file or a pipe: without colours, and without an end of ours.
@@ -163,15 +177,17 @@ impl Ui {
 
     /// A line beside the result: progress, notes, questions.
     pub fn note(self, line: &str) {
+        let line = self.lang.told(line);
         progress::above(|| writeln!(anstream::stderr(), "{line}").ok());
     }
 
     /// A step of work: marked on a terminal, with the time elsewhere, so that logs can be read later.
     pub fn progress(self, mark: Mark, line: &str) {
         if std::io::stderr().is_terminal() {
-            self.note(&format!("{} {line}", self.mark(mark)));
+            self.note(&format!("{} {}", self.mark(mark), self.lang.told(line)));
         } else {
             let now = k8s_openapi::jiff::Timestamp::now();
+            let line = self.lang.told(line);
             self.note(&format!("{} {line}", now.strftime("%Y-%m-%dT%H:%M:%SZ")));
         }
     }
@@ -179,7 +195,11 @@ impl Ui {
     /// What the person does next; every command ends with it.
     pub fn next(self, command: &str) {
         if self.output == Output::Text && !self.led {
-            self.note(&format!("\n{} {command}", strong(&self.lang.label_next())));
+            self.note(&format!(
+                "\n{} {}",
+                strong(&self.lang.label_next()),
+                self.lang.told(command)
+            ));
         }
     }
 
@@ -198,9 +218,11 @@ impl Ui {
 
     /// An error with what can be done about it.
     pub fn error(self, error: &crate::error::CommandError) {
-        self.note(&format!("{} {error}", strong(&self.lang.label_error())));
+        let told = self.lang.told(&error.to_string());
+        self.note(&format!("{} {told}", strong(&self.lang.label_error())));
         for hint in error.hints() {
-            self.note(&format!("  {} {hint}", strong(&self.lang.label_hint())));
+            let told = self.lang.told(hint);
+            self.note(&format!("  {} {told}", strong(&self.lang.label_hint())));
         }
     }
 
@@ -235,6 +257,12 @@ impl Ui {
     }
 }
 
+/// The language of the environment.
+#[must_use]
+pub fn lang() -> Lang {
+    Lang::of_locale(&locale("LC_MESSAGES"))
+}
+
 /// What the environment says of a category of the locale, as every program reads it.
 fn locale(category: &str) -> String {
     let told = ["LC_ALL", category, "LANG"]
@@ -259,6 +287,11 @@ fn unwritten(error: &dyn std::fmt::Display) -> crate::error::CommandError {
 fn terminal_width() -> Option<u16> {
     let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(std::io::stdout())?;
     Some(columns)
+}
+
+/// A text beside the result, as it is.
+pub fn say(text: &str) {
+    writeln!(anstream::stderr(), "{text}").ok();
 }
 
 fn print_out(text: &str) {

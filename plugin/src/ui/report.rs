@@ -1,6 +1,6 @@
 //! A report of findings for people: by cluster and family, blockers first, each with its cause and its fix.
 
-use super::{Lang, Layout, Mark, Ui, faint, strong, table, width, wrapped};
+use super::{Lang, Layout, Mark, Ui, faint, strong, width, wrapped};
 use shared::finding::{Family, Finding, Report, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +10,15 @@ pub fn print_report(ui: Ui, report: &Report, verbose: bool) {
         Layout::Lines => print_lines(ui, report, verbose),
         Layout::Wide => print_wide(ui, report),
         Layout::Markdown => print_markdown(ui, report, verbose),
+    }
+}
+
+/// Prints a report before the last question. Whoever is led has just read it: of what does not block, the counts are enough.
+pub fn print_report_again(ui: Ui, report: &Report) {
+    if ui.led {
+        ui.shown(&summary(report, ui.lang));
+    } else {
+        print_report(ui, report, false);
     }
 }
 
@@ -76,9 +85,9 @@ impl Place<'_> {
 fn print_lines(ui: Ui, report: &Report, verbose: bool) {
     let lang = ui.lang;
     for place in places(report, lang) {
-        ui.result(&strong(&place.name));
+        ui.shown(&strong(&place.name));
         for (family, findings, passed) in place.families() {
-            ui.result(&format!(
+            ui.shown(&format!(
                 "  {} {}",
                 lang.family(family),
                 faint(&lang.report_counts(findings.len(), passed))
@@ -90,11 +99,11 @@ fn print_lines(ui: Ui, report: &Report, verbose: bool) {
         if let Some((names, count)) = place.clean(lang) {
             let column = "   ".len() + ui.symbol(Mark::Pass).chars().count();
             let told = wrapped(&lang.report_clean(names, count), column);
-            ui.result(&format!("  {} {told}", ui.mark(Mark::Pass)));
+            ui.shown(&format!("  {} {told}", ui.mark(Mark::Pass)));
         }
     }
     for waived in &report.waived {
-        ui.result(&format!(
+        ui.shown(&format!(
             "{} {}  {} {}",
             ui.mark(Mark::Info),
             strong(waived.finding.code.id()),
@@ -109,15 +118,15 @@ fn print_lines(ui: Ui, report: &Report, verbose: bool) {
                 .as_deref()
                 .map(|cluster| faint(&format!(" ({cluster})")))
                 .unwrap_or_default();
-            ui.result(&format!(
+            ui.shown(&format!(
                 "{} {}  {}{place}",
                 ui.mark(Mark::Pass),
                 passed.code.id(),
-                passed.summary
+                ui.lang.told(&passed.summary)
             ));
         }
     }
-    ui.result(&summary(report, lang));
+    ui.shown(&summary(report, lang));
 }
 
 fn print_finding(ui: Ui, finding: &Finding) {
@@ -126,27 +135,23 @@ fn print_finding(ui: Ui, finding: &Finding) {
         Severity::Warning => Mark::Warn,
         Severity::Info => Mark::Info,
     };
-    let object = finding.object.as_deref().map(|object| format!(" ({object})"));
+    let object = finding.object.as_deref();
+    let object = object.map(|object| format!(" ({})", ui.lang.told(object)));
     let object = object.unwrap_or_default();
     // Mark, code and the spaces between them.
     let column = "     ".len() + ui.symbol(mark).chars().count() + finding.code.id().len() + "  ".len();
-    let told = wrapped(&format!("{}{object}", finding.cause), column);
+    let told = wrapped(&format!("{}{object}", ui.lang.told(&finding.cause)), column);
     let told = match told.strip_suffix(&object) {
         Some(cause) if !object.is_empty() => format!("{cause}{}", faint(&object)),
         // Broken in the middle: not worth a second style.
         _ => told,
     };
-    let told = match ui.lang.title(finding.code) {
-        Some(title) => format!("{}\n{}{told}", wrapped(title, column), " ".repeat(column)),
-        None => told,
-    };
-    ui.result(&format!("    {} {}  {told}", ui.mark(mark), strong(finding.code.id())));
+    ui.shown(&format!("    {} {}  {told}", ui.mark(mark), strong(finding.code.id())));
     let fix = ui.lang.report_fix();
     let blank = " ".repeat(width(&fix));
-    let own = finding.fix.lines();
-    for (index, line) in ui.lang.fix(finding.code).into_iter().chain(own).enumerate() {
+    for (index, line) in ui.lang.told(&finding.fix).lines().enumerate() {
         let line = wrapped(line, "         ".len() + blank.len());
-        ui.result(&format!("        {} {line}", if index == 0 { &fix } else { &blank }));
+        ui.shown(&format!("        {} {line}", if index == 0 { &fix } else { &blank }));
     }
 }
 
@@ -163,14 +168,14 @@ fn print_wide(ui: Ui, report: &Report) {
     });
     let rows: Vec<Vec<String>> = rows.collect();
     if !rows.is_empty() {
-        ui.result(&table(&["SEVERITY", "CODE", "CLUSTER", "OBJECT", "CAUSE", "FIX"], rows));
+        ui.table(&["SEVERITY", "CODE", "CLUSTER", "OBJECT", "CAUSE", "FIX"], rows);
     }
-    ui.result(&summary(report, ui.lang));
+    ui.shown(&summary(report, ui.lang));
 }
 
 fn print_markdown(ui: Ui, report: &Report, verbose: bool) {
     for line in markdown(report, verbose, ui.lang) {
-        ui.result(&line);
+        ui.shown(&line);
     }
 }
 
@@ -190,21 +195,17 @@ fn markdown(report: &Report, verbose: bool, lang: Lang) -> Vec<String> {
                     .object
                     .as_deref()
                     .map(|object| format!(" `{}`", object.replace('`', "'")));
-                let title = lang.title(finding.code).map(|title| format!(" {title}"));
                 lines.push(format!(
-                    "- **{}** {}{}{}: {}",
+                    "- **{}** {}{}: {}",
                     finding.code,
                     lang.severity(finding.severity),
-                    title.unwrap_or_default(),
                     object.unwrap_or_default(),
-                    escaped(&finding.cause)
+                    escaped(&lang.told(&finding.cause))
                 ));
-                let general = lang.fix(finding.code).map(|general| format!("{general} "));
                 lines.push(format!(
-                    "  - {} {}{}",
+                    "  - {} {}",
                     lang.report_fix(),
-                    general.unwrap_or_default(),
-                    escaped(&finding.fix)
+                    escaped(&lang.told(&finding.fix))
                 ));
             }
         }
@@ -220,7 +221,7 @@ fn markdown(report: &Report, verbose: bool, lang: Lang) -> Vec<String> {
                 escaped(&waived.owner),
                 &waived.expires,
                 escaped(&waived.reason),
-                escaped(&waived.finding.cause),
+                escaped(&lang.told(&waived.finding.cause)),
             )
         }));
     }
@@ -228,7 +229,12 @@ fn markdown(report: &Report, verbose: bool, lang: Lang) -> Vec<String> {
         lines.push(format!("\n## {}\n", lang.report_passed_heading()));
         lines.extend(report.passed.iter().map(|passed| {
             let cluster = passed.cluster.clone().unwrap_or_else(|| lang.report_mesh());
-            format!("- {} {}: {}", passed.code, escaped(&cluster), escaped(&passed.summary))
+            format!(
+                "- {} {}: {}",
+                passed.code,
+                escaped(&cluster),
+                escaped(&lang.told(&passed.summary))
+            )
         }));
     }
     lines
@@ -315,12 +321,15 @@ mod tests {
     }
 
     #[test]
-    fn in_chinese_a_finding_has_its_title_and_what_to_do_and_keeps_its_own_words() {
-        let page = markdown(&report(), true, Lang::Chinese).join("\n");
+    fn in_chinese_a_finding_is_told_in_chinese() {
+        let mut report = report();
+        let ahead = "istiod runs 1.30.3; 1.32.0 is more than one minor ahead";
+        report.findings[1] = Finding::new(codes::SKIPS_A_MINOR, ahead, "choose a version from 1.31.0 on");
+        let page = markdown(&report, true, Lang::Chinese).join("\n");
         for part in [
             "**1 个阻塞项，1 个警告，4 项通过，1 项豁免**\n\n## 网格\n",
             "\n### 版本 （发现 1 项，通过 0 项）\n",
-            "- **MU101** 阻塞 目标跳过了一个次要版本: too far\n  - 处理： 先升级到该发现所指出的下一个次要版本，然后重新检查。 go slower",
+            "- **MU101** 阻塞: istiod 运行 1.30.3；1.32.0 领先不止一个次要版本\n  - 处理： 选择 1.31.0 或更新的版本",
             "\n控制平面、安装（通过 2 项）",
             "\n## 已豁免\n\n- **MU727** 由 alice 豁免至 2026-12-31（tried）",
             "\n## 已通过\n",

@@ -1,6 +1,6 @@
 //! What asking cost, as `--stats` shows it.
 
-use super::{Ui, table};
+use super::Ui;
 use crate::cluster::ClusterStats;
 
 /// Prints calls, bytes and time of each cluster.
@@ -14,7 +14,7 @@ pub fn print_stats(ui: Ui, stats: &[ClusterStats]) {
         ]
     });
     ui.result("");
-    ui.result(&table(&["CLUSTER", "CALLS", "RECEIVED", "TIME"], rows));
+    ui.table(&["CLUSTER", "CALLS", "RECEIVED", "TIME"], rows);
 }
 
 /// Bytes as people read them.

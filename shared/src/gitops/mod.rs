@@ -186,15 +186,15 @@ impl Followed {
             (!is_version(version, to)).then_some((source, version))
         });
         if let Some((source, version)) = behind {
-            let what = match self.kind {
-                FollowedKind::Application | FollowedKind::HelmRelease => "the change to be merged: ",
-                FollowedKind::Sail(_) => "",
-            };
-            return Arrival::Waiting(format!(
-                "{what}{} of {} to be {to} (now {version})",
+            let change = format!(
+                "{} of {} to be {to} (now {version})",
                 source.path.join("."),
                 source.object
-            ));
+            );
+            return Arrival::Waiting(match self.kind {
+                FollowedKind::Application | FollowedKind::HelmRelease => format!("the change to be merged: {change}"),
+                FollowedKind::Sail(_) => change,
+            });
         }
         let Progress {
             version,

@@ -50,17 +50,15 @@ pub fn driver(journal: &MeshUpgrade) -> &str {
 pub fn in_a_line(journal: &MeshUpgrade) -> String {
     let status = journal.status.clone().unwrap_or_default();
     let Components { done, of, running } = Components::of(&status);
-    let mut line = format!("{}: {done} of {of} components done", status.phase);
+    let mut line = format!("{done} of {of} components done");
     if let Some(step) = running {
-        line.push_str(", ");
-        line.push_str(&step.id);
-        line.push_str(" under way");
+        line.push_str(&format!(", {} under way", step.id));
         if step.attempts > 1 {
             line.push_str(&format!(" (attempt {})", step.attempts));
         }
     }
     line.push_str(&format!(", driven by {}", driver(journal)));
-    line
+    format!("{}: {line}", status.phase)
 }
 
 /// The same in a sentence, for whom it is not the turn of.

@@ -89,7 +89,7 @@ fn too_high(subject: &Subject<'_>, range: Range, kubernetes: Minor, cluster: &st
         format!(
             "Istio {version} is the first to support Kubernetes {kubernetes}, but it is more than one minor away: waive \
              MU202 for {cluster}, with an owner and an expiry, for the hop to {}, then go on to {version}",
-            hops.join(" and to ")
+            hops.join(" and ")
         )
     };
     Finding::new(codes::KUBERNETES_TOO_HIGH, cause, fix)
@@ -165,7 +165,7 @@ mod tests {
         let report = check(&sample::one("1.27.3", "v1.36.0"), "1.28.10");
         let fix = &found(&report, "MU202").fix;
         assert!(
-            fix.contains("for the hop to 1.28.10 and to 1.29.10, then go on to 1.30.7"),
+            fix.contains("for the hop to 1.28.10 and 1.29.10, then go on to 1.30.7"),
             "{fix}"
         );
     }

@@ -145,25 +145,21 @@ fn certificates(member: &ObservedMember<'_>, around: &Surroundings, today: Date,
         if !told.insert(&certificate.fingerprint) {
             continue;
         }
-        let (word, severity) = if last < today {
-            ("expired", Severity::Blocker)
-        } else {
-            ("expires", Severity::Warning)
-        };
         let what = match certificate.role {
             CertificateRole::Root => "the mesh's root",
             CertificateRole::Issuer => "the issuer of the workloads' certificates",
             CertificateRole::WebhookCa => "what the API server trusts this webhook by",
         };
+        let (cause, severity) = if last < today {
+            (format!("{what} expired on {last}"), Severity::Blocker)
+        } else {
+            (format!("{what} expires on {last}"), Severity::Warning)
+        };
         report.find(
-            Finding::new(
-                codes::CERTIFICATE_EXPIRES,
-                format!("{what} {word} on {last}"),
-                codes::CERTIFICATE_EXPIRES.fix(),
-            )
-            .in_cluster(member.name())
-            .about(certificate.place.clone())
-            .weighing(severity),
+            Finding::new(codes::CERTIFICATE_EXPIRES, cause, codes::CERTIFICATE_EXPIRES.fix())
+                .in_cluster(member.name())
+                .about(certificate.place.clone())
+                .weighing(severity),
         );
     }
 }

@@ -1,14 +1,17 @@
-//! What people read, in English and in Simplified Chinese: each text a name, with both languages side by side in one place.
+//! What people read, in English and in Simplified Chinese. Documents for programs, journals and Events are in English
+//! whatever the language; docs/howto.md tells what else is.
 //!
-//! The compiler sees that no text lacks a language, and a test that both say the same values. Documents for programs,
-//! journals and Events are in English whatever the language; docs/howto.md tells what else is.
+//! What the plugin's frame says has a name here, with both languages side by side. What is said elsewhere, in the core, by
+//! errors or by a verb, is English there and recognised in [`told`]; tests see that nothing lacks its Chinese.
 
 mod apply;
 mod explain;
 mod findings;
+mod help;
 mod labels;
 mod list;
 mod report;
+mod told;
 mod wizard;
 
 use std::fmt::Display;
@@ -51,7 +54,11 @@ macro_rules! words {
                 pub(crate) fn $name(self $(, $value: impl super::Display)*) -> String {
                     match self {
                         Self::English => format!($english),
-                        Self::Chinese => format!($chinese),
+                        Self::Chinese => {
+                            // What is said may have been made in English.
+                            $(let $value = self.told(&$value.to_string());)*
+                            format!($chinese)
+                        }
                     }
                 }
             )*

@@ -39,25 +39,20 @@ fn told(code: Code) -> Option<&'static Told> {
     family.iter().find(|told| told.id == code.id())
 }
 
+/// What findings say of their codes, in English and in Chinese.
+pub(super) fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
+    Code::all()
+        .filter_map(|code| Some((code, told(code)?)))
+        .flat_map(|(code, told)| {
+            [
+                (code.title(), told.title),
+                (code.cause(), told.cause),
+                (code.fix(), told.fix),
+            ]
+        })
+}
+
 impl super::Lang {
-    /// A code's title where the cause of a finding, which is English, does not say it.
-    #[must_use]
-    pub(crate) fn title(self, code: Code) -> Option<&'static str> {
-        match self {
-            Self::English => None,
-            Self::Chinese => told(code).map(|told| told.title),
-        }
-    }
-
-    /// What is to be done about a code, before the words of the finding itself, which are English.
-    #[must_use]
-    pub(crate) fn fix(self, code: Code) -> Option<&'static str> {
-        match self {
-            Self::English => None,
-            Self::Chinese => told(code).map(|told| told.fix),
-        }
-    }
-
     /// Everything that is to be said of a code.
     #[must_use]
     pub(crate) fn explain(self, code: Code) -> String {
@@ -102,7 +97,6 @@ mod tests {
                     assert!(english.contains(name), "{code} names {name:?}: {chinese}\n{english}");
                 }
             }
-            assert_eq!((Lang::English.title(code), Lang::English.fix(code)), (None, None));
             assert_eq!(Lang::English.explain(code), code.explain());
             let explained = Lang::Chinese.explain(code);
             assert!(

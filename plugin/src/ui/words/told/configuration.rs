@@ -1,0 +1,78 @@
+//! Findings on configuration against the target: what a release changes, found in objects and settings.
+
+super::told! {
+    "not looked at: {what}" => "没有查看：{what}";
+    "get the permission to read it, then check again" => "取得读取它的权限，然后重新检查";
+    "nothing that {code} is about" => "没有 {code} 所指的内容";
+    "since 1.{minor}, {}" => "自 1.{minor} 起，{0}";
+    "and {more} more" => "另有 {more} 个";
+    "it sets {detail}" => "它设置了 {detail}";
+    "the release of ztunnel is called {}" => "ztunnel 的 release 名为 {}";
+    "ztunnel runs: pods that start after the upgrade have their DNS captured, the others do not"
+        => "有 ztunnel 在运行：升级之后启动的 Pod，其 DNS 会被捕获，其余的不会";
+    "it serves {}; istiod reads inference.networking.k8s.io/v1" => "它提供 {}；istiod 读取 inference.networking.k8s.io/v1";
+    "{} is served as {}: Istio {} reads {read}" => "{0} 以 {1} 提供：Istio {2} 读取 {read}";
+    "install the Gateway API 1.0 or newer before the upgrade, with the channel that you use now"
+        => "升级之前用现在使用的渠道安装 Gateway API 1.0 或更新的版本";
+    "{used} {resource}, bundle {}" => "{used} 个 {resource}，bundle {0!}";
+    "unknown" => "未知";
+    "an unknown version" => "未知版本";
+    "{used} {} come with the bundle {found}: Istio {} ignores them below {minimum}"
+        => "有 {used} 个 {0}，bundle 为 {found}：低于 {minimum} 时 Istio {1} 会忽略它们";
+    "install the Gateway API {minimum} or newer before the upgrade, with the channel that you use now"
+        => "升级之前用现在使用的渠道安装 Gateway API {minimum} 或更新的版本";
+
+    // the ambient mesh
+    "the CNI looks at the iptables rules of each ambient pod when it starts, and mends them"
+        => "CNI 启动时会检查每个 ambient Pod 的 iptables 规则并修正";
+    "it is labelled istio.io/dataplane-mode=ambient and stands in excludeNamespaces of the CNI: its pods leave the mesh with the upgrade"
+        => "它带有标签 istio.io/dataplane-mode=ambient，又在 CNI 的 excludeNamespaces 中：升级后它的 Pod 会离开网格";
+    "take it out of excludeNamespaces in the values of the chart cni, or take the label off it"
+        => "在 chart cni 的 values 中把它从 excludeNamespaces 去掉，或者去掉它的标签";
+    "{MAX_MESSAGE} is set for {pods} ambient pods" => "已为 {pods} 个 ambient Pod 设置 {MAX_MESSAGE}";
+    "{pods} pods are in the ambient mesh, and {MAX_MESSAGE} is not set"
+        => "ambient 网格中有 {pods} 个 Pod，而没有设置 {MAX_MESSAGE}";
+    "set pilot.env.{MAX_MESSAGE} in istiod's values to 33554432, or 1 MiB for each 10,000 workloads"
+        => "在 istiod 的 values 中把 pilot.env.{MAX_MESSAGE} 设为 33554432，或者每 10,000 个工作负载 1 MiB";
+
+    // what an object says
+    "nobody acts on it" => "没有组件处理它";
+    "TLS {mode} to {host} without caCertificates" => "到 {host} 的 TLS {mode} 没有 caCertificates";
+    "the host {host}" => "主机 {host}";
+    "targetPort {port} with the resolution NONE" => "resolution 为 NONE 却有 targetPort {port}";
+    "the resolution is NONE" => "resolution 为 NONE";
+    "for the service account {account}" => "用于 ServiceAccount {account}";
+    "reads {found}" => "读取 {found}";
+    "selects {LABEL}={gateway}" => "选择 {LABEL}={gateway}";
+    "ISTIO_META_DNS_AUTO_ALLOCATE is {value}" => "ISTIO_META_DNS_AUTO_ALLOCATE 为 {value}";
+    "mirrors to {host}" => "镜像到 {host}";
+    "tracing is set" => "设置了 tracing";
+    "istio.io/dry-run is true" => "istio.io/dry-run 为 true";
+    "connectionPool is set" => "设置了 connectionPool";
+    "outlierDetection without minHealthPercent" => "有 outlierDetection 而没有 minHealthPercent";
+    "registered for the group {group}" => "为组 {group} 注册";
+    "{host} is declared in {other} as well" => "{host} 在 {other} 中也有声明";
+    "{by} names it" => "{by} 提到它";
+
+    // EnvoyFilters
+    "private addresses are internal no more (Envoy 1.33)" => "私有地址不再算内部地址（Envoy 1.33）";
+    "its default is an empty set (Envoy 1.33)" => "其默认值是空集（Envoy 1.33）";
+    "Envoy 1.33 removed it" => "Envoy 1.33 已移除";
+    "Istio removed Lightstep" => "Istio 已移除 Lightstep";
+    "istiod sets it for gateways" => "istiod 会为网关设置它";
+    "istiod always sets it for gateways" => "istiod 总是为网关设置它";
+
+    // settings of istiod
+    "{name}, gone in 1.{since}: {effect}" => "{name}，1.{since} 中已移除：{effect}";
+    "inbound requests are retried as Istio decides" => "入站请求的重试由 Istio 决定";
+    "the scope of sidecars is always worked out in one way" => "sidecar 的作用域总是以同一种方式计算";
+    "SNI is always set from the host" => "SNI 总是由主机名设置";
+    "metrics are rotated by the proxy's configuration only" => "指标轮换只由代理的配置决定";
+    "gateways always make a span of their own for each upstream request" => "网关总是为每个上游请求生成自己的 span";
+    "discoverySelectors is set" => "设置了 discoverySelectors";
+    "defaultConfig.proxyMetadata.ISTIO_META_DNS_AUTO_ALLOCATE is {value}"
+        => "defaultConfig.proxyMetadata.ISTIO_META_DNS_AUTO_ALLOCATE 为 {value}";
+    "the provider {name} is of {gone}" => "provider {name} 的类型是 {gone}";
+    "without a name" => "（没有名称）";
+    "defaultConfig.tracing.{name} is set" => "设置了 defaultConfig.tracing.{name}";
+}

@@ -1,0 +1,61 @@
+//! What is said of Argo CD and Flux, and of changes that somebody merges.
+
+super::told! {
+    "what a GitOps controller or operator follows: {error}" => "GitOps 控制器或 operator 跟随的内容：{error}";
+    "the object that brings {} is not to be found: put it back, then go on" => "找不到带来 {} 的对象：请恢复它，然后继续";
+    "the version of {} could not be set to v{}: {}" => "无法把 {} 的版本设为 v{}：{}";
+    "a GitOps controller brings that object itself, and would take a new version of it back"
+        => "那个对象本身由 GitOps 控制器带来，会把它的新版本撤回";
+    "its update strategy is RevisionBased: the operator would install a second control plane beside the one that runs, and a canary is not driven"
+        => "其更新策略是 RevisionBased：operator 会在运行的控制平面旁边安装第二个，而金丝雀升级不由本工具驱动";
+    "no pod of the Sail Operator was found in this cluster, so that nobody knows whom to let write"
+        => "在这个集群中没有找到 Sail Operator 的 Pod，因此不知道该让谁写入";
+    "its condition {wanted} is {}, {}: {}" => "其状况 {wanted} 为 {0}，{1}：{2}";
+    "it has no condition {wanted} yet" => "它还没有状况 {wanted}";
+    "its operator has not seen the change yet" => "其 operator 还没有看到这个改动";
+    "it is reconciled and ready" => "它已完成调谐并就绪";
+    "no object of the Sail Operator's that carries its version was found" => "没有找到带有其版本的 Sail Operator 对象";
+    "{operator} owns it, its operator would take the upgrade back, and apply cannot change that: {why}"
+        => "{operator} 拥有它，其 operator 会把升级撤回，而 apply 无法改变这一点：{why}";
+    "change the version in the operator's own object, as kubectl mesh-upgrade guide tells"
+        => "按 kubectl mesh-upgrade guide 所说，在 operator 自己的对象中修改版本";
+    ", and apply sets the version of {}" => "，apply 会设置 {} 的版本";
+    "{}: waits for {what}" => "{0}：等待 {what}";
+    "the object that brings {told} is not to be found: put it back, then go on"
+        => "找不到带来 {told} 的对象：请恢复它，然后继续";
+    "the object that brings {} to be found" => "出现带来 {} 的对象";
+    "{} to go on: {obstacle}" => "{0} 可以继续：{obstacle}";
+    "it brings its charts to another cluster than the one that it is in" => "它把 chart 部署到它所在集群之外的集群";
+    "no pod of Argo CD's application controller was found in this cluster, so that nobody knows whom to let write"
+        => "在这个集群中没有找到 Argo CD 的 application controller 的 Pod，因此不知道该让谁写入";
+    "it is {} and {}" => "它是 {} 和 {}";
+    ", its last sync is {phase}" => "，上次同步为 {phase}";
+    "it syncs when asked: argocd app sync {}" => "它只在要求时同步：argocd app sync {}";
+    "it is suspended, so that nothing that is merged would arrive" => "它已被暂停，合并的内容不会到达";
+    "it brings its chart to another cluster than the one that it is in" => "它把 chart 部署到它所在集群之外的集群";
+    "it keeps helm's storage in another namespace than its release" => "它把 helm 的存储放在 release 之外的命名空间";
+    "no pod of Flux's helm-controller was found in this cluster, so that nobody knows whom to let write"
+        => "在这个集群中没有找到 Flux 的 helm-controller 的 Pod，因此不知道该让谁写入";
+    "it does not say yet whether it is ready" => "它还没有说明自己是否就绪";
+    "its controller has not seen the change yet" => "其控制器还没有看到这个改动";
+    "it is ready" => "它已就绪";
+    "it is not ready, {}: {}" => "它没有就绪，{}：{}";
+    "the change to be merged: {change}" => "要合并的改动：{change}";
+    "{} of {} to be {to} (now {version})" => "{1} 的 {0} 改为 {to}（现在是 {version}）";
+    "{told} has brought {to}: {says}" => "{told} 已带来 {to}：{says}";
+    "{told} to bring {to} ({says}{by_hand})" => "{told} 带来 {to}（{says}{by_hand}）";
+    "{component} is brought by {}" => "{component} 由 {0} 带来";
+    "{} holds {}: what is merged there comes all at once, and cannot be ordered and proved component by component"
+        => "{0} 包含 {1}：在那里合并的内容一次全部到达，无法逐个组件排序和验证";
+    "split it into one object for each chart" => "把它拆成每个 chart 一个对象";
+    "istioctl installed the control plane, and {} what it would take over"
+        => "istioctl 安装了控制平面，而 {} 安装了它会接管的内容";
+    "no object of it that names one of Istio's charts was found in this cluster"
+        => "在这个集群中没有找到它指向 Istio chart 的对象";
+    "{gitops} owns it and would take the upgrade back, and apply cannot wait for it: {why}"
+        => "{gitops} 拥有它，会把升级撤回，而 apply 无法等待它：{why}";
+    "mend that, so that apply can wait for what is merged; or change the version in the repository that it follows by hand, as kubectl mesh-upgrade guide tells; or suspend it for the time of the upgrade, and waive MU409"
+        => "请先处理，使 apply 可以等待合并的内容；或者按 kubectl mesh-upgrade guide 所说，在它跟随的仓库中手工修改版本；或者在升级期间暂停它，并豁免 MU409";
+    ", and apply waits for what is merged for {}" => "，apply 会等待为 {} 合并的内容";
+    "{object} is its installer's alone: {}{}" => "{object} 只归其安装者所有：{0}{1}";
+}
