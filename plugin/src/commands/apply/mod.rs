@@ -13,7 +13,7 @@ use crate::{
     executor::{journal, lease::DriverLease, writing_client},
     guard,
     installer::{Engines, Given, Writer},
-    ui::{Mark, Ui, confirm, print_report, strong},
+    ui::{Mark, Ui, confirm, print_report, print_report_again, strong},
 };
 use kube::ResourceExt as _;
 use shared::{
@@ -276,7 +276,7 @@ impl Task<'_> {
             return Ok(Exit::Done);
         }
         // Said while the charts are looked at, which takes longest of all that comes before the question.
-        print_report(*ui, &report, false);
+        print_report_again(*ui, &report);
         let engines = self.engines(&plan).await?;
         let looked = plan::look_at_charts(&engines, scene, &mut plan).await;
         looked.map_err(|why| {

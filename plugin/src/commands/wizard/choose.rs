@@ -6,7 +6,10 @@ use crate::{
     cli::Global,
     clock::today,
     cluster::{Cluster, ObserveOptions},
-    commands::{Scene, journals::Journals},
+    commands::{
+        Scene,
+        journals::{Held, Journals},
+    },
     error::{CommandError, Exit},
     executor::journal,
     ui::{Mark, Ui, ask, faint, strong, table},
@@ -26,8 +29,13 @@ pub(super) async fn run(global: &Global, ui: Ui) -> Result<Step, CommandError> {
     let scene = Scene::observe(global, ui, options).await?;
     let answered: Vec<Cluster> = scene.answered().cloned().collect();
     let journals = Journals::read(&answered).await;
-    if let Some(begun) = journals.unfinished(None)?.first() {
-        return Ok(go_on(&begun.journal, ui));
+    match journals.unfinished(None)?.as_slice() {
+        [] => {}
+        [only] => return Ok(go_on(&only.journal, ui)),
+        several => {
+            let chosen = which_begun(several, ui).map(on);
+            return Ok(chosen.unwrap_or(Step::Leave(None, Exit::Done)));
+        }
     }
     if scene.meshes.is_empty() {
         ui.note(&ui.lang.list_no_mesh(&scene.cluster.name));
@@ -70,14 +78,45 @@ fn go_on(begun: &MeshUpgrade, ui: Ui) -> Step {
     ui.note(&ui.lang.wizard_begun(&spec.mesh, &spec.to, journal::phase(begun)));
     loop {
         match Answer::read(ask(&ui.lang.wizard_ask_to_go_on()).as_deref(), 0) {
-            Answer::Enter => {
-                return Step::Execute(Chosen {
-                    mesh: spec.mesh.clone(),
-                    to: None,
-                    charts: None,
-                });
-            }
+            Answer::Enter => return on(begun),
             Answer::Quit => return Step::Leave(None, Exit::Done),
+            _ => {}
+        }
+    }
+}
+
+/// On with an upgrade that has begun.
+fn on(begun: &MeshUpgrade) -> Step {
+    Step::Execute(Chosen {
+        mesh: begun.spec.mesh.clone(),
+        to: None,
+        charts: None,
+    })
+}
+
+/// One of several upgrades that have begun; `None` to leave.
+fn which_begun<'a>(begun: &[&'a Held], ui: Ui) -> Option<&'a MeshUpgrade> {
+    ui.note(&ui.lang.wizard_several_begun());
+    let rows = begun.iter().enumerate().map(|(index, held)| {
+        let spec = &held.journal.spec;
+        vec![
+            format!("  {}", index + 1),
+            spec.mesh.clone(),
+            spec.to.clone(),
+            journal::phase(&held.journal).to_string(),
+        ]
+    });
+    ui.note(&table(&["   ", "MESH", "TO", "PHASE"], rows));
+    let held = pick(begun, &ui.lang.wizard_ask_begun(begun.len()))?;
+    Some(&held.journal)
+}
+
+/// One of several; `None` to leave.
+fn pick<'a, T>(several: &'a [T], question: &str) -> Option<&'a T> {
+    loop {
+        match Answer::read(ask(question).as_deref(), several.len()) {
+            Answer::Pick(index) => return several.get(index),
+            Answer::Quit => return None,
             _ => {}
         }
     }
@@ -95,14 +134,7 @@ fn which(meshes: &[MeshView], ui: Ui) -> Option<&MeshView> {
         ]
     });
     ui.note(&table(&["   ", "MESH", "VERSION", "CLUSTERS"], rows));
-    let question = ui.lang.wizard_ask_mesh(meshes.len());
-    loop {
-        match Answer::read(ask(&question).as_deref(), meshes.len()) {
-            Answer::Pick(index) => return meshes.get(index),
-            Answer::Quit => return None,
-            _ => {}
-        }
-    }
+    pick(meshes, &ui.lang.wizard_ask_mesh(meshes.len()))
 }
 
 fn show(mesh: &MeshView, all: &[Choice], scene: &Scene, ui: Ui) {

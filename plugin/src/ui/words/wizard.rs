@@ -17,6 +17,9 @@ super::words! {
     wizard_begun(mesh, to, phase)
         "An upgrade of mesh {mesh} to {to} has begun and is in phase {phase}. It can only go on.",
         "网格 {mesh} 到 {to} 的升级已经开始，处于阶段 {phase}。它只能继续下去。";
+    wizard_several_begun() "Upgrades of several meshes have begun. Each can only go on.",
+        "有多个网格的升级已经开始。每一个都只能继续下去。";
+    wizard_ask_begun(count) "Choose the one to go on with, 1 to {count}; q quits:", "选择要继续的升级，1 到 {count}；q 退出：";
     wizard_ask_to_go_on() "Enter goes on with it, q quits:", "回车继续，q 退出：";
     wizard_ask_mesh(count) "Choose a mesh, 1 to {count}; q quits:", "选择网格，1 到 {count}；q 退出：";
     wizard_mesh_runs(mesh, version) "Mesh {mesh} runs {version}.", "网格 {mesh} 运行 {version}。";
