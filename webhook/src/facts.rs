@@ -2,6 +2,7 @@
 
 use k8s_openapi::{
     api::{
+        admissionregistration::v1::MutatingWebhookConfiguration,
         apps::v1::{DaemonSet, Deployment},
         core::v1::{ConfigMap, PodSpec},
     },
@@ -12,7 +13,7 @@ use shared::{
     catalog::{CONFIG_MAP, CONFIG_MAP_KEY, Catalog},
     guard::{
         Facts,
-        decide::{Freeze, KnownControlPlane, KnownMesh, KnownNodeComponent, KnownUpgrade},
+        decide::{Freeze, KnownControlPlane, KnownInjector, KnownMesh, KnownNodeComponent, KnownUpgrade},
         table::{HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE},
     },
     names,
@@ -23,6 +24,8 @@ use std::sync::Arc;
 
 /// Label of a control plane's revision.
 const REVISION: &str = "istio.io/rev";
+/// Label of what helm installs with the version of its chart's contents.
+const VERSION: &str = "app.kubernetes.io/version";
 /// The container that runs istiod.
 const DISCOVERY: &str = "discovery";
 /// Labels of the pods of node components, with the container that runs each.
@@ -42,6 +45,8 @@ pub struct Caches {
     pub meshes: Vec<Arc<Mesh>>,
     /// Deployments of istiod.
     pub istiods: Vec<Arc<Deployment>>,
+    /// Injectors of Istio's.
+    pub injectors: Vec<Arc<MutatingWebhookConfiguration>>,
     /// DaemonSets, those of Istio among them.
     pub daemon_sets: Vec<Arc<DaemonSet>>,
 }
@@ -53,6 +58,7 @@ pub fn build(caches: &Caches) -> Facts {
         freezes,
         upgrades,
         istiods,
+        injectors,
         daemon_sets,
         ..
     } = caches;
@@ -62,6 +68,7 @@ pub fn build(caches: &Caches) -> Facts {
             .iter()
             .filter_map(|istiod| known_control_plane(istiod))
             .collect(),
+        injectors: injectors.iter().map(|injector| known_injector(injector)).collect(),
         node_components: daemon_sets
             .iter()
             .filter_map(|daemon_set| known_node_component(daemon_set))
@@ -128,6 +135,15 @@ fn known_control_plane(istiod: &Deployment) -> Option<KnownControlPlane> {
         version: version(pods, DISCOVERY)?,
         release: release(&istiod.metadata),
     })
+}
+
+/// The version is the chart's, whose labels helm has written.
+fn known_injector(injector: &MutatingWebhookConfiguration) -> KnownInjector {
+    let labels = injector.metadata.labels.as_ref();
+    KnownInjector {
+        version: labels.and_then(|labels| labels.get(VERSION)?.parse().ok()),
+        release: release(&injector.metadata),
+    }
 }
 
 fn known_node_component(daemon_set: &DaemonSet) -> Option<KnownNodeComponent> {
@@ -267,7 +283,7 @@ mod tests {
                 istiod("istiod", json!({}), "istio/pilot:1.30.3-distroless"),
                 istiod("istiod-c", json!({REVISION: "c"}), "istio/pilot@sha256:00"),
             ],
-            daemon_sets: Vec::new(),
+            ..Caches::default()
         });
         assert_eq!(facts.freezes[0].phase, Some(Phase::Upgrading));
         assert_eq!(
@@ -312,6 +328,28 @@ mod tests {
             facts.node_components[0].release,
             Some(("mesh".to_owned(), "nodes".to_owned()))
         );
+    }
+
+    #[test]
+    fn injectors_tell_the_version_of_their_chart() {
+        let injector =
+            |labels: serde_json::Value, annotations: serde_json::Value| -> Arc<MutatingWebhookConfiguration> {
+                from_value(json!({"metadata": {"name": "x", "labels": labels, "annotations": annotations}})).unwrap()
+            };
+        let of_helm = || json!({HELM_RELEASE_NAME: "istiod", HELM_RELEASE_NAMESPACE: "mesh"});
+        let facts = build(&Caches {
+            injectors: vec![
+                injector(json!({VERSION: "1.30.3"}), of_helm()),
+                injector(json!({VERSION: "of today"}), of_helm()),
+                injector(json!({VERSION: "1.31.0"}), json!({})),
+            ],
+            ..Caches::default()
+        });
+        let versions: Vec<_> = facts.injectors.iter().map(|known| known.version.clone()).collect();
+        assert_eq!(versions, ["1.30.3".parse().ok(), None, "1.31.0".parse().ok()]);
+        let release = facts.injectors[0].release.as_ref().unwrap();
+        assert_eq!((release.0.as_str(), release.1.as_str()), ("mesh", "istiod"));
+        assert_eq!(facts.injectors[2].release, None);
     }
 
     #[test]

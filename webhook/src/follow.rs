@@ -4,6 +4,7 @@
 use crate::facts::{self, Caches};
 use futures::{Stream, StreamExt as _, stream};
 use k8s_openapi::api::{
+    admissionregistration::v1::MutatingWebhookConfiguration,
     apps::v1::{DaemonSet, Deployment},
     core::v1::{ConfigMap, Container, PodSpec},
 };
@@ -38,6 +39,8 @@ use tokio::sync::watch;
 const OWN_CATALOG: Duration = Duration::from_secs(10);
 /// Label of istiod's Deployments, with and without a revision.
 const ISTIOD: &str = "app=istiod";
+/// Label of the webhook configurations by which an istiod injects, wherever it runs.
+const INJECTOR: &str = "app=sidecar-injector";
 
 type Changes = Pin<Box<dyn Stream<Item = ()> + Send>>;
 
@@ -61,6 +64,11 @@ pub(crate) async fn follow(client: Client, built_in: Catalog, told: Told) {
     let (istiods, istiod_changes) = cache(Api::<Deployment>::all(client.clone()), all().labels(ISTIOD), |istiod| {
         istiod.status = None;
     });
+    let (injectors, injector_changes) = cache(
+        Api::<MutatingWebhookConfiguration>::all(client.clone()),
+        all().labels(INJECTOR),
+        |injector| injector.webhooks = None,
+    );
     // Few in any cluster, and ztunnel's has no label of its own in older charts.
     let (daemon_sets, daemon_set_changes) = cache(Api::<DaemonSet>::all(client.clone()), all(), strip);
     let (catalogs, catalog_changes) = cache(
@@ -100,6 +108,7 @@ pub(crate) async fn follow(client: Client, built_in: Catalog, told: Told) {
             upgrades: upgrades.state(),
             meshes: meshes.state(),
             istiods: istiods.state(),
+            injectors: injectors.state(),
             daemon_sets: daemon_sets.state(),
         });
         facts.send_replace(Arc::new(Facts { flavors, ..known }));
@@ -111,6 +120,7 @@ pub(crate) async fn follow(client: Client, built_in: Catalog, told: Told) {
         upgrade_changes,
         mesh_changes,
         istiod_changes,
+        injector_changes,
         daemon_set_changes,
     ]);
     let mut changes = stream::select(others, catalog_changes);
@@ -120,6 +130,7 @@ pub(crate) async fn follow(client: Client, built_in: Catalog, told: Told) {
             upgrades.wait_until_ready(),
             meshes.wait_until_ready(),
             istiods.wait_until_ready(),
+            injectors.wait_until_ready(),
             daemon_sets.wait_until_ready(),
         );
         if filled.is_ok() {

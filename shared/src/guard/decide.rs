@@ -23,6 +23,8 @@ pub struct Facts {
     pub freezes: Vec<Freeze>,
     /// Control planes that exist.
     pub control_planes: Vec<KnownControlPlane>,
+    /// Webhooks of control planes that run in other clusters.
+    pub injectors: Vec<KnownInjector>,
     /// CNI agents and ztunnels that exist.
     pub node_components: Vec<KnownNodeComponent>,
     /// What Mesh objects say.
@@ -55,6 +57,15 @@ pub struct KnownControlPlane {
     pub version: Option<IstioVersion>,
     /// User name of its service account.
     pub user: String,
+    /// Helm release that owns it, as namespace and name.
+    pub release: Option<(String, String)>,
+}
+
+/// What a cluster without the control plane has of it: the injector, of its chart's version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownInjector {
+    /// Version of the chart, when its labels say so.
+    pub version: Option<IstioVersion>,
     /// Helm release that owns it, as namespace and name.
     pub release: Option<(String, String)>,
 }

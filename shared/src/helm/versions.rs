@@ -35,6 +35,8 @@ pub struct Installs {
     pub version: Result<IstioVersion, VersionError>,
     /// Where that was read.
     pub source: VersionSource,
+    /// What the chart says of itself.
+    pub chart: Result<IstioVersion, VersionError>,
 }
 
 /// Reads what a stored release installs; `None` for charts that are not Istio's. `payload` is as for
@@ -49,15 +51,16 @@ pub fn decode_versions(payload: &[u8]) -> Result<Option<Installs>, ReleaseError>
     };
     let chart = stored.chart.values.0.unwrap_or_default();
     let tag = stored.config.0.unwrap_or_default().over(chart).reference(component);
-    let chart = &stored.chart.metadata;
+    let chart = stored.chart.metadata.version();
     let (version, source) = match tag {
         Some(tag) => (IstioVersion::from_image(&tag), VersionSource::Tag),
-        None => (chart.version(), VersionSource::Chart),
+        None => (chart.clone(), VersionSource::Chart),
     };
     Ok(Some(Installs {
         component,
         version,
         source,
+        chart,
     }))
 }
 

@@ -1,7 +1,7 @@
 //! Foreign helm, stopped at its first write: the release that it is about to install.
 
 use super::{
-    super::decide::{KnownControlPlane, KnownMesh, KnownNodeComponent, KnownUpgrade},
+    super::decide::{KnownControlPlane, KnownInjector, KnownMesh, KnownNodeComponent, KnownUpgrade},
     *,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -285,4 +285,73 @@ fn after_the_last_control_plane_is_gone_its_record_counts() {
         None,
         "the first"
     );
+}
+
+#[test]
+fn without_a_control_plane_here_charts_are_compared() {
+    use Code::{Downgrade, MixedFlavor, SkipVersion};
+    let injected = |version: &str| Facts {
+        injectors: vec![KnownInjector {
+            version: version.parse().ok(),
+            release: Some(("istio-system".to_owned(), "istiod".to_owned())),
+        }],
+        ..Facts::default()
+    };
+    for (what, release, chart, from, to, expected) in [
+        ("one minor", "istiod", "istiod", "1.30.3", "1.31.0", None),
+        ("two minors", "istiod", "istiod", "1.30.3", "1.32.0", Some(SkipVersion)),
+        ("back", "istiod", "istiod", "1.30.3", "1.29.9", Some(Downgrade)),
+        (
+            "a vendor's",
+            "istiod",
+            "istiod",
+            "1.30.3",
+            "1.31.0-mspider",
+            Some(MixedFlavor),
+        ),
+        (
+            "a vendor's own",
+            "istiod",
+            "istiod",
+            "1.30.3-mspider",
+            "1.31.0-mspider",
+            None,
+        ),
+        ("base by one", "base", "base", "1.30.3", "1.31.0", None),
+        ("base by two", "base", "base", "1.30.3", "1.32.0", Some(SkipVersion)),
+        ("base behind", "base", "base", "1.31.0", "1.30.9", Some(Downgrade)),
+        ("no version on the labels", "istiod", "istiod", "", "1.32.0", None),
+        (
+            "of another release",
+            "other",
+            "gateway",
+            "1.30.3",
+            "1.31.0",
+            Some(Code::AheadOfControlPlane),
+        ),
+    ] {
+        assert_eq!(upgrade(release, chart, to).code(&injected(from)), expected, "{what}");
+    }
+    // What was recorded of the mesh before it was frozen is behind what the driver has brought since.
+    let mut driven = injected("1.31.0");
+    driven.meshes.push(KnownMesh {
+        name: "default".to_owned(),
+        version: "1.30.3".parse().ok(),
+        ..KnownMesh::default()
+    });
+    let gateway = |facts: &Facts| upgrade("ingress", "gateway", "1.31.0").code(facts);
+    assert_eq!(gateway(&driven), None);
+    driven.injectors[0].release = None;
+    driven.meshes[0].istio_namespace = "external-istiod".to_owned();
+    assert_eq!(gateway(&driven), None);
+    driven.injectors.clear();
+    assert_eq!(gateway(&driven), Some(Code::AheadOfControlPlane));
+    // The tag of a release that installs no istiod is of no image: its chart counts.
+    let tag = json!({"global": {"tag": "1.31.0-mspider"}});
+    let tagged = first_write("istiod", &payload("istiod", "1.31.0", "pending-upgrade", tag));
+    assert_eq!(tagged.code(&injected("1.30.3")), None);
+    // Where a control plane runs, it alone is compared with.
+    let mut both = facts();
+    both.injectors = injected("1.28.0").injectors;
+    assert_eq!(upgrade("istiod", "istiod", "1.31.0").code(&both), None);
 }

@@ -62,9 +62,21 @@ pub(super) fn judge(request: &Request<'_>, facts: &Facts, now: Timestamp) -> Ver
         return Verdict::Allow;
     }
     let name = release_name(object);
-    let before = old
+    let source = installs.source;
+    let known = old
         .map(|old| stated(old.version.ok()))
         .or_else(|| running(&request.namespace, name, installs.component, facts));
+    // Without a control plane here no image tells a version: charts are compared.
+    let injector = known
+        .is_none()
+        .then(|| injector(&request.namespace, name, facts))
+        .flatten();
+    let after = if injector.is_some() {
+        installs.chart
+    } else {
+        installs.version
+    };
+    let is_of_chart = injector.is_some() || source == VersionSource::Chart;
     let change = Change {
         request,
         kind: "helm release",
@@ -77,10 +89,14 @@ pub(super) fn judge(request: &Request<'_>, facts: &Facts, now: Timestamp) -> Ver
             Component::Gateway => Part::Gateway,
         },
         home: &request.namespace,
-        before,
-        source: "it runs",
-        may_lack_flavor: installs.source == VersionSource::Chart,
-        after: stated(installs.version.ok()),
+        source: if injector.is_some() {
+            "of its injector"
+        } else {
+            "it runs"
+        },
+        before: known.or(injector),
+        may_lack_flavor: is_of_chart,
+        after: stated(after.ok()),
         now,
     };
     change.judge(facts)
@@ -96,11 +112,7 @@ fn stated(version: Option<crate::version::IstioVersion>) -> Stated {
 
 /// What a release runs now, out of the workloads that name it.
 fn running(namespace: &str, name: &str, component: Component, facts: &Facts) -> Option<Stated> {
-    let is_its = |release: &Option<(String, String)>| {
-        release
-            .as_ref()
-            .is_some_and(|(in_namespace, release)| in_namespace == namespace && release == name)
-    };
+    let is_its = |release: &Option<(String, String)>| is_of(release, namespace, name);
     let versions: Vec<_> = match component {
         Component::Istiod => {
             let planes = facts.control_planes.iter().filter(|plane| is_its(&plane.release));
@@ -117,6 +129,20 @@ fn running(namespace: &str, name: &str, component: Component, facts: &Facts) -> 
         (a, b) => a.is_some().cmp(&b.is_some()),
     });
     newest.map(stated)
+}
+
+fn is_of(release: &Option<(String, String)>, namespace: &str, name: &str) -> bool {
+    let release = release.as_ref();
+    release.is_some_and(|(in_namespace, release)| in_namespace == namespace && release == name)
+}
+
+/// What a release installed of a control plane that runs in another cluster.
+fn injector(namespace: &str, name: &str, facts: &Facts) -> Option<Stated> {
+    let found = facts
+        .injectors
+        .iter()
+        .find(|injector| is_of(&injector.release, namespace, name))?;
+    Some(stated(found.version.clone()))
 }
 
 fn payload<'a>(object: &Object<'a>) -> Result<Option<Str<'a>>, ()> {

@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 
 /// What is known beside an object.
 pub(super) struct Known<'f> {
-    /// Versions of control planes that can be read.
+    /// Versions of control planes that can be read; where there are none, of the injectors of those that run elsewhere.
     pub planes: Vec<&'f IstioVersion>,
     /// Newest version that was recorded.
     recorded: Option<&'f IstioVersion>,
@@ -22,13 +22,19 @@ impl<'f> Known<'f> {
     pub(super) fn of_mesh(home: &str, facts: &'f Facts) -> Self {
         let meshes: Vec<&KnownMesh> = of_namespace(home, facts).collect();
         let belongs = |namespace: &str| namespace == home || meshes.iter().any(|mesh| mesh.has_namespace(namespace));
+        let here = facts.control_planes.iter().filter(|plane| belongs(&plane.namespace));
+        let mut planes: Vec<&IstioVersion> = here.filter_map(|plane| plane.version.as_ref()).collect();
+        if planes.is_empty() {
+            // Its control plane runs in another cluster; what it has here is of a version as well.
+            let is_its = |release: &Option<(String, String)>| {
+                let release = release.as_ref();
+                release.is_some_and(|(namespace, _)| belongs(namespace))
+            };
+            let injectors = facts.injectors.iter().filter(|injector| is_its(&injector.release));
+            planes.extend(injectors.filter_map(|injector| injector.version.as_ref()));
+        }
         Self {
-            planes: facts
-                .control_planes
-                .iter()
-                .filter(|plane| belongs(&plane.namespace))
-                .filter_map(|plane| plane.version.as_ref())
-                .collect(),
+            planes,
             recorded: newest(meshes.iter().filter_map(|mesh| mesh.version.as_ref())),
         }
     }
@@ -40,12 +46,14 @@ impl<'f> Known<'f> {
         if own.newest().is_some() {
             return own;
         }
+        let planes = facts.control_planes.iter().map(|plane| plane.version.as_ref());
+        let mut planes: Vec<&IstioVersion> = planes.flatten().collect();
+        if planes.is_empty() {
+            let injectors = facts.injectors.iter().map(|injector| injector.version.as_ref());
+            planes.extend(injectors.flatten());
+        }
         Self {
-            planes: facts
-                .control_planes
-                .iter()
-                .filter_map(|plane| plane.version.as_ref())
-                .collect(),
+            planes,
             recorded: newest(facts.meshes.iter().filter_map(|mesh| mesh.version.as_ref())),
         }
     }
