@@ -25,7 +25,7 @@ impl Engine {
     #[must_use]
     pub fn of(member: &ObservedMember<'_>) -> Self {
         let planes = member.control_planes().map(Self::of_plane);
-        let nodes = member.observed.node_components.iter().map(Self::of_node);
+        let nodes = member.node_components().map(Self::of_node);
         let releases = member.releases();
         planes
             .chain(nodes)

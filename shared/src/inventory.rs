@@ -4,6 +4,7 @@ mod data_plane;
 mod headroom;
 mod surroundings;
 
+pub use crate::api::Hosted;
 pub use data_plane::{DataPlane, MeshedWorkload, Owner, Proxies, ProxyKind};
 pub use headroom::{NodeRoom, Resources, Surge, Taint, Toleration, milli};
 pub use surroundings::*;
@@ -105,15 +106,6 @@ pub struct Observed {
     pub surroundings: Option<Box<Surroundings>>,
     /// What could not be read although the rest could, each in a sentence; empty in a cluster seen whole.
     pub unreadable: Vec<String>,
-}
-
-/// Istio's external control plane: istiods here, and Istio's configuration, CRDs and webhooks in another cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hosted {
-    /// Namespace of the istiods.
-    pub namespace: String,
-    /// Name of the cluster that holds their configuration.
-    pub cluster: String,
 }
 
 /// How a version was learnt, most trusted first.

@@ -57,7 +57,8 @@ struct Canary {
     object: Value,
     /// Whether it is configuration, whose strictness is a setting of the mesh.
     is_configuration: bool,
-    /// Whether its kind may be missing: Istio works without the Gateway API.
+    /// Whether its kind may be missing: Istio works without the Gateway API, and a cluster that only hosts a control plane
+    /// needs none of Istio's kinds.
     may_be_missing: bool,
 }
 
@@ -92,6 +93,7 @@ fn canaries(scope: &FreezeScope) -> Vec<Canary> {
     ));
     canaries.push(Canary {
         is_configuration: true,
+        may_be_missing: true,
         ..canary(
             resource("networking.istio.io", "v1", "VirtualService", "virtualservices"),
             json!({

@@ -211,7 +211,8 @@ impl Effects<'_> {
         let proving = spec.plan.clusters.iter().map(|planned| async move {
             let cluster = self.cluster(&planned.name)?;
             let writer = writing_client(cluster, &self.writer)?;
-            let proved = health::abilities(self.ui, cluster, &writer, planned).await;
+            let configures = spec.plan.configures(&planned.name);
+            let proved = health::abilities(self.ui, cluster, &writer, planned, configures).await;
             proved.map_err(|why| format!("{}: {why}", planned.name))
         });
         let proved = join_all(proving).await;

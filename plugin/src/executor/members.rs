@@ -1,7 +1,10 @@
 //! The clusters of a mesh as an upgrade goes over them, under the names of its plan.
 
 use crate::cluster::{self, Cluster, ObserveOptions};
-use shared::inventory::{ClusterInventory, ClusterState, Found, Inventory};
+use shared::{
+    inventory::{ClusterInventory, ClusterState, Found, Inventory},
+    members::{Host, tell_hosts},
+};
 use std::collections::BTreeMap;
 
 /// The clusters, as the caller.
@@ -15,6 +18,8 @@ pub struct Members {
     pub all: Vec<Cluster>,
     /// How each became a member.
     pub found: BTreeMap<String, Found>,
+    /// Control planes of the plan that are configured in another cluster: what leads there is not read again.
+    pub hosts: Vec<Host>,
     /// Clusters that could not be reached when this driver began, with the reason.
     pub unreached: BTreeMap<String, String>,
 }
@@ -46,6 +51,7 @@ impl Members {
                 cluster.found.clone_from(found);
             }
         }
+        tell_hosts(&mut inventory, self.hosts.clone());
         inventory
     }
 }

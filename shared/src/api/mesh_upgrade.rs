@@ -1,6 +1,6 @@
 //! MeshUpgrade: the journal of one upgrade. What resuming needs stands here, written before each effect.
 
-use super::{ClusterFingerprints, FreezeScope, ObjectName, WorkloadName};
+use super::{ClusterFingerprints, FreezeScope, Hosted, ObjectName, WorkloadName};
 use crate::{gitops, istioctl, phase::Phase};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// Version of the journal's meaning; a plugin refuses a journal newer than its own.
 pub const JOURNAL_VERSION: i32 = 3;
+/// The version that first knew control planes which are configured in another cluster.
+const KNOWS_HOSTED: i32 = 3;
 
 /// Condition on a phase: the upgrade cannot go on by itself.
 pub const CONDITION_STALLED: &str = "Stalled";
@@ -203,7 +205,15 @@ impl Plan {
     #[must_use]
     pub fn journal_version(&self) -> i32 {
         let versions = self.steps.iter().map(PlanStep::journal_version);
-        versions.max().unwrap_or(1)
+        let hosted = self.clusters.iter().any(|cluster| !cluster.hosted.is_empty());
+        versions.chain(hosted.then_some(KNOWS_HOSTED)).max().unwrap_or(1)
+    }
+
+    /// Whether this cluster holds the configuration of a control plane that runs in another.
+    #[must_use]
+    pub fn configures(&self, cluster: &str) -> bool {
+        let hosted = self.clusters.iter().flat_map(|planned| &planned.hosted);
+        hosted.into_iter().any(|hosted| hosted.cluster == cluster)
     }
 
     /// Whether a step takes its chart from somewhere.
@@ -233,6 +243,17 @@ pub struct PlanCluster {
     /// Images that its nodes need; those of the whole plan when left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<String>,
+    /// Its control planes that are configured in another cluster: their webhooks are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosted: Vec<Hosted>,
+}
+
+impl PlanCluster {
+    /// Whether the control planes in a namespace of this cluster have their webhooks in it.
+    #[must_use]
+    pub fn has_webhooks_of(&self, namespace: &str) -> bool {
+        !self.hosted.iter().any(|hosted| hosted.namespace == namespace)
+    }
 }
 
 /// Ordered steps of one hop.

@@ -3,6 +3,7 @@
 mod downgrade;
 mod fingerprint;
 mod freeze_settings;
+mod hosted;
 mod mesh;
 mod mesh_freeze;
 mod mesh_upgrade;
@@ -11,6 +12,7 @@ mod reference;
 pub use downgrade::*;
 pub use fingerprint::*;
 pub use freeze_settings::*;
+pub use hosted::*;
 pub use mesh::*;
 pub use mesh_freeze::*;
 pub use mesh_upgrade::*;

@@ -65,16 +65,18 @@ pub const OVERLOOKED: Code = Code(&Rule {
     fix: "Get the permission to read it, then check again.",
 });
 
-/// Istio's external control plane.
+/// Istio's external control plane, configured in a cluster that this tool cannot upgrade.
 pub const EXTERNAL_CONTROL_PLANE: Code = Code(&Rule {
     id: "MU907",
-    title: "The control plane reads its configuration in another cluster",
+    title: "Where an external control plane is configured, nothing is helm's",
     severity: Severity::Warning,
     waivable: false,
     cause: "Istio's external control plane: istiod runs in one cluster, and its configuration, CRDs and webhooks are in \
-            another. It is found, listed and checked in all of its clusters; apply does not upgrade it yet.",
-    evidence: "The Secret istio-kubeconfig beside istiod, key config, from which istiod takes its kubeconfig.",
-    fix: "Upgrade it by the runbook of kubectl mesh-upgrade guide, which names the cluster of each step.",
+            another. apply upgrades both together, and in the other one it found no helm release of Istio's charts.",
+    evidence: "The Secret istio-kubeconfig beside istiod, key config, from which istiod takes its kubeconfig; and the helm \
+               releases of the cluster that it leads to.",
+    fix: "Take over with helm what is there, or upgrade by the runbook of kubectl mesh-upgrade guide, which names the \
+          cluster of each step.",
 });
 
 pub(super) const ALL: &[Code] = &[

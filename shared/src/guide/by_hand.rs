@@ -24,7 +24,7 @@ pub(super) fn steps(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<(Component, Step)> {
         step.look.push(checks::proxies(&seat.place));
         steps.push((Component::Istiod, step));
     }
-    for node in &observed.node_components {
+    for node in seat.member.node_components() {
         let owner = owner(
             seat,
             node.ownership.operator.as_deref(),

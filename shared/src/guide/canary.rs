@@ -42,7 +42,7 @@ pub(super) fn hindrance(seats: &[Seat<'_>]) -> Option<String> {
                 ));
             }
         }
-        let mut nodes = seat.member.observed.node_components.iter();
+        let mut nodes = seat.member.node_components();
         if nodes.any(|node| node.component == Component::Ztunnel) {
             return Some(format!("{cluster} runs ztunnel, of which a node has only one"));
         }

@@ -82,7 +82,7 @@ pub(super) fn in_place(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<Step> {
             step.run = vec![Action::Run(install(seat, &[format!("--revision={}", plane.revision)]))];
         }
     }
-    for node in &seat.member.observed.node_components {
+    for node in seat.member.node_components() {
         step.after.push(checks::runs(place, &node.workload, hop.to));
         step.after.push(checks::rolled_out(place, &node.workload));
     }

@@ -153,7 +153,7 @@ pub fn build(
 /// The version that the whole mesh has left behind, if there is a way from it to the target.
 fn running<'a>(mesh: &MeshView, seats: &'a [Seat<'a>], to: &IstioVersion) -> Result<&'a IstioVersion, GuideError> {
     let planes = seats.iter().flat_map(|seat| seat.member.control_planes());
-    let nodes = seats.iter().flat_map(|seat| &seat.member.observed.node_components);
+    let nodes = seats.iter().flat_map(|seat| seat.member.node_components());
     let versions: Vec<&IstioVersion> = planes
         .filter_map(|plane| plane.version.version.as_ref())
         .chain(nodes.filter_map(|node| node.version.version.as_ref()))
@@ -366,7 +366,7 @@ fn vendor(hop: &Hop<'_>, seats: &[Seat<'_>]) -> Vec<String> {
     let components = known.iter().flat_map(|flavor| &flavor.components);
     components
         .filter_map(|component| {
-            let mut running = seats.iter().flat_map(|seat| &seat.member.observed.vendor_components);
+            let mut running = seats.iter().flat_map(|seat| seat.member.vendor_components());
             running
                 .any(|found| found.name == component.name)
                 .then(|| format!("{} runs beside it: {}.", component.name, component.upgrade))

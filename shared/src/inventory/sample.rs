@@ -1,9 +1,9 @@
 //! Inventories for tests: a healthy mesh, to be spoilt in one place at a time.
 
 use super::{
-    ClusterInventory, ClusterState, ControlPlane, Election, Found, Gateway, GuardPresence, HelmRelease, Inventory,
-    MeshRecord, NodeComponent, NodeRoom, Nodes, Observed, ObservedVersion, Ownership, Pace, Permission, Proxies,
-    ProxyKind, Resources, Rollout, Settings, Surge, Surroundings, VendorComponent, VersionSource, Webhook,
+    ClusterInventory, ClusterState, ControlPlane, Election, Found, Gateway, GuardPresence, HelmRelease, Hosted,
+    Inventory, MeshRecord, NodeComponent, NodeRoom, Nodes, Observed, ObservedVersion, Ownership, Pace, Permission,
+    Proxies, ProxyKind, Resources, Rollout, Settings, Surge, Surroundings, VendorComponent, VersionSource, Webhook,
     WebhookTarget,
 };
 use crate::{
@@ -304,6 +304,34 @@ pub fn unknown(name: &str) -> ClusterInventory {
 pub fn one(istio: &str, kubernetes: &str) -> Inventory {
     Inventory {
         clusters: vec![cluster("east", istio, kubernetes)],
+    }
+}
+
+/// Namespace of the control plane of [`hosted`].
+pub const HOSTED: &str = "external-istiod";
+
+/// An external control plane in `host`, as Istio's documents install it: its configuration, webhooks and a gateway are in
+/// `config`.
+pub fn hosted(istio: &str) -> Inventory {
+    let mut host = cluster("host", istio, "v1.36.3");
+    let observed = seen(&mut host);
+    observed.control_planes = vec![istiod(HOSTED, istio)];
+    observed.helm_releases = vec![release(HOSTED, "istiod", "istiod", istio)];
+    observed.hosted = vec![Hosted {
+        namespace: HOSTED.to_owned(),
+        cluster: "config".to_owned(),
+    }];
+    let mut config = cluster("config", istio, "v1.36.3");
+    let observed = seen(&mut config);
+    observed.control_planes.clear();
+    observed.gateways = vec![gateway("istio-ingress", "ingress")];
+    observed.helm_releases = vec![
+        release("istio-system", "istio-base", "base", istio),
+        release(HOSTED, "istiod", "istiod", istio),
+        release("istio-ingress", "ingress", "gateway", istio),
+    ];
+    Inventory {
+        clusters: vec![host, config],
     }
 }
 

@@ -37,7 +37,7 @@ impl<'a> ObservedMember<'a> {
             .filter_map(|followed| {
                 let component = followed.component()?;
                 let (versions, workloads) = self.runs_of(followed);
-                let is_there = component == Component::Base || !workloads.is_empty();
+                let is_there = component == Component::Base && !self.is_guest() || !workloads.is_empty();
                 is_there.then_some(Brought {
                     followed,
                     component,
@@ -58,11 +58,7 @@ impl<'a> ObservedMember<'a> {
         };
         let planes = self.control_planes().filter(|plane| owns(&plane.ownership));
         let planes = planes.map(|plane| (Some(&plane.version), &plane.workload));
-        let nodes = self
-            .observed
-            .node_components
-            .iter()
-            .filter(|node| owns(&node.ownership));
+        let nodes = self.node_components().filter(|node| owns(&node.ownership));
         let nodes = nodes.map(|node| (Some(&node.version), &node.workload));
         let is_shared = self.foreign_control_planes().next().is_some();
         let gateways = self.observed.gateways.iter().filter(|gateway| {

@@ -31,7 +31,7 @@ impl<'a> ObservedMember<'a> {
         }
         let is_shared = self.foreign_control_planes().next().is_some();
         if let Some(first) = found.first_mut() {
-            let nodes = self.observed.node_components.iter();
+            let nodes = self.node_components();
             first.nodes = nodes.filter(|node| Engine::of_node(node) == Engine::Istioctl).collect();
             let gateways = self.observed.gateways.iter().filter(|gateway| {
                 let is_at_home = self.member.istio_namespaces.contains(&gateway.workload.namespace);

@@ -2,6 +2,7 @@
 
 mod gitops;
 mod group;
+mod hosted;
 mod istioctl;
 
 pub use gitops::Brought;
@@ -9,7 +10,7 @@ pub use group::meshes;
 
 use crate::{
     api::{Component, FreezeSettings, Management},
-    inventory::{ClusterInventory, ClusterState, ControlPlane, HelmRelease, Hosted, Inventory, Observed},
+    inventory::{ClusterInventory, ClusterState, ControlPlane, HelmRelease, Inventory, Observed},
     version::{Flavor, IstioVersion},
 };
 
@@ -85,8 +86,9 @@ impl<'a> ObservedMember<'a> {
 impl<'a> ObservedMember<'a> {
     /// Helm releases that belong to the mesh in this cluster, in the order in which they are upgraded.
     ///
-    /// Base, CNI and ztunnel exist once in a cluster. Where another mesh shares the cluster, a gateway counts only in
-    /// a namespace of this one's control planes: nothing else says whose it is.
+    /// Base, CNI and ztunnel exist once in a cluster, and are no part of a mesh that only has its control plane beside
+    /// another's here. Where another mesh shares the cluster, a gateway counts only in a namespace of this one's control
+    /// planes: nothing else says whose it is.
     #[must_use]
     pub fn releases(&self) -> Vec<&'a HelmRelease> {
         let is_shared = self.foreign_control_planes().next().is_some();
@@ -102,7 +104,7 @@ impl<'a> ObservedMember<'a> {
             .filter(|release| {
                 let is_at_home = self.member.istio_namespaces.contains(&release.namespace);
                 match release.component {
-                    Component::Base | Component::Cni | Component::Ztunnel | Component::Vendor => true,
+                    Component::Base | Component::Cni | Component::Ztunnel | Component::Vendor => !self.is_guest(),
                     Component::Istiod => is_at_home || is_named(release),
                     Component::Gateway => is_at_home || !is_shared,
                 }
@@ -131,15 +133,6 @@ impl MeshView {
     #[must_use]
     pub fn home(&self) -> Option<&str> {
         self.home.as_deref()
-    }
-
-    /// Its control planes that read their configuration in another cluster, with the cluster that they run in.
-    pub fn hosted<'a>(&'a self, inventory: &'a Inventory) -> impl Iterator<Item = (&'a str, &'a Hosted)> {
-        self.observed(inventory).flat_map(|member| {
-            let its = move |hosted: &&Hosted| member.member.istio_namespaces.contains(&hosted.namespace);
-            let hosted = member.observed.hosted.iter().filter(its);
-            hosted.map(move |hosted| (member.name(), hosted))
-        })
     }
 
     /// Members that answered.
@@ -335,34 +328,6 @@ mod tests {
             inventory.seen(index).control_planes[0].mesh_id = Some(id.to_owned());
         }
         assert_eq!(members(&inventory), ["shop: east", "bank: west"]);
-    }
-
-    #[test]
-    fn an_external_control_plane_and_its_configuration_are_one_hosted_mesh() {
-        let mut inventory = two("1.30.3", "1.30.3");
-        inventory.seen(1).control_planes.clear();
-        inventory.clusters.push(sample::cluster("other", "1.30.3", "v1.36.3"));
-        inventory.seen(0).hosted = vec![crate::inventory::Hosted {
-            namespace: "istio-system".to_owned(),
-            cluster: "west".to_owned(),
-        }];
-        let meshes = meshes(&inventory);
-        let shown: Vec<(Management, Vec<&str>)> = meshes
-            .iter()
-            .map(|mesh| (mesh.management, mesh.clusters().collect()))
-            .collect();
-        assert_eq!(
-            shown,
-            [
-                (Management::Hosted, vec!["east", "west"]),
-                (Management::Dedicated, vec!["other"])
-            ]
-        );
-        let hosted: Vec<(&str, &str)> = meshes[0]
-            .hosted(&inventory)
-            .map(|(host, hosted)| (host, hosted.cluster.as_str()))
-            .collect();
-        assert_eq!(hosted, [("east", "west")]);
     }
 
     #[test]

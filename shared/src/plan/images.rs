@@ -30,7 +30,6 @@ pub(super) fn of(
     target: &IstioVersion,
 ) -> BTreeSet<String> {
     let mut images = BTreeSet::new();
-    let observed = member.observed;
     for plane in member.control_planes() {
         if components.contains(&Component::Istiod) {
             images.insert(retagged(&plane.image, target));
@@ -40,13 +39,13 @@ pub(super) fn of(
             images.extend(sibling(&plane.image, "pilot", "proxyv2").map(|image| retagged(&image, target)));
         }
     }
-    for node in &observed.node_components {
+    for node in member.node_components() {
         if components.contains(&node.component) {
             images.insert(retagged(&node.image, target));
         }
     }
     if components.contains(&Component::Vendor) {
-        let upgraded = observed.vendor_components.iter();
+        let upgraded = member.vendor_components();
         let upgraded = upgraded.filter(|found| found.release.is_some());
         images.extend(upgraded.map(|found| retagged(&found.image, target)));
     }

@@ -13,7 +13,7 @@ pub use file::{PLAN_FILE_KIND, PLAN_FILE_VERSION, PlanFile, PlannedKubernetes};
 pub use images::{images_of_step, take_over_images};
 
 use crate::{
-    api::{ChartSource, Component, InstallerKind, Plan, PlanCluster, PlanStep, WorkloadName},
+    api::{ChartSource, Component, Hosted, InstallerKind, Plan, PlanCluster, PlanStep, WorkloadName},
     catalog::Catalog,
     gitops::of_release,
     inventory::{HelmRelease, Inventory, ObservedVersion},
@@ -95,7 +95,8 @@ pub enum PlanError {
 }
 
 /// Makes the plan that takes a mesh to a version: base in all clusters, then cluster by cluster istiod, CNI and ztunnel,
-/// clusters with a control plane first, and gateways last. What is at the target already is left out.
+/// clusters with a control plane first, and gateways last. What is at the target already is left out; but a control plane
+/// and the cluster that it is configured in are frozen and verified together, whichever of them is changed.
 ///
 /// # Errors
 /// When the way is longer than one hop, leads back or to another flavor, when something cannot be seen, or when there
@@ -114,22 +115,28 @@ pub fn plan(
         });
     }
     let version = &target.version;
-    let mut steps: Vec<(usize, PlanStep)> = Vec::new();
+    let members: Vec<ObservedMember<'_>> = mesh.observed(inventory).collect();
+    let mut steps: Vec<((bool, usize), PlanStep)> = Vec::new();
     let mut clusters = Vec::new();
     let mut pulled = BTreeSet::new();
-    for (order, member) in mesh.observed(inventory).enumerate() {
-        let due = due(mesh, &member, version, catalog)?;
-        if due.is_empty() {
+    for (order, member) in members.iter().enumerate() {
+        let due = due(mesh, member, version, catalog)?;
+        let hosted: Vec<Hosted> = member.hosted().cloned().collect();
+        let configured = scope::Configured::of(member, &members);
+        if due.is_empty() && hosted.is_empty() && configured.is_empty() {
             continue;
         }
-        let components = images::components(&member, &due);
-        pulled.extend(images::of(&member, &components, version));
+        let components = images::components(member, &due);
+        pulled.extend(images::of(member, &components, version));
         clusters.push(PlanCluster {
             name: member.name().to_owned(),
             uid: member.observed.uid.clone(),
-            scope: scope::of(&member, &mesh.freeze, &due),
+            scope: scope::of(member, configured, &mesh.freeze, &due),
             images: Vec::new(),
+            hosted,
         });
+        // The Mesh object, and so the first member, may be in a cluster that another one's istiod serves.
+        let order = (member.control_planes().next().is_none(), order);
         steps.extend(due.into_iter().map(|step| (order, step)));
     }
     if steps.is_empty() {
@@ -173,12 +180,7 @@ fn running<'a>(member: &ObservedMember<'a>, release: &HelmRelease) -> Running<'a
         running.versions.push(&plane.version);
         running.workloads.push(plane.workload.clone());
     }
-    for node in member
-        .observed
-        .node_components
-        .iter()
-        .filter(|node| owns(&node.helm_release))
-    {
+    for node in member.node_components().filter(|node| owns(&node.helm_release)) {
         running.versions.push(&node.version);
         running.workloads.push(node.workload.clone());
     }

@@ -8,14 +8,57 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
+/// Environment variable of istiod with one more ConfigMap that it reads where its configuration is.
+const SHARED_MESH_CONFIG: &str = "SHARED_MESH_CONFIG";
+
+/// What control planes of other clusters have in a member that holds their configuration.
+#[derive(Default)]
+pub(super) struct Configured {
+    namespaces: BTreeSet<String>,
+    config_maps: BTreeSet<ObjectName>,
+    users: BTreeSet<String>,
+}
+
+impl Configured {
+    /// By the names that they have where they run: Istio's charts call account, ConfigMaps and namespace the same there
+    /// and here, and istiod finds its own by that.
+    pub(super) fn of(member: &ObservedMember<'_>, members: &[ObservedMember<'_>]) -> Self {
+        let mut configured = Self::default();
+        for plane in member.configures(members) {
+            let namespace = &plane.workload.namespace;
+            let shared = plane.settings.environment.get(SHARED_MESH_CONFIG);
+            let maps = plane.config_maps.iter().chain(shared.filter(|name| !name.is_empty()));
+            configured.config_maps.extend(maps.map(|name| ObjectName {
+                namespace: namespace.clone(),
+                name: name.clone(),
+            }));
+            configured.namespaces.insert(namespace.clone());
+            configured.users.insert(plane.user.clone());
+        }
+        configured
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.namespaces.is_empty()
+    }
+}
+
 /// Scope of a member's freeze, sorted so that the same cluster always gives the same plan.
-pub(super) fn of(member: &ObservedMember<'_>, settings: &FreezeSettings, steps: &[PlanStep]) -> FreezeScope {
-    let mut namespaces: BTreeSet<&String> = member.member.istio_namespaces.iter().collect();
-    let mut config_maps = BTreeSet::new();
+pub(super) fn of(
+    member: &ObservedMember<'_>,
+    configured: Configured,
+    settings: &FreezeSettings,
+    steps: &[PlanStep],
+) -> FreezeScope {
+    let Configured {
+        mut namespaces,
+        mut config_maps,
+        mut users,
+    } = configured;
+    namespaces.extend(member.member.istio_namespaces.iter().cloned());
     let mut workloads = BTreeSet::new();
-    let mut users = BTreeSet::new();
     for plane in member.control_planes() {
-        namespaces.insert(&plane.workload.namespace);
+        namespaces.insert(plane.workload.namespace.clone());
         workloads.insert(plane.workload.clone());
         users.insert(plane.user.clone());
         config_maps.extend(plane.config_maps.iter().map(|name| ObjectName {
@@ -23,9 +66,12 @@ pub(super) fn of(member: &ObservedMember<'_>, settings: &FreezeSettings, steps: 
             name: name.clone(),
         }));
     }
-    workloads.extend(member.observed.node_components.iter().map(|node| node.workload.clone()));
-    let of_vendor = || member.observed.vendor_components.iter();
-    let of_vendor = || of_vendor().filter_map(|found| Some((&found.workload, found.release.as_ref()?)));
+    workloads.extend(member.node_components().map(|node| node.workload.clone()));
+    let of_vendor = || {
+        member
+            .vendor_components()
+            .filter_map(|found| Some((&found.workload, found.release.as_ref()?)))
+    };
     workloads.extend(of_vendor().map(|(workload, _)| workload.clone()));
     let releases: BTreeSet<ObjectName> = member
         .releases()
@@ -55,8 +101,13 @@ pub(super) fn of(member: &ObservedMember<'_>, settings: &FreezeSettings, steps: 
             None => false,
         });
     workloads.extend(gateways.map(|gateway| gateway.workload.clone()));
+    let mut settings = settings.clone();
+    if member.only_hosts() {
+        // The mesh's configuration is elsewhere, and what else is here is another mesh's.
+        settings.namespaces = namespaces.iter().cloned().collect();
+    }
     FreezeScope {
-        istio_namespaces: namespaces.into_iter().cloned().collect(),
+        istio_namespaces: namespaces.into_iter().collect(),
         config_maps: config_maps.into_iter().collect(),
         workloads: workloads.into_iter().collect(),
         helm_releases: releases.into_iter().collect(),
@@ -65,6 +116,6 @@ pub(super) fn of(member: &ObservedMember<'_>, settings: &FreezeSettings, steps: 
         operator_objects: member.observed.followed.iter().flat_map(Followed::told_by).collect(),
         controllers: super::gitops::controllers(member, steps),
         istiod_users: users.into_iter().collect(),
-        configuration: settings.clone(),
+        configuration: settings,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    api::{FreezeSettings, MeshCluster, ObjectName},
+    api::{FreezeSettings, JOURNAL_VERSION, MeshCluster, ObjectName},
     inventory::sample,
     mesh::meshes,
 };
@@ -349,4 +349,63 @@ fn what_istioctl_installed_is_one_step_and_frozen_by_its_labels() {
         drift(&plan, &inventory),
         ["istioctl's revision default in istio-system of east is gone"]
     );
+}
+
+#[test]
+fn an_external_control_plane_comes_after_the_crds_and_before_what_it_serves() {
+    let inventory = sample::hosted("1.30.3");
+    let plan = plan_to(&inventory, "1.31.0").unwrap();
+    let expected = [
+        "config/base/istio-system/istio-base",
+        "host/istiod/external-istiod/istiod",
+        "config/istiod/external-istiod/istiod",
+        "config/gateway/istio-ingress/ingress",
+    ];
+    assert_eq!(ids(&plan), expected);
+    assert_eq!((plan.journal_version(), JOURNAL_VERSION), (3, 3));
+    assert!(plan.configures("config") && !plan.configures("host"));
+
+    // The same order where the Mesh object, and with it the journal, is in the cluster of the configuration.
+    let mut at_config = inventory.clone();
+    let mut record = sample::record("shop");
+    record.istio_namespace = sample::HOSTED.to_owned();
+    record.clusters = vec![MeshCluster {
+        name: "host".to_owned(),
+        ..MeshCluster::default()
+    }];
+    at_config.seen(1).meshes = vec![record];
+    assert_eq!(ids(&plan_to(&at_config, "1.31.0").unwrap()), expected);
+}
+
+#[test]
+fn both_clusters_of_an_external_control_plane_are_frozen_whichever_is_changed() {
+    let mut inventory = sample::hosted("1.30.3");
+    let environment = &mut inventory.seen(0).control_planes[0].settings.environment;
+    environment.insert("SHARED_MESH_CONFIG".to_owned(), "mesh-config".to_owned());
+    for (at_target, steps) in [(None, 4), (Some(0), 3), (Some(1), 1)] {
+        let mut inventory = inventory.clone();
+        if let Some(cluster) = at_target {
+            let observed = inventory.seen(cluster);
+            for release in &mut observed.helm_releases {
+                release.chart_version = "1.31.0".to_owned();
+            }
+            for plane in &mut observed.control_planes {
+                plane.version = sample::version("1.31.0");
+            }
+        }
+        let plan = plan_to(&inventory, "1.31.0").unwrap();
+        assert_eq!(plan.steps.len(), steps, "{at_target:?}: {:?}", ids(&plan));
+        let [host, config] = plan.clusters.as_slice() else {
+            panic!("{at_target:?}: {:?}", plan.clusters)
+        };
+        assert_eq!((host.name.as_str(), config.name.as_str()), ("host", "config"));
+        assert!(!host.has_webhooks_of(sample::HOSTED) && config.has_webhooks_of(sample::HOSTED));
+        // Configuration of the host is another mesh's; that of the mesh is frozen wherever it is.
+        assert_eq!(host.scope.configuration.namespaces, [sample::HOSTED]);
+        assert!(config.scope.configuration.namespaces.is_empty());
+        assert_eq!(host.scope.workloads.len(), 1);
+        assert_eq!(config.scope.istiod_users, host.scope.istiod_users);
+        let maps: Vec<&str> = config.scope.config_maps.iter().map(|map| map.name.as_str()).collect();
+        assert_eq!(maps, ["istio", "istio-sidecar-injector", "mesh-config"]);
+    }
 }

@@ -64,7 +64,7 @@ fn releases<'a>(member: &ObservedMember<'a>) -> Vec<(&'a HelmRelease, Vec<Worklo
         version,
         release,
         ..
-    } in &member.observed.vendor_components
+    } in member.vendor_components()
     {
         let Some(release) = release else { continue };
         let same = |one: &&mut (&HelmRelease, Vec<WorkloadName>, Vec<&ObservedVersion>)| {

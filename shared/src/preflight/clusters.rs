@@ -94,16 +94,27 @@ fn external_control_plane(subject: &Subject<'_>, inventory: &Inventory, report: 
         Purpose::Apply | Purpose::ApplyUnguarded => Severity::Blocker,
     };
     for (host, hosted) in subject.mesh.hosted(inventory) {
+        let mut members = subject.members.iter();
+        let configured = members.find(|member| member.name() == hosted.cluster);
+        if configured.is_some_and(|member| !member.releases().is_empty() || !member.brought().is_empty()) {
+            let summary = format!(
+                "{} is an external control plane, upgraded together with the cluster {}",
+                hosted.namespace, hosted.cluster
+            );
+            report.pass(codes::EXTERNAL_CONTROL_PLANE, Some(host), summary);
+            continue;
+        }
         report.find(
             Finding::new(
                 codes::EXTERNAL_CONTROL_PLANE,
                 format!(
-                    "the control plane in {} reads its configuration in the cluster {}: apply does not upgrade an external \
-                     control plane yet",
+                    "the control plane in {} reads its configuration in the cluster {}, where no helm release of Istio's \
+                     charts was found: its CRDs and webhooks would stay as they are",
                     hosted.namespace, hosted.cluster
                 ),
                 format!(
-                    "upgrade it by the runbook: kubectl mesh-upgrade guide {} --to {}",
+                    "take over what is there: helm upgrade --install with --take-ownership; or upgrade by the runbook: \
+                     kubectl mesh-upgrade guide {} --to {}",
                     subject.mesh.name, subject.target.version
                 ),
             )
@@ -205,6 +216,22 @@ mod tests {
         inventory.seen(1).uid = "uid-of-east".to_owned();
         let report = check(&inventory, "1.31.0");
         assert!(found(&report, "MU903").cause.contains("east and east-again"));
+    }
+
+    #[test]
+    fn an_external_control_plane_is_upgraded_where_helm_installed_both_sides() {
+        let mut inventory = sample::hosted("1.30.3");
+        let report = check_for(&inventory, "1.31.0", Purpose::Apply);
+        assert_eq!(ids(&report), Vec::<&str>::new());
+        inventory.seen(1).helm_releases.clear();
+        for (purpose, severity) in [(Purpose::Check, Severity::Warning), (Purpose::Apply, Severity::Blocker)] {
+            let report = check_for(&inventory, "1.31.0", purpose);
+            let finding = found(&report, "MU907");
+            assert_eq!((finding.severity, finding.cluster.as_deref()), (severity, Some("host")));
+        }
+        inventory.clusters[1] = sample::unknown("config");
+        let report = check(&inventory, "1.31.0");
+        assert_eq!(ids(&report), ["MU901", "MU907"], "not seen is not fine");
     }
 
     #[test]

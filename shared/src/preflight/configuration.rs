@@ -31,11 +31,18 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
                 .in_cluster(member.name()),
             );
         }
-        if let Some(way) = way(subject, member) {
-            objects(member, around, way, report);
-            envoy_filters(member, around, way, report);
+        let way = way(subject, member);
+        if let Some(way) = way {
             settings(member, way, report);
             ztunnel(member, way, report);
+        }
+        if member.only_hosts() {
+            // Whatever configuration is here, no control plane of the mesh reads it.
+            continue;
+        }
+        if let Some(way) = way {
+            objects(member, around, way, report);
+            envoy_filters(member, around, way, report);
             definitions(member, around, way, report);
         }
         if let Some(release) = subject.catalog.release_of(&subject.target.version) {
@@ -45,10 +52,11 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     }
 }
 
-/// From the oldest control plane of the member to the target.
+/// From the oldest control plane that runs in the member, or reads its configuration, to the target.
 pub(super) fn way(subject: &Subject<'_>, member: &ObservedMember<'_>) -> Option<Way> {
     let minors = member
         .control_planes()
+        .chain(member.configures(&subject.members))
         .filter_map(|plane| plane.version.version.as_ref())
         .map(crate::version::IstioVersion::minor);
     Some(Way {
@@ -96,7 +104,7 @@ fn needs_settings(code: Code) -> bool {
 }
 
 pub(super) fn has_ztunnel(member: &ObservedMember<'_>) -> bool {
-    let mut nodes = member.observed.node_components.iter();
+    let mut nodes = member.node_components();
     nodes.any(|node| node.component == Component::Ztunnel)
 }
 

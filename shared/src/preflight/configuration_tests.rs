@@ -210,3 +210,16 @@ fn what_could_not_be_looked_at_is_said() {
     assert_eq!(ids(&report), ["MU906"]);
     assert!(report.is_free());
 }
+
+#[test]
+fn configuration_is_judged_where_an_external_control_plane_reads_it() {
+    let hit = |cluster: usize| {
+        let mut inventory = sample::hosted("1.27.9");
+        let hits = &mut inventory.around(cluster).hits;
+        let object = "EnvoyFilter shop/patch".to_owned();
+        hits.add_since(codes::ENVOY_FILTER_OUTDATED, 28, object, "a field".to_owned());
+        let report = check(&inventory, "1.28.10");
+        ids(&report).contains(&"MU733")
+    };
+    assert_eq!([hit(0), hit(1)], [false, true]);
+}

@@ -152,7 +152,9 @@ fn base(member: &ObservedMember<'_>, report: &mut Report) {
     let is_brought = brought.iter().any(|one| one.component == Component::Base)
         // The Sail Operator's own installation brings the definitions of all versions that it knows.
         || member.observed.followed.iter().any(|one| matches!(one.kind, FollowedKind::Sail(_)));
-    if !has_base && !is_brought && member.installations().is_empty() {
+    // Of a control plane that is configured elsewhere the CRDs are there.
+    let elsewhere = member.only_hosts();
+    if !has_base && !is_brought && member.installations().is_empty() && !elsewhere {
         report.find(
             Finding::new(
                 codes::NO_BASE_RELEASE,

@@ -97,7 +97,7 @@ fn parts_of<'a>(member: &ObservedMember<'a>) -> Vec<Part<'a>> {
         engine: Engine::of_plane(plane),
         followed: member.follows(&plane.ownership),
     });
-    let nodes = member.observed.node_components.iter().map(move |node| Part {
+    let nodes = member.node_components().map(move |node| Part {
         cluster,
         component: node.component,
         workload: &node.workload,

@@ -30,7 +30,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
                 report,
             );
         }
-        for node in &member.observed.node_components {
+        for node in member.node_components() {
             let engine = Engine::of_node(node);
             owner(member, &super::named(&node.workload), &node.ownership, &engine, report);
         }
@@ -154,7 +154,7 @@ fn definitions(member: &ObservedMember<'_>, report: &mut Report) {
 fn vendor(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Report) {
     let flavor = subject.catalog.flavor(&subject.target.version.flavor);
     for component in flavor.iter().flat_map(|flavor| &flavor.components) {
-        let running = member.observed.vendor_components.iter();
+        let running = member.vendor_components();
         for found in running.filter(|found| found.name == component.name) {
             let object = super::named(&found.workload);
             if let Some(release) = &found.release {

@@ -278,7 +278,7 @@ fn skew(member: &ObservedMember<'_>, report: &mut Report) {
     let Some(newest) = planes.max_by(|a, b| a.cmp_release(b)) else {
         return;
     };
-    for node in &member.observed.node_components {
+    for node in member.node_components() {
         let Some(version) = node.version.version.as_ref() else {
             continue;
         };

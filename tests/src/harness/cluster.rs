@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 
+use super::external_istiod;
 use super::leftovers::{self, Footprint};
 use super::on_demand::{OnDemand, with_program};
 use super::run::Run;
@@ -39,6 +40,8 @@ pub struct ClusterOptions {
     pub false_istiod: bool,
     /// How long istiod's pods take to become ready; without it, no time at all.
     pub istiod_ready_after: Option<Duration>,
+    /// Whether istiod reads its configuration in another cluster, as [`super::ExternalIstiod`] does.
+    pub istiod_is_external: bool,
 }
 
 impl ClusterOptions {
@@ -51,6 +54,7 @@ impl ClusterOptions {
             api_server: None,
             false_istiod: false,
             istiod_ready_after: None,
+            istiod_is_external: false,
         }
     }
 
@@ -102,6 +106,7 @@ impl Cluster {
         let programs = match options.api_server {
             Some(api_server) => Some(with_program("kube-apiserver", &api_server.program()?)?),
             None if options.false_istiod => Some(with_program(NEW_ISTIOD, &toolbox.program(OLD_ISTIOD))?),
+            None if options.istiod_is_external => Some(external_istiod::programs()?),
             None => None,
         };
         if let Some(programs) = &programs {

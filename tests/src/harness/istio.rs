@@ -98,8 +98,13 @@ impl Istio {
 
     /// One that somebody else has installed as these options say; waits until it serves.
     pub fn installed(cluster: &Cluster, options: IstioOptions) -> Result<Self> {
+        Self::installed_in(cluster, cluster, options)
+    }
+
+    /// The same of an istiod that serves another cluster than it runs in.
+    pub(super) fn installed_in(host: &Cluster, cluster: &Cluster, options: IstioOptions) -> Result<Self> {
         let istio = Self { options };
-        istio.wait_serving(cluster, &istio.options.version)?;
+        istio.wait_serving_in(host, cluster, &istio.options.version)?;
         Ok(istio)
     }
 
@@ -188,9 +193,14 @@ impl Istio {
     /// Waits until the istiod of this version serves: its webhooks are closed, validation refuses, injection gives
     /// this version's proxy, and `/version` answers through a port-forward.
     pub fn wait_serving(&self, cluster: &Cluster, version: &str) -> Result<()> {
-        let what = format!("istiod {version} of cluster {} to serve", cluster.name());
+        self.wait_serving_in(cluster, cluster, version)
+    }
+
+    /// The same of an istiod that serves another cluster than it runs in.
+    pub(super) fn wait_serving_in(&self, host: &Cluster, cluster: &Cluster, version: &str) -> Result<()> {
+        let what = format!("istiod {version} of cluster {} to serve", host.name());
         wait_until(&what, SERVING_DEADLINE, || {
-            let told = probes::version_on_port(cluster)?;
+            let told = probes::version_on_port(host)?;
             if !told.starts_with(&format!("{version}-")) {
                 bail!("istiod tells version {told}");
             }
@@ -207,7 +217,7 @@ impl Istio {
             if !refused.refused()?.contains("configuration is invalid") {
                 bail!("validation says {}", refused.stderr.trim());
             }
-            self.version_through_port_forward(cluster).map(|_| Some(()))
+            self.version_through_port_forward(host).map(|_| Some(()))
         })
     }
 

@@ -16,6 +16,7 @@ mod build;
 mod charts;
 mod cluster;
 mod contexts;
+mod external_istiod;
 mod istio;
 mod leftovers;
 mod on_demand;
@@ -33,6 +34,7 @@ mod wait;
 
 pub use cluster::{Cluster, ClusterOptions};
 pub use contexts::Contexts;
+pub use external_istiod::ExternalIstiod;
 pub use istio::{Istio, IstioOptions};
 pub use leftovers::{Footprint, no_leftovers};
 pub use on_demand::OnDemand;

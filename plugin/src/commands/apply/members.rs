@@ -9,6 +9,7 @@ use crate::{
 use shared::{
     api::PlanCluster,
     inventory::{ClusterState, Found},
+    members::Host,
 };
 use std::collections::BTreeMap;
 
@@ -72,6 +73,13 @@ pub async fn find(task: &Task<'_>, planned: &[PlanCluster], flags: &ClusterFlags
         }
         members.found.insert(name, how);
     }
+    let hosts = planned.iter().flat_map(|planned| {
+        planned.hosted.iter().map(|hosted| Host {
+            cluster: planned.name.clone(),
+            hosted: hosted.clone(),
+        })
+    });
+    members.hosts = hosts.collect();
     Ok(members)
 }
 

@@ -52,8 +52,8 @@ pub async fn prove(
         .map_err(|why| format!("{}: {why}", cluster.name))
 }
 
-/// What each control plane of a cluster does now, and what the one that serves a remote cluster does there. Changes
-/// nothing.
+/// What each control plane of a cluster does now, and what the one that serves a remote cluster does there; it has to work
+/// where the cluster `configures` it. Changes nothing.
 ///
 /// # Errors
 /// What is switched on and does not work.
@@ -62,12 +62,16 @@ pub async fn abilities(
     cluster: &Cluster,
     writer: &Client,
     planned: &PlanCluster,
+    configures: bool,
 ) -> Result<Vec<Abilities>, String> {
     let proved = within(ABILITIES_DEADLINE, |_: &str| {});
     let try_once = || async {
         let observed = observe(cluster, false).await?;
         let mut abilities = Vec::new();
         for place in own(&observed, planned).map(Place::of) {
+            if !planned.has_webhooks_of(&place.namespace) {
+                continue;
+            }
             let able = Abilities {
                 cluster: cluster.name.clone(),
                 namespace: place.namespace.clone(),
@@ -83,8 +87,8 @@ pub async fn abilities(
             }
             abilities.push(able);
         }
-        if abilities.is_empty() {
-            abilities = remote::abilities(ui, cluster, writer, planned).await?;
+        if own(&observed, planned).next().is_none() {
+            abilities = remote::abilities(ui, cluster, writer, planned, configures).await?;
         }
         Ok(abilities)
     };
@@ -172,6 +176,9 @@ async fn at_target(
     for plane in own(&observed, planned) {
         reports += reports_target(plane, target)?;
         let place = Place::of(plane);
+        if !planned.has_webhooks_of(&place.namespace) {
+            continue;
+        }
         let before = abilities.iter().find(|able| place.is_of(able));
         let asked = before.map_or((true, true), |able| (able.validates, able.injects));
         proofs.extend(prove_place(writer, &place, asked, target).await?);

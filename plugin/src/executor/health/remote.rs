@@ -19,12 +19,13 @@ use std::collections::BTreeSet;
 const REVISION: &str = "istio.io/rev";
 
 /// What the istiods that serve this cluster do here now. A webhook that cannot be reached from here does nothing that
-/// an upgrade could break: it is said, and not asked for afterwards.
+/// an upgrade could break: it is said, and not asked for afterwards. Where the mesh's configuration is, it has to work.
 pub(super) async fn abilities(
     ui: Ui,
     cluster: &Cluster,
     writer: &Client,
     planned: &PlanCluster,
+    configures: bool,
 ) -> Result<Vec<Abilities>, String> {
     let Some(namespace) = planned.scope.istio_namespaces.first() else {
         return Ok(Vec::new());
@@ -36,9 +37,21 @@ pub(super) async fn abilities(
             name: revision.clone(),
             revision,
         };
-        let validates = validation::is_installed(writer, &place).await?
-            && works(ui, cluster, "validation", &validation::works(writer, &place).await);
-        let injects = works(ui, cluster, "injection", &injection::image(writer, &place).await);
+        let mut validates = validation::is_installed(writer, &place).await?;
+        let (validation, injection) = (
+            if validates {
+                validation::works(writer, &place).await
+            } else {
+                Ok(())
+            },
+            injection::image(writer, &place).await.map(drop),
+        );
+        if configures {
+            validation.clone()?;
+            injection.clone()?;
+        }
+        validates &= works(ui, cluster, "validation", &validation);
+        let injects = works(ui, cluster, "injection", &injection);
         abilities.push(Abilities {
             cluster: cluster.name.clone(),
             namespace: place.namespace,
@@ -50,7 +63,7 @@ pub(super) async fn abilities(
     Ok(abilities)
 }
 
-fn works<T>(ui: Ui, cluster: &Cluster, what: &str, tried: &Result<T, String>) -> bool {
+fn works(ui: Ui, cluster: &Cluster, what: &str, tried: &Result<(), String>) -> bool {
     if let Err(why) = tried {
         let says = format!(
             "{what} in cluster {} does not work, and is not asked for afterwards: waited for {why}",

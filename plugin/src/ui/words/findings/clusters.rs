@@ -47,9 +47,9 @@ pub(super) const TOLD: &[Told] = &[
     },
     Told {
         id: "MU907",
-        title: "控制平面在另一个集群中读取其配置",
-        cause: "这是 Istio 的外部控制平面：istiod 运行在一个集群，其配置、CRD 和 webhook 在另一个集群。它会在所有相关集群中被发现、列出和检查；apply 还不能升级它。",
-        evidence: "istiod 旁边的 Secret istio-kubeconfig 的键 config，istiod 从中取得它的 kubeconfig。",
-        fix: "按 kubectl mesh-upgrade guide 的操作手册升级，其中写明每一步在哪个集群。",
+        title: "外部控制平面的配置所在之处，没有任何东西由 helm 管理",
+        cause: "这是 Istio 的外部控制平面：istiod 运行在一个集群，其配置、CRD 和 webhook 在另一个集群。apply 将两者一起升级，而在另一个集群中没有找到 Istio 各 chart 的 helm release。",
+        evidence: "istiod 旁边的 Secret istio-kubeconfig 的键 config，istiod 从中取得它的 kubeconfig；以及它所指向的集群的各 helm release。",
+        fix: "用 helm 接管那里的内容，或按 kubectl mesh-upgrade guide 的操作手册升级，其中写明每一步在哪个集群。",
     },
 ];
