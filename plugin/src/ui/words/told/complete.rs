@@ -249,6 +249,11 @@ fn each_text_is_recognised_and_keeps_its_values() {
 #[test]
 fn what_is_put_together_is_told_by_its_parts() {
     for (english, told) in [
+        // The last gap of the second text ends where the third begins.
+        (
+            "annotation a/b of Mesh shop, line 2: missing field",
+            "Mesh shop 的注解 a/b，第 2 行：missing field",
+        ),
         (
             "the cluster could not be observed: it was not asked",
             "无法观察这个集群：没有询问它",

@@ -170,6 +170,8 @@ impl Telling {
         let is_ours = |value: &&str| are_names(value) || self.chinese(value, false, depth).is_some();
         let (told, values) = hits
             .into_iter()
+            // Where in a text something is stands behind the whole of what says of which text: no gap of that may have it.
+            .filter(|(_, values)| !values.iter().any(|value| value.contains(", line ")))
             .find(|(told, values)| told.weight.0 >= SURE || values.iter().all(is_ours))?;
         let values: Vec<(&str, &str)> = told.english.names().zip(values).collect();
         Some(told.chinese.fill(&|gap| {

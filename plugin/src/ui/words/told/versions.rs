@@ -88,8 +88,11 @@ super::told! {
     "{} are one cluster: their kube-system has the UID {uid}" => "{0} 是同一个集群：其 kube-system 的 UID 都是 {uid}";
     "name the cluster once, in the kubeconfig's contexts or in the Mesh object's clusters"
         => "在 kubeconfig 的 context 或 Mesh 对象的 clusters 中，一个集群只写一次";
-    "the control plane in {} reads its configuration in the cluster {}: apply does not upgrade an external control plane yet"
-        => "{0} 中的控制平面从集群 {1} 读取配置：apply 还不会升级外部控制平面";
+    "{} is an external control plane, upgraded together with the cluster {}" => "{0} 是外部控制平面，与集群 {1} 一起升级";
+    "the control plane in {} reads its configuration in the cluster {}, where no helm release of Istio's charts was found: its CRDs and webhooks would stay as they are"
+        => "{0} 中的控制平面从集群 {1} 读取配置，而那里没有找到 Istio 各 chart 的 helm release：其 CRD 和 webhook 会保持原样";
+    "take over what is there: helm upgrade --install with --take-ownership; or upgrade by the runbook: kubectl mesh-upgrade guide {} --to {}"
+        => "接管已有的对象：helm upgrade --install 加 --take-ownership；或按操作手册升级：kubectl mesh-upgrade guide {0} --to {1}";
     "upgrade it by the runbook: kubectl mesh-upgrade guide {} --to {}"
         => "按操作手册升级它：kubectl mesh-upgrade guide {0} --to {1}";
     "the mesh {} is operated by its owner: only guidance is possible" => "网格 {} 由其所有者运维：只能给出指引";
