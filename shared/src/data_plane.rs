@@ -1,10 +1,11 @@
 //! The data plane against its control plane: who is behind, and what a restart would meet.
 
 use crate::{
+    catalog::Catalog,
     inventory::Inventory,
     inventory::{MeshedWorkload, ObservedVersion, Owner, ProxyKind},
     mesh::{MeshView, ObservedMember},
-    version::IstioVersion,
+    version::{IstioVersion, Minor},
 };
 use serde::Serialize;
 use std::{
@@ -64,6 +65,37 @@ impl Skew {
             Self::OlderPatch | Self::OneBehind | Self::TooOld | Self::Unreadable
         )
     }
+}
+
+/// Whether a cluster lets sidecars be exchanged in running pods, which a vendor's build can do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SidecarHotUpgrade {
+    /// The cluster.
+    pub cluster: String,
+    /// Whether its Kubernetes serves what that takes.
+    pub is_possible: bool,
+    /// Oldest Kubernetes that does.
+    pub minimum_kubernetes: Minor,
+}
+
+/// What the catalog says of exchanging sidecars in running pods, for each cluster of a mesh; nothing where its flavor cannot
+/// do it.
+#[must_use]
+pub fn sidecar_hot_upgrade(mesh: &MeshView, inventory: &Inventory, catalog: &Catalog) -> Vec<SidecarHotUpgrade> {
+    let flavor = mesh
+        .version
+        .as_ref()
+        .and_then(|version| catalog.flavor(&version.flavor));
+    let Some(hot) = flavor.and_then(|flavor| flavor.sidecar_hot_upgrade.as_ref()) else {
+        return Vec::new();
+    };
+    let clusters = mesh.observed(inventory).map(|member| SidecarHotUpgrade {
+        cluster: member.name().to_owned(),
+        is_possible: member.observed.kubernetes.minor >= hot.minimum_kubernetes,
+        minimum_kubernetes: hot.minimum_kubernetes,
+    });
+    clusters.collect()
 }
 
 /// Pods of one workload whose proxies are alike.
@@ -340,5 +372,24 @@ mod tests {
         let mesh = meshes(&inventory).remove(0);
         let found = status(&mesh, &inventory, &BTreeMap::new());
         assert!(found.unknown_clusters.contains_key("east"), "{found:?}");
+    }
+
+    #[test]
+    fn a_vendors_build_may_exchange_sidecars_where_kubernetes_lets_it() {
+        let catalog = Catalog::embedded().unwrap();
+        for (running, kubernetes, expected) in [
+            ("1.30.3-mspider", "v1.34.1", Some(true)),
+            ("1.30.3-mspider", "v1.24.9", Some(false)),
+            ("1.30.3", "v1.34.1", None),
+        ] {
+            let inventory = sample::one(running, kubernetes);
+            let meshes = crate::mesh::meshes(&inventory);
+            let found = sidecar_hot_upgrade(&meshes[0], &inventory, &catalog);
+            assert_eq!(
+                found.first().map(|one| one.is_possible),
+                expected,
+                "{running} {kubernetes}"
+            );
+        }
     }
 }

@@ -97,6 +97,12 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
     }
     istio.wait_serving(&cluster, to)?;
 
+    let proxies = mesh_upgrade(&cluster, &["dataplane", "status"])?;
+    ensure!(
+        proxies.stdout.contains("can exchange sidecars in running pods"),
+        "{proxies}"
+    );
+
     let again = mesh_upgrade(&cluster, &["apply", "--to", to, "--charts", &charts, "--yes"])?;
     ensure!(again.code == 0 && again.stdout.contains("nothing to do"), "{again}");
     mesh_upgrade(&cluster, &["guard", "uninstall"])?.ok()?;

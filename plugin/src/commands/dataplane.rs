@@ -7,7 +7,7 @@ use crate::{
     error::{CommandError, Exit},
     ui::{Mark, Output, Ui, strong},
 };
-use shared::data_plane::{self, DataPlaneStatus, Row};
+use shared::data_plane::{self, DataPlaneStatus, Row, SidecarHotUpgrade};
 
 /// Runs `dataplane status`.
 ///
@@ -22,14 +22,18 @@ pub async fn run(args: &MeshArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     let scene = Scene::observe(global, ui, options).await?;
     let mesh = scene.mesh(args.mesh.as_deref())?;
     let status = data_plane::status(mesh, &scene.inventory, &scene.contexts());
+    let hot = data_plane::sidecar_hot_upgrade(mesh, &scene.inventory, &scene.catalog);
     if ui.output != Output::Text {
         let mut document = serde_json::to_value(&status)
             .map_err(|error| CommandError::error(format!("cannot write the result: {error}")))?;
+        if let Some(document) = document.as_object_mut().filter(|_| !hot.is_empty()) {
+            document.insert("sidecarHotUpgrade".to_owned(), serde_json::json!(hot));
+        }
         scene.add_stats(global, &mut document);
         ui.document("DataPlaneStatus", document)?;
         return Ok(exit(&status));
     }
-    print(ui, &status);
+    print(ui, &status, &hot);
     scene.print_stats(global, ui);
     Ok(exit(&status))
 }
@@ -43,7 +47,7 @@ fn exit(status: &DataPlaneStatus) -> Exit {
     }
 }
 
-fn print(ui: Ui, status: &DataPlaneStatus) {
+fn print(ui: Ui, status: &DataPlaneStatus, hot: &[SidecarHotUpgrade]) {
     let planes: Vec<&str> = status.control_planes.iter().map(String::as_str).collect();
     let due: u64 = pods(status.workloads.iter().filter(|row| row.due));
     let all: u64 = pods(status.workloads.iter());
@@ -95,6 +99,24 @@ fn print(ui: Ui, status: &DataPlaneStatus) {
                 row.workload
             ));
         }
+    }
+    for SidecarHotUpgrade {
+        cluster,
+        is_possible,
+        minimum_kubernetes,
+    } in hot
+    {
+        ui.result(&if *is_possible {
+            format!(
+                "{} {cluster}: this build can exchange sidecars in running pods, without a restart",
+                ui.mark(Mark::Info)
+            )
+        } else {
+            format!(
+                "{} {cluster}: this build exchanges sidecars in running pods from Kubernetes {minimum_kubernetes} on, which this cluster is below",
+                ui.mark(Mark::Warn)
+            )
+        });
     }
     for (cluster, reason) in &status.unknown_clusters {
         ui.result(&format!(

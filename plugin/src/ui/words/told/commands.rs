@@ -76,6 +76,10 @@ super::told! {
     "Mesh {}: {all} proxies, {due} of them behind; control plane {}"
         => "网格 {0}：{all} 个代理，其中 {due} 个落后；控制平面 {1}";
     "{} cluster {cluster} is Unknown: {reason}" => "{0} 集群 {cluster} 状态未知（Unknown）：{reason}";
+    "{} {cluster}: this build can exchange sidecars in running pods, without a restart"
+        => "{} {cluster}：这个构建可以在运行中的 Pod 里更换 sidecar，无需重启";
+    "{} {cluster}: this build exchanges sidecars in running pods from Kubernetes {minimum_kubernetes} on, which this cluster is below"
+        => "{} {cluster}：这个构建从 Kubernetes {minimum_kubernetes} 起才能在运行中的 Pod 里更换 sidecar，而这个集群低于它";
     "\nTo restart what is behind, one after the other:" => "\n逐个重启落后的：";
     "older patch" => "补丁较旧";
     "one minor behind" => "落后一个次要版本";
