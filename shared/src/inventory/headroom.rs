@@ -1,5 +1,6 @@
 //! Room on nodes: what they can take, and what a rolling update asks of them.
 
+use super::affinity::NodeTerm;
 use std::{collections::BTreeMap, fmt};
 
 /// Requests of a pod, or what a node has left.
@@ -166,6 +167,8 @@ pub struct Surge {
     pub pod: Resources,
     /// Labels that a node must have.
     pub selector: BTreeMap<String, String>,
+    /// Required node affinity: terms of which a node must fit one; `None` where there is none.
+    pub affinity: Option<Vec<NodeTerm>>,
     /// What it tolerates.
     pub tolerations: Vec<Toleration>,
     /// Whether the update adds a pod before it removes one; otherwise it makes its own room.
@@ -173,27 +176,31 @@ pub struct Surge {
 }
 
 impl Surge {
-    /// Whether one more pod can be placed on a node, as far as requests, selector and taints tell.
+    /// Whether one more pod can be placed on a node, as far as requests, selector, required node affinity and taints tell.
     #[must_use]
     pub fn fits(&self, node: &NodeRoom) -> bool {
         node.free.has_room_for(Resources { pods: 1, ..self.pod }) && self.may_run_on(node)
     }
 
-    /// Whether selector and taints allow a node.
+    /// Whether selector, required node affinity and taints allow a node.
     #[must_use]
     pub fn may_run_on(&self, node: &NodeRoom) -> bool {
         let selected = self
             .selector
             .iter()
             .all(|(key, value)| node.labels.get(key) == Some(value));
+        let attracted = self
+            .affinity
+            .as_ref()
+            .is_none_or(|terms| terms.iter().any(|term| term.fits(&node.name, &node.labels)));
         let tolerated = |taint: &Taint| self.tolerations.iter().any(|toleration| toleration.covers(taint));
-        selected && node.taints.iter().all(tolerated)
+        selected && attracted && node.taints.iter().all(tolerated)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::affinity::Demand, *};
 
     #[test]
     fn reads_quantities_as_kubernetes_does() {
@@ -266,6 +273,21 @@ mod tests {
         assert!(!surge(|_| {}).fits(&node(|node| node.free.pods = 0)));
         assert!(!surge(|surge| drop(surge.selector.insert("disk".to_owned(), "slow".to_owned()))).fits(&node(|_| {})));
         assert!(surge(|surge| drop(surge.selector.insert("disk".to_owned(), "fast".to_owned()))).fits(&node(|_| {})));
+        let zone = |zone: &str| NodeTerm {
+            labels: vec![("zone".to_owned(), Demand::In(vec![zone.to_owned()]))],
+            name: Vec::new(),
+        };
+        let in_zone_a: fn(&mut NodeRoom) = |node| drop(node.labels.insert("zone".to_owned(), "a".to_owned()));
+        for (terms, expected) in [
+            (vec![zone("a")], true),
+            (vec![zone("b")], false),
+            (vec![zone("b"), zone("a")], true),
+            (Vec::new(), false),
+        ] {
+            let mut surge = surge(|_| {});
+            surge.affinity = Some(terms.clone());
+            assert_eq!(surge.fits(&node(in_zone_a)), expected, "{terms:?}");
+        }
         for (toleration, expected) in [
             (None, false),
             (Some(tolerates("gpu", Some("yes"), "NoSchedule")), true),

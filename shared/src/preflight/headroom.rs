@@ -54,7 +54,9 @@ fn judge(
         )
     });
     let nodes = match (roomiest, fit.len()) {
-        (None, _) => "no node that takes pods has its labels and tolerated taints".to_owned(),
+        (None, _) => {
+            "no node that takes pods is one that its node selector, node affinity and tolerations allow".to_owned()
+        }
         (Some(node), count) => {
             let full = if node.free.pods == 0 {
                 ", and takes no more pods"
@@ -145,7 +147,7 @@ mod tests {
         assert!(
             found(&report, "MU314")
                 .cause
-                .contains("no node that takes pods has its labels")
+                .contains("no node that takes pods is one that its node selector")
         );
     }
 }

@@ -53,6 +53,7 @@ pub const OF_THE_OLD_MESH: &[Case] = &[
         what: "neighbours, room and values that releases left behind",
         shows: &[
             ("MU314", "Deployment crowded/ingress"),
+            ("MU314", "Deployment crowded/apart"),
             ("MU413", "helm release istio-system/istiod-remote"),
             ("MU414", "HelmRepository flux-system/istio"),
             ("MU415", "it sets istio_cni, gone in 1.24"),

@@ -3,11 +3,11 @@
 use k8s_openapi::{
     api::{
         apps::v1::DeploymentSpec,
-        core::v1::{Container, PodSpec},
+        core::v1::{Container, NodeSelectorRequirement, NodeSelectorTerm, PodSpec},
     },
     apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
 };
-use shared::inventory::{Resources, Surge, Toleration};
+use shared::inventory::{Demand, NodeTerm, Resources, Surge, Toleration};
 use std::collections::BTreeMap;
 
 /// How the update of a Deployment begins, without what admission adds to its pods.
@@ -19,6 +19,7 @@ pub(super) fn of(deployment: &DeploymentSpec) -> Surge {
     Surge {
         pod: requests(pod),
         selector: pod.node_selector.clone().unwrap_or_default(),
+        affinity: affinity(pod),
         tolerations: tolerations
             .iter()
             .map(|one| Toleration {
@@ -28,6 +29,24 @@ pub(super) fn of(deployment: &DeploymentSpec) -> Surge {
             })
             .collect(),
         adds_first: adds_first(deployment),
+    }
+}
+
+/// The terms of required node affinity. What is only preferred keeps no pod away, and how pods stand to each other is
+/// looked at by nobody here.
+fn affinity(pod: &PodSpec) -> Option<Vec<NodeTerm>> {
+    let nodes = pod.affinity.as_ref()?.node_affinity.as_ref()?;
+    let required = nodes.required_during_scheduling_ignored_during_execution.as_ref()?;
+    Some(required.node_selector_terms.iter().map(term).collect())
+}
+
+fn term(term: &NodeSelectorTerm) -> NodeTerm {
+    let demand = |one: &NodeSelectorRequirement| Demand::of(&one.operator, one.values.as_deref().unwrap_or_default());
+    let labels = term.match_expressions.iter().flatten();
+    let fields = term.match_fields.iter().flatten();
+    NodeTerm {
+        labels: labels.map(|one| (one.key.clone(), demand(one))).collect(),
+        name: fields.map(demand).collect(),
     }
 }
 
@@ -126,6 +145,15 @@ mod tests {
                 "initContainers": [native, container("2", "1Mi")],
                 "overhead": {"cpu": "10m"},
                 "nodeSelector": {"pool": "infra"},
+                "affinity": {"nodeAffinity": {
+                    "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+                        {"matchExpressions": [{"key": "zone", "operator": "NotIn", "values": ["c"]}]},
+                        {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-7"]}]},
+                    ]},
+                    "preferredDuringSchedulingIgnoredDuringExecution": [
+                        {"weight": 1, "preference": {"matchExpressions": [{"key": "ssd", "operator": "Exists"}]}},
+                    ],
+                }},
                 "tolerations": [{"key": "infra", "operator": "Exists"}, {"key": "a", "value": "b", "effect": "NoSchedule"}],
             }},
         }))
@@ -140,6 +168,19 @@ mod tests {
             }
         );
         assert_eq!(surge.selector.get("pool").map(String::as_str), Some("infra"));
+        assert_eq!(
+            surge.affinity,
+            Some(vec![
+                NodeTerm {
+                    labels: vec![("zone".to_owned(), Demand::NotIn(vec!["c".to_owned()]))],
+                    name: Vec::new(),
+                },
+                NodeTerm {
+                    labels: Vec::new(),
+                    name: vec![Demand::In(vec!["node-7".to_owned()])],
+                },
+            ])
+        );
         assert_eq!(
             (
                 surge.tolerations[0].value.as_deref(),

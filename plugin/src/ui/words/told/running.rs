@@ -36,7 +36,7 @@ super::told! {
     "see kubectl logs -n {} -l app=istiod for why it cannot be renewed, then kubectl rollout restart deployment -n {} -l app=istiod"
         => "用 kubectl logs -n {0} -l app=istiod 查看为什么不能续期，然后 kubectl rollout restart deployment -n {1} -l app=istiod";
     "{} can add a pod on {}" => "{0} 可以在 {1} 上增加一个 Pod";
-    "no node that takes pods has its labels and tolerated taints" => "可调度的节点中没有一个满足其标签并且污点可容忍";
+    "no node that takes pods is one that its node selector, node affinity and tolerations allow" => "可调度的节点中没有一个符合其节点选择器、节点亲和性和容忍";
     ", and takes no more pods" => "，而且不能再接收 Pod";
     "of {count} nodes that it may run on none has room; {} has {}{full} left"
         => "它可以运行的 {count} 个节点都没有空间；{0} 还剩 {1}{full}";
