@@ -55,12 +55,13 @@ pub async fn connect(flags: &ClusterFlags) -> Result<Cluster, ClusterError> {
     open(&source, &name, flags, AT_ONCE).await
 }
 
-/// The same for one context of a kubeconfig that was read; at most `at_once` requests will run at once.
+/// The same for one context of a kubeconfig that was read; at most `connections` will be open at once, and where requests
+/// cannot share one, no more of them run.
 pub(super) async fn open(
     source: &Kubeconfigs,
     context: &str,
     flags: &ClusterFlags,
-    at_once: usize,
+    connections: usize,
 ) -> Result<Cluster, ClusterError> {
     // Fails only when a provider is already installed, which is as good.
     rustls::crypto::ring::default_provider().install_default().ok();
@@ -73,7 +74,7 @@ pub(super) async fn open(
         config.auth_info.impersonate.clone_from(&flags.as_user);
         config.auth_info.impersonate_groups = Some(flags.as_groups.clone());
     }
-    let meter = Arc::new(Meter::new(at_once));
+    let meter = Arc::new(Meter::new(connections));
     let (built, counted) = (config.clone(), Arc::clone(&meter));
     // The credential plugin is waited for without the runtime.
     let transport = tokio::task::spawn_blocking(move || connector::transport(&built, &counted))

@@ -1,11 +1,17 @@
 //! HTTP/2 wherever the server speaks it, so that all questions to it share one connection; HTTP/1.1 for what upgrades a
 //! connection, as port-forwards do, which HTTP/2 as API servers speak it does not know.
 
-use http::{Request, Uri, header};
+use super::stats::Meter;
+use futures::future::{Either, select};
+use http::{Request, Response, Uri, header};
+use hyper::body::Incoming;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::{
-    client::legacy::{Client, Error, ResponseFuture, connect::Connection},
+    client::legacy::{
+        Client, Error,
+        connect::{Connected, Connection, capture_connection},
+    },
     rt::TokioExecutor,
 };
 use kube::{
@@ -13,14 +19,28 @@ use kube::{
     client::{Body, ConfigExt as _, RustlsTlsError},
 };
 use rustls::ClientConfig;
-use std::task::{Context, Poll};
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{sync::Semaphore, time::timeout};
 use tower::{BoxError, Service};
+
+/// How long other requests wait for the first connection: a server that is slow, or not there, is not waited for twice.
+const HEAD_START: Duration = Duration::from_secs(1);
 
 /// The two ways to one server. Clones share connections.
 #[derive(Clone)]
 pub(super) struct Versions<C> {
     newest: Client<TimeoutConnector<HttpsConnector<C>>, Body>,
     upgradable: Client<TimeoutConnector<HttpsConnector<C>>, Body>,
+    /// Held by the request that opens the first connection, and closed when that stands or could not be had. Whether the
+    /// server speaks HTTP/2 is known only then: requests that did not wait would each have opened one of their own.
+    opening: Arc<Semaphore>,
+    meter: Arc<Meter>,
 }
 
 impl<C> Versions<C>
@@ -31,12 +51,39 @@ where
     C::Error: Into<BoxError>,
 {
     /// Over `connector`, with TLS and the timeouts of the configuration.
-    pub(super) fn new(config: &Config, connector: C) -> Result<Self, kube::Error> {
+    pub(super) fn new(config: &Config, connector: C, meter: &Arc<Meter>) -> Result<Self, kube::Error> {
         let tls = config.rustls_client_config()?;
         Ok(Self {
             newest: client(config, tls.clone(), true, connector.clone())?,
             upgradable: client(config, tls, false, connector)?,
+            opening: Arc::new(Semaphore::new(1)),
+            meter: Arc::clone(meter),
         })
+    }
+
+    /// Sends a request over the newest version. The first opens the connection, alone.
+    async fn send(self, mut request: Request<Body>) -> Result<Response<Incoming>, Error> {
+        let Ok(Ok(_alone)) = timeout(HEAD_START, self.opening.acquire()).await else {
+            return self.newest.request(request).await;
+        };
+        let mut connection = capture_connection(&mut request);
+        let stands = pin!(async move {
+            let connection = connection.wait_for_connection_metadata().await;
+            connection.as_ref().is_some_and(Connected::is_negotiated_h2)
+        });
+        match select(stands, self.newest.request(request)).await {
+            Either::Left((shared, answer)) => {
+                if shared {
+                    self.meter.shares_a_connection();
+                }
+                self.opening.close();
+                answer.await
+            }
+            Either::Right((answer, _)) => {
+                self.opening.close();
+                answer
+            }
+        }
     }
 }
 
@@ -81,9 +128,9 @@ where
     C::Future: Send + 'static,
     C::Error: Into<BoxError>,
 {
-    type Response = <Client<TimeoutConnector<HttpsConnector<C>>, Body> as Service<Request<Body>>>::Response;
+    type Response = Response<Incoming>;
     type Error = Error;
-    type Future = ResponseFuture;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, Error>> + Send>>;
 
     fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
@@ -91,9 +138,9 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         if request.headers().contains_key(header::UPGRADE) {
-            self.upgradable.request(request)
+            Box::pin(self.upgradable.request(request))
         } else {
-            self.newest.request(request)
+            Box::pin(self.clone().send(request))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What asking a cluster costs: calls and bytes, counted where they leave and arrive; and how many run at once.
 
+use super::client::AT_ONCE;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
@@ -11,7 +12,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -52,15 +53,24 @@ pub(super) struct Meter {
     calls: AtomicU64,
     bytes: AtomicU64,
     at_once: Arc<Semaphore>,
+    /// Requests that may run beside those as soon as all of them share a connection.
+    more: AtomicUsize,
 }
 
 impl Meter {
-    pub(super) fn new(at_once: usize) -> Self {
+    /// Of a cluster to which at most so many connections may be open at once.
+    pub(super) fn new(connections: usize) -> Self {
         Self {
             calls: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            at_once: Arc::new(Semaphore::new(at_once)),
+            at_once: Arc::new(Semaphore::new(connections)),
+            more: AtomicUsize::new(AT_ONCE.saturating_sub(connections)),
         }
+    }
+
+    /// Requests take no connection of their own: as many may run as to a single cluster.
+    pub(super) fn shares_a_connection(&self) {
+        self.at_once.add_permits(self.more.swap(0, Ordering::Relaxed));
     }
 }
 

@@ -19,7 +19,7 @@ use shared::{
     members::{self, Entry, Host, Member, RemoteSecret, Same, Way},
 };
 use std::{sync::Arc, time::Instant};
-use tokio::{runtime::Handle, task::JoinError};
+use tokio::task::JoinError;
 
 /// Clusters that are observed at once. Their answers are read while they arrive, so a hundred take little memory.
 const CLUSTERS_AT_ONCE: usize = 128;
@@ -273,25 +273,20 @@ struct Shared {
     options: ObserveOptions,
     /// Kubeconfigs out of Secrets, by the entry that led to them.
     secrets: Vec<Vec<Lead>>,
-    /// Requests to one cluster that run at once.
+    /// Connections to one cluster that may be open at once.
     limit: usize,
 }
 
-/// Runs what concerns one cluster on a thread of its own: reading what many clusters answer takes the processor longer
-/// than the network.
-async fn apart<T, F>(work: impl FnOnce() -> F + Send + 'static) -> Result<T, JoinError>
-where
-    T: Send + 'static,
-    F: Future<Output = T>,
-{
-    let runtime = Handle::current();
-    tokio::task::spawn_blocking(move || runtime.block_on(work())).await
+/// Runs what concerns one cluster as a task of its own, on whichever thread is free: reading what many clusters answer
+/// takes the processor longer than the network.
+async fn apart<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, JoinError> {
+    tokio::spawn(work).await
 }
 
 /// Connects to a cluster that the operator named, and asks what it leads to.
 async fn enter(shared: Arc<Shared>, context: String) -> Asked {
     let named = context.clone();
-    let entered = apart(move || async move {
+    let entered = apart(async move {
         let connecting = client::open(&shared.source, &context, &shared.flags, shared.limit);
         let asked = Asked::connect(&context, &shared.options, connecting).await;
         asked.lead(&shared.options).await
@@ -301,7 +296,7 @@ async fn enter(shared: Arc<Shared>, context: String) -> Asked {
 
 async fn observe_one(shared: Arc<Shared>, entered: Option<Asked>, member: Member) -> Observation {
     let wanted = member.clone();
-    let observed = apart(move || async move {
+    let observed = apart(async move {
         let asked = match entered {
             Some(entered) => entered,
             None => {
@@ -340,7 +335,7 @@ fn entry((context, asked): (String, &Asked)) -> Entry {
     }
 }
 
-/// Requests to each of several clusters that run at once.
+/// Connections to each of several clusters that may be open at once.
 fn at_once(clusters: usize) -> usize {
     CONNECTIONS
         .checked_div(clusters)

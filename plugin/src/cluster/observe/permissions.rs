@@ -198,24 +198,22 @@ pub(super) async fn ask(asker: Asker<'_>, queries: &[PermissionQuery]) -> Result
     let driver = driver.filter(|_| !matches!(of_driver, Err(ClusterError::Forbidden { .. })));
     // Where the rules cannot be had, each question is asked.
     let (of_caller, of_driver) = (of_caller.unwrap_or_default(), of_driver.unwrap_or_default());
-    let answers: Vec<_> = stream::iter(queries)
-        .map(|query| {
-            let (asked, rules) = if query.needed_by_driver {
-                (driver, &of_driver)
-            } else {
-                (Some(asker), &of_caller)
-            };
-            async move {
-                let Some(asked) = asked else { return Ok(false) };
-                match rules.as_deref().and_then(|rules| query.is_decided_by(rules)) {
-                    Some(decided) => Ok(decided),
-                    None => allowed(asked, query).await,
-                }
+    let asked = queries.iter().map(|query| {
+        let (asked, rules) = if query.needed_by_driver {
+            (driver, &of_driver)
+        } else {
+            (Some(asker), &of_caller)
+        };
+        async move {
+            let Some(asked) = asked else { return Ok(false) };
+            match rules.as_deref().and_then(|rules| query.is_decided_by(rules)) {
+                Some(decided) => Ok(decided),
+                None => allowed(asked, query).await,
             }
-        })
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
+        }
+    });
+    let asked: Vec<_> = asked.collect();
+    let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
     let judged = answers.into_iter().zip(queries);
     judged
         .map(|(answer, query)| answer.map(|allowed| query.answered(allowed)))

@@ -136,11 +136,10 @@ pub(super) struct Releases {
 pub(super) async fn read(asker: Asker<'_>, storage: &Storage, istiods: &[Istiod], found: &Workloads) -> Releases {
     let candidates = Candidates::of(storage, istiods, found);
     let asked = storage.newest.iter().filter(|stored| candidates.contains(stored));
-    let answers: Vec<_> = stream::iter(asked)
+    let asked: Vec<_> = asked
         .map(|stored| async move { (stored, payload(asker, stored).await) })
-        .buffered(AT_ONCE)
-        .collect()
-        .await;
+        .collect();
+    let answers: Vec<_> = stream::iter(asked).buffered(AT_ONCE).collect().await;
     let mut releases = Releases::default();
     let mut unreadable = BTreeSet::new();
     for (stored, payload) in answers {
