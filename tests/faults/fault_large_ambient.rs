@@ -1,5 +1,5 @@
 //! An ambient mesh that is too large for istiod's messages, in full: forty thousand pods and one, where one less is nothing
-//! to tell.
+//! to tell. They are read in several lists at once, so this shows that each pod is counted once.
 
 use anyhow::{Context as _, Result, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 const LARGE: usize = 40_000;
 /// Writes that run at once.
 const AT_ONCE: usize = 24;
+/// Namespaces that they are spread over.
+const NAMESPACES: usize = 7;
 
 #[test]
 fn forty_thousand_ambient_pods_and_one_are_too_many() -> Result<()> {
@@ -25,6 +27,9 @@ fn forty_thousand_ambient_pods_and_one_are_too_many() -> Result<()> {
     Istio::install(&cluster, IstioOptions::version("1.30.3"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let client = runtime.block_on(client(&cluster))?;
+    for number in 0..NAMESPACES {
+        cluster.kubectl(&["create", "namespace", &namespace(number)])?.ok()?;
+    }
     runtime.block_on(create(&client, 0..LARGE))?;
     ensure!(told(&cluster)?.is_none(), "told of {LARGE} pods");
     runtime.block_on(create(&client, LARGE..LARGE + 1))?;
@@ -50,12 +55,15 @@ async fn client(cluster: &Cluster) -> Result<Client> {
     Ok(Client::try_from(config)?)
 }
 
+fn namespace(number: usize) -> String {
+    format!("ambient-{}", number % NAMESPACES)
+}
+
 /// Pods as the CNI marks them; on no node, so that nobody else writes to them.
 async fn create(client: &Client, numbers: std::ops::Range<usize>) -> Result<()> {
     let kind = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", "Pod"), "pods");
-    let pods: Api<DynamicObject> = Api::namespaced_with(client.clone(), "default", &kind);
     let create = |number: usize| {
-        let pods = pods.clone();
+        let pods: Api<DynamicObject> = Api::namespaced_with(client.clone(), &namespace(number), &kind);
         async move {
             let pod = json!({"apiVersion": "v1", "kind": "Pod",
                 "metadata": {"name": format!("ambient-{number:05}"),

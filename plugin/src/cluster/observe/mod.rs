@@ -12,6 +12,7 @@ mod mesh_config;
 mod ownership;
 mod pace;
 mod permissions;
+mod pods;
 mod protobuf;
 mod proxies;
 mod releases;

@@ -110,8 +110,18 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// Hands each item of a list to `item` as it arrives, and makes sure that all that was announced came.
-pub(super) async fn each_item<S, E>(stream: S, mut item: impl FnMut(Fields<'_>)) -> Result<(), Broken>
+/// How much of a list an answer held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it.
+    Whole,
+    /// Its first page; nothing of that was handed out.
+    FirstPage,
+}
+
+/// Hands each item of a list to `item` as it arrives, and makes sure that all that was announced came. Of a list that goes
+/// on in another page, which its beginning tells, nothing is handed out: half of it would look like all of it.
+pub(super) async fn each_item<S, E>(stream: S, mut item: impl FnMut(Fields<'_>)) -> Result<Extent, Broken>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: Into<BoxError>,
@@ -120,7 +130,7 @@ where
     if reader.take(MAGIC.len() as u64).await? != MAGIC.as_slice() {
         return Err(Broken::Shape("it begins otherwise"));
     }
-    let mut lists = 0_u32;
+    let (mut lists, mut handed, mut extent) = (0_u32, false, Extent::Whole);
     while !reader.is_at_end().await? {
         if reader.number().await? != field(2) {
             reader.back_and_skip().await?;
@@ -133,11 +143,16 @@ where
             if reader.number().await? == field(2) {
                 let length = reader.number().await?;
                 let bytes = reader.take(length).await?;
-                item(Fields(&bytes));
+                if extent == Extent::Whole {
+                    handed = true;
+                    item(Fields(&bytes));
+                }
             } else {
                 let meta = reader.back_and_skip().await?;
-                // An unpaged list has no next page; were it cut nevertheless, half of it would look like all of it.
                 if !Fields(&meta).text(3).is_empty() {
+                    extent = Extent::FirstPage;
+                }
+                if handed && extent == Extent::FirstPage {
                     return Err(Broken::Shape("it goes on with another page"));
                 }
             }
@@ -147,7 +162,7 @@ where
         }
     }
     if lists == 1 {
-        Ok(())
+        Ok(extent)
     } else {
         Err(Broken::Shape("it holds not one list"))
     }
@@ -279,13 +294,17 @@ pub(super) mod tests {
     }
 
     /// Reads a message that comes in pieces of a size.
-    pub async fn read(message: &[u8], piece: usize) -> Result<Vec<String>, Broken> {
+    async fn read(message: &[u8], piece: usize) -> Result<Vec<String>, Broken> {
+        Ok(read_extent(message, piece).await?.0)
+    }
+
+    async fn read_extent(message: &[u8], piece: usize) -> Result<(Vec<String>, Extent), Broken> {
         let pieces = message
             .chunks(piece)
             .map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece)));
         let mut found = Vec::new();
-        each_item(stream::iter(pieces), |item| found.push(item.text(1).to_owned())).await?;
-        Ok(found)
+        let extent = each_item(stream::iter(pieces), |item| found.push(item.text(1).to_owned())).await?;
+        Ok((found, extent))
     }
 
     #[tokio::test]
@@ -341,11 +360,13 @@ pub(super) mod tests {
             number(9),
             vec![0; 9],
         ];
+        let late = held(2, [held(2, held(1, "one")), held(1, held(3, "token"))].concat());
+        let late = [MAGIC.to_vec(), late];
         for (what, message) in [
             ("JSON", br#"{"kind":"PodList","items":[]}"#.to_vec()),
             ("nothing", Vec::new()),
             ("no list in it", [MAGIC.to_vec(), held(1, "v1")].concat()),
-            ("another page", list(&held(3, "token"), &[])),
+            ("a page that tells so at its end", late.concat()),
             ("a length beyond all bounds", huge),
             ("an item beyond all bounds", item.concat()),
             ("an item longer than its list", beyond.concat()),
@@ -354,6 +375,19 @@ pub(super) mod tests {
         ] {
             assert!(read(&message, 5).await.is_err(), "{what}");
         }
+    }
+
+    #[tokio::test]
+    async fn of_a_first_page_nothing_is_handed_out() {
+        let message = list(&[held(2, "17"), held(3, "token")].concat(), &[held(1, "one")]);
+        assert_eq!(read_extent(&message, 3).await.unwrap(), (Vec::new(), Extent::FirstPage));
+        let whole = list(&held(2, "17"), &[held(1, "one")]);
+        assert_eq!(
+            read_extent(&whole, 3).await.unwrap(),
+            (vec!["one".to_owned()], Extent::Whole)
+        );
+        // What is cut is no page either.
+        assert!(read_extent(&message[..message.len() - 5], 3).await.is_err());
     }
 
     #[test]

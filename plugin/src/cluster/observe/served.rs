@@ -2,9 +2,10 @@
 
 use super::{
     ask::Asker,
+    pods,
     protobuf::{Fields, Value},
     proxies::{self, PROXY},
-    running, stream,
+    running,
 };
 use crate::cluster::client::Cluster;
 use shared::api::ProxyConnections;
@@ -23,7 +24,7 @@ pub async fn served(cluster: &Cluster, namespaces: &[String]) -> Result<ProxyCon
         deadline: DEADLINE,
     };
     let mut ready = 0_i64;
-    let pods = stream::each(asker, "list Pods", proxies::PATH, |pod| {
+    let pods = pods::each(asker, |pod| {
         ready = ready.saturating_add(i64::from(is_ready(pod)));
     });
     let (pods, counted) = futures::join!(pods, running::metrics(asker, namespaces));
