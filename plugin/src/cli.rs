@@ -168,6 +168,9 @@ pub struct CheckArgs {
     /// Check every mesh that is found, a line for each and one total
     #[arg(long, conflicts_with_all = ["mesh", "watch", "baseline", "verbose"])]
     pub all: bool,
+    /// For which way of replacing control planes [default: in-place]
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub strategy: Option<HowTo>,
     /// List the checks that passed, too
     #[arg(long, short)]
     pub verbose: bool,
@@ -202,6 +205,9 @@ pub struct PlanArgs {
     /// Which mesh, and where to.
     #[command(flatten)]
     pub target: TargetArgs,
+    /// For which way of replacing control planes [default: in-place]
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub strategy: Option<HowTo>,
     /// Exit with 2 when the plan has steps
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -268,6 +274,14 @@ pub enum HowTo {
     Canary,
 }
 
+impl HowTo {
+    /// Whether a canary is asked for.
+    #[must_use]
+    pub fn is_canary(given: Option<Self>) -> bool {
+        given == Some(Self::Canary)
+    }
+}
+
 /// Flags of `apply`.
 #[derive(Clone, Debug, Args)]
 pub struct ApplyArgs {
@@ -280,6 +294,9 @@ pub struct ApplyArgs {
     /// Where the charts are: a directory, oci://… or https://… [default: the catalog's source]
     #[arg(long, value_name = "DIR|URL")]
     pub charts: Option<String>,
+    /// How control planes are replaced; a canary takes two upgrades, both begun so [default: in-place]
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub strategy: Option<HowTo>,
     /// Do not ask: yes, there is no way back
     #[arg(long, short = 'y')]
     pub yes: bool,

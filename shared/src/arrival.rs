@@ -1,8 +1,8 @@
 //! Whether a step's component has arrived at its target, judged from a fresh observation.
 
 use crate::{
-    api::{InstallerKind, PlanStep, WorkloadKind, WorkloadName},
-    gitops,
+    api::{Component, InstallerKind, PlanStep, Revisions, StepAction, WorkloadKind, WorkloadName},
+    canary, gitops,
     inventory::{Observed, Rollout},
     version::IstioVersion,
 };
@@ -19,6 +19,13 @@ pub enum Arrival {
 /// Judges one step in its cluster.
 #[must_use]
 pub fn of_step(step: &PlanStep, observed: &Observed) -> Arrival {
+    if let (Some(revisions), StepAction::MoveTags | StepAction::Remove) = (&step.revisions, step.action) {
+        let arrived = match step.action {
+            StepAction::Remove => of_removal(step, revisions, observed),
+            _ => of_release(step, observed).and_then(|_| canary::moved(step.component, revisions, observed)),
+        };
+        return arrived.map_or_else(Arrival::Waiting, Arrival::Arrived);
+    }
     let evidence = match step.installer {
         InstallerKind::Helm => match of_release(step, observed) {
             Ok(evidence) => evidence,
@@ -47,6 +54,35 @@ pub fn of_step(step: &PlanStep, observed: &Observed) -> Arrival {
         .iter()
         .find_map(|workload| missing(step, workload, observed));
     missing.map_or(Arrival::Arrived(evidence), Arrival::Waiting)
+}
+
+/// Whether the old revision is gone and what it brought with it, and the tags that lead to the new one are not.
+fn of_removal(step: &PlanStep, revisions: &Revisions, observed: &Observed) -> Result<String, String> {
+    if let Some(release) = observed.helm_release(&step.namespace, &step.release) {
+        return Err(format!(
+            "helm release {} to be gone (now {})",
+            step.release, release.status
+        ));
+    }
+    if let Some(workload) = step
+        .workloads
+        .iter()
+        .find(|workload| seen(workload, observed).is_some())
+    {
+        return Err(format!(
+            "{} {}/{} to be gone",
+            workload.kind.as_str(),
+            workload.namespace,
+            workload.name
+        ));
+    }
+    let owner = Some((step.namespace.clone(), step.release.clone()));
+    let mut webhooks = observed.surroundings.iter().flat_map(|around| &around.webhooks);
+    if let Some(webhook) = webhooks.find(|webhook| webhook.helm_release == owner) {
+        return Err(format!("{} to be gone", webhook.configuration));
+    }
+    let moved = canary::moved(step.component, revisions, observed)?;
+    Ok(format!("revision {} is gone; {moved}", revisions.old))
 }
 
 /// What a GitOps controller says of a step; what is waited for when it has not brought the target yet.
@@ -78,6 +114,11 @@ fn of_release(step: &PlanStep, observed: &Observed) -> Result<String, String> {
             "helm release {} to be deployed (now {})",
             step.release, release.status
         ));
+    }
+    let named = release.settings.revision.as_ref();
+    let follows = step.revisions.as_ref().map(|revisions| &revisions.new);
+    if step.component == Component::Gateway && follows.is_some_and(|follows| named != Some(follows)) {
+        return Err(format!("helm release {} to name the new revision", step.release));
     }
     Ok(format!(
         "chart {} {} deployed as revision {}",

@@ -6,6 +6,7 @@
 pub mod adopt;
 pub mod api;
 pub mod arrival;
+pub mod canary;
 pub mod catalog;
 pub mod choice;
 pub mod conditions;
@@ -32,5 +33,6 @@ pub mod phase;
 pub mod plan;
 pub mod preflight;
 pub mod prompt;
+pub mod revision;
 pub mod version;
 pub mod waiver;

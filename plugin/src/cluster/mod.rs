@@ -19,8 +19,9 @@ pub use error::ClusterError;
 pub use kubeconfig::known_contexts;
 pub use members::{Members, MembersError, Reached, observe_members, reach_members};
 pub use observe::{
-    GuardRelease, Marks, ObserveOptions, PermissionQuery, catalog_text, guard_release, impersonation_arrives, observe,
-    observe_all, permissions_for_apply, permissions_for_unguarded_apply, served, whoami,
+    GuardRelease, Marks, ObserveOptions, PermissionQuery, catalog_text, connected_to, guard_release,
+    impersonation_arrives, observe, observe_all, permissions_for_apply, permissions_for_unguarded_apply, served,
+    whoami,
 };
 pub use private::PrivateKubeconfig;
 pub use remote_secret::{Refused, sanitized as sanitized_kubeconfig};

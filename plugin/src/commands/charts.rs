@@ -10,7 +10,7 @@ use futures::future::join_all;
 use shared::{
     api::{Component, InstallerKind, PlanStep},
     mesh::MeshView,
-    preflight::ChartLookup,
+    preflight::{ChartLookup, Target},
     version::IstioVersion,
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -47,7 +47,7 @@ pub async fn lookup(
         ..ChartLookup::default()
     };
     // Where there is no plan something else stands in the way, and says so.
-    let Ok(plan) = plan::build(scene, mesh, to, &lookup.source) else {
+    let Ok(plan) = plan::build(scene, mesh, &Target::new(to.clone()), &lookup.source) else {
         return Ok(Some(lookup));
     };
     let of = |installer: InstallerKind| plan.steps.iter().filter(move |step| step.installer == installer);

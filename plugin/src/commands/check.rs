@@ -2,7 +2,7 @@
 
 use super::{Scene, charts, check_all, waivers};
 use crate::{
-    cli::{CheckArgs, FailOn, Global, TargetArgs},
+    cli::{CheckArgs, FailOn, Global, HowTo, TargetArgs},
     clock::today,
     cluster::{Marks, ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
     error::{CommandError, Exit},
@@ -142,6 +142,10 @@ async fn once(
         .as_deref()
         .map(|charts| format!(" --charts {charts}"))
         .unwrap_or_default();
+    let at = match args.strategy {
+        Some(HowTo::Canary) => format!(" --strategy canary{at}"),
+        Some(HowTo::InPlace) | None => at,
+    };
     if free {
         // What its owner does by hand is written down, not planned.
         let verb = match mesh.management {
@@ -195,7 +199,8 @@ pub(super) fn judge(
 ) -> Result<Judged, CommandError> {
     let target = Target::new(args.target.to.clone())
         .with_charts(charts)
-        .for_purpose(purpose);
+        .for_purpose(purpose)
+        .as_canary(HowTo::is_canary(args.strategy));
     let day = args.on.unwrap_or_else(today);
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, day);
     let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, day)?;

@@ -2,7 +2,7 @@
 
 use super::{Scene, apply::absolute, check::observe_options, path};
 use crate::{
-    cli::{Global, PlanArgs},
+    cli::{Global, HowTo, PlanArgs},
     clock::today,
     error::{CommandError, Exit},
     installer::{Change, Engines, Given, Hold, Installer as _, Writer},
@@ -11,7 +11,7 @@ use crate::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 use shared::{
-    api::{InstallerKind, Plan, PlanStep},
+    api::{Component, InstallerKind, Plan, PlanStep, StepAction},
     catalog::Catalog,
     mesh::MeshView,
     plan::{self, PlanFile},
@@ -70,8 +70,9 @@ pub fn charts_of(
 ///
 /// # Errors
 /// When there is no such plan; the reason names the hop to take instead.
-pub fn build(scene: &Scene, mesh: &MeshView, to: &IstioVersion, charts: &str) -> Result<Plan, CommandError> {
-    match plan::plan(mesh, &scene.inventory, &Target::new(to.clone()), charts, &scene.catalog) {
+pub fn build(scene: &Scene, mesh: &MeshView, target: &Target, charts: &str) -> Result<Plan, CommandError> {
+    let to = &target.version;
+    match plan::plan(mesh, &scene.inventory, target, charts, &scene.catalog) {
         Ok(plan) => Ok(plan),
         // A plan without steps.
         Err(plan::PlanError::NothingToDo { .. }) => Ok(Plan::default()),
@@ -124,7 +125,13 @@ pub fn print(ui: Ui, plan: &Plan) {
             (index + 1).to_string(),
             step.cluster.clone(),
             step.chart().to_owned(),
-            format!("{} {}/{}", by(step.installer), step.namespace, step.release),
+            format!(
+                "{} {}/{}{}",
+                by(step.installer),
+                step.namespace,
+                step.release,
+                done(step)
+            ),
             step.from.clone(),
             step.to.clone(),
         ]
@@ -144,6 +151,19 @@ pub fn print(ui: Ui, plan: &Plan) {
         .map(|cluster| cluster.scope.configuration.differences());
     for difference in settings.unwrap_or_default() {
         ui.result(&ui.lang.plan_freeze(difference));
+    }
+}
+
+/// What is done other than an upgrade where it stands.
+fn done(step: &PlanStep) -> String {
+    match (step.action, &step.revisions) {
+        (StepAction::Install, _) => " (new)".to_owned(),
+        (StepAction::MoveTags, Some(revisions)) if step.component != Component::Base => {
+            format!(" (tags: {})", revisions.tags.join(", "))
+        }
+        (StepAction::MoveTags, _) => " (default validator)".to_owned(),
+        (StepAction::Remove, _) => " (removed)".to_owned(),
+        (StepAction::Upgrade, _) => String::new(),
     }
 }
 
@@ -202,7 +222,8 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     if args.out.is_some() {
         charts = absolute(&charts)?;
     }
-    let mut plan = build(&scene, mesh, &args.target.to, &charts)?;
+    let target = Target::new(args.target.to.clone()).as_canary(HowTo::is_canary(args.strategy));
+    let mut plan = build(&scene, mesh, &target, &charts)?;
     // A plan can be read without its engines and charts; only its images are then guessed from those that run now.
     let looked = match Engines::find(&plan.steps, Given::default(), ui).await {
         Ok(engines) => look_at_charts(&engines, &scene, &mut plan).await,
@@ -260,8 +281,9 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
         .as_deref()
         .map(|charts| format!(" --charts {charts}"))
         .unwrap_or_default();
+    let strategy = if target.canary { " --strategy canary" } else { "" };
     ui.next(&format!(
-        "kubectl mesh-upgrade apply {} --to {}{charts}",
+        "kubectl mesh-upgrade apply {} --to {}{strategy}{charts}",
         mesh.name, args.target.to
     ));
     Ok(exit)

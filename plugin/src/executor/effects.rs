@@ -22,6 +22,7 @@ use kube::Client;
 use shared::{
     api::{Abilities, MeshUpgradeSpec, PlanCluster, PlanStep, ProxyConnections},
     arrival::{self, Arrival},
+    canary,
     catalog::Catalog,
     inventory::{ClusterState, Inventory, Observed},
     machine::{CheckResult, Effect, FreezeState, News, Observation, StepObservation},
@@ -158,7 +159,7 @@ impl Effects<'_> {
     }
 
     /// What is seen of every cluster: also what a vendor brings, which a step may be about.
-    fn options(&self) -> ObserveOptions {
+    pub(super) fn options(&self) -> ObserveOptions {
         ObserveOptions {
             catalog: Some(Arc::clone(&self.catalog)),
             ..ObserveOptions::default()
@@ -191,7 +192,9 @@ impl Effects<'_> {
         } else {
             Purpose::Apply
         };
-        let target = Target::new(version).for_purpose(purpose);
+        let target = Target::new(version)
+            .for_purpose(purpose)
+            .as_canary(spec.plan.is_canary());
         let report = preflight::check(mesh, &inventory, &target, &self.catalog, today());
         let report = waiver::apply(report, &waiver::recorded(&spec.waivers), today());
         let mut blockers: Vec<String> = report
@@ -199,6 +202,7 @@ impl Effects<'_> {
             .map(|finding| format!("{} {}", finding.code.id(), finding.cause))
             .collect();
         blockers.extend(plan::drift(&spec.plan, &inventory));
+        blockers.extend(self.still_served(spec).await);
         if blockers.is_empty() {
             CheckResult::Free
         } else {
@@ -317,7 +321,11 @@ impl Effects<'_> {
 
     async fn look(&self, step: &PlanStep) -> Result<Arrival, Fault> {
         let cluster = self.cluster(&step.cluster).map_err(Fault::lasting)?;
-        let seen = cluster::observe(cluster, &self.options()).await;
+        let options = ObserveOptions {
+            surroundings: canary::looks_around(step.action),
+            ..self.options()
+        };
+        let seen = cluster::observe(cluster, &options).await;
         match seen.state {
             ClusterState::Observed(observed) => Ok(arrival::of_step(step, &observed)),
             ClusterState::Unknown { reason } => {
@@ -346,6 +354,9 @@ impl Effects<'_> {
         self.ui.progress(Mark::Step, &what);
         let changed = async {
             hold.free().await;
+            if let Err(why) = self.may_go(step, cluster).await {
+                return StepObservation::Failed(why);
+            }
             match self.engines.upgrade(&change).await {
                 Ok(()) => self.wait_for(step, news).await,
                 Err(why) => StepObservation::Failed(because(why, cluster, step).await),

@@ -98,6 +98,9 @@ pub async fn create(client: &Client, spec: MeshUpgradeSpec) -> Result<MeshUpgrad
     let name = format!("{}-{}-{number}", spec.mesh, spec.to);
     let mesh = spec.mesh.clone();
     let journal = MeshUpgrade::new(&name, spec);
+    if journal.spec.plan.is_canary() {
+        refuse_forgetful(&api, &journal).await?;
+    }
     let what = format!("create the journal {name}");
     let created = patiently(|| async {
         match api.create(&PostParams::default(), &journal).await {
@@ -124,6 +127,22 @@ pub async fn create(client: &Client, spec: MeshUpgradeSpec) -> Result<MeshUpgrad
     created
         .await
         .map_err(|fault| CommandError::error(fault.to_string()).hint("nothing was changed"))
+}
+
+/// An older definition drops fields that it does not know, and a step that installs would be read as one that upgrades.
+async fn refuse_forgetful(api: &Api<MeshUpgrade>, journal: &MeshUpgrade) -> Result<(), CommandError> {
+    let dry_run = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    match api.create(&dry_run, journal).await {
+        Ok(kept) if kept.spec != journal.spec => Err(CommandError::blocked(
+            "the definition of MeshUpgrade in the cluster is older than this plugin, and would lose a part of the plan",
+        )
+        .hint("nothing was changed; update it first: kubectl mesh-upgrade guard install")),
+        // What else is wrong is told by the creation itself.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// The number at the end of a journal's name.

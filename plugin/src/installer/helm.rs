@@ -1,5 +1,6 @@
 //! Helm: the user's own binary, version 3 or 4, with the release's own values and a private kubeconfig.
 
+mod canary;
 mod recover;
 
 use super::{
@@ -8,9 +9,12 @@ use super::{
     redact::Redactor,
 };
 use crate::{error::CommandError, executor::writing_client};
-use recover::Pending;
+use recover::{Pending, Settled};
 use serde::Deserialize;
-use shared::{api::PlanStep, helm, names};
+use shared::{
+    api::{PlanStep, StepAction},
+    helm, names,
+};
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
@@ -18,8 +22,8 @@ use tokio::process::Command;
 #[derive(Clone, Debug)]
 pub struct Helm {
     binary: PathBuf,
-    /// Major version, 3 or 4.
-    major: u64,
+    /// Version 3 or 4.
+    version: semver::Version,
 }
 
 impl Helm {
@@ -38,8 +42,8 @@ impl Helm {
         })?;
         let text = String::from_utf8_lossy(&output.stdout);
         let version = semver::Version::parse(text.trim().trim_start_matches('v')).ok();
-        match version.map(|version| version.major) {
-            Some(major @ (3 | 4)) if output.status.success() => Ok(Self { binary, major }),
+        match version {
+            Some(version) if output.status.success() && [3, 4].contains(&version.major) => Ok(Self { binary, version }),
             _ => Err(
                 CommandError::error(format!("{shown} is not helm 3 or 4: it answered {:?}", text.trim()))
                     .hint("name another one with --helm FILE"),
@@ -85,6 +89,12 @@ struct ChartFacts {
 
 impl Installer for Helm {
     async fn prepare(&self, step: &PlanStep, charts: &str) -> Result<String, String> {
+        if step.action == StepAction::MoveTags && self.version < TAKES_OWNERSHIP {
+            return Err(format!(
+                "helm {} cannot give a release what another one owns: tags are moved by helm {TAKES_OWNERSHIP} and later",
+                self.version
+            ));
+        }
         let chart = self.show_chart(step, charts).await?;
         if chart.name != step.chart() {
             return Err(format!(
@@ -104,7 +114,12 @@ impl Installer for Helm {
 
     async fn images(&self, change: &Change<'_>) -> Result<Vec<String>, String> {
         let step = change.step;
-        let release = recover::settle(&change.cluster.client, step, Pending::Keep).await?;
+        if matches!(step.action, StepAction::MoveTags | StepAction::Remove) {
+            // Nothing that runs is brought by it.
+            return Ok(Vec::new());
+        }
+        let source = source_of(step);
+        let release = recover::settle(&change.cluster.client, &source, Pending::Keep).await?;
         let values = serde_json::to_vec(&release.values).map_err(|error| error.to_string())?;
         let mut command = command(&self.binary);
         command
@@ -116,6 +131,7 @@ impl Installer for Helm {
         for pin in helm::version_pins(&release.values, &step.from, &step.to) {
             command.arg("--set-string").arg(pin);
         }
+        command.args(step.settings());
         let output = with_input("helm", command, &values).await?;
         if output.status.success() {
             return images::of_manifest(&String::from_utf8_lossy(&output.stdout));
@@ -137,43 +153,75 @@ impl Installer for Helm {
 
     async fn upgrade(&self, change: &Change<'_>) -> Result<(), String> {
         let step = change.step;
+        let client = writing_client(change.cluster, change.writer)?;
+        if step.action == StepAction::Remove {
+            return canary::remove(self, change, &client).await;
+        }
+        let source = source_of(step);
+        let release = recover::settle(&client, &source, Pending::Delete).await?;
+        let mut arguments = vec!["upgrade".to_owned(), step.release.clone()];
+        arguments.extend(chart_args(step, change.charts));
+        let mut input = Vec::new();
+        // A release that helm applied on the client refuses the flag.
+        let mut forces = self.version.major >= 4 && release.server_side;
+        match step.action {
+            StepAction::Install => {
+                let begun = recover::find(&client, step, Pending::Forget).await?;
+                // A new release is applied on the server, where istiod may have written since a first try.
+                forces = self.version.major >= 4 && begun.is_none_or(|begun| begun.server_side);
+                // On standard input, as the values may hold secrets.
+                input = serde_json::to_vec(&release.values).map_err(|error| error.to_string())?;
+                arguments.extend(["--install", "--values", "-"].map(str::to_owned));
+            }
+            StepAction::MoveTags => arguments.push("--take-ownership".to_owned()),
+            StepAction::Upgrade | StepAction::Remove => {}
+        }
+        if step.action != StepAction::Install {
+            arguments.push("--reset-then-reuse-values".to_owned());
+        }
+        arguments.extend([
+            "--description".to_owned(),
+            format!("kubectl mesh-upgrade {} to {}", step.from, step.to),
+        ]);
+        if forces {
+            // istiod writes failurePolicy and caBundle of the chart's webhooks; helm 4 would call that a conflict.
+            arguments.push("--force-conflicts".to_owned());
+        }
+        for pin in helm::version_pins(&release.values, &step.from, &step.to) {
+            arguments.extend(["--set-string".to_owned(), pin]);
+        }
+        arguments.extend(step.settings());
+        let why = self.run(change, &release, arguments, &input).await;
+        why.map_err(|why| format!("helm upgrade {} {why}", step.release))
+    }
+}
+
+impl Helm {
+    /// Runs helm in a step's cluster and namespace, as the writer; of a failure it tells the end of what helm said.
+    async fn run(
+        &self,
+        change: &Change<'_>,
+        release: &Settled,
+        arguments: Vec<String>,
+        input: &[u8],
+    ) -> Result<(), String> {
         let epoch = match change.writer {
             Writer::Driver { epoch } => Some(epoch.to_string()),
             Writer::Caller => None,
         };
         let extra: Vec<(&str, &str)> = epoch.iter().map(|epoch| (names::EXTRA_EPOCH, epoch.as_str())).collect();
-        let client = writing_client(change.cluster, change.writer)?;
-        let release = recover::settle(&client, step, Pending::Delete).await?;
-        let redactor = Redactor::of_values(&release.values);
         let driver = names::driver_user();
         let impersonate = epoch.is_some().then_some((driver.as_str(), extra.as_slice()));
         let kubeconfig = change
             .cluster
             .private_kubeconfig(impersonate)
             .map_err(|error| error.to_string())?;
-
         let mut command = command(&self.binary);
-        command
-            .arg("upgrade")
-            .arg(&step.release)
-            .args(chart_args(step, change.charts));
-        command.args(["--namespace", &step.namespace, "--reset-then-reuse-values", "--wait"]);
-        command.arg("--timeout").arg(format!("{}s", change.timeout.as_secs()));
-        command.args([
-            "--description",
-            &format!("kubectl mesh-upgrade {} to {}", step.from, step.to),
-        ]);
-        // A release that helm applied on the client refuses the flag.
-        if self.major >= 4 && release.server_side {
-            // istiod writes failurePolicy and caBundle of the chart's webhooks; helm 4 would call that a conflict.
-            command.arg("--force-conflicts");
-        }
-        for pin in helm::version_pins(&release.values, &step.from, &step.to) {
-            command.arg("--set-string").arg(pin);
-        }
+        command.args(arguments).args(["--namespace", &change.step.namespace]);
+        command.args(["--wait", "--timeout", &format!("{}s", change.timeout.as_secs())]);
         command.arg("--kubeconfig").arg(kubeconfig.path());
         command.env("HELM_DRIVER", release.driver);
-        let run = tokio::time::timeout(change.timeout + GRACE, change.hold.run(command, &[]));
+        let run = tokio::time::timeout(change.timeout + GRACE, change.hold.run(command, input));
         let output = match run.await {
             Ok(Ok(output)) => output,
             Ok(Err(error)) => return Err(format!("cannot run helm: {error}")),
@@ -187,12 +235,23 @@ impl Installer for Helm {
         if output.status.success() {
             return Ok(());
         }
+        let redactor = Redactor::of_values(&release.values);
         Err(format!(
-            "helm upgrade {} {}: {}",
-            step.release,
+            "{}: {}",
             ended(output.status),
             redactor.last_lines(&String::from_utf8_lossy(&output.stderr))
         ))
+    }
+}
+
+/// The first helm that can give a release what another one owns.
+const TAKES_OWNERSHIP: semver::Version = semver::Version::new(3, 17, 0);
+
+/// The step with the release whose values it takes in the place of its own.
+fn source_of(step: &PlanStep) -> PlanStep {
+    PlanStep {
+        release: step.values_of().to_owned(),
+        ..step.clone()
     }
 }
 
@@ -243,6 +302,8 @@ mod tests {
             id: "east/istiod".to_owned(),
             cluster: "east".to_owned(),
             component: Component::Istiod,
+            action: StepAction::Upgrade,
+            revisions: None,
             chart: None,
             installer: InstallerKind::Helm,
             namespace: "istio-system".to_owned(),
@@ -271,7 +332,7 @@ mod tests {
     async fn an_unpacked_chart_is_looked_at_without_starting_helm() {
         let nowhere = Helm {
             binary: PathBuf::from("/nowhere/helm"),
-            major: 4,
+            version: semver::Version::new(4, 0, 0),
         };
         let folder = tempfile::tempdir().unwrap();
         let charts = folder.path().display().to_string();

@@ -1,14 +1,14 @@
 //! MeshUpgrade: the journal of one upgrade. What resuming needs stands here, written before each effect.
 
-use super::{ClusterFingerprints, FreezeScope, Hosted, ObjectName, WorkloadName};
-use crate::{gitops, istioctl, phase::Phase};
+use super::{ClusterFingerprints, FreezeScope, Hosted, PlanStep, StepAction, WorkloadName};
+use crate::phase::Phase;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Version of the journal's meaning; a plugin refuses a journal newer than its own.
-pub const JOURNAL_VERSION: i32 = 3;
+pub const JOURNAL_VERSION: i32 = 4;
 /// The version that first knew control planes which are configured in another cluster.
 const KNOWS_HOSTED: i32 = 3;
 
@@ -117,89 +117,6 @@ impl InstallerKind {
     }
 }
 
-/// One step of a plan: one component in one cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PlanStep {
-    /// Unique within the plan, as `east/istiod/istio-system/istiod`.
-    pub id: String,
-    /// Cluster that is changed.
-    pub cluster: String,
-    /// Component that is changed.
-    pub component: Component,
-    /// Name of its chart, where the component does not tell it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub chart: Option<String>,
-    /// Tool that makes the change.
-    pub installer: InstallerKind,
-    /// Namespace of the helm release, of the control plane that istioctl installed, or of Argo CD's Application.
-    pub namespace: String,
-    /// Name of the helm release, the revision that istioctl installed, or the name of Argo CD's Application.
-    pub release: String,
-    /// Version before.
-    pub from: String,
-    /// Version after.
-    pub to: String,
-    /// Revision of the helm release when the plan was made; 0 where there is none.
-    pub release_revision: i64,
-    /// Workloads that the step rolls out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub workloads: Vec<WorkloadName>,
-}
-
-impl PlanStep {
-    /// What the step changes, as fingerprints and a freeze's record name it.
-    #[must_use]
-    pub fn changes(&self) -> ObjectName {
-        let object = ObjectName {
-            namespace: self.namespace.clone(),
-            name: self.release.clone(),
-        };
-        match self.installer {
-            InstallerKind::Helm | InstallerKind::Flux | InstallerKind::Sail => object,
-            InstallerKind::Istioctl => istioctl::as_release(&object),
-            InstallerKind::ArgoCd => gitops::as_release(&object),
-        }
-    }
-
-    /// Version of the journal's meaning that first knew such a step.
-    #[must_use]
-    pub fn journal_version(&self) -> i32 {
-        let of_component = if self.component == Component::Vendor { 3 } else { 1 };
-        self.installer.journal_version().max(of_component)
-    }
-
-    /// Name of its chart.
-    #[must_use]
-    pub fn chart(&self) -> &str {
-        self.chart.as_deref().unwrap_or_else(|| self.component.as_str())
-    }
-
-    /// What the step runs, as people say it.
-    #[must_use]
-    pub fn runs(&self) -> String {
-        match self.installer {
-            InstallerKind::Helm => format!("helm upgrade {}", self.release),
-            InstallerKind::Istioctl => format!("istioctl install of revision {}", self.release),
-            InstallerKind::ArgoCd => format!("merge for Application {}/{}", self.namespace, self.release),
-            InstallerKind::Sail => format!("Sail Operator for helm release {}/{}", self.namespace, self.release),
-            InstallerKind::Flux => format!("merge for Flux's helm release {}/{}", self.namespace, self.release),
-        }
-    }
-
-    /// What the step changes, as people say it.
-    #[must_use]
-    pub fn told(&self) -> String {
-        match self.installer {
-            InstallerKind::Helm | InstallerKind::Flux | InstallerKind::Sail => {
-                format!("helm release {}/{}", self.namespace, self.release)
-            }
-            InstallerKind::ArgoCd => format!("Application {}/{}", self.namespace, self.release),
-            InstallerKind::Istioctl => format!("istioctl's revision {} in {}", self.release, self.namespace),
-        }
-    }
-}
-
 impl Plan {
     /// Version of the journal's meaning that this plan needs: whoever knows less refuses the journal.
     #[must_use]
@@ -207,6 +124,18 @@ impl Plan {
         let versions = self.steps.iter().map(PlanStep::journal_version);
         let hosted = self.clusters.iter().any(|cluster| !cluster.hosted.is_empty());
         versions.chain(hosted.then_some(KNOWS_HOSTED)).max().unwrap_or(1)
+    }
+
+    /// Whether it is one of the two upgrades of a canary.
+    #[must_use]
+    pub fn is_canary(&self) -> bool {
+        self.steps.iter().any(|step| step.revisions.is_some())
+    }
+
+    /// The step that takes an old revision away, in the second upgrade of a canary.
+    #[must_use]
+    pub fn removal(&self) -> Option<&PlanStep> {
+        self.steps.iter().find(|step| step.action == StepAction::Remove)
     }
 
     /// Whether this cluster holds the configuration of a control plane that runs in another.
@@ -246,6 +175,9 @@ pub struct PlanCluster {
     /// Its control planes that are configured in another cluster: their webhooks are there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosted: Vec<Hosted>,
+    /// Control planes that are not taken to the target: the old revision of a canary.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<WorkloadName>,
 }
 
 impl PlanCluster {

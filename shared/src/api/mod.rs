@@ -7,6 +7,7 @@ mod hosted;
 mod mesh;
 mod mesh_freeze;
 mod mesh_upgrade;
+mod plan_step;
 mod reference;
 
 pub use downgrade::*;
@@ -16,6 +17,7 @@ pub use hosted::*;
 pub use mesh::*;
 pub use mesh_freeze::*;
 pub use mesh_upgrade::*;
+pub use plan_step::*;
 pub use reference::reference;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;

@@ -152,6 +152,26 @@ pub const INJECTORS_OVERLAP: Code = Code(&Rule {
     evidence: "The namespace and object selectors of the webhooks in Istio's MutatingWebhookConfigurations, which are equal in two of them (IST0139 of istioctl analyze).",
     fix: "Delete the configuration of the revision or tag that is not to inject, or set the tag anew with istioctl tag set, which takes the other one out.",
 });
+/// No canary of it.
+pub const NO_CANARY: Code = Code(&Rule {
+    id: "MU316",
+    title: "The control plane cannot be upgraded as a canary",
+    severity: Severity::Blocker,
+    waivable: false,
+    cause: "A canary needs one control plane with a revision of its own, installed by helm, and tags that the new release can take over.",
+    evidence: "The revisions of the mesh's control planes, their helm releases, and who owns the webhooks of their tags; only asked with --strategy canary.",
+    fix: "Upgrade it where it stands, or by hand with the runbook of kubectl mesh-upgrade guide.",
+});
+/// The old revision may not go.
+pub const REVISION_IN_USE: Code = Code(&Rule {
+    id: "MU317",
+    title: "Something still refers to the old revision",
+    severity: Severity::Blocker,
+    waivable: false,
+    cause: "When the old control plane goes, proxies that it serves get no configuration any more, and pods that it injects cannot be created.",
+    evidence: "Labels of namespaces, revision tags, the default validator, proxies by the revision that injected them, and values of gateways' releases; only asked with --strategy canary.",
+    fix: "Label namespaces with the new revision or a tag of it, restart what runs, then apply again.",
+});
 
 pub(super) const ALL: &[Code] = &[
     ROLLOUT_INCOMPLETE,
@@ -169,4 +189,6 @@ pub(super) const ALL: &[Code] = &[
     NOBODY_LEADS,
     NO_ROOM_FOR_SURGE,
     INJECTORS_OVERLAP,
+    NO_CANARY,
+    REVISION_IN_USE,
 ];

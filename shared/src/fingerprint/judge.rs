@@ -9,6 +9,37 @@ use crate::{
 };
 use std::{collections::BTreeMap, fmt};
 
+/// A release that takes over what another one brought, and one that goes with all that it brought: the slash keeps both
+/// apart from any release.
+const TAKING_OVER: &str = "take-ownership/";
+const GOING: &str = "uninstall/";
+
+/// A helm release where what is under way is named: it takes over what others have brought.
+#[must_use]
+pub fn as_taking_over(release: &ObjectName) -> ObjectName {
+    marked(release, TAKING_OVER)
+}
+
+/// The same of one that goes: its objects may be deleted.
+#[must_use]
+pub fn as_going(release: &ObjectName) -> ObjectName {
+    marked(release, GOING)
+}
+
+fn marked(release: &ObjectName, mark: &str) -> ObjectName {
+    ObjectName {
+        namespace: release.namespace.clone(),
+        name: format!("{mark}{}", release.name),
+    }
+}
+
+fn step_of(changing: &ObjectName, mark: &str) -> Option<ObjectName> {
+    Some(ObjectName {
+        namespace: changing.namespace.clone(),
+        name: changing.name.strip_prefix(mark)?.to_owned(),
+    })
+}
+
 /// Most changes that one message names.
 const NAMED: usize = 5;
 
@@ -141,9 +172,13 @@ fn differ(before: Option<&Fingerprint>, now: Option<&Fingerprint>) -> bool {
 }
 
 fn is_own(before: Option<&Fingerprint>, now: Option<&Fingerprint>, changing: Option<&ObjectName>) -> bool {
-    let (Some(now), Some(changing)) = (now, changing) else {
-        return false;
+    let Some(changing) = changing else { return false };
+    let Some(now) = now else {
+        let going = step_of(changing, GOING);
+        return going.is_some() && before.and_then(|it| it.release.as_ref()) == going.as_ref();
     };
+    let taking_over = step_of(changing, TAKING_OVER);
+    let changing = taking_over.as_ref().unwrap_or(changing);
     let is_of_release = |it: &Fingerprint| {
         let release = it.release.as_ref();
         release.is_some_and(|release| release == changing || gitops::is_brought_by(release, changing))
@@ -157,7 +192,7 @@ fn is_own(before: Option<&Fingerprint>, now: Option<&Fingerprint>, changing: Opt
         &[gitops::FLUX, gitops::SAIL]
     };
     is_of_release(now)
-        && before.is_none_or(is_of_release)
+        && (taking_over.is_some() || before.is_none_or(is_of_release))
         && new_writers(before, now).all(|writer| engines.iter().any(|managers| managers.contains(&manager(writer))))
 }
 

@@ -8,7 +8,9 @@ mod judge;
 mod normal;
 mod picture;
 
-pub use judge::{Change, What, describe, judge, judge_freeze, rebase, seen_again, taken_over};
+pub use judge::{
+    Change, What, as_going, as_taking_over, describe, judge, judge_freeze, rebase, seen_again, taken_over,
+};
 pub use normal::{fingerprint, with_ca_bundles_of};
 pub use picture::Picture;
 

@@ -465,3 +465,48 @@ fn what_istioctl_writes_into_what_it_installed_is_expected_and_nothing_else() {
     );
     assert_eq!(judge(&before, &seen("2", "istio-operator"), None).len(), 1);
 }
+
+#[test]
+fn a_canary_takes_tags_over_and_takes_its_old_revision_away() {
+    let over = as_taking_over(&release("new"));
+    let going = as_going(&release("old"));
+    let old = || Some(seen("tag", "1", Some("old"), &["helm t1"]));
+    let new = |writers: &[&str]| Some(seen("tag", "2", Some("new"), writers));
+    for (what, before, now, step, own) in [
+        ("taken from the old one", old(), new(&["helm t2"]), &over, true),
+        (
+            "taken from nobody",
+            Some(seen("tag", "1", None, &["kubectl t1"])),
+            new(&["helm t2"]),
+            &over,
+            true,
+        ),
+        (
+            "by somebody else's hand",
+            old(),
+            new(&["helm t1", "kubectl t2"]),
+            &over,
+            false,
+        ),
+        (
+            "given to another",
+            old(),
+            Some(seen("tag", "2", Some("other"), &["helm t2"])),
+            &over,
+            false,
+        ),
+        ("deleted meanwhile", old(), None, &over, false),
+        ("gone with its release", old(), None, &going, true),
+        ("gone with it, and another's", new(&["helm t1"]), None, &going, false),
+        (
+            "changed while it goes",
+            old(),
+            Some(seen("tag", "2", Some("old"), &["helm t2"])),
+            &going,
+            false,
+        ),
+    ] {
+        let (before, now): (Vec<_>, Vec<_>) = (before.into_iter().collect(), now.into_iter().collect());
+        assert_eq!(judge(&before, &now, Some(step)).is_empty(), own, "{what}");
+    }
+}

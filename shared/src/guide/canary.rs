@@ -15,11 +15,11 @@ use super::{
 use crate::{
     api::Component,
     inventory::{HelmRelease, Surroundings},
+    revision::DEFAULT,
 };
 pub(super) use standing::Canaries;
 use standing::Standing;
 
-const DEFAULT: &str = "default";
 const WHAT_NAMES_NONE: &str =
     "The tag default makes the new revision inject what names none: istio-injection=enabled, or a pod's own label.";
 

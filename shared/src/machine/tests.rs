@@ -1,7 +1,7 @@
 //! The machine, walked through whole upgrades by a small world that can be killed at every persisted step.
 
 use super::*;
-use crate::api::{Component, InstallerKind, Plan, PlanStep, Unguarded};
+use crate::api::{Component, InstallerKind, Plan, PlanStep, StepAction, Unguarded};
 use crate::guard::own_objects::CONDITION_UNLOCKED;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -12,6 +12,8 @@ fn plan_step(id: &str) -> PlanStep {
         id: id.to_owned(),
         cluster: "east".to_owned(),
         component: Component::Istiod,
+        action: StepAction::Upgrade,
+        revisions: None,
         chart: None,
         installer: InstallerKind::Helm,
         namespace: "istio-system".to_owned(),

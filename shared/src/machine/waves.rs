@@ -1,14 +1,16 @@
 //! An upgrade goes over its clusters one after the other: what has to be proved before the next one is touched.
 
-use crate::api::{Abilities, Component, PlanStep};
+use crate::api::{Abilities, Component, PlanStep, StepAction};
 
 /// The first cluster whose control plane was changed before this step, that is not verified, and that is not the step's
-/// own: a cluster is proved healthy as a whole, when its turn is over.
+/// own: a cluster is proved healthy as a whole, when its turn is over. What leads to a new revision is moved only after
+/// that was proved in the step's own cluster, too.
 pub(super) fn to_verify<'a>(steps: &'a [PlanStep], id: &str, verified: &[String]) -> Option<&'a str> {
     let at = steps.iter().position(|step| step.id == id)?;
-    let own = &steps.get(at)?.cluster;
+    let step = steps.get(at)?;
+    let is_elsewhere = |one: &PlanStep| one.cluster != step.cluster || step.action == StepAction::MoveTags;
     let before = steps.iter().take(at);
-    let mut turned = before.filter(|step| step.cluster != *own && takes_its_turn(step.component));
+    let mut turned = before.filter(|one| is_elsewhere(one) && takes_its_turn(one.component));
     let open = turned.find(|step| !verified.contains(&step.cluster))?;
     Some(&open.cluster)
 }
@@ -25,4 +27,43 @@ fn takes_its_turn(component: Component) -> bool {
 pub(super) fn of_cluster(abilities: &[Abilities], cluster: &str) -> Vec<Abilities> {
     let of_it = abilities.iter().filter(|able| able.cluster == cluster);
     of_it.cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::tests::spec;
+
+    #[test]
+    fn tags_move_when_the_new_revision_is_proved_and_clusters_take_turns() {
+        let template = spec().plan.steps[0].clone();
+        let step = |cluster: &str, id: &str, component, action| PlanStep {
+            id: format!("{cluster}/{id}"),
+            cluster: cluster.to_owned(),
+            component,
+            action,
+            ..template.clone()
+        };
+        let of = |cluster: &str| {
+            [
+                step(cluster, "base", Component::Base, StepAction::Upgrade),
+                step(cluster, "istiod", Component::Istiod, StepAction::Install),
+                step(cluster, "tags", Component::Istiod, StepAction::MoveTags),
+                step(cluster, "cni", Component::Cni, StepAction::Upgrade),
+            ]
+        };
+        let steps = [of("east"), of("west")].concat();
+        for (id, verified, expected) in [
+            ("east/base", &[][..], None),
+            ("east/istiod", &[], None),
+            ("east/tags", &[], Some("east")),
+            ("east/tags", &["east"], None),
+            ("east/cni", &[], None),
+            ("west/istiod", &["east"], None),
+            ("west/tags", &["east"], Some("west")),
+        ] {
+            let verified: Vec<String> = verified.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(to_verify(&steps, id, &verified), expected, "{id}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use crate::{
     api::{InstallerKind, Plan, PlanStep},
     gitops,
-    inventory::{ClusterState, Inventory, Observed},
+    inventory::{ClusterState, HelmRelease, Inventory, Observed},
     version::IstioVersion,
 };
 
@@ -45,17 +45,23 @@ fn step_drift(step: &PlanStep, observed: &Observed) -> Vec<String> {
     let mut changes = Vec::new();
     match step.installer {
         InstallerKind::Helm | InstallerKind::Flux | InstallerKind::Sail => {
-            let Some(found) = observed.helm_release(&step.namespace, &step.release) else {
+            let found = observed.helm_release(&step.namespace, &step.release);
+            let Some(found) = found.or_else(|| beside(step, observed)) else {
                 return vec![format!("{place} is gone")];
             };
             // The Sail Operator has helm upgrade at each of its rounds.
-            if found.revision != step.release_revision && step.installer != InstallerKind::Sail {
+            let is_counted = step.installer != InstallerKind::Sail && found.name == step.release;
+            if is_counted && found.revision != step.release_revision {
                 changes.push(format!(
                     "{place} was at revision {}, now {}",
                     step.release_revision, found.revision
                 ));
             }
-            if versions.is_empty() && step.workloads.is_empty() && found.chart_version != *from {
+            if versions.is_empty()
+                && step.workloads.is_empty()
+                && step.revisions.is_none()
+                && found.chart_version != *from
+            {
                 changes.push(format!("{place} was at {from}, now {}", found.chart_version));
             }
         }
@@ -71,7 +77,7 @@ fn step_drift(step: &PlanStep, observed: &Observed) -> Vec<String> {
         InstallerKind::Istioctl if versions.is_empty() => return vec![format!("{place} is gone")],
         InstallerKind::Istioctl => {}
     }
-    if !versions.is_empty() && !versions.contains(from) {
+    if !versions.is_empty() && step.revisions.is_none() && !versions.contains(from) {
         changes.push(format!(
             "{} of {} ran {from}, now {}",
             step.component,
@@ -80,6 +86,12 @@ fn step_drift(step: &PlanStep, observed: &Observed) -> Vec<String> {
         ));
     }
     changes
+}
+
+/// The release that a new revision is installed beside, or has its tags from, while it is not there itself.
+fn beside<'a>(step: &PlanStep, observed: &'a Observed) -> Option<&'a HelmRelease> {
+    let revisions = step.revisions.as_ref().filter(|_| step.release_revision == 0)?;
+    observed.helm_release(&step.namespace, &revisions.old_release)
 }
 
 /// Versions of the workloads that a step rolls out.

@@ -2,7 +2,7 @@
 
 use super::{PlanError, judge, oldest};
 use crate::{
-    api::{Controller, InstallerKind, PlanStep},
+    api::{Controller, InstallerKind, PlanStep, StepAction},
     catalog::Catalog,
     gitops,
     mesh::{MeshView, ObservedMember},
@@ -40,6 +40,8 @@ pub(super) fn due(
             id: format!("{}/{component}/{}/{}", member.name(), followed.namespace, followed.name),
             cluster: member.name().to_owned(),
             component,
+            action: StepAction::Upgrade,
+            revisions: None,
             chart: None,
             installer: InstallerKind::ArgoCd,
             namespace: followed.namespace.clone(),

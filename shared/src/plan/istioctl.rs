@@ -2,7 +2,7 @@
 
 use super::{PlanError, oldest};
 use crate::{
-    api::{Component, InstallerKind, PlanStep},
+    api::{Component, InstallerKind, PlanStep, StepAction},
     catalog::Catalog,
     inventory::ObservedVersion,
     mesh::{MeshView, ObservedMember},
@@ -41,6 +41,8 @@ pub(super) fn due(
             id: format!("{}/{}/{namespace}/{revision}", member.name(), Component::Istiod),
             cluster: member.name().to_owned(),
             component: Component::Istiod,
+            action: StepAction::Upgrade,
+            revisions: None,
             chart: None,
             installer: InstallerKind::Istioctl,
             namespace: namespace.to_owned(),

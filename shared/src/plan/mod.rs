@@ -1,5 +1,6 @@
 //! Plan: the ordered steps that take a mesh one hop further, bound to what was observed.
 
+mod canary;
 mod drift;
 mod file;
 mod gitops;
@@ -13,7 +14,8 @@ pub use file::{PLAN_FILE_KIND, PLAN_FILE_VERSION, PlanFile, PlannedKubernetes};
 pub use images::{images_of_step, take_over_images};
 
 use crate::{
-    api::{ChartSource, Component, Hosted, InstallerKind, Plan, PlanCluster, PlanStep, WorkloadName},
+    api::{ChartSource, Component, Hosted, InstallerKind, Plan, PlanCluster, PlanStep, StepAction, WorkloadName},
+    canary::{Canary, Stage},
     catalog::Catalog,
     gitops::of_release,
     inventory::{HelmRelease, Inventory, ObservedVersion},
@@ -84,6 +86,16 @@ pub enum PlanError {
         /// What was read.
         raw: String,
     },
+    /// There can be no canary of it.
+    #[error("mesh {mesh} cannot be upgraded as a canary: in {cluster}, {reason}")]
+    NoCanary {
+        /// Name of the mesh.
+        mesh: String,
+        /// Cluster that stands in the way.
+        cluster: String,
+        /// Why.
+        reason: String,
+    },
     /// A member cluster could not be observed.
     #[error("cluster {cluster} could not be observed: {reason}; a plan is made only when all clusters answer")]
     Unknown {
@@ -116,11 +128,20 @@ pub fn plan(
     }
     let version = &target.version;
     let members: Vec<ObservedMember<'_>> = mesh.observed(inventory).collect();
+    let stage = if target.canary {
+        let stage = crate::canary::stage(&members, version);
+        stage.map_err(|found| canary::hindered(mesh, &found.cluster, found.reason))?
+    } else {
+        None
+    };
     let mut steps: Vec<((bool, usize), PlanStep)> = Vec::new();
     let mut clusters = Vec::new();
     let mut pulled = BTreeSet::new();
     for (order, member) in members.iter().enumerate() {
-        let due = due(mesh, member, version, catalog)?;
+        let mut due = due(mesh, member, version, catalog)?;
+        if let Some(stage) = stage {
+            due = canary::steps(mesh, member, version, stage, due)?;
+        }
         let hosted: Vec<Hosted> = member.hosted().cloned().collect();
         let configured = scope::Configured::of(member, &members);
         if due.is_empty() && hosted.is_empty() && configured.is_empty() {
@@ -134,6 +155,7 @@ pub fn plan(
             scope: scope::of(member, configured, &mesh.freeze, &due),
             images: Vec::new(),
             hosted,
+            beside: beside(member, version, stage),
         });
         // The Mesh object, and so the first member, may be in a cluster that another one's istiod serves.
         let order = (member.control_planes().next().is_none(), order);
@@ -145,10 +167,14 @@ pub fn plan(
             target: version.to_string(),
         });
     }
-    steps.sort_by_key(|(order, step)| match step.component {
-        Component::Base => (0, *order, step.component),
-        Component::Istiod | Component::Cni | Component::Ztunnel | Component::Vendor => (1, *order, step.component),
-        Component::Gateway => (2, *order, step.component),
+    steps.sort_by_key(|(order, step)| {
+        let rank = canary::rank(step);
+        let wave = match rank.0 {
+            Component::Base => 0,
+            Component::Istiod | Component::Cni | Component::Ztunnel | Component::Vendor => 1,
+            Component::Gateway => 2,
+        };
+        (wave, *order, rank)
     });
     Ok(Plan {
         clusters,
@@ -158,6 +184,12 @@ pub fn plan(
             location: charts.to_owned(),
         },
     })
+}
+
+/// Control planes that a canary does not take to the target.
+fn beside(member: &ObservedMember<'_>, to: &IstioVersion, stage: Option<Stage>) -> Vec<WorkloadName> {
+    let canary = stage.and_then(|_| Canary::of(member, to).ok().flatten());
+    canary.map(|canary| canary.old.workload.clone()).into_iter().collect()
 }
 
 /// What a helm release installs, as far as it runs.
@@ -261,6 +293,8 @@ fn due(
             ),
             cluster: member.name().to_owned(),
             component: release.component,
+            action: StepAction::Upgrade,
+            revisions: None,
             chart: None,
             installer: match of_release(member.observed, &release.namespace, &release.name) {
                 Some(followed) => followed.kind.installer(),
@@ -278,7 +312,7 @@ fn due(
 }
 
 /// A chart's version in the target's flavor: vendors do not all write theirs into the chart's version.
-fn chart_version(release: &HelmRelease, flavor: &Flavor) -> Option<IstioVersion> {
+pub(crate) fn chart_version(release: &HelmRelease, flavor: &Flavor) -> Option<IstioVersion> {
     let mut version: IstioVersion = release.chart_version.parse().ok()?;
     if version.flavor == Flavor::Native {
         version.flavor = flavor.clone();

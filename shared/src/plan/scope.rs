@@ -1,10 +1,11 @@
 //! What is frozen in a cluster: everything of the mesh that was observed there, by name.
 
 use crate::{
-    api::{FreezeScope, FreezeSettings, ObjectName, PlanStep},
+    api::{FreezeScope, FreezeSettings, ObjectName, PlanStep, StepAction},
     gitops::Followed,
     istioctl::Installation,
     mesh::ObservedMember,
+    revision,
 };
 use std::collections::BTreeSet;
 
@@ -66,6 +67,23 @@ pub(super) fn of(
             name: name.clone(),
         }));
     }
+    for (step, revisions) in steps
+        .iter()
+        .filter(|step| step.action == StepAction::Install)
+        .filter_map(|step| Some((step, step.revisions.as_ref()?)))
+    {
+        // What the new revision is going to have, by the names of the old one's.
+        let follows = |name: &str| revision::renamed(name, &revisions.old, &revisions.new);
+        let olds = member.control_planes().filter(|plane| plane.revision == revisions.old);
+        for plane in olds {
+            users.insert(follows(&plane.user));
+            config_maps.extend(plane.config_maps.iter().map(|name| ObjectName {
+                namespace: plane.workload.namespace.clone(),
+                name: follows(name),
+            }));
+        }
+        workloads.extend(step.workloads.iter().cloned());
+    }
     workloads.extend(member.node_components().map(|node| node.workload.clone()));
     let of_vendor = || {
         member
@@ -73,7 +91,7 @@ pub(super) fn of(
             .filter_map(|found| Some((&found.workload, found.release.as_ref()?)))
     };
     workloads.extend(of_vendor().map(|(workload, _)| workload.clone()));
-    let releases: BTreeSet<ObjectName> = member
+    let mut releases: BTreeSet<ObjectName> = member
         .releases()
         .into_iter()
         .chain(of_vendor().map(|(_, release)| release))
@@ -82,6 +100,11 @@ pub(super) fn of(
             name: release.name.clone(),
         })
         .collect();
+    let canary = steps.iter().filter(|step| step.revisions.is_some());
+    releases.extend(canary.map(|step| ObjectName {
+        namespace: step.namespace.clone(),
+        name: step.release.clone(),
+    }));
     let installations = member.installations();
     for gateway in installations.iter().flat_map(|installation| &installation.gateways) {
         workloads.insert(gateway.workload.clone());

@@ -362,7 +362,7 @@ fn an_external_control_plane_comes_after_the_crds_and_before_what_it_serves() {
         "config/gateway/istio-ingress/ingress",
     ];
     assert_eq!(ids(&plan), expected);
-    assert_eq!((plan.journal_version(), JOURNAL_VERSION), (3, 3));
+    assert_eq!((plan.journal_version(), JOURNAL_VERSION), (3, 4));
     assert!(plan.configures("config") && !plan.configures("host"));
 
     // The same order where the Mesh object, and with it the journal, is in the cluster of the configuration.

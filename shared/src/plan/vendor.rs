@@ -2,7 +2,7 @@
 
 use super::{PlanError, judge, oldest};
 use crate::{
-    api::{Component, InstallerKind, PlanStep, WorkloadName},
+    api::{Component, InstallerKind, PlanStep, StepAction, WorkloadName},
     catalog::Catalog,
     inventory::{HelmRelease, ObservedVersion, VendorComponent},
     mesh::{MeshView, ObservedMember},
@@ -43,6 +43,8 @@ pub(super) fn due(
             ),
             cluster: member.name().to_owned(),
             component: Component::Vendor,
+            action: StepAction::Upgrade,
+            revisions: None,
             chart: Some(release.chart.clone()),
             installer: InstallerKind::Helm,
             namespace: release.namespace.clone(),

@@ -12,17 +12,24 @@ use std::collections::BTreeSet;
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     for member in &subject.members {
+        let going = super::canary::goes(subject, member);
         for part in super::parts_of(member) {
+            if Some(part.workload) == going {
+                continue;
+            }
             rollout(member.name(), part.workload, part.rollout, report);
         }
         for gateway in &member.observed.gateways {
             rollout(member.name(), &gateway.workload, gateway.rollout, report);
         }
-        for plane in member.control_planes() {
+        for plane in member.control_planes().filter(|plane| Some(&plane.workload) != going) {
             replicas(member.name(), plane, report);
             running(member.name(), plane, report);
         }
-        revisions(member, report);
+        // A canary has two, and says itself what is wrong with them.
+        if !subject.target.canary {
+            revisions(member, report);
+        }
     }
 }
 
@@ -124,7 +131,8 @@ fn revisions(member: &ObservedMember<'_>, report: &mut Report) {
         } else {
             (
                 codes::UNFINISHED_CANARY,
-                "move all namespaces and tags to one revision, remove the other, then check again",
+                "go on with apply --strategy canary where it was begun so; else move all namespaces and tags to one \
+                 revision, remove the other, then check again",
             )
         };
         report.find(

@@ -2,6 +2,7 @@
 
 mod ambient;
 mod apis;
+mod canary;
 pub mod charts;
 mod clusters;
 mod configuration;
@@ -132,6 +133,7 @@ pub fn check(mesh: &MeshView, inventory: &Inventory, target: &Target, catalog: &
     kubernetes::check(&subject, &mut report);
     apis::check(&subject, &mut report);
     control_plane::check(&subject, &mut report);
+    canary::check(&subject, &mut report);
     leaders::check(&subject, &mut report);
     headroom::check(&subject, &mut report);
     trust::check(&subject, &mut report);

@@ -40,6 +40,8 @@ pub struct Target {
     pub purpose: Purpose,
     /// What was found of its charts; `None` where nobody looked.
     pub charts: Option<ChartLookup>,
+    /// Whether control planes are replaced by new revisions beside them.
+    pub canary: bool,
 }
 
 impl Target {
@@ -51,6 +53,7 @@ impl Target {
             named: true,
             purpose: Purpose::Check,
             charts: None,
+            canary: false,
         }
     }
 
@@ -67,6 +70,13 @@ impl Target {
     #[must_use]
     pub fn with_charts(mut self, charts: Option<ChartLookup>) -> Self {
         self.charts = charts;
+        self
+    }
+
+    /// The same version, as a canary or where things stand.
+    #[must_use]
+    pub fn as_canary(mut self, canary: bool) -> Self {
+        self.canary = canary;
         self
     }
 

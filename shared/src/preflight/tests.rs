@@ -21,6 +21,10 @@ pub fn check_for(inventory: &Inventory, to: &str, purpose: Purpose) -> Report {
     check_mesh(&meshes[0], inventory, &target, &CATALOG, TODAY)
 }
 
+pub fn check_target(inventory: &Inventory, target: &Target) -> Report {
+    check_mesh(&meshes(inventory)[0], inventory, target, &CATALOG, TODAY)
+}
+
 pub fn check(inventory: &Inventory, to: &str) -> Report {
     check_for(inventory, to, Purpose::Check)
 }

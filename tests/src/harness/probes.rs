@@ -62,10 +62,14 @@ pub(super) fn version_on_port(cluster: &Cluster) -> Result<String> {
     get(cluster.istiod_port("monitoring")?, "/version")
 }
 
-/// What istiod's `/version` says through `kubectl port-forward` to its pod.
+/// What istiod's `/version` says through `kubectl port-forward` to its pod; of several revisions the newest is asked.
 pub(super) fn version_through_port_forward(cluster: &Cluster, namespace: &str) -> Result<String> {
+    let mut list = vec!["get", "deployments", "--namespace", namespace, "--selector=app=istiod"];
+    list.extend(["--sort-by=.metadata.creationTimestamp", "--output=name"]);
+    let found = cluster.kubectl(&list)?;
+    let istiod = found.ok()?.lines().last().context("no Deployment of istiod")?;
     let mut command = cluster.command("kubectl")?;
-    command.args(["port-forward", "--namespace", namespace, "deployment/istiod", ":15014"]);
+    command.args(["port-forward", "--namespace", namespace, istiod, ":15014"]);
     let child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -23,6 +23,11 @@ pub const OF_CONTROL_PLANES: &[Case] = &[
         report: |cluster| Report::of(cluster, &["twice", "--to", "1.31.0"]),
     },
     Case {
+        what: "a canary of a mesh without a revision of its own",
+        shows: &[("MU316", "has no revision of its own")],
+        report: |cluster| Report::of(cluster, &["default", "--to", "1.31.0", "--strategy", "canary"]),
+    },
+    Case {
         what: "pods of one istiod that tell different versions",
         shows: &[("MU303", "its pods report 1.20.8 and 1.29.9")],
         report: |cluster| {

@@ -107,7 +107,22 @@ pub(super) async fn metrics(asker: Asker<'_>, namespaces: &[String]) -> Result<P
             asker.cluster.name, other.namespace
         ));
     }
-    let counted = pods.iter().map(|pod| async move {
+    counted(asker, pods.iter()).await
+}
+
+/// The same of the istiods of one revision.
+///
+/// # Errors
+/// When one does not answer.
+pub(super) async fn metrics_of(asker: Asker<'_>, namespace: &str, revision: &str) -> Result<ProxyConnections, String> {
+    let pods = pods(asker).await.map_err(|error| error.to_string())?;
+    let own = pods.iter();
+    let own = own.filter(|pod| pod.namespace == namespace && pod.revision == revision);
+    counted(asker, own).await
+}
+
+async fn counted<'p>(asker: Asker<'_>, pods: impl Iterator<Item = &'p IstiodPod>) -> Result<ProxyConnections, String> {
+    let counted = pods.map(|pod| async move {
         let counted = told(asker, pod, &METRICS).await;
         let counted = counted.and_then(|body| connections::of_metrics(&body));
         counted.map_err(|reason| format!("metrics of pod {}/{}: {reason}", pod.namespace, pod.name))

@@ -32,6 +32,19 @@ pub async fn served(cluster: &Cluster, namespaces: &[String]) -> Result<ProxyCon
     Ok(ProxyConnections { ready, ..counted? })
 }
 
+/// How many proxies are connected to the istiods of one revision.
+///
+/// # Errors
+/// Why they cannot be counted.
+pub async fn connected_to(cluster: &Cluster, namespace: &str, revision: &str) -> Result<i64, String> {
+    let asker = Asker {
+        cluster,
+        deadline: DEADLINE,
+    };
+    let counted = running::metrics_of(asker, namespace, revision).await?;
+    Ok(counted.connected)
+}
+
 /// Whether a pod has a proxy that says that it is ready, which it is with istiod's configuration only. Field numbers are
 /// those of k8s.io/api, `core/v1/generated.proto`.
 fn is_ready(pod: Fields<'_>) -> bool {

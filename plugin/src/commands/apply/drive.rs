@@ -12,7 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use serde_json::json;
 use shared::{
-    api::MeshUpgrade,
+    api::{MeshUpgrade, Plan, Revisions},
     conditions,
     guard::own_objects::CONDITION_UNLOCKED,
     machine::{Driver, Stop},
@@ -103,8 +103,24 @@ fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandErro
                 ui.streamed("UpgradeResult", status)?;
                 return Ok(Exit::Done);
             }
+            if let Some(revisions) = placed(&spec.plan) {
+                let beside = ui
+                    .lang
+                    .apply_beside(&spec.mesh, &revisions.new, &spec.to, &revisions.old);
+                ui.result(&format!("{} {beside}", ui.mark(Mark::Pass)));
+                ui.note(&ui.lang.apply_move_over(&revisions.old, &revisions.new, &spec.mesh));
+                ui.next(&format!(
+                    "kubectl mesh-upgrade apply {} --to {} --strategy canary",
+                    spec.mesh, spec.to
+                ));
+                return Ok(Exit::Done);
+            }
             let arrived = ui.lang.apply_arrived(&spec.mesh, &spec.to);
             ui.result(&format!("{} {arrived}", ui.mark(Mark::Pass)));
+            if spec.plan.removal().is_some() {
+                ui.next("kubectl mesh-upgrade list");
+                return Ok(Exit::Done);
+            }
             ui.note(&ui.lang.apply_sidecars_left(&spec.from));
             ui.next("kubectl mesh-upgrade list");
             Ok(Exit::Done)
@@ -125,6 +141,12 @@ fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandErro
         End::Interrupted => Err(CommandError::error(ui.lang.apply_stopped(journal::phase(journal)))
             .hint(ui.lang.apply_go_on_with(&spec.mesh))),
     }
+}
+
+/// The revisions that run beside each other after the first upgrade of a canary.
+fn placed(plan: &Plan) -> Option<&Revisions> {
+    let mut steps = plan.steps.iter().filter(|_| plan.removal().is_none());
+    steps.find_map(|step| step.revisions.as_ref())
 }
 
 /// Whether the freeze is known to stand: while it is taken down, nobody can say.

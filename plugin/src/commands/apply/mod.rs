@@ -6,7 +6,7 @@ mod plan_file;
 
 use super::{Scene, check::observe_options, journals::Journals, plan, refuse_impersonation, refuse_namespace, waivers};
 use crate::{
-    cli::{ApplyArgs, Global},
+    cli::{ApplyArgs, Global, HowTo},
     clock::today,
     cluster::{self, Cluster, ClusterFlags},
     error::{CommandError, Exit},
@@ -221,6 +221,15 @@ impl Task<'_> {
             ))
             .hint("leave --charts out"));
         }
+        if let Some(how) = args.strategy
+            && (how == HowTo::Canary) != spec.plan.is_canary()
+        {
+            return Err(CommandError::usage(format!(
+                "the upgrade of mesh {} has begun the other way: its control planes are replaced as planned, to the end",
+                spec.mesh
+            ))
+            .hint("leave --strategy out"));
+        }
         let phase = journal::phase(journal);
         let at = match spec.plan.clusters.len() {
             0 | 1 => String::new(),
@@ -255,13 +264,15 @@ impl Task<'_> {
         } else {
             Purpose::Apply
         };
-        let target = Target::new(to.clone()).for_purpose(purpose);
+        let target = Target::new(to.clone())
+            .for_purpose(purpose)
+            .as_canary(HowTo::is_canary(args.strategy));
         let today = today();
         let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today);
         let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, today)?;
         if !report.is_free() {
             print_report(*ui, &report, false);
-            return Err(cannot_go(&report, &mesh.name, to));
+            return Err(cannot_go(&report, &mesh.name, to, target.canary));
         }
         let guarded = !args.unguarded;
         refuse_needless_consent(args, scene, mesh)?;
@@ -269,7 +280,7 @@ impl Task<'_> {
         if let Some(file) = file {
             plan_file::refuse_drift(file, &scene.inventory)?;
         }
-        let mut plan = plan::build(scene, mesh, to, &absolute(&charts)?)?;
+        let mut plan = plan::build(scene, mesh, &target, &absolute(&charts)?)?;
         if plan.steps.is_empty() {
             ui.result(&ui.lang.apply_nothing_to_do(&mesh.name, to));
             ui.next("kubectl mesh-upgrade list");
@@ -292,7 +303,10 @@ impl Task<'_> {
         plan::print(*ui, &plan);
         ask(args, *ui, &mesh.name, to, guarded)?;
 
-        let from = mesh.version.as_ref().map(ToString::to_string).unwrap_or_default();
+        let from = match plan.removal() {
+            Some(removal) => removal.from.clone(),
+            None => mesh.version.as_ref().map(ToString::to_string).unwrap_or_default(),
+        };
         let mut spec = spec_of(args, &mesh.name, &from, to, plan, self.person);
         spec.waivers = waiver::record(&report);
         if !guarded {
@@ -388,7 +402,8 @@ fn refuse_needless_consent(args: &ApplyArgs, scene: &Scene, mesh: &MeshView) -> 
 }
 
 /// The first blocker in the error itself, for who reads only the last line.
-fn cannot_go(report: &Report, mesh: &str, to: &IstioVersion) -> CommandError {
+fn cannot_go(report: &Report, mesh: &str, to: &IstioVersion, canary: bool) -> CommandError {
+    let how = if canary { " --strategy canary" } else { "" };
     let mut blockers = report.blockers();
     let first = blockers.next().map(Finding::one_line).unwrap_or_default();
     let more = match blockers.count() {
@@ -399,7 +414,7 @@ fn cannot_go(report: &Report, mesh: &str, to: &IstioVersion) -> CommandError {
         "mesh {mesh} cannot go to {to}, nothing was changed: {first}{more}"
     ))
     .hint(format!(
-        "mend what is marked, then: kubectl mesh-upgrade check {mesh} --to {to}"
+        "mend what is marked, then: kubectl mesh-upgrade check {mesh} --to {to}{how}"
     ))
 }
 

@@ -1,7 +1,7 @@
 //! A plan file: what was planned and read then is what is performed now, or nothing.
 
 use crate::{
-    cli::{ApplyArgs, MeshArgs},
+    cli::{ApplyArgs, HowTo, MeshArgs},
     error::CommandError,
 };
 use shared::{
@@ -57,6 +57,7 @@ pub fn arguments(args: &ApplyArgs, file: &PlanFile) -> Result<ApplyArgs, Command
         },
         to: Some(to),
         charts: Some(location.clone()),
+        strategy: args.strategy.or(file.plan.is_canary().then_some(HowTo::Canary)),
         ..args.clone()
     })
 }

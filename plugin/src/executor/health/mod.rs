@@ -68,7 +68,10 @@ pub async fn abilities(
     let try_once = || async {
         let observed = observe(cluster, false).await?;
         let mut abilities = Vec::new();
-        for place in own(&observed, planned).map(Place::of) {
+        // One that is to go, beside a new one, has to do nothing any more.
+        let alone = own(&observed, planned).next().is_none();
+        let asked = planes(&observed, planned).filter(|plane| alone || !planned.beside.contains(&plane.workload));
+        for place in asked.map(Place::of) {
             if !planned.has_webhooks_of(&place.namespace) {
                 continue;
             }
@@ -87,7 +90,7 @@ pub async fn abilities(
             }
             abilities.push(able);
         }
-        if own(&observed, planned).next().is_none() {
+        if planes(&observed, planned).next().is_none() {
             abilities = remote::abilities(ui, cluster, writer, planned, configures).await?;
         }
         Ok(abilities)
@@ -180,6 +183,8 @@ async fn at_target(
             continue;
         }
         let before = abilities.iter().find(|able| place.is_of(able));
+        // A new revision does what the one that it stands beside was proved to do.
+        let before = before.or_else(|| abilities.iter().find(|able| is_beside(planned, able)));
         let asked = before.map_or((true, true), |able| (able.validates, able.injects));
         proofs.extend(prove_place(writer, &place, asked, target).await?);
     }
@@ -231,8 +236,18 @@ async fn observe(cluster: &Cluster, ask: bool) -> Result<Box<Observed>, String> 
     }
 }
 
-/// The control planes that the plan covers in this cluster.
+/// The control planes that the plan takes to the target.
 fn own<'a>(observed: &'a Observed, planned: &'a PlanCluster) -> impl Iterator<Item = &'a ControlPlane> {
+    planes(observed, planned).filter(|plane| !planned.beside.contains(&plane.workload))
+}
+
+fn is_beside(planned: &PlanCluster, able: &Abilities) -> bool {
+    let mut beside = planned.beside.iter();
+    beside.any(|one| one.namespace == able.namespace && one.name == able.name)
+}
+
+/// The control planes that the plan covers in this cluster.
+fn planes<'a>(observed: &'a Observed, planned: &'a PlanCluster) -> impl Iterator<Item = &'a ControlPlane> {
     let namespaces = &planned.scope.istio_namespaces;
     observed
         .control_planes

@@ -30,6 +30,8 @@ pub enum Pending {
     Keep,
     /// Delete them, so that helm works on the release again.
     Delete,
+    /// Delete them, even when nothing is left of the release: it is installed anew.
+    Forget,
 }
 
 /// Reads the revision of a step's release that helm will upgrade from.
@@ -37,6 +39,15 @@ pub enum Pending {
 /// # Errors
 /// When it cannot be read, or no revision of it was ever deployed.
 pub async fn settle(client: &Client, step: &PlanStep, pending: Pending) -> Result<Settled, String> {
+    let release = find(client, step, pending).await?;
+    release.ok_or_else(|| unreadable(step, "no revision of it is stored in the cluster"))
+}
+
+/// The same of a release that need not be there.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn find(client: &Client, step: &PlanStep, pending: Pending) -> Result<Option<Settled>, String> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &step.namespace);
     if let Some(newest) = settled(&secrets, step, pending).await? {
         let secret = secrets
@@ -44,7 +55,7 @@ pub async fn settle(client: &Client, step: &PlanStep, pending: Pending) -> Resul
             .await
             .map_err(|error| unreadable(step, &api_message(&error)))?;
         let payload = secret.data.unwrap_or_default().remove("release").unwrap_or_default().0;
-        return decoded(step, &payload, "secret");
+        return decoded(step, &payload, "secret").map(Some);
     }
     let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), &step.namespace);
     if let Some(newest) = settled(&config_maps, step, pending).await? {
@@ -57,9 +68,9 @@ pub async fn settle(client: &Client, step: &PlanStep, pending: Pending) -> Resul
             .unwrap_or_default()
             .remove("release")
             .unwrap_or_default();
-        return decoded(step, payload.as_bytes(), "configmap");
+        return decoded(step, payload.as_bytes(), "configmap").map(Some);
     }
-    Err(unreadable(step, "no revision of it is stored in the cluster"))
+    Ok(None)
 }
 
 fn decoded(step: &PlanStep, payload: &[u8], driver: &'static str) -> Result<Settled, String> {
@@ -103,10 +114,10 @@ where
         let Some((_, status, name)) = revisions.pop() else {
             break;
         };
-        if revisions.is_empty() {
+        if revisions.is_empty() && pending != Pending::Forget {
             return Err(unreadable(step, "its only revision was never deployed"));
         }
-        if pending == Pending::Delete {
+        if matches!(pending, Pending::Delete | Pending::Forget) {
             let deleted = api.delete(&name, &DeleteParams::default()).await;
             deleted.map_err(|error| format!("cannot free {name} of its {status}: {}", api_message(&error)))?;
         }

@@ -31,6 +31,11 @@ super::words! {
     apply_waiting(what) "waiting for {what}", "正在等待：{what}";
     apply_prove_again(what) "the freeze has to be proved again: {what}", "需要重新证明冻结：{what}";
     apply_arrived(mesh, to) "Mesh {mesh} runs {to}.", "网格 {mesh} 已运行 {to}。";
+    apply_beside(mesh, new, to, old) "Mesh {mesh} runs revision {new} ({to}) beside {old}; tags lead to {new}.",
+        "网格 {mesh} 已运行修订版 {new}（{to}），与 {old} 并存；标签指向 {new}。";
+    apply_move_over(old, new, mesh)
+        "Proxies of {old} stay with it until their pods are restarted. Label namespaces that name {old} with istio.io/rev={new},\nrestart what runs, and see who is left: kubectl mesh-upgrade dataplane status {mesh}\nThen the same command takes {old} away, and says what still refers to it:",
+        "{old} 的代理在其 pod 重启之前仍由它服务。把指定 {old} 的命名空间的标签改为 istio.io/rev={new}，\n重启正在运行的工作负载，并查看还有谁：kubectl mesh-upgrade dataplane status {mesh}\n之后，同一条命令会移除 {old}，并说明还有什么引用它：";
     apply_sidecars_left(from)
         "Sidecars and gateways that istiod injects run {from} until their pods are restarted, as in:\n  kubectl rollout restart deployment -n NAMESPACE",
         "istiod 注入的 sidecar 和网关仍运行 {from}，直到其 pod 重启，例如：\n  kubectl rollout restart deployment -n NAMESPACE";

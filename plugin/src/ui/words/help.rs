@@ -134,6 +134,14 @@ const HELP: &[(&str, &str)] = &[
         "要升级到的版本；省略则继续已经开始的升级",
     ),
     (
+        "For which way of replacing control planes [default: in-place]",
+        "按哪种方式替换控制平面来检查 [默认：in-place]",
+    ),
+    (
+        "How control planes are replaced; a canary takes two upgrades, both begun so [default: in-place]",
+        "如何替换控制平面；金丝雀需要两次升级，都这样开始 [默认：in-place]",
+    ),
+    (
         "Where the charts are: a directory, oci://… or https://… [default: the catalog's source]",
         "chart 在哪里：目录、oci://… 或 https://… [默认：目录给出的来源]",
     ),

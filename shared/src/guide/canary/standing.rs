@@ -3,11 +3,9 @@
 use super::super::journey::Seat;
 use crate::{
     api::{WorkloadKind, WorkloadName},
+    revision,
     version::IstioVersion,
 };
-
-/// Longest name of a helm release.
-const MAX_RELEASE: usize = 53;
 
 /// Which revision each cluster stands on, hop by hop.
 pub(in crate::guide) struct Canaries(pub(super) Vec<Standing>);
@@ -47,7 +45,7 @@ impl Canaries {
 
 impl Standing {
     pub(super) fn next(&self, to: &IstioVersion) -> Self {
-        let revision = revision(to);
+        let revision = revision::named_by(to);
         Self {
             cluster: self.cluster.clone(),
             workload: WorkloadName {
@@ -58,27 +56,8 @@ impl Standing {
             release: self
                 .release
                 .as_ref()
-                .map(|name| release(name, &self.revision, &revision)),
+                .map(|name| revision::release(name, &self.revision, &revision)),
             revision,
         }
-    }
-}
-
-/// A revision named by its version, as `1-31-0`.
-fn revision(version: &IstioVersion) -> String {
-    let name = version.to_string().to_ascii_lowercase();
-    name.chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-        .collect()
-}
-
-/// The new release's name: that of the old one with the new revision.
-fn release(name: &str, old: &str, new: &str) -> String {
-    let stem = name.strip_suffix(&format!("-{old}")).unwrap_or(name);
-    let named = format!("{stem}-{new}");
-    if named.len() <= MAX_RELEASE {
-        named
-    } else {
-        format!("istiod-{new}")
     }
 }

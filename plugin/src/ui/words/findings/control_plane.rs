@@ -108,4 +108,18 @@ pub(super) const TOLD: &[Told] = &[
         evidence: "Istio 的各 MutatingWebhookConfiguration 中 webhook 的命名空间选择器和对象选择器，其中有两个相同（即 istioctl analyze 的 IST0139）。",
         fix: "删除不应注入的修订版或标签的配置，或用 istioctl tag set 重新设置标签，它会停用另一个。",
     },
+    Told {
+        id: "MU316",
+        title: "控制平面不能以金丝雀方式升级",
+        cause: "金丝雀需要一个由 helm 安装、有自己修订版的控制平面，以及新 release 能接管的标签。",
+        evidence: "网格各控制平面的修订版、它们的 helm release，以及其标签的 webhook 归谁所有；只在给出 --strategy canary 时检查。",
+        fix: "原地升级，或者按 kubectl mesh-upgrade guide 的操作手册手工升级。",
+    },
+    Told {
+        id: "MU317",
+        title: "仍有东西引用旧修订版",
+        cause: "旧控制平面移除后，由它服务的代理再也得不到配置，由它注入的 pod 无法创建。",
+        evidence: "命名空间的标签、修订版标签、默认校验器、各代理由哪个修订版注入，以及网关 release 的 values；只在给出 --strategy canary 时检查。",
+        fix: "给命名空间打上新修订版或其标签，重启正在运行的工作负载，然后再次执行 apply。",
+    },
 ];

@@ -41,6 +41,8 @@ const NAMES: &[&str] = &[
     "Argo CD application ",
     "Flux HelmRelease ",
     "Flux HelmRelease {}/{}",
+    "ValidatingWebhookConfiguration istiod-default-validator",
+    " --strategy canary",
     // Rules to be granted, in YAML.
     "# Role in the namespace {namespace}\nrules:",
     "# ClusterRole\nrules:",

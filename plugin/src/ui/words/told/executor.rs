@@ -6,6 +6,10 @@ super::told! {
     "cannot read the journals of upgrades: {}" => "无法读取升级的日志：{}";
     "the ClusterRole mesh-upgrade-operator allows it; it comes with: kubectl mesh-upgrade guard install"
         => "ClusterRole mesh-upgrade-operator 允许它；它随 kubectl mesh-upgrade guard install 一起安装";
+    "the definition of MeshUpgrade in the cluster is older than this plugin, and would lose a part of the plan"
+        => "集群中 MeshUpgrade 的定义比本插件旧，会丢失计划的一部分";
+    "nothing was changed; update it first: kubectl mesh-upgrade guard install"
+        => "没有改动任何东西；请先更新它：kubectl mesh-upgrade guard install";
     "the journal {} was written by a newer plugin (journal version {}, this one knows {JOURNAL_VERSION})"
         => "日志 {0} 由更新的插件写成（日志版本 {1}，本插件只认识 {JOURNAL_VERSION}）";
     "update this plugin: kubectl krew upgrade mesh-upgrade" => "更新本插件：kubectl krew upgrade mesh-upgrade";

@@ -54,7 +54,10 @@ super::told! {
     "istioctl install would undo what was set beside the values, which no record in the cluster tells: {}; set it by values, as pilot.env or pilot.resources, with an istioctl install of the version that runs, or go by kubectl mesh-upgrade guide"
         => "istioctl install 会撤销在 values 之外设置的内容，而集群中没有它的记录：{}；请用正在运行的版本执行 istioctl install，通过 values 设置它（例如 pilot.env 或 pilot.resources），或者按 kubectl mesh-upgrade guide 手工升级";
     "helm release {}/{}: {reason}" => "helm release {0}/{1}：{reason}";
-    "helm upgrade {} {}: {}" => "helm upgrade {} {}：{}";
+    "helm upgrade {} {why}" => "helm upgrade {0}：{why}";
+    "helm uninstall {} {why}" => "helm uninstall {0}：{why}";
+    "helm {} cannot give a release what another one owns: tags are moved by helm {TAKES_OWNERSHIP} and later"
+        => "helm {0} 不能把另一个 release 拥有的对象交给某个 release：移动标签需要 helm {TAKES_OWNERSHIP} 或更新的版本";
     "istioctl install {}: {}" => "istioctl install {}：{}";
     "the stored release has {0} bytes, more than the {MAX_STORED} that a cluster stores"
         => "存储的 release 有 {0} 字节，超过集群能存储的 {MAX_STORED}";

@@ -17,8 +17,8 @@ super::told! {
         => "查看 kubectl get pods -n {0} -l app=istiod,istio.io/rev={1}，等待，或者删除版本不对的 Pod";
     "remove revisions that nobody uses: istioctl tag list shows which are in use"
         => "移除没人使用的修订：istioctl tag list 会显示哪些在用";
-    "move all namespaces and tags to one revision, remove the other, then check again"
-        => "把所有命名空间和 revision tag 移到一个修订，移除另一个，然后重新检查";
+    "go on with apply --strategy canary where it was begun so; else move all namespaces and tags to one revision, remove the other, then check again"
+        => "如果是用 apply --strategy canary 开始的，就用它继续；否则把所有命名空间和 revision tag 移到一个修订，移除另一个，然后重新检查";
     "istiod runs in the revisions {}" => "istiod 以多个修订运行：{}";
     "the revision {} keeps its name while its version changes" => "修订 {} 的名称不变，而版本会变";
     "make sure that the name says no version; istioctl tag can give namespaces a stable one"

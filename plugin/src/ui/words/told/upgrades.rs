@@ -12,6 +12,58 @@ super::told! {
     "with your own tool" => "用您自己的工具";
     "{supported}; needs a waiver of MU202 in {}" => "{supported}；需要在 {0} 中豁免 MU202";
     "Nothing was changed." => "没有改动任何东西。";
+    // canaries
+    "the upgrade of mesh {} has begun the other way: its control planes are replaced as planned, to the end"
+        => "网格 {} 的升级已按另一种方式开始：其控制平面将按计划替换到底";
+    "leave --strategy out" => "去掉 --strategy";
+    " (tags: {})" => "（标签：{}）";
+    " (default validator)" => "（默认校验器）";
+    "mesh {mesh} cannot be upgraded as a canary: in {cluster}, {reason}"
+        => "网格 {mesh} 不能以金丝雀方式升级：在 {cluster} 中，{reason}";
+    "a control plane in it is configured in another cluster" => "其中有控制平面在另一个集群中配置";
+    "the revision {new} runs {} already, and is not this canary's" => "修订版 {new} 已在运行 {0}，不属于这次金丝雀升级";
+    "it has no control plane of its own to stand beside" => "它没有自己的控制平面可以并存";
+    "it runs the revisions {} already: bring them to one first" => "它已运行修订版 {}：请先归并为一个";
+    "its control plane has no revision of its own, and injects whatever names none: moving that takes the hands of somebody who knows the workloads, see kubectl mesh-upgrade guide"
+        => "它的控制平面没有自己的修订版，会注入所有没有指定修订版的工作负载：移动它们需要了解工作负载的人来做，见 kubectl mesh-upgrade guide";
+    "it runs ztunnel, of which a node has only one" => "它运行 ztunnel，而每个节点只有一个";
+    "its webhooks could not be looked at" => "无法查看它的 webhook";
+    "{DEFAULT_VALIDATOR} leads to revision {}, and no helm release of base could move it"
+        => "{DEFAULT_VALIDATOR} 指向修订版 {0}，而没有 base 的 helm release 能移动它";
+    "its control plane was installed by {}: only a helm release can be given a second one beside it"
+        => "它的控制平面由 {} 安装：只有 helm release 旁边才能再装一个";
+    "the tag {tag} belongs to helm release {other}/{name}, which would take it back"
+        => "标签 {tag} 属于 helm release {other}/{name}，它会把标签改回去";
+    "the tag {tag} is {}, which neither Istio's chart nor istioctl calls so: {expected} was expected"
+        => "标签 {tag} 是 {0}，Istio 的 chart 和 istioctl 都不这样命名：应为 {expected}";
+    "what refers to it could not be looked at" => "无法查看什么引用它";
+    "Namespace {}: its label istio.io/rev names it" => "Namespace {}：其标签 istio.io/rev 指定了它";
+    "tag {tag}: it leads to it" => "标签 {tag}：指向它";
+    "{DEFAULT_VALIDATOR}: it leads to it" => "{DEFAULT_VALIDATOR}：指向它";
+    "{} proxies ({}) in namespace {}, as Pod {}: injected by it" => "命名空间 {2} 中的 {0} 个代理（{1}，例如 Pod {3}）：由它注入";
+    "helm release {}/{}: its value revision names it" => "helm release {}/{}：其 values 中的 revision 指定了它";
+    "webhooks to be looked at" => "查看 webhook";
+    "the default validator leads to revision {new}" => "默认校验器指向修订版 {new}";
+    "the default validator to lead to revision {new}" => "默认校验器指向修订版 {new}（尚未）";
+    "the tag {tag} to lead to revision {new}" => "标签 {tag} 指向修订版 {new}（尚未）";
+    "tags that lead to revision {new}: {}" => "指向修订版 {new} 的标签：{0}";
+    "helm release {} to be gone (now {})" => "helm release {} 消失（现在 {}）";
+    "{} {}/{} to be gone" => "{} {}/{} 消失";
+    "{} to be gone" => "{} 消失";
+    "revision {} is gone; {moved}" => "修订版 {0} 已移除；{moved}";
+    "helm release {} to name the new revision" => "helm release {} 指定新修订版";
+    "upgrade it where it stands, without --strategy canary, or by hand: kubectl mesh-upgrade guide {} --to {}"
+        => "不带 --strategy canary 原地升级，或者手工升级：kubectl mesh-upgrade guide {} --to {}";
+    "nothing refers to revision {}" => "没有什么引用修订版 {}";
+    "lead it to revision {} and restart what runs: kubectl mesh-upgrade dataplane status {} tells who is due"
+        => "把它指向修订版 {0} 并重启正在运行的：kubectl mesh-upgrade dataplane status {1} 会说明还有谁";
+    "and {more} more like these" => "以及另外 {more} 个同样的";
+    "revision {} is still in use: {}" => "修订版 {} 仍在使用：{}";
+    "{}: {many} proxies are connected to revision {}" => "{0}：有 {many} 个代理连接到修订版 {1}";
+    "proxies of revision {} cannot be counted: {why}" => "无法统计修订版 {0} 的代理：{why}";
+    "helm install {} beside {}" => "helm install {}，与 {} 并存";
+    "default validator to revision {}" => "默认校验器指向修订版 {}";
+    "tags {} to revision {}" => "标签 {} 指向修订版 {}";
     "upgrade Kubernetes of {cluster} to {minor}, then: kubectl mesh-upgrade plan {} --to {to}"
         => "把 {cluster} 的 Kubernetes 升级到 {minor}，然后：kubectl mesh-upgrade plan {0} --to {to}";
     "{to} is not ahead of {from}: there is nothing to go through" => "{to} 并不比 {from} 新：没有要走的路";
@@ -259,8 +311,8 @@ super::told! {
         => "不要带 --unguarded 和 --reason；网格的其他集群也都需要守卫";
     " (and {more} more)" => "（另有 {more} 个）";
     "mesh {mesh} cannot go to {to}, nothing was changed: {first}{more}" => "网格 {mesh} 不能升级到 {to}，没有改动任何东西：{first}{more}";
-    "mend what is marked, then: kubectl mesh-upgrade check {mesh} --to {to}"
-        => "处理标出的问题，然后：kubectl mesh-upgrade check {mesh} --to {to}";
+    "mend what is marked, then: kubectl mesh-upgrade check {mesh} --to {to}{how}"
+        => "处理标出的问题，然后：kubectl mesh-upgrade check {mesh} --to {to}{how}";
     "no charts at {charts}: {error}" => "{charts} 没有 chart：{error}";
     "nothing was changed; give a folder that holds base, istiod, … or a URL"
         => "没有改动任何东西；请给出包含 base、istiod 等的目录，或者 URL";
