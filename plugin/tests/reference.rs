@@ -6,6 +6,9 @@
     reason = "functions of a test outside of its #[test]: a failed expectation there is the point"
 )]
 
+#[path = "../../shared/tests/kept/mod.rs"]
+mod kept;
+
 use clap::{Arg, ArgAction, Command, CommandFactory as _};
 use plugin::{cli::Cli, error::Exit};
 use std::{fmt::Write as _, path::Path};
@@ -101,17 +104,7 @@ fn text(help: Option<String>) -> String {
 
 #[test]
 fn the_reference_of_commands_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/commands.md");
-    let generated = reference();
-    if std::env::var_os("UPDATE_REFERENCE").is_some() {
-        std::fs::write(&path, &generated).unwrap();
-    }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == generated,
-        "docs/commands.md is not what the code says; write it anew with\n  UPDATE_REFERENCE=1 cargo test -p \
-         kubectl-mesh-upgrade --test reference"
-    );
+    kept::is_up_to_date("docs/commands.md", &reference());
 }
 
 #[test]
