@@ -5,9 +5,10 @@ use std::{os::unix::process::ExitStatusExt as _, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Terminal, Toolbox},
-    product::{Guard, kubectl_command},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Terminal, Toolbox, wait_until},
+    product::{Guard, kubectl_command, newest},
 };
+use serde_json::json;
 
 const FROM: &str = "1.30.3";
 /// The newest patch that the catalog knows one minor ahead: what the wizard offers.
@@ -15,6 +16,10 @@ const TO: &str = "1.31.3";
 const SOON: Duration = Duration::from_secs(60);
 /// For the upgrade itself.
 const LATER: Duration = Duration::from_secs(180);
+/// What is asked where two upgrades have begun.
+const CHOOSE: &str = "Choose the one to go on with, 1 to 2; q quits:";
+/// The label of what belongs to the guard.
+const OF_GUARD: &str = "app.kubernetes.io/part-of=mesh-upgrade";
 /// What Ctrl-C ends a program with.
 const SIGINT: i32 = 2;
 
@@ -140,5 +145,72 @@ fn three_steps_with_every_way_back_and_every_way_out() -> Result<()> {
     terminal.line("q")?;
     let (status, shown) = terminal.end()?;
     ensure!(status.success(), "{status}: {shown}");
+    which_of_several_begun(&cluster)
+}
+
+/// Of several upgrades that have begun one is chosen, by its number, and gone on with. The journals are copies of the one
+/// above for two meshes that are not there, so that going on ends with an error that names the mesh.
+fn which_of_several_begun(cluster: &Cluster) -> Result<()> {
+    let journal = newest(cluster)?.context("no journal")?;
+    // Nobody but a driver may write them while the guard stands.
+    cluster
+        .kubectl(&[
+            "delete",
+            "validatingadmissionpolicybindings,validatingwebhookconfigurations",
+            "-l",
+            OF_GUARD,
+        ])?
+        .ok()?;
+    for mesh in ["shop", "stage"] {
+        let mut begun = json!({
+            "apiVersion": journal.get("apiVersion"), "kind": "MeshUpgrade", "metadata": {"name": mesh},
+            "spec": journal.get("spec"),
+        });
+        *begun.pointer_mut("/spec/mesh").context("the journal's mesh")? = mesh.into();
+        wait_until("the guard's policies to be gone", SOON, || {
+            Ok(cluster.apply_stdin(&begun.to_string())?.success().then_some(()))
+        })?;
+    }
+    for (locale, several, choose) in [
+        (
+            "C.UTF-8",
+            "Upgrades of several meshes have begun. Each can only go on.",
+            CHOOSE,
+        ),
+        (
+            "zh_CN.UTF-8",
+            "有多个网格的升级已经开始。每一个都只能继续下去。",
+            "选择要继续的升级，1 到 2；q 退出：",
+        ),
+    ] {
+        let mut terminal = wizard_in(cluster, locale)?;
+        terminal.wait_for(several, SOON)?;
+        let offered = terminal.wait_for(choose, SOON)?;
+        let mut rows = offered.lines().filter(|line| line.contains(TO));
+        for row in ["1   shop", "2   stage"] {
+            ensure!(rows.next().is_some_and(|line| line.contains(row)), "{offered}");
+        }
+        terminal.line("q")?;
+        let (status, shown) = terminal.end()?;
+        ensure!(status.success(), "{status}: {shown}");
+        let mut terminal = wizard_in(cluster, locale)?;
+        terminal.wait_for(choose, SOON)?;
+        terminal.interrupt()?;
+        let (status, shown) = terminal.end()?;
+        ensure!(status.signal() == Some(SIGINT), "{status}: {shown}");
+    }
+    let mut terminal = wizard(cluster)?;
+    terminal.wait_for(CHOOSE, SOON)?;
+    // No number, and one too many: asked again.
+    for wrong in ["", "3"] {
+        terminal.line(wrong)?;
+        terminal.wait_for(CHOOSE, SOON)?;
+    }
+    terminal.line("2")?;
+    let between = terminal.wait_for("Step 3 of 3", SOON)?;
+    ensure!(!between.contains("shop"), "{between}");
+    terminal.wait_for("kubectl mesh-upgrade apply stage", SOON)?;
+    let (status, shown) = terminal.end()?;
+    ensure!(!status.success() && !shown.contains("apply shop"), "{status}: {shown}");
     Ok(())
 }

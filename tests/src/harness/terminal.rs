@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use pty_process::{Size, blocking};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::wait::wait_until;
 
@@ -28,6 +29,7 @@ impl Terminal {
     /// When there is no pseudo-terminal to be had, or the program does not start.
     pub fn start(command: Command, columns: u16) -> Result<Self> {
         let (pty, other_end) = blocking::open().context("open a pseudo-terminal")?;
+        let_programs_be_interrupted()?;
         pty.resize(Size::new(50, columns)).context("size the pseudo-terminal")?;
         let child = blocking::Command::from(command)
             .spawn(other_end)
@@ -104,6 +106,22 @@ impl Terminal {
         let shown = self.shown();
         Ok((ended.with_context(|| shown.clone())?, shown))
     }
+}
+
+/// Ctrl-C ends a program whoever started the tests. A shell has what it runs in the background ignore that signal, and what is
+/// ignored is inherited; what is handled is not. So this process handles it where it would ignore it.
+fn let_programs_be_interrupted() -> Result<()> {
+    const SIGINT: u64 = 1 << 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    if ignored.unwrap_or_default() & SIGINT != 0 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let _inside = runtime.enter();
+        // Stays for as long as this process runs.
+        drop(signal(SignalKind::interrupt()).context("handle SIGINT")?);
+    }
+    Ok(())
 }
 
 impl Drop for Terminal {

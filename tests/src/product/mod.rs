@@ -16,7 +16,7 @@ pub use binaries::{Binaries, kubectl_command, mesh_upgrade, mesh_upgrade_command
 pub use foreign_change::FOREIGN_CHANGE;
 pub use guard::{Guard, kubeconfig_of};
 pub use held_helm::HeldHelm;
-pub use journal::{journal_phase, wait_for_journal};
+pub use journal::{journal_phase, newest, wait_for_journal};
 pub use restarts::survive_restarts;
 pub use stand_in_gitops::{GitOpsKind, StandInGitOps};
 pub use stand_in_sail::StandInSail;
