@@ -120,6 +120,7 @@ fn help(lang: Lang) -> ExitCode {
 fn usage(error: &clap::Error, lang: Lang) -> ExitCode {
     match lang {
         Lang::Chinese if error.use_stderr() => ui::say(&lang.mistake(error)),
+        Lang::Chinese => ui::help(&error.render().ansi().to_string()),
         _ => drop(error.print()),
     }
     if error.use_stderr() {

@@ -57,10 +57,12 @@ pub async fn run(
         ui.document("CheckReportList", document)?;
         return Ok(exit);
     }
-    let head = ["MESH", "FROM", "ANSWER", "BLOCKERS", "WARNINGS", "PASSED", "IN THE WAY"];
-    ui.table(&head, judged.iter().map(|(mesh, judged)| line(ui, mesh, judged)));
+    ui.table(
+        &["MESH", "FROM", "ANSWER", "BLOCKERS", "WARNINGS", "PASSED", "IN THE WAY"],
+        judged.iter().map(|(mesh, judged)| line(ui, mesh, judged)),
+    );
     ui.result(&total(ui, &judged));
-    ui.note(&faint(&format!("Catalog: {}", scene.catalog.edition())));
+    ui.note(&faint(&ui.lang.catalog_edition(scene.catalog.edition())));
     scene.print_stats(global, ui);
     // The first that needs somebody, or else the first of all.
     let blocked = judged.iter().find(|(_, judged)| !judged.free);
@@ -97,9 +99,9 @@ fn from(mesh: &MeshView) -> String {
 fn line(ui: Ui, mesh: &MeshView, judged: &Judged) -> Vec<String> {
     let report = &judged.report;
     let answer = if judged.free {
-        format!("{} free", ui.symbol(Mark::Pass))
+        format!("{} {}", ui.symbol(Mark::Pass), ui.lang.word("free"))
     } else {
-        format!("{} blocked", ui.symbol(Mark::Block))
+        format!("{} {}", ui.symbol(Mark::Block), ui.lang.word("blocked"))
     };
     let mut codes: Vec<&str> = report.blockers().map(|finding: &Finding| finding.code.id()).collect();
     codes.sort_unstable();
@@ -111,7 +113,7 @@ fn line(ui: Ui, mesh: &MeshView, judged: &Judged) -> Vec<String> {
     };
     vec![
         mesh.name.clone(),
-        from(mesh),
+        ui.lang.word(&from(mesh)),
         answer,
         report.blockers().count().to_string(),
         report.warnings().count().to_string(),

@@ -67,11 +67,11 @@ fn print(ui: Ui, status: &DataPlaneStatus, hot: &[SidecarHotUpgrade]) {
                 row.cluster.clone(),
                 row.namespace.clone(),
                 row.workload.clone(),
-                row.kind.to_owned(),
+                ui.lang.word(row.kind),
                 row.version.clone(),
                 row.revision.clone().unwrap_or_else(|| "-".to_owned()),
                 row.pods.to_string(),
-                row.skew.told().to_owned(),
+                ui.lang.word(row.skew.told()),
             ]
         });
         ui.result("");

@@ -6,7 +6,7 @@ use crate::{
     cluster::{Cluster, ObserveOptions},
     error::{CommandError, Exit},
     executor::journal,
-    ui::{Mark, Output, Ui, faint, wrapped},
+    ui::{Mark, Output, Ui, faint},
 };
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -101,8 +101,8 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         rows.push(vec![
             mesh.name.clone(),
             mesh.management.as_str().to_owned(),
-            version,
-            flavor,
+            ui.lang.word(&version),
+            ui.lang.word(&flavor),
             clusters.join(","),
             newer,
             upgrade.unwrap_or_else(|| "-".to_owned()),
@@ -143,10 +143,10 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         .collect();
     if !undeclared.is_empty() {
         let told = ui.lang.list_undeclared(undeclared.join(", "));
-        ui.note(&faint(&wrapped(&told, 0)));
+        ui.note(&faint(&told));
     }
     for (mark, what) in &told {
-        ui.result(&wrapped(&format!("{} {what}", ui.mark(*mark)), 2));
+        ui.result(&format!("{} {what}", ui.mark(*mark)));
     }
     for (cluster, reason) in &unknown {
         ui.result(&format!(

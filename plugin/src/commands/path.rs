@@ -112,7 +112,7 @@ pub fn show(
                 };
                 [
                     "Istio".to_owned(),
-                    "all".to_owned(),
+                    ui.lang.word("all"),
                     from.to_string(),
                     to.to_string(),
                     note,

@@ -82,7 +82,7 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         }
     };
     ui.result(&format!("Guard Version: {told}"));
-    ui.result(&format!("Catalog: {}", catalog.edition()));
+    ui.result(&ui.lang.catalog_edition(catalog.edition()));
     match fits {
         None if unreadable.is_none() => ui.next("kubectl mesh-upgrade guard install"),
         None => ui.next("kubectl mesh-upgrade list"),

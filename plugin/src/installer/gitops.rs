@@ -51,7 +51,7 @@ impl Installer for GitOps {
         }
         self.ui
             .progress(Mark::Step, &self.ui.lang.apply_merge(followed.told(), &step.to));
-        self.ui.result(patch.trim_end());
+        self.ui.copied(patch.trim_end());
         Ok(())
     }
 }

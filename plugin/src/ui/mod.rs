@@ -12,12 +12,12 @@ mod wrap;
 pub use prompt::{ask, confirm};
 pub use report::{print_report, print_report_again};
 pub use stats::print_stats;
-pub use table::table;
 pub use words::Lang;
 pub use wrap::{width, wrapped};
 
 use anstyle::{AnsiColor, Style};
 use std::io::{IsTerminal as _, Write as _};
+use table::table;
 
 /// What `-o` may say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -161,13 +161,37 @@ impl Ui {
         if self.output != Output::Text {
             return self.note(line);
         }
-        print_out(line);
+        print_out(&wrap::lines(line, columns_of_result()));
     }
 
-    /// A table of the result: its head is the same in every language.
+    /// A table of the result.
     pub fn table<R: IntoIterator<Item = Vec<String>>>(self, head: &[&str], rows: R) {
+        let told = self.told_table(head, rows, columns_of_result());
+        if self.output == Output::Text {
+            print_out(&told);
+        } else {
+            print_beside(&told);
+        }
+    }
+
+    /// A table beside the result, to choose from.
+    pub fn choices<R: IntoIterator<Item = Vec<String>>>(self, head: &[&str], rows: R) {
+        print_beside(&self.told_table(head, rows, columns_beside()));
+    }
+
+    fn told_table<R: IntoIterator<Item = Vec<String>>>(self, head: &[&str], rows: R, columns: Option<usize>) -> String {
+        let head: Vec<String> = head.iter().map(|head| self.lang.head(head)).collect();
         let told = |row: Vec<String>| row.iter().map(|cell| self.lang.told(cell)).collect();
-        self.shown(&table(head, rows.into_iter().map(told)));
+        table(&head, rows.into_iter().map(told), columns)
+    }
+
+    /// What people copy out of the result: a patch, or rules. It stays as it is.
+    pub fn copied(self, text: &str) {
+        if self.output == Output::Text {
+            print_out(text);
+        } else {
+            print_beside(text);
+        }
     }
 
     /// A text that is the result as it is, for a file or a pipe: without colours, and without an end of ours.
@@ -177,8 +201,7 @@ impl Ui {
 
     /// A line beside the result: progress, notes, questions.
     pub fn note(self, line: &str) {
-        let line = self.lang.told(line);
-        progress::above(|| writeln!(anstream::stderr(), "{line}").ok());
+        print_beside(&wrap::lines(&self.lang.told(line), columns_beside()));
     }
 
     /// A step of work: marked on a terminal, with the time elsewhere, so that logs can be read later.
@@ -284,14 +307,32 @@ fn unwritten(error: &dyn std::fmt::Display) -> crate::error::CommandError {
 }
 
 /// Columns of the terminal that results go to; `None` where they go elsewhere.
-fn terminal_width() -> Option<u16> {
-    let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(std::io::stdout())?;
-    Some(columns)
+fn columns_of_result() -> Option<usize> {
+    columns(terminal_size::terminal_size_of(std::io::stdout()))
 }
 
-/// A text beside the result, as it is.
+/// The same for what is said beside results.
+fn columns_beside() -> Option<usize> {
+    columns(terminal_size::terminal_size_of(std::io::stderr()))
+}
+
+fn columns(size: Option<(terminal_size::Width, terminal_size::Height)>) -> Option<usize> {
+    let (terminal_size::Width(columns), _) = size?;
+    Some(usize::from(columns))
+}
+
+/// A text beside the result, in the person's language already.
 pub fn say(text: &str) {
-    writeln!(anstream::stderr(), "{text}").ok();
+    print_beside(&wrap::lines(text, columns_beside()));
+}
+
+/// Help, which clap has written without an end of its lines.
+pub fn help(page: &str) {
+    print_out(wrap::help(page, columns_of_result()).trim_end());
+}
+
+fn print_beside(text: &str) {
+    progress::above(|| writeln!(anstream::stderr(), "{text}").ok());
 }
 
 fn print_out(text: &str) {

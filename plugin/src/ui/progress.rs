@@ -24,7 +24,7 @@ impl HowFar {
             return Self(ProgressBar::hidden());
         }
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{wide_msg}\n{spinner} {prefix} {elapsed}") {
+        if let Ok(style) = ProgressStyle::with_template("{prefix}\n{spinner} {msg} {elapsed}") {
             // The last of them is for what has ended.
             bar.set_style(style.tick_chars("-\\|/ "));
         }
@@ -35,8 +35,19 @@ impl HowFar {
 
     /// Changes what it says: the way as a whole, and what is done now.
     pub fn set(&self, way: &str, now: &str) {
-        self.0.set_message(way.to_owned());
-        self.0.set_prefix(now.to_owned());
+        self.0.set_prefix(way.to_owned());
+        self.0.set_message(beside_spinner(now, super::columns_beside()));
+    }
+}
+
+/// What is done now, between the spinner and the time: a line that the terminal broke itself would be drawn anew below
+/// what is left of it.
+fn beside_spinner(now: &str, columns: Option<usize>) -> String {
+    const SPINNER: usize = "| ".len();
+    const TIME: usize = " 1000m".len();
+    match columns {
+        Some(columns) => super::wrap::within(now, SPINNER, columns.saturating_sub(TIME)),
+        None => now.to_owned(),
     }
 }
 
@@ -60,5 +71,24 @@ pub(super) fn above<T>(print: impl FnOnce() -> T) -> T {
     match shown {
         Some(bar) => bar.suspend(print),
         None => print(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::width;
+
+    #[test]
+    fn what_is_done_now_leaves_room_for_the_spinner_and_the_time() {
+        let now = "Upgrading: 1 of 3 components done, east/istiod/istio-system/istiod under way, driven by alice@jump";
+        for columns in [60, 80, 200] {
+            let shown = beside_spinner(now, Some(columns));
+            for (index, line) in shown.lines().enumerate() {
+                let before = if index == 0 { 2 } else { 0 };
+                assert!(before + width(line) + 6 <= columns, "{columns}: {line}");
+            }
+            assert_eq!(shown.split_whitespace().collect::<Vec<_>>().join(" "), now);
+        }
     }
 }

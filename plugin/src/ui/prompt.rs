@@ -16,7 +16,9 @@ pub fn confirm(question: &str, expected: &str) -> Option<bool> {
 #[must_use]
 pub fn ask(question: &str) -> Option<String> {
     let mut stderr = anstream::stderr();
-    write!(stderr, "{question} ").ok();
+    // One column is for the space behind it.
+    let columns = super::columns_beside().map(|columns| columns.saturating_sub(1));
+    write!(stderr, "{} ", super::wrap::lines(question, columns)).ok();
     stderr.flush().ok();
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer).ok()?;

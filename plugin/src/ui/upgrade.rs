@@ -1,6 +1,6 @@
 //! How an upgrade that is under way is shown: its phases for people, its events for programs.
 
-use super::{Mark, Ui};
+use super::{Mark, Ui, width};
 use crate::error::CommandError;
 use kube::ResourceExt as _;
 use serde_json::json;
@@ -20,18 +20,30 @@ const WAY: [Phase; 6] = [
     Phase::Thawing,
 ];
 
-/// All phases, each marked as done, as under way or as still to come.
+/// All phases, each marked as done, as under way or as still to come. On a narrow terminal only the one that is under way has
+/// its name.
 #[must_use]
 pub fn way(ui: Ui, now: Phase) -> String {
-    let phases = WAY.iter().map(|phase| {
-        let mark = match phase.cmp(&now) {
+    way_within(ui, now, super::columns_beside())
+}
+
+fn way_within(ui: Ui, now: Phase, columns: Option<usize>) -> String {
+    let mark = |phase: &Phase| {
+        ui.mark(match phase.cmp(&now) {
             std::cmp::Ordering::Less => Mark::Pass,
             std::cmp::Ordering::Equal => Mark::Step,
             std::cmp::Ordering::Greater => Mark::Info,
-        };
-        format!("{} {phase}", ui.mark(mark))
-    });
-    phases.collect::<Vec<_>>().join("  ")
+        })
+    };
+    let named = |phase: &Phase| format!("{} {phase}", mark(phase));
+    let whole = WAY.iter().map(named).collect::<Vec<_>>().join("  ");
+    if columns.is_none_or(|columns| width(&whole) <= columns) {
+        return whole;
+    }
+    let short = WAY
+        .iter()
+        .map(|phase| if *phase == now { named(phase) } else { mark(phase) });
+    short.collect::<Vec<_>>().join(" ")
 }
 
 /// One event of a journal as a document of a stream.
@@ -66,9 +78,23 @@ mod tests {
     use super::*;
     use crate::ui::Format;
 
+    fn plain(now: Phase, columns: Option<usize>) -> String {
+        let shown = way_within(Ui::new(Format::Text, None), now, columns);
+        anstream::adapter::strip_str(&shown).to_string()
+    }
+
+    #[test]
+    fn the_way_keeps_within_a_narrow_terminal_and_names_the_present() {
+        for phase in WAY {
+            let shown = plain(phase, Some(60));
+            assert!(width(&shown) <= 60 && shown.contains(&phase.to_string()), "{shown}");
+            assert_eq!(plain(phase, Some(200)), plain(phase, None));
+        }
+    }
+
     #[test]
     fn the_way_marks_what_is_done() {
-        let shown = anstream::adapter::strip_str(&way(Ui::new(Format::Text, None), Phase::Upgrading)).to_string();
+        let shown = plain(Phase::Upgrading, Some(80));
         let phases: Vec<&str> = shown.split("  ").collect();
         assert_eq!(phases.len(), WAY.len());
         let mark = |at: usize| phases[at].split(' ').next().unwrap().to_owned();

@@ -20,6 +20,9 @@ pub const CONFIG_MAP: &str = "mesh-upgrade-catalog";
 /// Its key.
 pub const CONFIG_MAP_KEY: &str = "catalog.yaml";
 
+/// Where the embedded catalog comes from.
+const EMBEDDED_ORIGIN: &str = "the embedded catalog";
+
 /// Text of the embedded catalog.
 const EMBEDDED: &str = include_str!("../../data/catalog.yaml");
 
@@ -219,7 +222,7 @@ impl Catalog {
     /// # Errors
     /// Never in a released build: a test reads it.
     pub fn embedded() -> Result<Self, CatalogError> {
-        Self::from_yaml(EMBEDDED, "the embedded catalog")
+        Self::from_yaml(EMBEDDED, EMBEDDED_ORIGIN)
     }
 
     /// Reads a catalog; one with `extends: embedded` is laid over the embedded one.
@@ -346,6 +349,7 @@ impl Catalog {
     #[must_use]
     pub fn edition(&self) -> String {
         match self.as_of {
+            Some(day) if self.origin == EMBEDDED_ORIGIN => format!("the embedded catalog of {day}"),
             Some(day) => format!("{} of {day}", self.origin),
             None => self.origin.clone(),
         }

@@ -12,7 +12,7 @@ use crate::{
     },
     error::{CommandError, Exit},
     executor::journal,
-    ui::{Mark, Ui, ask, faint, strong, table},
+    ui::{Mark, Ui, ask, faint, strong},
 };
 use shared::{
     api::MeshUpgrade,
@@ -106,7 +106,7 @@ fn which_begun<'a>(begun: &[&'a Held], ui: Ui) -> Option<&'a MeshUpgrade> {
             journal::phase(&held.journal).to_string(),
         ]
     });
-    ui.note(&table(&["   ", "MESH", "TO", "PHASE"], rows));
+    ui.choices(&["   ", "MESH", "TO", "PHASE"], rows);
     let held = pick(begun, &ui.lang.wizard_ask_begun(begun.len()))?;
     Some(&held.journal)
 }
@@ -129,11 +129,11 @@ fn which(meshes: &[MeshView], ui: Ui) -> Option<&MeshView> {
         vec![
             format!("  {}", index + 1),
             mesh.name.clone(),
-            version.map_or_else(|| "unknown".to_owned(), ToString::to_string),
+            version.map_or_else(|| ui.lang.word("unknown"), ToString::to_string),
             mesh.clusters().collect::<Vec<_>>().join(","),
         ]
     });
-    ui.note(&table(&["   ", "MESH", "VERSION", "CLUSTERS"], rows));
+    ui.choices(&["   ", "MESH", "VERSION", "CLUSTERS"], rows);
     pick(meshes, &ui.lang.wizard_ask_mesh(meshes.len()))
 }
 

@@ -7,6 +7,7 @@
 mod apply;
 mod explain;
 mod findings;
+mod heads;
 mod help;
 mod labels;
 mod list;

@@ -61,6 +61,8 @@ super::told! {
     "nothing was changed; mend it, or pass another with --catalog FILE"
         => "没有改动任何东西；修正它，或者用 --catalog FILE 传入另一个";
     "the embedded catalog" => "内置目录";
+    "the embedded catalog of {day}" => "{day} 的内置目录";
+    "{} over {}" => "{}（叠加在 {} 之上）";
     "nothing was changed; mend it: a waiver that is not understood waives nothing"
         => "没有改动任何东西；请修正它：看不懂的豁免什么也不豁免";
     "cannot read the waivers {shown}: {error}" => "无法读取豁免 {shown}：{error}";
@@ -213,6 +215,17 @@ super::told! {
     "mesh {}: {why}" => "网格 {0}：{why}";
     "mesh {}: {drift}" => "网格 {0}：{drift}";
     "cluster {cluster}: {why}" => "集群 {cluster}：{why}";
+    "current" => "最新";
+    "unreadable" => "无法识别";
+    "free" => "无阻塞";
+    "blocked" => "被阻塞";
+    "all" => "全部";
+    "community" => "社区版";
+    "stalled: {why}" => "停滞：{why}";
+    "deleted {}" => "已删除 {}";
+    "known: {known}" => "已有：{known}";
+    ", webhook {image}" => "，webhook {image}";
+    "{} ({}): {} to {}" => "{}（{}）：{} 到 {}";
     "to {} ({phase})" => "升级到 {0}（{phase}）";
     "{} and {} are one cluster, counted once" => "{} 和 {} 是同一个集群，只算一次";
     "cluster {cluster} cannot be read: {reason}" => "无法读取集群 {cluster}：{reason}";
