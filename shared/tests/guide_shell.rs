@@ -229,7 +229,10 @@ fn script_for(name: &str, strategy: How, istioctl: bool) -> String {
     };
     let catalog = Catalog::embedded().unwrap();
     let day = "2026-11-28".parse().unwrap();
-    guide::script(&guide::build(&mesh, &inventory, &wish, &catalog, day).unwrap())
+    guide::script(
+        &guide::build(&mesh, &inventory, &wish, &catalog, day).unwrap(),
+        &str::to_owned,
+    )
 }
 
 proptest! {

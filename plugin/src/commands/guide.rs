@@ -64,7 +64,7 @@ pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         if ui.output != Output::Text {
             return Err(CommandError::usage("--script is a format of its own: leave -o out"));
         }
-        ui.text(&guide::script(&runbook));
+        ui.text(&guide::script(&runbook, &|text| ui.lang.told(text)));
         ui.next("read it, then: sh RUNBOOK; it stops before each step and asks");
         return Ok(Exit::Done);
     }
@@ -75,7 +75,7 @@ pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         ui.document("Guide", document)?;
         return Ok(Exit::Done);
     }
-    ui.text(&guide::markdown(&runbook));
+    ui.text(&guide::markdown(&runbook, &|text| ui.lang.told(text)));
     scene.print_stats(global, ui);
     let charts = args
         .target

@@ -9,7 +9,7 @@ mod values;
 
 use crate::{
     cli::Cli,
-    ui::{Format, Ui},
+    ui::{self, Format, Lang, Ui},
 };
 use clap::CommandFactory as _;
 use clap_complete::engine::{CompletionCandidate, complete};
@@ -38,13 +38,14 @@ pub(crate) fn is_asked_by(program: &OsStr) -> bool {
 
 /// Prints the answer for these words, of which the last is the one to be completed.
 pub(crate) fn answer(words: Vec<OsString>) {
-    let ui = Ui::new(Format::Text, None);
-    for line in lines(words) {
-        ui.result(&line);
+    let lang = Lang::asked_for(&words, ui::lang());
+    let ui = Ui::new(Format::Text, Some(lang));
+    for line in lines(words, lang) {
+        ui.copied(&line);
     }
 }
 
-fn lines(mut words: Vec<OsString>) -> Vec<String> {
+fn lines(mut words: Vec<OsString>, lang: Lang) -> Vec<String> {
     let word = words.pop().unwrap_or_default();
     let mut command = values::known_to(Cli::command(), &words, &word);
     let mut line = vec![OsString::from("kubectl-mesh_upgrade")];
@@ -59,7 +60,10 @@ fn lines(mut words: Vec<OsString>) -> Vec<String> {
     let wanted = |candidate: &&CompletionCandidate| word.starts_with('-') || !is_flag(candidate);
     let candidates: Vec<&CompletionCandidate> = candidates.iter().filter(wanted).collect();
     let directive = directive(&candidates, &word);
-    let mut lines: Vec<String> = candidates.into_iter().map(line_of).collect();
+    let mut lines: Vec<String> = candidates
+        .into_iter()
+        .map(|candidate| line_of(candidate, lang))
+        .collect();
     lines.push(format!(":{directive}"));
     lines
 }
@@ -82,11 +86,11 @@ fn directive(candidates: &[&CompletionCandidate], word: &str) -> u8 {
 }
 
 /// One line: no description may break the protocol.
-fn line_of(candidate: &CompletionCandidate) -> String {
+fn line_of(candidate: &CompletionCandidate, lang: Lang) -> String {
     let value = candidate.get_value().to_string_lossy();
     let help = candidate.get_help().map(ToString::to_string).unwrap_or_default();
     match help.lines().next().map(|line| line.replace('\t', " ")) {
-        Some(help) if !help.is_empty() => format!("{value}\t{help}"),
+        Some(help) if !help.is_empty() => format!("{value}\t{}", lang.candidate(&help)),
         _ => value.into_owned(),
     }
 }
@@ -96,7 +100,7 @@ mod tests {
     use super::*;
 
     fn completed(words: &[&str]) -> Vec<String> {
-        lines(words.iter().map(OsString::from).collect())
+        lines(words.iter().map(OsString::from).collect(), Lang::English)
     }
 
     fn values(words: &[&str]) -> Vec<String> {
@@ -118,6 +122,30 @@ mod tests {
         assert!(lines.iter().all(|line| !line.starts_with('-')), "{lines:?}");
         assert_eq!(values(&["gua"]), ["guard"]);
         assert_eq!(values(&["guard", "un"]), ["uninstall"]);
+    }
+
+    #[test]
+    fn descriptions_are_told_in_the_language_of_whoever_asks() {
+        for words in [
+            &[""][..],
+            &["guard", ""],
+            &["apply", "--"],
+            &["list", "-o", ""],
+            &["explain", "MU"],
+        ] {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            let (english, chinese) = (lines(words.clone(), Lang::English), lines(words, Lang::Chinese));
+            assert_eq!(english.len(), chinese.len());
+            for (english, chinese) in english.iter().zip(&chinese) {
+                assert_eq!(english.split('\t').next(), chinese.split('\t').next());
+                let described = |line: &str| line.split_once('\t').map(|(_, help)| help.to_owned());
+                let told = described(chinese).is_none_or(|help| help.chars().any(|letter| letter > '\u{2e7f}'));
+                assert!(
+                    told && described(english).is_some() == described(chinese).is_some(),
+                    "{chinese}"
+                );
+            }
+        }
     }
 
     #[test]

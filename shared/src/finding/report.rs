@@ -61,12 +61,19 @@ impl Finding {
     /// Cause and place on one line, as the journal keeps it.
     #[must_use]
     pub fn one_line(&self) -> String {
-        let place = match (&self.cluster, &self.object) {
+        self.one_line_told(&str::to_owned)
+    }
+
+    /// The same for people, whose language `tell` knows.
+    #[must_use]
+    pub fn one_line_told(&self, tell: &dyn Fn(&str) -> String) -> String {
+        let object = self.object.as_deref().map(tell);
+        let place = match (&self.cluster, &object) {
             (Some(cluster), Some(object)) => format!("{cluster}, {object}: "),
             (Some(place), None) | (None, Some(place)) => format!("{place}: "),
             (None, None) => String::new(),
         };
-        format!("{} {place}{}", self.code, self.cause)
+        format!("{} {place}{}", self.code, tell(&self.cause))
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn before(seats: &[Seat<'_>], legs: &[Leg]) -> Chapter {
         }
     }
     steps.push(Step {
-        title: "Tools".to_owned(),
+        title: "Tools at hand".to_owned(),
         before: known,
         back: Back::none("nothing is changed"),
         ..Step::default()

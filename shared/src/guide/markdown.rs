@@ -1,23 +1,23 @@
 //! A runbook as a page for people.
 
-use super::{Action, Chapter, Check, Runbook, Step, shell::one_line};
+use super::{Action, Chapter, Check, Runbook, Step, Tell, shell::one_line};
 use crate::finding::Severity;
 use std::fmt::Write as _;
 
-/// Renders a runbook as Markdown.
+/// Renders a runbook as Markdown, for people of the language of `tell`.
 #[must_use]
-pub fn markdown(runbook: &Runbook) -> String {
+pub fn markdown(runbook: &Runbook, tell: Tell<'_>) -> String {
     let mut page = String::new();
     let Runbook { mesh, from, to, .. } = runbook;
-    let strategy = runbook.strategy.as_str();
-    line(
-        &mut page,
-        &format!("# Mesh {}: Istio {from} to {to}, {strategy}", prose(mesh)),
-    );
+    let title = tell(&format!(
+        "Mesh {mesh}: Istio {from} to {to}, {}",
+        runbook.strategy.as_str()
+    ));
+    line(&mut page, &format!("# {}", prose(&title)));
     line(&mut page, "");
     line(
         &mut page,
-        "| Cluster | Context | Kubernetes | Installed by | Control planes | Images |",
+        &tell("| Cluster | Context | Kubernetes | Installed by | Control planes | Images |"),
     );
     line(&mut page, "|---|---|---|---|---|---|");
     for cluster in &runbook.clusters {
@@ -25,8 +25,13 @@ pub fn markdown(runbook: &Runbook) -> String {
             &cluster.name,
             cluster.context.as_ref().unwrap_or(&String::new()),
             &cluster.kubernetes,
-            &cluster.installer,
-            &cluster.control_planes.join("; "),
+            &tell(&cluster.installer),
+            &cluster
+                .control_planes
+                .iter()
+                .map(|plane| tell(plane))
+                .collect::<Vec<_>>()
+                .join("; "),
             cluster.hub.as_ref().unwrap_or(&String::new()),
         ]
         .map(|cell| prose(cell));
@@ -34,24 +39,24 @@ pub fn markdown(runbook: &Runbook) -> String {
     }
     line(&mut page, "");
     for note in &runbook.notes {
-        line(&mut page, &format!("- {}", prose(note)));
+        line(&mut page, &format!("- {}", prose(&tell(note))));
     }
     if needs_folder(runbook) {
         paragraph(
             &mut page,
-            "Some commands keep files in a private folder; make it first, and remove it afterwards:",
+            &tell("Some commands keep files in a private folder; make it first, and remove it afterwards:"),
         );
         code(&mut page, "umask 077; WORK=$(mktemp -d)");
         code(&mut page, "rm -r \"$WORK\"");
     }
-    findings(&mut page, runbook);
+    findings(&mut page, runbook, tell);
     for (index, chapter) in runbook.chapters.iter().enumerate() {
-        self::chapter(&mut page, index + 1, chapter);
+        self::chapter(&mut page, index + 1, chapter, tell);
     }
     page
 }
 
-fn findings(page: &mut String, runbook: &Runbook) {
+fn findings(page: &mut String, runbook: &Runbook, tell: Tell<'_>) {
     let told: Vec<_> = runbook
         .findings
         .iter()
@@ -60,70 +65,77 @@ fn findings(page: &mut String, runbook: &Runbook) {
     if told.is_empty() {
         return;
     }
-    line(
-        page,
-        "\n## What stands in the way of the first hop, or should be known\n",
-    );
+    let heading = tell("What stands in the way of the first hop, or should be known");
+    line(page, &format!("\n## {heading}\n"));
     for finding in told {
         let weight = match finding.severity {
-            Severity::Blocker => "**blocks**",
-            Severity::Warning | Severity::Info => "warning",
+            Severity::Blocker => format!("**{}**", tell("blocker:")),
+            Severity::Warning | Severity::Info => tell("warning:"),
         };
-        line(page, &format!("- {weight} {}", prose(&finding.one_line())));
-        line(page, &format!("  - {}", prose(&finding.fix)));
+        line(page, &format!("- {weight} {}", prose(&finding.one_line_told(tell))));
+        line(page, &format!("  - {}", prose(&tell(&finding.fix))));
     }
 }
 
-fn chapter(page: &mut String, number: usize, chapter: &Chapter) {
-    paragraph(page, &format!("## {number}. {}", prose(&chapter.title)));
+fn chapter(page: &mut String, number: usize, chapter: &Chapter, tell: Tell<'_>) {
+    paragraph(page, &format!("## {number}. {}", prose(&tell(&chapter.title))));
     for note in &chapter.notes {
-        paragraph(page, &prose(note));
+        paragraph(page, &prose(&tell(note)));
     }
     for (index, step) in chapter.steps.iter().enumerate() {
-        self::step(page, &format!("{number}.{}", index + 1), step);
+        self::step(page, &format!("{number}.{}", index + 1), step, tell);
     }
 }
 
-fn step(page: &mut String, number: &str, step: &Step) {
+fn step(page: &mut String, number: &str, step: &Step, tell: Tell<'_>) {
     let cluster = step.cluster.as_ref().map(|cluster| format!(" ({})", prose(cluster)));
-    let title = format!("### {number} {}{}", prose(&step.title), cluster.unwrap_or_default());
+    let title = format!(
+        "### {number} {}{}",
+        prose(&tell(&step.title)),
+        cluster.unwrap_or_default()
+    );
     paragraph(page, &title);
     for note in &step.notes {
-        paragraph(page, &prose(note));
+        paragraph(page, &prose(&tell(note)));
     }
-    checks(page, "Before", &step.before);
+    checks(page, &tell("Before, each has to end with 0:"), &step.before, tell);
     if !step.run.is_empty() {
-        paragraph(page, "Do:");
+        paragraph(page, &tell("Do:"));
     }
     for action in &step.run {
         match action {
             Action::Run(command) => code(page, command),
-            Action::ByHand(what) => paragraph(page, &format!("- [ ] {}", prose(what))),
+            Action::ByHand(what) => paragraph(page, &format!("- [ ] {}", prose(&tell(what)))),
         }
     }
-    checks(page, "Afterwards", &step.after);
+    checks(page, &tell("Afterwards, each has to end with 0:"), &step.after, tell);
     if !step.look.is_empty() {
-        paragraph(page, "Look at:");
+        paragraph(page, &tell("Look at:"));
     }
     for look in &step.look {
-        paragraph(page, &format!("- {}", prose(&look.says)));
+        paragraph(page, &format!("- {}", prose(&tell(&look.says))));
         if let Some(command) = &look.command {
             code(page, command);
         }
     }
-    paragraph(page, &format!("Way back: {}.", prose(&step.back.says)));
+    let back = format!("{} {}.", tell("Way back:"), prose(&tell(&step.back.says)));
+    paragraph(page, &back);
     for command in &step.back.commands {
         code(page, command);
     }
 }
 
-fn checks(page: &mut String, when: &str, checks: &[Check]) {
+fn checks(page: &mut String, heading: &str, checks: &[Check], tell: Tell<'_>) {
     if !checks.is_empty() {
-        paragraph(page, &format!("{when}, each has to end with 0:"));
+        paragraph(page, heading);
     }
     for check in checks {
-        let patient = if check.patient { " (it may take a moment)" } else { "" };
-        paragraph(page, &format!("- [ ] {}{patient}", prose(&check.says)));
+        let patient = if check.patient {
+            format!(" ({})", tell("it may take a moment"))
+        } else {
+            String::new()
+        };
+        paragraph(page, &format!("- [ ] {}{patient}", prose(&tell(&check.says))));
         code(page, &check.command);
     }
 }

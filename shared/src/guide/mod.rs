@@ -29,6 +29,9 @@ use crate::{api::Management, finding::Finding};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// How a text of a runbook is told to people: in their language.
+pub type Tell<'a> = &'a dyn Fn(&str) -> String;
+
 /// How a control plane is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Strategy {

@@ -185,7 +185,9 @@ fn pinned_tags_and_what_helm_4_made_are_respected() {
         istiod.ends_with(" --force-conflicts --set-string=global.tag=1.31.0-distroless"),
         "{istiod}"
     );
-    let everything = markdown(&runbook) + &script(&runbook) + &serde_json::to_string(&runbook).unwrap();
+    let everything = markdown(&runbook, &str::to_owned)
+        + &script(&runbook, &str::to_owned)
+        + &serde_json::to_string(&runbook).unwrap();
     assert!(!everything.contains("hunter2"));
     assert!(everything.contains("helm is version 4"));
 }
@@ -368,7 +370,7 @@ fn charts_are_named_as_helm_takes_them() {
 fn names_stay_text_on_the_page() {
     let mut inventory = inventory("1.30.3");
     inventory.seen(0).control_planes[0].image = "registry.corp/```\n# x/pilot:1.30.3".to_owned();
-    let page = markdown(&guide(&inventory, "1.31.0", None).unwrap());
+    let page = markdown(&guide(&inventory, "1.31.0", None).unwrap(), &str::to_owned);
     assert!(!page.contains("\n# x"), "{page}");
     assert!(page.contains("\\`\\`\\` # x: the images"), "{page}");
 }

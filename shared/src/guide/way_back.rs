@@ -54,16 +54,17 @@ pub(super) fn past_the_guard(hop: &Hop<'_>, seat: &Seat<'_>, writer: Option<&str
             Back { says, commands }
         }
         Guard::Owner(mesh) => {
-            says.push_str(&format!(
-                "; the guard in this cluster refuses a downgrade (MG003) but to the owner of the mesh, who allows it in \
-                 writing, for four hours here (ClusterRole {DOWNGRADER_ROLE}). REASON says why"
-            ));
-            if let Some(writer) = writer {
-                says.push_str(&format!(
-                    ", and WRITER which user makes the change for {writer}, as \
-                     system:serviceaccount:NAMESPACE:NAME"
-                ));
-            }
+            says.push_str(&match writer {
+                None => format!(
+                    "; the guard in this cluster refuses a downgrade (MG003) but to the owner of the mesh, who allows it in \
+                     writing, for four hours here (ClusterRole {DOWNGRADER_ROLE}). REASON says why"
+                ),
+                Some(writer) => format!(
+                    "; the guard in this cluster refuses a downgrade (MG003) but to the owner of the mesh, who allows it in \
+                     writing, for four hours here (ClusterRole {DOWNGRADER_ROLE}). REASON says why, and WRITER which user \
+                     makes the change for {writer}, as system:serviceaccount:NAMESPACE:NAME"
+                ),
+            });
             // By hand, nobody here knows when it is over: it closes by itself.
             let close = (!commands.is_empty()).then(|| close(&seat.place, mesh));
             let all = allow(&seat.place, mesh, &hop.from.to_string(), writer.is_some());

@@ -7,11 +7,14 @@
 
 mod cluster;
 mod commands;
+mod completion;
 mod configuration;
 mod executor;
 mod gitops;
 mod guard;
+mod guide;
 mod installer;
+mod reader;
 mod running;
 mod template;
 mod upgrades;
@@ -42,7 +45,9 @@ const TABLES: &[&[(&str, &str)]] = &[
     configuration::TOLD,
     executor::TOLD,
     gitops::TOLD,
+    completion::TOLD,
     guard::TOLD,
+    guide::TOLD,
     installer::TOLD,
     running::TOLD,
     upgrades::TOLD,
@@ -77,6 +82,7 @@ fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
     tables
         .chain(super::findings::pairs())
         .chain(super::help::OF_CLAP.iter().copied())
+        .chain(reader::OF_READER.iter().copied())
 }
 
 /// An addition without the marks that join it to what is before it.
@@ -200,12 +206,13 @@ impl Telling {
         additions.filter_map(known).next().unwrap_or(text.len())
     }
 
-    /// A text with blanks or styles around it, or a heading.
+    /// A text with blanks, a mark of a list or styles around it, or a heading.
     fn bare(&self, text: &str, depth: usize) -> Option<String> {
         if let Some(heading) = text.strip_suffix(':') {
             return self.chinese(heading, false, depth).map(|told| format!("{told}："));
         }
         let inner = unstyled(text.trim());
+        let inner = inner.strip_prefix("- ").unwrap_or(inner);
         if inner.len() == text.len() || inner.is_empty() {
             return None;
         }
