@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Terminal, Toolbox},
-    product::{Guard, kubectl_command, mesh_upgrade},
+    product::{Guard, english_left, kubectl_command, mesh_upgrade},
 };
 use plugin::ui::width;
 
@@ -130,7 +130,17 @@ fn keeps_within(cluster: &Cluster, columns: u16, (language, last): (&str, &str))
     // A version that the catalog does not know has findings with causes and fixes.
     let charts = Toolbox::get()?.charts("1.33.0")?.display().to_string();
     let check = ["check", "--to", "1.33.0", "--charts", &charts];
-    for arguments in [&["list"][..], &check, &[&check[..], &["-o", "wide"]].concat()] {
+    let near = Toolbox::get()?.charts("1.31.0")?.display().to_string();
+    for arguments in [
+        &["list"][..],
+        &check,
+        &[&check[..], &["-o", "wide"]].concat(),
+        &["check", "--all", "--to", "1.31.0", "--charts", &near],
+        &["plan", "--to", "1.31.0", "--charts", &near],
+        &["dataplane", "status"],
+        &["adopt", "--dry-run"],
+        &["status"],
+    ] {
         let arguments = [arguments, &["--lang", language]].concat();
         let coloured = shown(cluster, &arguments, columns, &[], last)?;
         ensure!(coloured.contains("\x1b["), "no colour on a terminal: {coloured}");
@@ -140,7 +150,16 @@ fn keeps_within(cluster: &Cluster, columns: u16, (language, last): (&str, &str))
             ensure!(without.replace('\r', "") == plain, "{without}\n{plain}");
         }
         let result = plain.split(&format!("\n{last}")).next().unwrap_or_default();
-        for line in result.lines() {
+        if language == "zh" {
+            let english = english_left(result, &[]);
+            ensure!(
+                english.is_empty(),
+                "{arguments:?} says in English: {english:#?}\n{result}"
+            );
+        }
+        // A command and a place are copied as a whole, and the object is one to be kept.
+        let is_whole = |line: &&str| line.contains("kubectl ") || line.contains(&near) || arguments.contains(&"adopt");
+        for line in result.lines().filter(|line| !is_whole(line)) {
             ensure!(
                 width(line) <= usize::from(columns),
                 "{columns}: {line:?} of {arguments:?}"

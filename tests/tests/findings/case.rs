@@ -5,12 +5,21 @@ use std::{collections::BTreeSet, process::Command};
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, Run},
-    product::mesh_upgrade_command,
+    product::{english_left, mesh_upgrade_command},
 };
+use plugin::ui::Lang;
 use serde_json::Value;
 
 /// A finding as a case expects it: its code, and words that its object or its cause must have.
 pub type Shown = (&'static str, &'static str);
+
+/// What servers, tools and other people said in these cases, which is shown as it was said.
+const QUOTED: &[&str] = &[
+    "cannot list resource \"envoyfilters\" in API group",
+    "at the cluster scope",
+    "No such file or directory (os error 2)",
+    "with the vendor's chart, node by node, after the control plane; it redirects traffic in place of iptables",
+];
 
 /// One thing that is wrong in a cluster, with the findings that tell of it.
 pub struct Case {
@@ -33,6 +42,8 @@ impl Case {
             self.what,
             report.told()
         );
+        let english = report.english_left();
+        ensure!(english.is_empty(), "{}: not told in Chinese: {english:#?}", self.what);
         Ok(())
     }
 }
@@ -88,6 +99,21 @@ impl Report {
             format!("{} {}: {}", field("code"), field("object"), field("cause"))
         });
         lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Sentences that stay English where the report is told in Chinese: all that is found, waived and passed.
+    pub fn english_left(&self) -> Vec<String> {
+        let of_findings = self.findings().flat_map(|finding| {
+            let fields = ["object", "cause", "fix"];
+            fields.into_iter().filter_map(|field| text(finding, field))
+        });
+        let passed = self.document.get("passed").and_then(Value::as_array);
+        let of_passed = passed
+            .into_iter()
+            .flatten()
+            .filter_map(|passed| text(passed, "summary"));
+        let told = of_findings.chain(of_passed).map(|said| Lang::Chinese.told(said));
+        told.flat_map(|told| english_left(&told, QUOTED)).collect()
     }
 
     /// Whether there is a finding of a code with these words, which says what to do and where that is explained.
