@@ -29,7 +29,7 @@ use std::{
 
 /// A policy closes within a second and the webhook's cache within less; an API server may be restarting meanwhile.
 const PROOF_DEADLINE: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A barrier counts as closed when it refuses this often in a row.
 const IN_A_ROW: u32 = 2;
 
@@ -58,13 +58,15 @@ pub async fn close(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, 
     }
     // After the old ones are gone: of several that refuse, the API server names only one.
     let strangers = proved(&prover, Asker::Stranger, &Answer::RefusedByPolicy).await?;
-    let webhook = if has_webhook(&holder).await? {
-        proved(&prover, Asker::PastThePolicy, &Answer::RefusedByWebhook).await?;
-        "policy and webhook"
-    } else {
-        "the policy (the webhook is not installed)"
+    let by_the_webhook = async {
+        if !has_webhook(&holder).await? {
+            return Ok("the policy (the webhook is not installed)");
+        }
+        let refused = proved(&prover, Asker::PastThePolicy, &Answer::RefusedByWebhook).await;
+        refused.map(|_| "policy and webhook")
     };
-    proved(&prover, Asker::Holder(freeze.epoch), &Answer::Admitted).await?;
+    let of_the_holder = proved(&prover, Asker::Holder(freeze.epoch), &Answer::Admitted);
+    let (webhook, _) = tokio::try_join!(by_the_webhook, of_the_holder)?;
     let refused = match freeze.scope.configuration.mode {
         FreezeMode::Enforce => "refused",
         FreezeMode::Warn => "refused, configuration only warned about,",
