@@ -1,7 +1,5 @@
 //! A mesh that the real istioctl installed, upgraded by `apply` with the real istioctl: what no record tells is not undone,
 //! a kill in its middle is survived, foreign istioctls are refused meanwhile, and every write carries the epoch.
-//!
-//! istioctl is of 1.31 alone; 1.30.3 is installed by it out of 1.30's own charts and profiles.
 
 use std::{
     path::PathBuf,
@@ -11,8 +9,8 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, Moment, OnDemand, Proxy, Run, Toolbox, wait_until},
-    product::{Guard, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
+    harness::{Cluster, ClusterOptions, Istio, Moment, OnDemand, Proxy, Run, wait_until},
+    product::{Guard, installed_by_istioctl, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
 use serde_json::Value;
 
@@ -26,7 +24,7 @@ const OVERLAY: &str = "    pilot: {k8s: {env: [{name: SET_BESIDE, value: hunter2
 #[test]
 fn killed_in_the_middle_of_istioctl_it_stays_frozen_and_is_finished() -> Result<()> {
     let cluster = Cluster::start(ClusterOptions::named("istioctl"))?;
-    install(&cluster, FROM, OVERLAY)?.ok()?;
+    installed_by_istioctl(&cluster, FROM, OVERLAY)?.ok()?;
     let _guard = Guard::install(&cluster)?;
     wait_until("the mesh to be free to go", DEADLINE, || {
         let check = check(&cluster, true)?;
@@ -35,7 +33,7 @@ fn killed_in_the_middle_of_istioctl_it_stays_frozen_and_is_finished() -> Result<
     it_is_told_what_will_do(&cluster)?;
     what_no_record_tells_is_not_undone(&cluster)?;
 
-    install(&cluster, FROM, "")?.ok()?;
+    installed_by_istioctl(&cluster, FROM, "")?.ok()?;
     let proxy = Proxy::holding(&cluster, "alice", Some((1, Moment::After)), |seen| {
         let of_istiod = seen.path.contains("/namespaces/istio-system/deployments/istiod");
         seen.agent.starts_with("istioctl/") && seen.method == "PATCH" && of_istiod && !seen.path.contains("dryRun")
@@ -125,8 +123,14 @@ fn is_open(cluster: &Cluster) -> Result<()> {
 fn foreign_changes_are_refused(cluster: &Cluster) -> Result<()> {
     let system = |arguments: &[&str]| cluster.kubectl(&[&["-n", "istio-system"], arguments].concat());
     for (what, run) in [
-        ("istioctl install of the old version", install(cluster, FROM, "")?),
-        ("istioctl install of the target", install(cluster, TO, "")?),
+        (
+            "istioctl install of the old version",
+            installed_by_istioctl(cluster, FROM, "")?,
+        ),
+        (
+            "istioctl install of the target",
+            installed_by_istioctl(cluster, TO, "")?,
+        ),
         (
             "kubectl scale",
             system(&["scale", "deployment/istiod", "--replicas=0"])?,
@@ -210,27 +214,6 @@ fn istioctl_wrote_with_an_epoch(cluster: &Cluster) -> Result<()> {
         "{epochs:?}"
     );
     Ok(())
-}
-
-/// Installs with istioctl, as an administrator without this tool would: a control plane, CNI and a gateway.
-fn install(cluster: &Cluster, version: &str, overlay: &str) -> Result<Run> {
-    let url = format!("https://localhost:{}", cluster.istiod_port("webhooks")?);
-    let file = cluster.dir().join("istio.yaml");
-    let text = format!(
-        "apiVersion: install.istio.io/v1alpha1\nkind: IstioOperator\nspec:\n  hub: docker.io/istio\n  tag: {version}\n  \
-         meshConfig: {{accessLogFile: /dev/stdout}}\n  components:\n    cni: {{enabled: true}}\n{overlay}  values:\n    \
-         base: {{validationURL: {url}/validate}}\n    istiodRemote: {{injectionURL: {url}/inject}}\n    gateways: \
-         {{istio-ingressgateway: {{type: ClusterIP}}}}\n"
-    );
-    std::fs::write(&file, text)?;
-    let mut command = cluster.command(OnDemand::Istioctl131.program()?)?;
-    command
-        .args(["install", "--skip-confirmation", "--filename"])
-        .arg(&file);
-    if version == FROM {
-        command.arg("--manifests").arg(Toolbox::get()?.manifests_130()?);
-    }
-    Run::of(command, None)
 }
 
 fn apply(cluster: &Cluster) -> Result<Command> {

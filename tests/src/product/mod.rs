@@ -1,6 +1,7 @@
 //! This project's own programs in a test cluster: the plugin, run by kubectl, and the webhook, run by the API server.
 
 mod binaries;
+mod by_istioctl;
 mod foreign_change;
 mod guard;
 mod held_helm;
@@ -10,10 +11,12 @@ mod restarts;
 mod stand_in_gitops;
 mod stand_in_sail;
 mod three_clusters;
+pub mod two_revisions;
 mod upgradable;
 
 pub(crate) use binaries::build_programs;
 pub use binaries::{Binaries, kubectl_command, mesh_upgrade, mesh_upgrade_command};
+pub use by_istioctl::installed_by_istioctl;
 pub use foreign_change::FOREIGN_CHANGE;
 pub use guard::{Guard, kubeconfig_of};
 pub use held_helm::HeldHelm;

@@ -1,0 +1,132 @@
+//! A mesh of two revisions, as a canary has it: an old one with tags and workloads, and what is seen of the new one.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use crate::harness::{Cluster, Istio, IstioOptions, wait_until};
+
+const FROM: &str = "1.30.3";
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// One namespace goes by a tag, the other one names the revision.
+const WORKLOADS: &str = "\
+apiVersion: v1
+kind: Namespace
+metadata: {name: pay, labels: {istio.io/rev: prod}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {istio.io/rev: 1-30-3}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ledger, namespace: pay}
+spec:
+  selector: {matchLabels: {app: ledger}}
+  template:
+    metadata: {labels: {app: ledger}}
+    spec: {containers: [{name: app, image: example/app:1}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews, namespace: shop}
+spec:
+  selector: {matchLabels: {app: reviews}}
+  template:
+    metadata: {labels: {app: reviews}}
+    spec: {containers: [{name: app, image: example/app:1}]}
+";
+
+/// Installs Istio 1.30.3 as revision 1-30-3 with the tags `default` and `prod`.
+///
+/// # Errors
+/// When it does not come to serve.
+pub fn install(cluster: &Cluster) -> Result<Istio> {
+    let options = IstioOptions {
+        istiod_release: "istiod-1-30-3".to_owned(),
+        values: [
+            "revision=1-30-3",
+            "defaultRevision=1-30-3",
+            "revisionTags={default,prod}",
+        ]
+        .map(String::from)
+        .to_vec(),
+        ..IstioOptions::version(FROM)
+    };
+    Istio::install(cluster, options)
+}
+
+/// Brings two workloads, and waits until the old revision has given them a sidecar.
+///
+/// # Errors
+/// When it does not.
+pub fn run_workloads(cluster: &Cluster) -> Result<()> {
+    cluster.apply_stdin(WORKLOADS)?.ok()?;
+    wait_for_proxies(cluster, FROM)
+}
+
+/// Moves them to the new revision of this version, as their owners do: one by its label, one by a restart alone.
+///
+/// # Errors
+/// When they do not arrive there.
+pub fn move_workloads(cluster: &Cluster, version: &str) -> Result<()> {
+    cluster
+        .kubectl(&["label", "namespace", "shop", "--overwrite", "istio.io/rev=1-31-0"])?
+        .ok()?;
+    for namespace in ["shop", "pay"] {
+        cluster
+            .kubectl(&["rollout", "restart", "deployment", "--namespace", namespace])?
+            .ok()?;
+    }
+    wait_for_proxies(cluster, version)
+}
+
+/// Helm's releases of the control plane.
+///
+/// # Errors
+/// When helm fails.
+pub fn releases(cluster: &Cluster) -> Result<Vec<String>> {
+    let list = cluster.helm(&["list", "--namespace", "istio-system", "--short"])?;
+    Ok(list.ok()?.lines().map(str::to_owned).collect())
+}
+
+/// Sees that the tags lead to revision 1-31-0 and belong to its release.
+///
+/// # Errors
+/// What is otherwise.
+pub fn tags_lead_to_the_new_revision(cluster: &Cluster) -> Result<()> {
+    for tag in ["default", "prod"] {
+        let name = format!("istio-revision-tag-{tag}");
+        let found = cluster.kubectl(&["get", "mutatingwebhookconfiguration", &name, "-o", "json"])?;
+        let found = found.json()?;
+        ensure!(text(&found, "/metadata/labels/istio.io~1rev") == "1-31-0", "{found:#}");
+        let owner = text(&found, "/metadata/annotations/meta.helm.sh~1release-name");
+        ensure!(owner == "istiod-1-31-0", "{name} belongs to {owner}");
+    }
+    Ok(())
+}
+
+/// Waits until both workloads have a sidecar, and of this version.
+///
+/// # Errors
+/// When they do not within the deadline.
+pub fn wait_for_proxies(cluster: &Cluster, version: &str) -> Result<()> {
+    wait_until(&format!("proxies of {version}"), DEADLINE, || {
+        for namespace in ["pay", "shop"] {
+            let images =
+                "jsonpath={range .items[*]}{.spec.initContainers[*].image} {.spec.containers[*].image}{\"\\n\"}{end}";
+            let pods = cluster.kubectl(&["get", "pods", "--namespace", namespace, "-o", images])?;
+            let mut pods = pods.ok()?.lines().peekable();
+            let proxy = format!("proxyv2:{version}");
+            let is_one = pods.peek().is_some();
+            ensure!(is_one && pods.all(|images| images.contains(&proxy)), "{namespace}");
+        }
+        Ok(Some(()))
+    })
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
