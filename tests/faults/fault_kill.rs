@@ -1,4 +1,5 @@
-//! The real plugin killed before and after every journal write, and before every request that helm makes, enumerated.
+//! The real plugin killed before and after every journal write, and before every request that helm makes, enumerated: for
+//! an upgrade in place, for both upgrades of a canary, and by journal writes for istioctl.
 //!
 //! `KILL_POINTS=3,12-15` restricts it to these numbers, to repeat what failed; `KILL_POINTS=1-999/10` takes each tenth.
 
@@ -11,44 +12,84 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use mesh_upgrade_tests::{
     harness::Moment,
-    kill::{KillPoint, Kind, count, kill_and_finish},
+    kill::{KillPoint, Kind, Scenario, Usual, kill_and_finish},
 };
 
 /// Clusters at the same time.
 const AT_ONCE: usize = 3;
 
+/// Every point, unless `KILL_POINTS` says which.
+const ALL: &str = "1-9999";
+
+/// Which requests of helm a canary is killed at unless `KILL_POINTS` says it: they are many, and each takes a minute.
+const SOME: &str = "1-999/10";
+
 #[test]
 fn killed_before_and_after_every_journal_write() -> Result<()> {
-    let writes = count(Kind::JournalWrite)?.len();
-    let points = (1..=writes).flat_map(|number| {
-        [Moment::Before, Moment::After].map(|moment| KillPoint {
-            kind: Kind::JournalWrite,
-            number,
-            moment,
-        })
-    });
-    enumerate("journal writes", writes, points.collect())
+    enumerate(Scenario::InPlace, Kind::JournalWrite, ALL)
 }
 
 #[test]
 fn killed_before_every_request_of_helm() -> Result<()> {
-    let requests = count(Kind::HelmRequest)?.len();
-    let points = (1..=requests).map(|number| KillPoint {
-        kind: Kind::HelmRequest,
-        number,
-        moment: Moment::Before,
-    });
-    enumerate("requests of helm", requests, points.collect())
+    enumerate(Scenario::InPlace, Kind::HelmRequest, ALL)
 }
 
-fn enumerate(what: &str, found: usize, points: Vec<KillPoint>) -> Result<()> {
-    ensure!(found > 10, "only {found} {what}: is the proxy in use?");
-    let chosen = chosen()?;
-    let points: Vec<KillPoint> = points.into_iter().filter(|point| chosen(point.number)).collect();
-    tell(&format!("{found} {what}, {} kill points", points.len()));
+#[test]
+fn canary_killed_before_and_after_every_journal_write() -> Result<()> {
+    enumerate(Scenario::CanaryBeside, Kind::JournalWrite, ALL)
+}
+
+#[test]
+fn canary_killed_before_requests_of_helm() -> Result<()> {
+    enumerate(Scenario::CanaryBeside, Kind::HelmRequest, SOME)
+}
+
+#[test]
+fn removal_killed_before_and_after_every_journal_write() -> Result<()> {
+    enumerate(Scenario::CanaryRemoval, Kind::JournalWrite, ALL)
+}
+
+#[test]
+fn removal_killed_before_requests_of_helm() -> Result<()> {
+    enumerate(Scenario::CanaryRemoval, Kind::HelmRequest, SOME)
+}
+
+#[test]
+fn istioctl_killed_before_and_after_every_journal_write() -> Result<()> {
+    enumerate(Scenario::Istioctl, Kind::JournalWrite, ALL)
+}
+
+fn enumerate(scenario: Scenario, kind: Kind, unless_told: &str) -> Result<()> {
+    let usual = Usual::of(scenario, kind)?;
+    let found = usual.requests.len();
+    ensure!(
+        found > 10,
+        "only {found} of {kind:?} in {scenario:?}: is the proxy in use?"
+    );
+    let moments: &[Moment] = match kind {
+        Kind::JournalWrite => &[Moment::Before, Moment::After],
+        Kind::HelmRequest => &[Moment::Before],
+    };
+    let chosen = chosen(unless_told)?;
+    let points: Vec<KillPoint> = (1..=found)
+        .filter(|number| chosen(*number))
+        .flat_map(|number| {
+            moments.iter().map(move |moment| KillPoint {
+                kind,
+                number,
+                moment: *moment,
+            })
+        })
+        .collect();
+    tell(&format!(
+        "{scenario:?}: {found} of {kind:?}, {} kill points",
+        points.len()
+    ));
     let next = AtomicUsize::new(0);
     let failed: Vec<KillPoint> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(|| work(&points, &next))).collect();
+        let workers: Vec<_> = (0..AT_ONCE)
+            .map(|_| scope.spawn(|| work(scenario, &usual, &points, &next)))
+            .collect();
         workers
             .into_iter()
             .map(|worker| worker.join().map_err(|_| anyhow!("killing an upgrade panicked")))
@@ -57,21 +98,24 @@ fn enumerate(what: &str, found: usize, points: Vec<KillPoint>) -> Result<()> {
     .concat();
     ensure!(
         failed.is_empty(),
-        "of {} kill points these failed: {failed:?}",
+        "of {} kill points of {scenario:?} these failed: {failed:?}",
         points.len()
     );
-    tell(&format!("{} kill points reached the same end state", points.len()));
+    tell(&format!(
+        "{scenario:?}: {} kill points reached the same end state",
+        points.len()
+    ));
     Ok(())
 }
 
 /// Takes one point after the other; gives those that failed.
-fn work(points: &[KillPoint], next: &AtomicUsize) -> Vec<KillPoint> {
+fn work(scenario: Scenario, usual: &Usual, points: &[KillPoint], next: &AtomicUsize) -> Vec<KillPoint> {
     let mut failed = Vec::new();
     while let Some(point) = points.get(next.fetch_add(1, Ordering::SeqCst)) {
-        match kill_and_finish(*point) {
-            Ok(outcome) => tell(&format!("{point:?}: {outcome:?}")),
+        match kill_and_finish(scenario, usual, *point) {
+            Ok(outcome) => tell(&format!("{scenario:?} {point:?}: {outcome:?}")),
             Err(why) => {
-                tell(&format!("{point:?}: FAILED: {why:#}"));
+                tell(&format!("{scenario:?} {point:?}: FAILED: {why:#}"));
                 failed.push(*point);
             }
         }
@@ -86,8 +130,8 @@ fn tell(text: &str) {
 }
 
 /// Whether a number is one of those to be killed at.
-fn chosen() -> Result<impl Fn(usize) -> bool> {
-    let text = std::env::var("KILL_POINTS").unwrap_or_else(|_| format!("1-{}", usize::MAX));
+fn chosen(unless_told: &str) -> Result<impl Fn(usize) -> bool> {
+    let text = std::env::var("KILL_POINTS").unwrap_or_else(|_| unless_told.to_owned());
     let ranges = text.split(',').map(range).collect::<Result<Vec<_>>>();
     let ranges = ranges.context("KILL_POINTS is like 3,12-15,20-90/10")?;
     Ok(move |number| {

@@ -50,7 +50,7 @@ pub(super) struct ForeignWriter {
 
 impl ForeignWriter {
     /// Starts to try, as an administrator whom RBAC never asks, and for real: a dry run would change nothing.
-    pub(super) fn start(cluster: &Cluster) -> Result<Self> {
+    pub(super) fn start(cluster: &Cluster, config_map: &'static str) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let mut kubectl = cluster.command("kubectl")?;
         kubectl.env("KUBECONFIG", cluster.kubeconfig_for("admin")?);
@@ -68,7 +68,7 @@ impl ForeignWriter {
                 let output = std::process::Command::new(&program)
                     .env_clear()
                     .envs(environment.iter().map(|(name, value)| (name, value)))
-                    .args(["-n", "istio-system", "annotate", "--overwrite", "configmap", "istio"])
+                    .args(["-n", "istio-system", "annotate", "--overwrite", "configmap", config_map])
                     .arg(format!("meshupgrade.test/foreign={count}"))
                     .output()?;
                 if output.status.success() {

@@ -3,23 +3,20 @@
 //! in between.
 
 mod foreign_writer;
+mod scenario;
 
 use std::{
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
+use anyhow::{Result, bail, ensure};
 
-use crate::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Moment, Proxy, Seen, Toolbox, wait_until},
-    product::{Guard, journal_phase, mesh_upgrade, mesh_upgrade_command},
-};
+use crate::harness::{Moment, Proxy, Seen, wait_until};
 use foreign_writer::ForeignWriter;
+use scenario::Mesh;
+pub use scenario::Scenario;
 
-const FROM: &str = "1.30.3";
-const TO: &str = "1.31.0";
 const DEADLINE: Duration = Duration::from_secs(180);
 
 /// Requests of one kind, at each of which an upgrade can be killed.
@@ -62,33 +59,49 @@ pub struct Outcome {
     pub request: Option<String>,
     /// Foreign writes that were refused while the mesh was frozen.
     pub refused: usize,
-    /// Helm revisions beyond those of an upgrade that is not killed.
-    pub extra_revisions: usize,
+    /// Changes of components beyond those of an upgrade that is not killed.
+    pub extra_changes: usize,
 }
 
-/// Counts the requests of a kind in an upgrade that nobody kills.
-///
-/// # Errors
-/// When the upgrade does not arrive.
-pub fn count(kind: Kind) -> Result<Vec<Seen>> {
-    let mesh = Mesh::start()?;
-    let proxy = Proxy::holding(&mesh.cluster, "alice", None, move |seen| kind.is(seen))?;
-    let status = mesh.apply(Some(&proxy))?.wait()?;
-    ensure!(status.success(), "the upgrade through the proxy ended with {status}");
-    Ok(proxy.counted())
+/// An upgrade that nobody kills.
+#[derive(Debug)]
+pub struct Usual {
+    /// Its requests of a kind.
+    pub requests: Vec<Seen>,
+    /// How often it changes a component.
+    changes: usize,
+}
+
+impl Usual {
+    /// Lets it arrive.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn of(scenario: Scenario, kind: Kind) -> Result<Self> {
+        let mesh = Mesh::start(scenario)?;
+        let proxy = Proxy::holding(&mesh.cluster, "alice", None, move |seen| kind.is(seen))?;
+        let status = mesh.apply(&proxy)?.wait()?;
+        ensure!(status.success(), "the upgrade through the proxy ended with {status}");
+        let changes = mesh.arrived()?;
+        ensure!(changes > 0, "no change of a component was counted");
+        Ok(Self {
+            requests: proxy.counted(),
+            changes,
+        })
+    }
 }
 
 /// Kills an upgrade at a point and finishes it.
 ///
 /// # Errors
 /// What did not hold.
-pub fn kill_and_finish(point: KillPoint) -> Result<Outcome> {
-    let mesh = Mesh::start()?;
+pub fn kill_and_finish(scenario: Scenario, usual: &Usual, point: KillPoint) -> Result<Outcome> {
+    let mesh = Mesh::start(scenario)?;
     let kind = point.kind;
     let hold = Some((point.number, point.moment));
     let proxy = Proxy::holding(&mesh.cluster, "alice", hold, move |seen| kind.is(seen))?;
-    let writer = ForeignWriter::start(&mesh.cluster)?;
-    let mut killed = mesh.apply(Some(&proxy))?;
+    let writer = ForeignWriter::start(&mesh.cluster, scenario.config_map())?;
+    let mut killed = mesh.apply(&proxy)?;
     let reached = wait_until("the request to kill at", DEADLINE, || {
         if proxy.is_reached() {
             return Ok(Some(true));
@@ -109,94 +122,17 @@ pub fn kill_and_finish(point: KillPoint) -> Result<Outcome> {
     drop(proxy);
 
     if reached {
-        mesh_upgrade(&mesh.cluster, &apply_arguments()?)?.ok()?;
+        mesh.finish()?;
     }
     let refused = writer.stop()?.judge()?;
-    let extra_revisions = mesh.arrived()?;
+    ensure!(refused > 0, "no foreign write was refused: was the mesh frozen at all?");
+    let extra_changes = mesh.arrived()?.saturating_sub(usual.changes);
+    ensure!(extra_changes <= 1, "one kill has cost {extra_changes} more changes");
     Ok(Outcome {
         request,
         refused,
-        extra_revisions,
+        extra_changes,
     })
-}
-
-/// A guarded mesh that can be upgraded.
-struct Mesh {
-    cluster: Cluster,
-    istio: Istio,
-    _guard: Guard,
-}
-
-impl Mesh {
-    fn start() -> Result<Self> {
-        let cluster = Cluster::start(ClusterOptions::named("kill"))?;
-        let istio = Istio::install(&cluster, IstioOptions::version(FROM))?;
-        let guard = Guard::install(&cluster)?;
-        Ok(Self {
-            cluster,
-            istio,
-            _guard: guard,
-        })
-    }
-
-    fn apply(&self, proxy: Option<&Proxy>) -> Result<Child> {
-        let mut command = mesh_upgrade_command(&self.cluster, "alice", &apply_arguments()?)?;
-        if let Some(proxy) = proxy {
-            command.env("KUBECONFIG", proxy.kubeconfig());
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn().context("start apply")
-    }
-
-    /// The end state that every run reaches; returns how many helm revisions the kill has cost.
-    fn arrived(&self) -> Result<usize> {
-        ensure!(journal_phase(&self.cluster)?.as_deref() == Some("Succeeded"));
-        self.istio.wait_serving(&self.cluster, TO)?;
-        let left = self.cluster.kubectl(&[
-            "get",
-            "meshfreezes,validatingadmissionpolicies,validatingadmissionpolicybindings",
-            "-o",
-            "name",
-        ])?;
-        ensure!(
-            !left.ok()?.contains("mesh-freeze") && !left.stdout.contains("meshfreezes"),
-            "{left}"
-        );
-        let pods = self.cluster.kubectl(&[
-            "get",
-            "pods",
-            "-A",
-            "-l",
-            "app.kubernetes.io/part-of=mesh-upgrade",
-            "-o",
-            "name",
-        ])?;
-        ensure!(pods.ok()?.trim().is_empty(), "pods of ours are left: {pods}");
-        let mut extra = 0;
-        for release in ["istio-base", "istiod"] {
-            let history = self
-                .cluster
-                .helm(&["history", release, "-n", "istio-system", "-o", "json"])?
-                .json()?;
-            let revisions = history.as_array().map(Vec::as_slice).unwrap_or_default();
-            let newest = revisions.last().context("a revision")?;
-            let text = |key: &str| newest.get(key).and_then(Value::as_str).unwrap_or_default();
-            ensure!(
-                text("status") == "deployed" && text("chart").ends_with(TO),
-                "{release} ended as {newest}"
-            );
-            extra += revisions.len().saturating_sub(2);
-        }
-        ensure!(extra <= 1, "one kill has cost {extra} more helm revisions");
-        Ok(extra)
-    }
-}
-
-fn apply_arguments() -> Result<Vec<String>> {
-    let charts = Toolbox::get()?.charts(TO)?.display().to_string();
-    Ok(["apply", "--to", TO, "--charts", &charts, "--yes"]
-        .map(str::to_owned)
-        .into())
 }
 
 /// As when the machine goes: kubectl has become the plugin, and its helm dies with it.
