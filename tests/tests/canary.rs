@@ -3,52 +3,21 @@
 //!
 //! Of two revisions of istiod only the newest is a real process here, and it serves both.
 
-use std::{
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{process::Stdio, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox, wait_until},
-    product::{Guard, journal_phase, mesh_upgrade, mesh_upgrade_command},
+    harness::{Cluster, ClusterOptions, Moment, Proxy, Run, Seen, Toolbox},
+    kill::kill_with_children,
+    product::{
+        Guard, journal_phase, mesh_upgrade, mesh_upgrade_command,
+        two_revisions::{self, move_workloads, releases, tags_lead_to_the_new_revision, wait_for_proxies},
+    },
 };
-use serde_json::Value;
 
 const FROM: &str = "1.30.3";
 const TO: &str = "1.31.0";
 const DEADLINE: Duration = Duration::from_secs(120);
-
-/// One namespace goes by a tag, the other one names the revision.
-const WORKLOADS: &str = "\
-apiVersion: v1
-kind: Namespace
-metadata: {name: pay, labels: {istio.io/rev: prod}}
----
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop, labels: {istio.io/rev: 1-30-3}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: ledger, namespace: pay}
-spec:
-  selector: {matchLabels: {app: ledger}}
-  template:
-    metadata: {labels: {app: ledger}}
-    spec: {containers: [{name: app, image: example/app:1}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: reviews, namespace: shop}
-spec:
-  selector: {matchLabels: {app: reviews}}
-  template:
-    metadata: {labels: {app: reviews}}
-    spec: {containers: [{name: app, image: example/app:1}]}
-";
 
 const FOREIGN: &str = "\
 apiVersion: networking.istio.io/v1
@@ -60,23 +29,13 @@ spec: {hosts: [foreign], http: [{route: [{destination: {host: foreign}}]}]}
 #[test]
 fn both_upgrades_of_a_canary_are_killed_and_arrive_and_the_old_one_goes_last() -> Result<()> {
     let cluster = Cluster::start(ClusterOptions::named("canary"))?;
-    let options = IstioOptions {
-        istiod_release: "istiod-1-30-3".to_owned(),
-        values: [
-            "revision=1-30-3",
-            "defaultRevision=1-30-3",
-            "revisionTags={default,prod}",
-        ]
-        .map(String::from)
-        .to_vec(),
-        ..IstioOptions::version(FROM)
-    };
-    let istio = Istio::install(&cluster, options)?;
+    let istio = two_revisions::install(&cluster)?;
     let _guard = Guard::install(&cluster)?;
-    cluster.apply_stdin(WORKLOADS)?.ok()?;
-    wait_for_proxies(&cluster, FROM)?;
+    two_revisions::run_workloads(&cluster)?;
 
-    killed_within(&cluster, "upgrade istiod-1-31-0", "pending-install")?;
+    // The first release that helm stores anew is the upgraded base.
+    let made = |seen: &Seen| seen.method == "POST" && seen.path.contains("/namespaces/istio-system/secrets");
+    killed_after(&cluster, 2, made, "pending-install")?;
     is_frozen(&cluster)?;
     let uninstall = cluster.helm(&["uninstall", "istiod-1-30-3", "-n", "istio-system", "--debug"])?;
     ensure!(
@@ -113,17 +72,10 @@ fn both_upgrades_of_a_canary_are_killed_and_arrive_and_the_old_one_goes_last() -
         ensure!(said, "{what} is not told: {used}");
     }
     ensure!(releases(&cluster)?.len() == 3);
-    cluster
-        .kubectl(&["label", "namespace", "shop", "--overwrite", "istio.io/rev=1-31-0"])?
-        .ok()?;
-    for namespace in ["shop", "pay"] {
-        cluster
-            .kubectl(&["rollout", "restart", "deployment", "--namespace", namespace])?
-            .ok()?;
-    }
-    wait_for_proxies(&cluster, TO)?;
+    move_workloads(&cluster, TO)?;
 
-    killed_within(&cluster, "uninstall istiod-1-30-3", "uninstalling")?;
+    let changed = |seen: &Seen| seen.method == "PUT" && seen.path.contains("/sh.helm.release.v1.istiod-1-30-3.");
+    killed_after(&cluster, 1, changed, "uninstalling")?;
     is_frozen(&cluster)?;
     mesh_upgrade(&cluster, &["apply", "--yes"])?.ok()?;
     ensure!(journal_phase(&cluster)?.as_deref() == Some("Succeeded"));
@@ -158,23 +110,20 @@ fn apply(cluster: &Cluster, more: &[&str]) -> Result<Run> {
     Run::of(mesh_upgrade_command(cluster, "alice", &arguments(more)?)?, None)
 }
 
-/// Begins an upgrade whose helm is killed in the middle of this work, and the plugin with it.
-fn killed_within(cluster: &Cluster, work: &str, status: &str) -> Result<()> {
-    let dir = tempfile::tempdir()?;
-    let helm = helm_that_is_killed(dir.path(), work, status)?;
-    let mut command = mesh_upgrade_command(cluster, "alice", &arguments(&["--helm", &helm.display().to_string()])?)?;
-    let log = std::fs::File::create(dir.path().join("log"))?;
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+/// Begins an upgrade that is killed, and helm with it, right after helm has stored its release for the n-th time in such a
+/// request: the release then has this status.
+fn killed_after(cluster: &Cluster, nth: usize, stored: fn(&Seen) -> bool, status: &str) -> Result<()> {
+    let by_helm = move |seen: &Seen| seen.agent.starts_with("Helm/") && stored(seen);
+    let proxy = Proxy::holding(cluster, "alice", Some((nth, Moment::After)), by_helm)?;
+    let log = tempfile::NamedTempFile::new()?;
+    let mut command = mesh_upgrade_command(cluster, "alice", &arguments(&[])?)?;
+    command.env("KUBECONFIG", proxy.kubeconfig());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.reopen()?);
     let mut plugin = command.spawn().context("start apply")?;
-    let killed = wait_until("helm to be killed", DEADLINE, || {
-        let ended = plugin.try_wait()?;
-        Ok((ended.is_some() || dir.path().join("killed").exists()).then_some(()))
-    });
-    end(&mut plugin)?;
-    let log = std::fs::read_to_string(dir.path().join("log")).unwrap_or_default();
-    killed.with_context(|| log.clone())?;
-    let pid = std::fs::read_to_string(dir.path().join("killed")).with_context(|| log)?;
-    Command::new("kill").args(["-9", pid.trim()]).status()?;
+    let reached = proxy.wait_until_reached(DEADLINE);
+    kill_with_children(&mut plugin)?;
+    drop(proxy);
+    reached.with_context(|| std::fs::read_to_string(log.path()).unwrap_or_default())?;
     let journal = journal_phase(cluster)?;
     ensure!(journal.as_deref() == Some("Upgrading"), "{journal:?}");
     let left = cluster.kubectl(&["get", "secrets", "-A", "-l", &format!("status={status}"), "-o", "name"])?;
@@ -183,43 +132,6 @@ fn killed_within(cluster: &Cluster, work: &str, status: &str) -> Result<()> {
         "helm left nothing {status}: {left}"
     );
     Ok(())
-}
-
-fn end(plugin: &mut Child) -> Result<()> {
-    plugin.kill().ok();
-    plugin.wait()?;
-    Ok(())
-}
-
-/// The real helm behind a script that kills it while its release has a status; its work is slowed by nothing else.
-fn helm_that_is_killed(dir: &Path, work: &str, status: &str) -> Result<PathBuf> {
-    let helm = Toolbox::get()?.helm();
-    let script = format!(
-        "#!/bin/sh\n\
-         [ \"$1 $2\" = \"{work}\" ] || exec {helm} \"$@\"\n\
-         release=$2\n\
-         exec 3<&0\n\
-         {helm} \"$@\" <&3 &\n\
-         helm=$!\n\
-         for argument in \"$@\"; do\n\
-           [ \"$before\" = --kubeconfig ] && kubeconfig=$argument\n\
-           before=$argument\n\
-         done\n\
-         while kill -0 $helm; do\n\
-           if {helm} status $release --namespace istio-system --kubeconfig $kubeconfig | grep -q {status}; then\n\
-             kill -9 $helm\n\
-             break\n\
-           fi\n\
-         done 2>/dev/null\n\
-         echo $$ > {dir}/killing && mv {dir}/killing {dir}/killed\n\
-         while :; do sleep 1; done\n",
-        helm = helm.display(),
-        dir = dir.display(),
-    );
-    let path = dir.join("helm");
-    std::fs::write(&path, script)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
-    Ok(path)
 }
 
 /// Whoever asks: the configuration, and what helm knows of the new revision.
@@ -237,41 +149,4 @@ fn is_frozen(cluster: &Cluster) -> Result<()> {
     let refused = cluster.kubectl(&secret)?;
     ensure!(refused.refused()?.contains("MG001"), "{refused}");
     Ok(())
-}
-
-fn releases(cluster: &Cluster) -> Result<Vec<String>> {
-    let list = cluster.helm(&["list", "--namespace", "istio-system", "--short"])?;
-    Ok(list.ok()?.lines().map(str::to_owned).collect())
-}
-
-fn tags_lead_to_the_new_revision(cluster: &Cluster) -> Result<()> {
-    for tag in ["default", "prod"] {
-        let name = format!("istio-revision-tag-{tag}");
-        let found = cluster.kubectl(&["get", "mutatingwebhookconfiguration", &name, "-o", "json"])?;
-        let found = found.json()?;
-        ensure!(text(&found, "/metadata/labels/istio.io~1rev") == "1-31-0", "{found:#}");
-        let owner = text(&found, "/metadata/annotations/meta.helm.sh~1release-name");
-        ensure!(owner == "istiod-1-31-0", "{name} belongs to {owner}");
-    }
-    Ok(())
-}
-
-/// Waits until both workloads have a sidecar, and of this version.
-fn wait_for_proxies(cluster: &Cluster, version: &str) -> Result<()> {
-    wait_until(&format!("proxies of {version}"), DEADLINE, || {
-        for namespace in ["pay", "shop"] {
-            let images =
-                "jsonpath={range .items[*]}{.spec.initContainers[*].image} {.spec.containers[*].image}{\"\\n\"}{end}";
-            let pods = cluster.kubectl(&["get", "pods", "--namespace", namespace, "-o", images])?;
-            let mut pods = pods.ok()?.lines().peekable();
-            let proxy = format!("proxyv2:{version}");
-            let is_one = pods.peek().is_some();
-            ensure!(is_one && pods.all(|images| images.contains(&proxy)), "{namespace}");
-        }
-        Ok(Some(()))
-    })
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

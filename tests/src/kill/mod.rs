@@ -135,8 +135,12 @@ pub fn kill_and_finish(scenario: Scenario, usual: &Usual, point: KillPoint) -> R
     })
 }
 
-/// As when the machine goes: kubectl has become the plugin, and its helm dies with it.
-fn kill_with_children(plugin: &mut Child) -> Result<()> {
+/// Kills a program and what it has started, as when the machine goes: kubectl has become the plugin, and its helm dies with
+/// it.
+///
+/// # Errors
+/// When it cannot be killed.
+pub fn kill_with_children(plugin: &mut Child) -> Result<()> {
     let children = Command::new("pgrep").args(["-P", &plugin.id().to_string()]).output()?;
     plugin.kill()?;
     plugin.wait()?;
