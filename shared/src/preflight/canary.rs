@@ -34,14 +34,17 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
 }
 
 fn is_to_go(subject: &Subject<'_>) -> bool {
-    let stage = canary::stage(&subject.members, &subject.target.version);
-    subject.target.canary && stage == Ok(Some(Stage::Remove))
+    // Asked for each member, about all of them: not where nobody wants a canary.
+    subject.target.canary && canary::stage(&subject.members, &subject.target.version) == Ok(Some(Stage::Remove))
 }
 
 /// The control plane that is taken away next: how it does is nobody's concern any more.
 pub(super) fn goes<'a>(subject: &Subject<'a>, member: &ObservedMember<'a>) -> Option<&'a WorkloadName> {
+    if !is_to_go(subject) {
+        return None;
+    }
     let canary = Canary::of(member, &subject.target.version).ok().flatten();
-    canary.filter(|_| is_to_go(subject)).map(|canary| &canary.old.workload)
+    canary.map(|canary| &canary.old.workload)
 }
 
 fn old_revision(subject: &Subject<'_>, member: &ObservedMember<'_>, canary: &Canary<'_>, report: &mut Report) {
