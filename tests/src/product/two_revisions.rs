@@ -44,7 +44,13 @@ spec:
 /// # Errors
 /// When it does not come to serve.
 pub fn install(cluster: &Cluster) -> Result<Istio> {
-    let options = IstioOptions {
+    Istio::install(cluster, options())
+}
+
+/// The same, for who adds something.
+#[must_use]
+pub fn options() -> IstioOptions {
+    IstioOptions {
         istiod_release: "istiod-1-30-3".to_owned(),
         values: [
             "revision=1-30-3",
@@ -54,8 +60,7 @@ pub fn install(cluster: &Cluster) -> Result<Istio> {
         .map(String::from)
         .to_vec(),
         ..IstioOptions::version(FROM)
-    };
-    Istio::install(cluster, options)
+    }
 }
 
 /// Brings two workloads, and waits until the old revision has given them a sidecar.
