@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{held, measured::measured, median, released_plugin, say};
 use crate::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox, wait_until},
     product::{Guard, wait_for_journal},
 };
 
@@ -23,6 +24,10 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// How long a real istiod takes, its image being there: a second until its readiness is asked for, three between two
 /// questions (Istio's chart, `readinessProbe`), its caches, and the old one's farewell.
 const ISTIOD_READY_AFTER: Duration = Duration::from_secs(10);
+
+/// For two seconds after a definition was established an API server makes whoever creates an object of it wait for two
+/// seconds (apiextensions-apiserver, `customresource_handler.go`, `justCreated`). A guard is installed long before.
+const DEFINITIONS_ARE_NEW_FOR: SignedDuration = SignedDuration::from_secs(3);
 
 /// Measures; whether the bar is met.
 ///
@@ -65,6 +70,7 @@ fn compare(plugin: &Path, istiod_ready_after: Option<Duration>) -> Result<f64> {
         let (cluster, _istio) = mesh("guarded", istiod_ready_after)?;
         let webhook = plugin.with_file_name("mesh-upgrade-webhook");
         let _guard = Guard::install_started_with(&cluster, |_| vec![webhook.into_os_string()])?;
+        wait_for_old_definitions(&cluster)?;
         let mut command = cluster.command(plugin)?;
         command
             .env("KUBECONFIG", cluster.kubeconfig_for("alice")?)
@@ -104,6 +110,16 @@ fn mesh(name: &str, istiod_ready_after: Option<Duration>) -> Result<(Cluster, Is
         .kubectl(&[&["wait", both_ready, "--timeout=120s"][..], &istiod].concat())?
         .ok()?;
     Ok((cluster, istio))
+}
+
+fn wait_for_old_definitions(cluster: &Cluster) -> Result<()> {
+    let since = r#"jsonpath={.status.conditions[?(@.type=="Established")].lastTransitionTime}"#;
+    let since = cluster.kubectl(&["get", "crd", "meshupgrades.meshupgrade.io", "-o", since])?;
+    let since: Timestamp = since.ok()?.trim().parse()?;
+    wait_until("the guard's definitions to be old enough", DEADLINE, || {
+        let age = Timestamp::now().duration_since(since);
+        Ok((age > DEFINITIONS_ARE_NEW_FOR).then_some(()))
+    })
 }
 
 /// When the journal entered each phase, in its own seconds.
