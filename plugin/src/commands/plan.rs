@@ -5,7 +5,7 @@ use crate::{
     cli::{Global, HowTo, PlanArgs},
     clock::today,
     error::{CommandError, Exit},
-    installer::{Change, Engines, Given, Hold, Installer as _, Writer},
+    installer::{AskedHelm, Change, Engines, Given, Hold, Installer as _, Writer},
     ui::{Mark, Output, Ui, strong},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -201,6 +201,10 @@ fn write(path: &Path, scene: &Scene, mesh: &MeshView, to: &IstioVersion, plan: &
 /// # Errors
 /// When the cluster cannot be read, no mesh can be chosen, or there is no plan.
 pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    let given = Given {
+        helm: AskedHelm::begin(None),
+        istioctl: None,
+    };
     let scene = Scene::observe(global, ui, observe_options(true)).await?;
     let mesh = scene.mesh(args.target.mesh.mesh.as_deref())?;
     let legs = path::legs(&scene, mesh, &args.target.to)?;
@@ -225,7 +229,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     let target = Target::new(args.target.to.clone()).as_canary(HowTo::is_canary(args.strategy));
     let mut plan = build(&scene, mesh, &target, &charts)?;
     // A plan can be read without its engines and charts; only its images are then guessed from those that run now.
-    let looked = match Engines::find(&plan.steps, Given::default(), ui).await {
+    let looked = match Engines::find(&plan.steps, given, ui).await {
         Ok(engines) => look_at_charts(&engines, &scene, &mut plan).await,
         Err(error) => Err(error.to_string()),
     };

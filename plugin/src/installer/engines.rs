@@ -4,12 +4,40 @@ use super::{Change, Installer, gitops::GitOps, helm::Helm, istioctl::Istioctl, s
 use crate::{error::CommandError, ui::Ui};
 use shared::api::{InstallerKind, PlanStep};
 use std::path::Path;
+use tokio::task::JoinHandle;
+
+/// Helm, asked for its version while something else is done: its start takes a while. Nobody misses it where no step needs
+/// it.
+#[derive(Debug)]
+pub struct AskedHelm(JoinHandle<Result<Helm, CommandError>>);
+
+impl AskedHelm {
+    /// Begins to ask it, on the PATH unless given.
+    #[must_use]
+    pub fn begin(given: Option<&Path>) -> Self {
+        let given = given.map(Path::to_owned);
+        Self(tokio::spawn(async move { Helm::find(given.as_deref()).await }))
+    }
+
+    async fn answer(mut self) -> Result<Helm, CommandError> {
+        match (&mut self.0).await {
+            Ok(found) => found,
+            Err(error) => Err(CommandError::error(format!("helm could not be asked: {error}"))),
+        }
+    }
+}
+
+impl Drop for AskedHelm {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// Programs that the operator named.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug)]
 pub struct Given<'a> {
     /// `--helm`.
-    pub helm: Option<&'a Path>,
+    pub helm: AskedHelm,
     /// `--istioctl`.
     pub istioctl: Option<&'a Path>,
 }
@@ -30,7 +58,7 @@ impl Engines {
     pub async fn find(steps: &[PlanStep], given: Given<'_>, ui: Ui) -> Result<Self, CommandError> {
         let first = |kind: InstallerKind| steps.iter().find(|step| step.installer == kind);
         let helm = match first(InstallerKind::Helm) {
-            Some(_) => Some(Helm::find(given.helm).await?),
+            Some(_) => Some(given.helm.answer().await?),
             None => None,
         };
         let istioctl = match first(InstallerKind::Istioctl) {

@@ -11,7 +11,7 @@ mod redact;
 mod relay;
 mod sail;
 
-pub use engines::{Engines, Given};
+pub use engines::{AskedHelm, Engines, Given};
 pub use hold::Hold;
 
 use crate::cluster::Cluster;

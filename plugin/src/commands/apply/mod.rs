@@ -12,7 +12,7 @@ use crate::{
     error::{CommandError, Exit},
     executor::{journal, lease::DriverLease, writing_client},
     guard,
-    installer::{Engines, Given, Writer},
+    installer::{AskedHelm, Engines, Given, Writer},
     ui::{Mark, Ui, confirm, print_report, print_report_again, strong},
 };
 use kube::ResourceExt as _;
@@ -45,6 +45,7 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         ));
     }
     refuse_namespace(global, "apply")?;
+    let helm = AskedHelm::begin(args.helm.as_deref());
     let mesh = args.mesh.mesh.as_deref();
     let (scene, journals) = look(args, global, ui).await?;
     let begun = journals.unfinished(mesh)?;
@@ -73,8 +74,8 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         flags: global.cluster(),
     };
     let driven = match begun.first() {
-        Some(held) => task.resume(&held.journal).await,
-        None => task.begin(file.as_ref()).await,
+        Some(held) => task.resume(&held.journal, helm).await,
+        None => task.begin(file.as_ref(), helm).await,
     };
     match driven {
         Err(error) if error.exit == Exit::Held => Err(tell_how_far(args, &home, error).await),
@@ -202,7 +203,7 @@ pub struct Task<'a> {
 }
 
 impl Task<'_> {
-    async fn resume(&self, journal: &MeshUpgrade) -> Result<Exit, CommandError> {
+    async fn resume(&self, journal: &MeshUpgrade, helm: AskedHelm) -> Result<Exit, CommandError> {
         let Self { args, ui, home, .. } = self;
         let spec = &journal.spec;
         if let Some(to) = args.to.as_ref().filter(|to| to.to_string() != spec.to) {
@@ -238,7 +239,7 @@ impl Task<'_> {
         let goes_on = ui.lang.apply_goes_on(&spec.mesh, &spec.to, phase);
         ui.progress(Mark::Info, &format!("{goes_on}{at}"));
         let guarded = spec.unguarded.is_none();
-        let engines = self.engines(&spec.plan).await?;
+        let engines = self.engines(&spec.plan, helm).await?;
         let lease = self.take_lease(&spec.mesh, guarded).await?;
         let driven = async {
             // Read again under the lease: whoever held it may have gone on, and even ended, while we waited.
@@ -250,7 +251,7 @@ impl Task<'_> {
         driven
     }
 
-    async fn begin(&self, file: Option<&PlanFile>) -> Result<Exit, CommandError> {
+    async fn begin(&self, file: Option<&PlanFile>, helm: AskedHelm) -> Result<Exit, CommandError> {
         let Self {
             args, scene, ui, home, ..
         } = self;
@@ -288,7 +289,7 @@ impl Task<'_> {
         }
         // Said while the charts are looked at, which takes longest of all that comes before the question.
         print_report_again(*ui, &report);
-        let engines = self.engines(&plan).await?;
+        let engines = self.engines(&plan, helm).await?;
         let looked = plan::look_at_charts(&engines, scene, &mut plan).await;
         looked.map_err(|why| {
             CommandError::error(why).hint(if plan.takes_charts() {
@@ -326,9 +327,9 @@ impl Task<'_> {
         driven
     }
 
-    async fn engines(&self, plan: &Plan) -> Result<Engines, CommandError> {
+    async fn engines(&self, plan: &Plan, helm: AskedHelm) -> Result<Engines, CommandError> {
         let given = Given {
-            helm: self.args.helm.as_deref(),
+            helm,
             istioctl: self.args.istioctl.as_deref(),
         };
         Engines::find(&plan.steps, given, self.ui).await

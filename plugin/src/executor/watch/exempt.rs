@@ -1,6 +1,7 @@
 //! The kinds that no guard is asked about, in one cluster: read, and the guard's own put back.
 
 use crate::{cluster::Cluster, error::api_code, executor::fault::Fault};
+use futures::future::join_all;
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject, ListParams, PostParams, TypeMeta},
@@ -45,12 +46,17 @@ pub async fn served(cluster: &Cluster) -> Result<Served, Fault> {
     Ok(kinds.filter_map(|kind| Some((kind, found(kind)?.0.clone()))).collect())
 }
 
-/// Lists them all. A kind that may not be listed is left out: an older guard's roles do not know the newest kinds.
+/// Lists them all, at once: each consistent read may wait until the API server's cache has caught up with its store. A kind
+/// that may not be listed is left out: an older guard's roles do not know the newest kinds.
 pub async fn read(client: &Client, served: &Served) -> Result<Read, Fault> {
-    let mut read = Read::default();
-    for (kind, resource) in served {
+    let listing = served.iter().map(|(_, resource)| async move {
         let api: Api<DynamicObject> = Api::all_with(client.clone(), resource);
-        let list = match api.list(&ListParams::default()).await {
+        api.list(&ListParams::default()).await
+    });
+    let listed = join_all(listing).await;
+    let mut read = Read::default();
+    for ((kind, _), list) in served.iter().zip(listed) {
+        let list = match list {
             Ok(list) => list,
             Err(error) if api_code(&error) == 403 => continue,
             Err(error) => return Err(Fault::of_api(&format!("list {}", kind.resource()), &error)),
