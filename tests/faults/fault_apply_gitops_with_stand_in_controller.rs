@@ -6,6 +6,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     process::{Child, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -66,26 +67,20 @@ fn what_flux_brings_is_waited_for_with_a_stand_in_controller() -> Result<()> {
     })
 }
 
-type Upgrade = fn(&Cluster, &StandInGitOps<'_>, &Istio) -> Result<()>;
+type Upgrade = fn(&Cluster, &StandInGitOps, &Istio) -> Result<()>;
 
 /// A guarded mesh that the stand-in has brought, and goes on to look after.
 fn with_stand_in(name: &str, kind: GitOpsKind, upgrade: Upgrade) -> Result<()> {
-    let cluster = Cluster::start(ClusterOptions::named(name))?;
+    let cluster = Arc::new(Cluster::start(ClusterOptions::named(name))?);
     let stand_in = StandInGitOps::install(&cluster, kind, &CHARTS, FROM)?;
-    std::thread::scope(|scope| {
-        scope.spawn(|| stand_in.run());
-        let done = (|| {
-            stand_in.wait_for_all()?;
-            let istio = Istio::installed(&cluster, IstioOptions::version(FROM))?;
-            let _guard = Guard::install(&cluster)?;
-            upgrade(&cluster, &stand_in, &istio)
-        })();
-        stand_in.stop();
-        done
-    })
+    let _at_work = stand_in.run();
+    stand_in.wait_for_all()?;
+    let istio = Istio::installed(&cluster, IstioOptions::version(FROM))?;
+    let _guard = Guard::install(&cluster)?;
+    upgrade(&cluster, &stand_in, &istio)
 }
 
-fn it_is_told_that_it_can_be_waited_for(cluster: &Cluster, stand_in: &StandInGitOps<'_>) -> Result<()> {
+fn it_is_told_that_it_can_be_waited_for(cluster: &Cluster, stand_in: &StandInGitOps) -> Result<()> {
     let check = mesh_upgrade(cluster, &["check", "--to", TO, "--verbose"])?;
     ensure!(check.code == 0, "{check}");
     let (kind, namespace) = (stand_in.kind.kind(), stand_in.kind.namespace());
@@ -122,7 +117,7 @@ fn nobody_merges_in_time(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-fn foreign_changes_are_refused(cluster: &Cluster, stand_in: &StandInGitOps<'_>) -> Result<()> {
+fn foreign_changes_are_refused(cluster: &Cluster, stand_in: &StandInGitOps) -> Result<()> {
     let user = stand_in.kind.user();
     let system = |arguments: &[&str]| cluster.kubectl(&[&["-n", "istio-system"], arguments].concat());
     for (what, run) in [
@@ -166,7 +161,7 @@ fn foreign_changes_are_refused(cluster: &Cluster, stand_in: &StandInGitOps<'_>) 
 }
 
 /// While base is waited for: no other version of it, no other flavor, and no other component.
-fn the_controller_brings_nothing_else(cluster: &Cluster, stand_in: &StandInGitOps<'_>) -> Result<()> {
+fn the_controller_brings_nothing_else(cluster: &Cluster, stand_in: &StandInGitOps) -> Result<()> {
     let before = images(cluster)?;
     for (name, chart, version) in [
         ("istio-base", "base", "1.32.0"),
@@ -212,7 +207,7 @@ fn it_has_arrived(cluster: &Cluster, istio: &Istio) -> Result<()> {
 }
 
 /// From the API server's audit log: this tool has not written what the controller follows.
-fn nobody_but_the_person_has_merged(cluster: &Cluster, stand_in: &StandInGitOps<'_>) -> Result<()> {
+fn nobody_but_the_person_has_merged(cluster: &Cluster, stand_in: &StandInGitOps) -> Result<()> {
     let resource = format!("{}s", stand_in.kind.kind().to_lowercase());
     let log = std::fs::read_to_string(cluster.audit_log())?;
     for line in log.lines() {
@@ -259,7 +254,7 @@ impl Apply {
     }
 
     /// Waits until it has printed the change of an object.
-    fn asks_for(&mut self, stand_in: &StandInGitOps<'_>, name: &str) -> Result<()> {
+    fn asks_for(&mut self, stand_in: &StandInGitOps, name: &str) -> Result<()> {
         let patch = format!("+++ {} {}/{name}\n", stand_in.kind.kind(), stand_in.kind.namespace());
         let asked = wait_until(&format!("the change of {name}"), DEADLINE, || {
             if self.child.try_wait()?.is_some() {

@@ -2,7 +2,7 @@
 //! the other, lets the operator through for what belongs to each, and waits for its conditions. The operator is a
 //! stand-in; its helm, its charts and its identity are the real ones, and its kinds have the documented fields.
 
-use std::{process::Stdio, time::Duration};
+use std::{process::Stdio, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
@@ -17,17 +17,13 @@ const DEADLINE: Duration = Duration::from_secs(120);
 
 #[test]
 fn what_the_sail_operator_installed_is_upgraded_with_a_stand_in_operator() -> Result<()> {
-    let cluster = Cluster::start(ClusterOptions::named("sail"))?;
+    let cluster = Arc::new(Cluster::start(ClusterOptions::named("sail"))?);
     let sail = StandInSail::install(&cluster, FROM, TO)?;
-    std::thread::scope(|scope| {
-        scope.spawn(|| sail.run());
-        let done = upgrade(&cluster, &sail);
-        sail.stop();
-        done
-    })
+    let _at_work = sail.run();
+    upgrade(&cluster, &sail)
 }
 
-fn upgrade(cluster: &Cluster, sail: &StandInSail<'_>) -> Result<()> {
+fn upgrade(cluster: &Cluster, sail: &StandInSail) -> Result<()> {
     sail.wait_for_all()?;
     let istio = Istio::installed(cluster, IstioOptions::version(FROM))?;
     let _guard = Guard::install(cluster)?;
@@ -161,7 +157,7 @@ fn foreign_changes_are_refused(cluster: &Cluster) -> Result<()> {
 }
 
 /// While istiod is waited for: no other version of it, no other flavor, and no other component.
-fn the_operator_brings_nothing_else(cluster: &Cluster, sail: &StandInSail<'_>) -> Result<()> {
+fn the_operator_brings_nothing_else(cluster: &Cluster, sail: &StandInSail) -> Result<()> {
     let before = images(cluster)?;
     let mut refused = Vec::new();
     for (chart, version) in [
@@ -191,7 +187,7 @@ fn the_operator_brings_nothing_else(cluster: &Cluster, sail: &StandInSail<'_>) -
     Ok(())
 }
 
-fn it_has_arrived(cluster: &Cluster, istio: &Istio, sail: &StandInSail<'_>) -> Result<()> {
+fn it_has_arrived(cluster: &Cluster, istio: &Istio, sail: &StandInSail) -> Result<()> {
     let journal = wait_for_journal(cluster, "the journal", DEADLINE, |_| true)?;
     ensure!(text(&journal, "/status/phase") == "Succeeded", "{journal:#}");
     for resource in ["istios", "istiocnis", "istiorevisions"] {

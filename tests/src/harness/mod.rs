@@ -12,6 +12,7 @@
 //! # }
 //! ```
 
+mod background;
 mod build;
 mod charts;
 mod cluster;
@@ -32,6 +33,7 @@ mod terminal;
 mod toolbox;
 mod wait;
 
+pub use background::Background;
 pub use cluster::{Cluster, ClusterOptions};
 pub use contexts::Contexts;
 pub use external_istiod::ExternalIstiod;

@@ -1,15 +1,15 @@
 //! Stand-ins for Argo CD's application controller and for Flux's helm-controller: each follows objects of the real kind, has
 //! the real helm render or upgrade the real charts as the real controller's ServiceAccount, and says so in their status.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::harness::{Cluster, Istio, Run, Toolbox, wait_until};
+use crate::{
+    harness::{Background, Cluster, Istio, Run, Toolbox, wait_until},
+    traffic::{BlockingCaller, Identity},
+};
 
 const ARGO_CD_DEFINITION: &str = include_str!("../../fixtures/argocd-application-crd.yaml");
 const FLUX_DEFINITION: &str = include_str!("../../fixtures/minimal-flux-crd.yaml");
@@ -18,6 +18,8 @@ const ARGO_CD_MANAGER: &str = "argocd-controller";
 /// Where Istio goes.
 const SYSTEM: &str = "istio-system";
 const DEADLINE: Duration = Duration::from_secs(60);
+/// Who looks at its objects.
+pub(super) const READER: &str = "stand-in";
 /// How often it looks whether something was merged.
 const PAUSE: Duration = Duration::from_millis(200);
 /// When everything happens, as far as statuses tell.
@@ -60,6 +62,15 @@ impl GitOpsKind {
             Self::ArgoCd => "applications.argoproj.io",
             Self::Flux => "helmreleases.helm.toolkit.fluxcd.io",
         }
+    }
+
+    /// Path of their list.
+    fn path(self) -> String {
+        let (group, resource) = match self {
+            Self::ArgoCd => ("argoproj.io/v1alpha1", "applications"),
+            Self::Flux => ("helm.toolkit.fluxcd.io/v2", "helmreleases"),
+        };
+        format!("/apis/{group}/namespaces/{}/{resource}", self.namespace())
     }
 
     fn definition(self) -> &'static str {
@@ -164,21 +175,26 @@ impl GitOpsKind {
     }
 }
 
-/// The stand-in. It works for as long as [`Self::run`] is not told to stop.
-pub struct StandInGitOps<'c> {
+/// The stand-in. It works for as long as what [`Self::run`] gives is kept.
+pub struct StandInGitOps {
     /// Whom it stands in for.
     pub kind: GitOpsKind,
-    cluster: &'c Cluster,
+    cluster: Arc<Cluster>,
+    reader: BlockingCaller,
     values: Vec<String>,
-    stops: AtomicBool,
 }
 
-impl<'c> StandInGitOps<'c> {
+impl StandInGitOps {
     /// Puts up the controller's kind and ServiceAccount, with an object for each of these charts, by name and chart.
     ///
     /// # Errors
     /// When the API server refuses something.
-    pub fn install(cluster: &'c Cluster, kind: GitOpsKind, charts: &[(&str, &str)], version: &str) -> Result<Self> {
+    pub fn install(
+        cluster: &Arc<Cluster>,
+        kind: GitOpsKind,
+        charts: &[(&str, &str)],
+        version: &str,
+    ) -> Result<Arc<Self>> {
         cluster.apply_stdin(kind.definition())?.ok()?;
         let definition = format!("crd/{}", kind.resource());
         let established = ["wait", "--for=condition=Established", "--timeout=30s", &definition];
@@ -192,26 +208,22 @@ impl<'c> StandInGitOps<'c> {
             let object = kind.object(name, chart, version);
             cluster.apply_stdin(&object.to_string())?.ok()?;
         }
-        Ok(Self {
+        Ok(Arc::new(Self {
             kind,
-            cluster,
+            cluster: Arc::clone(cluster),
+            reader: BlockingCaller::new(cluster.kubeconfig(), Identity::of(READER))?,
             values: Istio::webhook_values(cluster)?,
-            stops: AtomicBool::new(false),
-        })
+        }))
     }
 
-    /// Follows its objects until it is told to stop. What fails is tried again, as the real one does.
-    pub fn run(&self) {
-        while !self.stops.load(Ordering::Relaxed) {
+    /// Follows its objects. What fails is tried again, as the real one does.
+    #[must_use]
+    pub fn run(self: &Arc<Self>) -> Background {
+        let stand_in = Arc::clone(self);
+        Background::every(PAUSE, move || {
             // The API server may be away; the next round sees.
-            let _ = self.look();
-            std::thread::sleep(PAUSE);
-        }
-    }
-
-    /// Has it stop after this round.
-    pub fn stop(&self) {
-        self.stops.store(true, Ordering::Relaxed);
+            let _ = stand_in.look();
+        })
     }
 
     /// Merges a version, as a person does in the repository, and as what follows the repository then writes it.
@@ -283,8 +295,7 @@ impl<'c> StandInGitOps<'c> {
     }
 
     fn objects(&self) -> Result<Vec<Value>> {
-        let list = ["-n", self.kind.namespace(), "get", self.kind.resource(), "-o", "json"];
-        let list = self.cluster.kubectl(&list)?.json()?;
+        let list = self.reader.read(&self.kind.path())?;
         Ok(list.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
     }
 

@@ -1,16 +1,16 @@
 //! A stand-in for the Sail Operator: it follows an Istio and an IstioCNI by their documented fields, makes the IstioRevision, has
 //! the real helm upgrade the real charts as the real operator's ServiceAccount, and says so in their conditions.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::stand_in_gitops::{put_up, workload};
-use crate::harness::{Cluster, Istio, Run, Toolbox, wait_until};
+use super::stand_in_gitops::{READER, put_up, workload};
+use crate::{
+    harness::{Background, Cluster, Istio, Run, Toolbox, wait_until},
+    traffic::{BlockingCaller, Identity},
+};
 
 const DEFINITIONS: &str = include_str!("../../fixtures/minimal-operator-crds.yaml");
 /// Where the real operator's chart puts it, and its ServiceAccount.
@@ -51,19 +51,19 @@ const PARTS: [Part; 2] = [
     },
 ];
 
-/// The stand-in. It works for as long as [`Self::run`] is not told to stop.
-pub struct StandInSail<'c> {
-    cluster: &'c Cluster,
+/// The stand-in. It works for as long as what [`Self::run`] gives is kept.
+pub struct StandInSail {
+    cluster: Arc<Cluster>,
+    reader: BlockingCaller,
     values: Vec<String>,
-    stops: AtomicBool,
 }
 
-impl<'c> StandInSail<'c> {
+impl StandInSail {
     /// Puts up the operator's kinds and ServiceAccount, Istio's definitions of `knows`, and an Istio and an IstioCNI.
     ///
     /// # Errors
     /// When the API server refuses something.
-    pub fn install(cluster: &'c Cluster, version: &str, knows: &str) -> Result<Self> {
+    pub fn install(cluster: &Arc<Cluster>, version: &str, knows: &str) -> Result<Arc<Self>> {
         cluster.apply_stdin(DEFINITIONS)?.ok()?;
         let established = ["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"];
         cluster.kubectl(&established)?.ok()?;
@@ -90,27 +90,23 @@ impl<'c> StandInSail<'c> {
                 "spec": {"version": format!("v{version}"), "namespace": SYSTEM}});
             cluster.apply_stdin(&object.to_string())?.ok()?;
         }
-        Ok(Self {
-            cluster,
+        Ok(Arc::new(Self {
+            cluster: Arc::clone(cluster),
+            reader: BlockingCaller::new(cluster.kubeconfig(), Identity::of(READER))?,
             values,
-            stops: AtomicBool::new(false),
-        })
+        }))
     }
 
-    /// Follows its objects until it is told to stop. What fails is tried again, as the real one does.
-    pub fn run(&self) {
-        while !self.stops.load(Ordering::Relaxed) {
+    /// Follows its objects. What fails is tried again, as the real one does.
+    #[must_use]
+    pub fn run(self: &Arc<Self>) -> Background {
+        let stand_in = Arc::clone(self);
+        Background::every(PAUSE, move || {
             for part in &PARTS {
                 // The API server may be away; the next round sees.
-                let _ = self.look(part);
+                let _ = stand_in.look(part);
             }
-            std::thread::sleep(PAUSE);
-        }
-    }
-
-    /// Has it stop after this round.
-    pub fn stop(&self) {
-        self.stops.store(true, Ordering::Relaxed);
+        })
     }
 
     /// Waits until everything is installed as it was told.
@@ -169,8 +165,7 @@ impl<'c> StandInSail<'c> {
     /// # Errors
     /// When it is not there.
     pub fn read(&self, resource: &str) -> Result<Value> {
-        let resource = format!("{resource}.sailoperator.io");
-        self.cluster.kubectl(&["get", &resource, NAME, "-o", "json"])?.json()
+        self.reader.read(&format!("/apis/sailoperator.io/v1/{resource}/{NAME}"))
     }
 
     fn look(&self, part: &Part) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use http::{Method, Request};
 use http_body_util::BodyExt as _;
 use kube::{
@@ -11,6 +11,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
 /// Who asks, by impersonation. Rights are not in question: everybody is in `system:masters`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,5 +82,43 @@ impl Caller {
         let status = response.status().as_u16();
         let answer = response.into_body().collect().await?.to_bytes();
         Ok((status, serde_json::from_slice(&answer).unwrap_or_default()))
+    }
+}
+
+/// The same for a thread that waits for each answer. A kubectl for each request would keep a processor busy where
+/// something is asked again and again.
+pub struct BlockingCaller {
+    runtime: Runtime,
+    caller: Caller,
+    who: Identity,
+}
+
+impl BlockingCaller {
+    /// Somebody, with an administrator's kubeconfig.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn new(kubeconfig: &Path, who: Identity) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let caller = runtime.block_on(Caller::new(kubeconfig))?;
+        Ok(Self { runtime, caller, who })
+    }
+
+    /// Makes a request and returns the status and the body.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub fn call(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
+        self.runtime.block_on(self.caller.call(self.who, method, path, body))
+    }
+
+    /// Reads an object or a list.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn read(&self, path: &str) -> Result<Value> {
+        let (status, body) = self.call("GET", path, &Value::Null)?;
+        ensure!(status == 200, "GET {path}: {status} {body}");
+        Ok(body)
     }
 }

@@ -6,6 +6,6 @@ mod call;
 mod foreign;
 mod system;
 
-pub use call::{Caller, Identity};
+pub use call::{BlockingCaller, Caller, Identity};
 pub use foreign::{FOREIGNERS, try_everything};
 pub use system::{prepare, work};
