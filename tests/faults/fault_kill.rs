@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use mesh_upgrade_tests::{
     harness::Moment,
-    kill::{KillPoint, Kind, Scenario, Usual, kill_and_finish},
+    kill::{KillPoint, Kind, Mesh, Outcome, Scenario, Usual, kill_and_finish},
 };
 
 /// Clusters at the same time.
@@ -60,7 +60,8 @@ fn istioctl_killed_before_and_after_every_journal_write() -> Result<()> {
 }
 
 fn enumerate(scenario: Scenario, kind: Kind, unless_told: &str) -> Result<()> {
-    let usual = Usual::of(scenario, kind)?;
+    let mut first = Mesh::prepare(scenario)?;
+    let usual = Usual::of(&mut first, kind)?;
     let found = usual.requests.len();
     ensure!(
         found > 10,
@@ -87,8 +88,10 @@ fn enumerate(scenario: Scenario, kind: Kind, unless_told: &str) -> Result<()> {
     ));
     let next = AtomicUsize::new(0);
     let failed: Vec<KillPoint> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..AT_ONCE)
-            .map(|_| scope.spawn(|| work(scenario, &usual, &points, &next)))
+        let (usual, points, next) = (&usual, &points, &next);
+        let workers: Vec<_> = std::iter::once(Some(first))
+            .chain((1..AT_ONCE).map(|_| None))
+            .map(|mesh| scope.spawn(move || work(scenario, mesh, usual, points, next)))
             .collect();
         workers
             .into_iter()
@@ -109,18 +112,35 @@ fn enumerate(scenario: Scenario, kind: Kind, unless_told: &str) -> Result<()> {
 }
 
 /// Takes one point after the other; gives those that failed.
-fn work(scenario: Scenario, usual: &Usual, points: &[KillPoint], next: &AtomicUsize) -> Vec<KillPoint> {
+fn work(
+    scenario: Scenario,
+    mut mesh: Option<Mesh>,
+    usual: &Usual,
+    points: &[KillPoint],
+    next: &AtomicUsize,
+) -> Vec<KillPoint> {
     let mut failed = Vec::new();
     while let Some(point) = points.get(next.fetch_add(1, Ordering::SeqCst)) {
-        match kill_and_finish(scenario, usual, *point) {
+        match kill(scenario, &mut mesh, usual, *point) {
             Ok(outcome) => tell(&format!("{scenario:?} {point:?}: {outcome:?}")),
             Err(why) => {
                 tell(&format!("{scenario:?} {point:?}: FAILED: {why:#}"));
                 failed.push(*point);
+                // Its processes may be in any state: the next point gets another one.
+                mesh = None;
             }
         }
     }
     failed
+}
+
+/// Each worker has a mesh of its own, which begins again from its copy: addresses stand in what is stored.
+fn kill(scenario: Scenario, mesh: &mut Option<Mesh>, usual: &Usual, point: KillPoint) -> Result<Outcome> {
+    let prepared = match mesh.take() {
+        Some(mesh) => mesh,
+        None => Mesh::prepare(scenario)?,
+    };
+    kill_and_finish(mesh.insert(prepared), usual, point)
 }
 
 /// Past the runner's capture: it takes long, and the figures are to be recorded.

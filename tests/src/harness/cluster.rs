@@ -3,12 +3,13 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 
+use super::background::Background;
 use super::external_istiod;
 use super::leftovers::{self, Footprint};
 use super::on_demand::{OnDemand, with_program};
@@ -20,6 +21,9 @@ use super::toolbox::Toolbox;
 /// The variables of the test's own environment that programs under test also get. Above all no proxy is among them:
 /// everything here is on loopback.
 const PASSED_ON: [&str; 4] = ["LLVM_PROFILE_FILE", "RUST_BACKTRACE", "TMPDIR", "LANG"];
+
+/// How often the supervisor is reminded of istiod, where it is.
+const REMIND_EVERY: Duration = Duration::from_millis(200);
 
 /// The programs that play istiod, by the minor of its image.
 const OLD_ISTIOD: &str = "pilot-discovery-1.30";
@@ -80,8 +84,10 @@ pub struct Cluster {
     kubeconfig: PathBuf,
     /// The programs, where one of them is another; to be there as long as they run.
     programs: Option<tempfile::TempDir>,
+    /// Reminds the supervisor of istiod, where it may not see for itself what becomes of it.
+    reminder: Mutex<Option<Background>>,
     // Dropped by hand in `drop`, before the footprint is recorded.
-    supervisor: Mutex<Option<Supervisor>>,
+    supervisor: Arc<Mutex<Option<Supervisor>>>,
 }
 
 impl Cluster {
@@ -132,7 +138,8 @@ impl Cluster {
             description,
             kubeconfig,
             programs,
-            supervisor: Mutex::new(Some(supervisor)),
+            reminder: Mutex::new(None),
+            supervisor: Arc::new(Mutex::new(Some(supervisor))),
         })
     }
 
@@ -312,14 +319,32 @@ impl Cluster {
     /// `kube-controller-manager`, `kube-scheduler`, `kwok` or `istiod`; `show istiod`; or `status`, which tells
     /// processes and memory.
     pub fn control(&self, command: &str) -> Result<Value> {
-        let mut supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner);
-        supervisor.as_mut().context("the cluster has ended")?.command(command)
+        send(&self.supervisor, command)
     }
+
+    /// Has the supervisor look again and again which istiod is to run, or no longer.
+    pub(super) fn remind_of_istiod(&self, again: bool) {
+        let supervisor = Arc::clone(&self.supervisor);
+        let remind = || {
+            Background::every(REMIND_EVERY, move || {
+                // It tells how the last look ended, and the next one follows.
+                let _ = send(&supervisor, "start istiod");
+            })
+        };
+        let mut reminder = self.reminder.lock().unwrap_or_else(PoisonError::into_inner);
+        *reminder = again.then(remind);
+    }
+}
+
+fn send(supervisor: &Mutex<Option<Supervisor>>, command: &str) -> Result<Value> {
+    let mut supervisor = supervisor.lock().unwrap_or_else(PoisonError::into_inner);
+    supervisor.as_mut().context("the cluster has ended")?.command(command)
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        drop(self.supervisor.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        self.remind_of_istiod(false);
+        drop(self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take());
         // Normally gone already; the supervisor cannot remove it if it had to be killed.
         let _ = std::fs::remove_dir_all(&self.dir);
         leftovers::dropped(self.footprint());

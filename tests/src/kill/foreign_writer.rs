@@ -1,16 +1,20 @@
 //! Somebody who does not know of the upgrade and tries to change the mesh all the time.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::JoinHandle,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, ensure};
+use serde_json::json;
 
-use crate::harness::Cluster;
+use crate::{
+    harness::{Background, Cluster},
+    traffic::{BlockingCaller, Identity},
+};
+
+/// How long it waits before it tries again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the guard said to one attempt; answers that say nothing of the guard are not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,55 +45,38 @@ impl Answers {
     }
 }
 
-/// A thread that writes until it is told to stop.
-#[derive(Debug)]
+/// Somebody who writes until it is told to stop.
 pub(super) struct ForeignWriter {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<Result<Vec<Answer>>>,
+    answers: Arc<Mutex<Vec<Answer>>>,
+    at_work: Background,
 }
 
 impl ForeignWriter {
     /// Starts to try, as an administrator whom RBAC never asks, and for real: a dry run would change nothing.
     pub(super) fn start(cluster: &Cluster, config_map: &'static str) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut kubectl = cluster.command("kubectl")?;
-        kubectl.env("KUBECONFIG", cluster.kubeconfig_for("admin")?);
-        let program = kubectl.get_program().to_owned();
-        let environment: Vec<_> = kubectl
-            .get_envs()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-            .collect();
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            let mut answers = Vec::new();
-            let mut count = 0_u64;
-            while !stopped.load(Ordering::SeqCst) {
-                count += 1;
-                let output = std::process::Command::new(&program)
-                    .env_clear()
-                    .envs(environment.iter().map(|(name, value)| (name, value)))
-                    .args(["-n", "istio-system", "annotate", "--overwrite", "configmap", config_map])
-                    .arg(format!("meshupgrade.test/foreign={count}"))
-                    .output()?;
-                if output.status.success() {
-                    answers.push(Answer::Admitted);
-                } else if String::from_utf8_lossy(&output.stderr).contains("MG001") {
-                    answers.push(Answer::Refused);
-                }
-            }
-            Ok(answers)
+        let caller = BlockingCaller::new(cluster.kubeconfig(), Identity::of("foreigner"))?;
+        let path = format!("/api/v1/namespaces/istio-system/configmaps/{config_map}");
+        let answers = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&answers);
+        let mut count = 0_u64;
+        let at_work = Background::every(PAUSE, move || {
+            count += 1;
+            let patch = json!({"metadata": {"annotations": {"meshupgrade.test/foreign": count.to_string()}}});
+            let answer = match caller.call("PATCH", &path, &patch) {
+                Ok((200, _)) => Answer::Admitted,
+                Ok((_, why)) if why.to_string().contains("MG001") => Answer::Refused,
+                Ok(_) | Err(_) => return,
+            };
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
         });
-        Ok(Self { stop, thread })
+        Ok(Self { answers, at_work })
     }
 
     /// Stops, and gives what it was answered.
-    pub(super) fn stop(self) -> Result<Answers> {
-        self.stop.store(true, Ordering::SeqCst);
-        let answers = self
-            .thread
-            .join()
-            .map_err(|_| anyhow!("the foreign writer panicked"))??;
-        Ok(Answers(answers))
+    pub(super) fn stop(self) -> Answers {
+        drop(self.at_work);
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        Answers(answers.clone())
     }
 }
 

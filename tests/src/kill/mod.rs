@@ -2,7 +2,9 @@
 //! state as without the kill, no component changed more often than the kill explains, and a freeze that was never open
 //! in between.
 
+mod end_state;
 mod foreign_writer;
+mod mesh;
 mod scenario;
 
 use std::{
@@ -14,7 +16,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::harness::{Moment, Proxy, Seen, wait_until};
 use foreign_writer::ForeignWriter;
-use scenario::Mesh;
+pub use mesh::Mesh;
 pub use scenario::Scenario;
 
 const DEADLINE: Duration = Duration::from_secs(180);
@@ -77,8 +79,8 @@ impl Usual {
     ///
     /// # Errors
     /// When it does not.
-    pub fn of(scenario: Scenario, kind: Kind) -> Result<Self> {
-        let mesh = Mesh::start(scenario)?;
+    pub fn of(mesh: &mut Mesh, kind: Kind) -> Result<Self> {
+        mesh.begin()?;
         let proxy = Proxy::holding(&mesh.cluster, "alice", None, move |seen| kind.is(seen))?;
         let status = mesh.apply(&proxy)?.wait()?;
         ensure!(status.success(), "the upgrade through the proxy ended with {status}");
@@ -95,12 +97,12 @@ impl Usual {
 ///
 /// # Errors
 /// What did not hold.
-pub fn kill_and_finish(scenario: Scenario, usual: &Usual, point: KillPoint) -> Result<Outcome> {
-    let mesh = Mesh::start(scenario)?;
+pub fn kill_and_finish(mesh: &mut Mesh, usual: &Usual, point: KillPoint) -> Result<Outcome> {
+    mesh.begin()?;
     let kind = point.kind;
     let hold = Some((point.number, point.moment));
     let proxy = Proxy::holding(&mesh.cluster, "alice", hold, move |seen| kind.is(seen))?;
-    let writer = ForeignWriter::start(&mesh.cluster, scenario.config_map())?;
+    let writer = ForeignWriter::start(&mesh.cluster, mesh.scenario.config_map())?;
     let mut killed = mesh.apply(&proxy)?;
     let reached = wait_until("the request to kill at", DEADLINE, || {
         if proxy.is_reached() {
@@ -124,7 +126,7 @@ pub fn kill_and_finish(scenario: Scenario, usual: &Usual, point: KillPoint) -> R
     if reached {
         mesh.finish()?;
     }
-    let refused = writer.stop()?.judge()?;
+    let refused = writer.stop().judge()?;
     ensure!(refused > 0, "no foreign write was refused: was the mesh frozen at all?");
     let extra_changes = mesh.arrived()?.saturating_sub(usual.changes);
     ensure!(extra_changes <= 1, "one kill has cost {extra_changes} more changes");

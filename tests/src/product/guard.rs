@@ -318,7 +318,7 @@ impl Drop for Guard {
 /// # Errors
 /// When there is no such account.
 pub fn kubeconfig_of(cluster: &Cluster, account: &str) -> Result<Value> {
-    let token = cluster.kubectl(&["create", "token", account, "-n", names::NAMESPACE, "--duration", "2h"])?;
+    let token = cluster.kubectl(&["create", "token", account, "-n", names::NAMESPACE, "--duration", "12h"])?;
     let admin = Contexts::of(cluster.kubeconfig())?;
     Ok(Contexts::alone(
         "guard",

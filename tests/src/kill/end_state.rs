@@ -1,0 +1,93 @@
+//! The end state that every run reaches, and how often a component was changed on the way there.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::{
+    mesh::Mesh,
+    scenario::{FROM, OLD_RELEASE, Scenario, TO},
+};
+use crate::product::two_revisions;
+
+impl Mesh {
+    /// Sees that it has arrived; returns how often a component was changed on the way.
+    pub(super) fn arrived(&self) -> Result<usize> {
+        let phases = "jsonpath={.items[*].status.phase}";
+        let journals = self.cluster.kubectl(&["get", "meshupgrades", "-o", phases])?;
+        ensure!(
+            journals
+                .ok()?
+                .split_whitespace()
+                .eq(self.scenario.journals().iter().copied()),
+            "{journals}"
+        );
+        self.istio.wait_serving(&self.cluster, TO)?;
+        self.nothing_is_left()?;
+        match self.scenario {
+            Scenario::InPlace | Scenario::Istioctl => {}
+            // What runs is left to its owners.
+            Scenario::CanaryBeside => two_revisions::wait_for_proxies(&self.cluster, FROM)?,
+            Scenario::CanaryRemoval => {
+                two_revisions::wait_for_proxies(&self.cluster, TO)?;
+                let old = ["get", "deployments", "-A", "-l", "istio.io/rev=1-30-3", "-o", "name"];
+                let old = self.cluster.kubectl(&old)?;
+                ensure!(old.ok()?.is_empty(), "{old}");
+            }
+        }
+        if self.scenario.is_canary() {
+            two_revisions::tags_lead_to_the_new_revision(&self.cluster)?;
+        }
+        Ok(self.helm_revisions()? + self.writes_of_istioctl()?)
+    }
+
+    fn nothing_is_left(&self) -> Result<()> {
+        let kinds = "meshfreezes,validatingadmissionpolicies,validatingadmissionpolicybindings";
+        let left = self.cluster.kubectl(&["get", kinds, "-o", "name"])?;
+        ensure!(
+            !left.ok()?.contains("mesh-freeze") && !left.stdout.contains("meshfreezes"),
+            "{left}"
+        );
+        let ours = "app.kubernetes.io/part-of=mesh-upgrade";
+        let pods = self.cluster.kubectl(&["get", "pods", "-A", "-l", ours, "-o", "name"])?;
+        ensure!(pods.ok()?.trim().is_empty(), "pods of ours are left: {pods}");
+        Ok(())
+    }
+
+    fn helm_revisions(&self) -> Result<usize> {
+        let releases = two_revisions::releases(&self.cluster)?;
+        ensure!(releases == self.scenario.releases(), "the releases are {releases:?}");
+        let mut count = 0;
+        for release in releases {
+            let history = ["history", &release, "-n", "istio-system", "-o", "json"];
+            let history = self.cluster.helm(&history)?.json()?;
+            let revisions = history.as_array().map(Vec::as_slice).unwrap_or_default();
+            let newest = revisions.last().context("a revision")?;
+            let text = |key: &str| newest.get(key).and_then(Value::as_str).unwrap_or_default();
+            let version = if release == OLD_RELEASE { FROM } else { TO };
+            ensure!(
+                text("status") == "deployed" && text("chart").ends_with(version),
+                "{release} ended as {newest}"
+            );
+            count += revisions.len();
+        }
+        Ok(count)
+    }
+
+    /// How often istioctl changed istiod as the driver, from the API server's audit log.
+    fn writes_of_istioctl(&self) -> Result<usize> {
+        let log = std::fs::read_to_string(self.cluster.audit_log())?;
+        let mut count = 0;
+        for line in log.lines() {
+            let event: Value = serde_json::from_str(line)?;
+            let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            let asked = text("/requestURI");
+            let is_write = text("/verb") == "patch"
+                && text("/userAgent").starts_with("istioctl/")
+                && text("/impersonatedUser/username").ends_with(":mesh-upgrade-driver")
+                && asked.contains("/namespaces/istio-system/deployments/istiod")
+                && !asked.contains("dryRun");
+            count += usize::from(is_write);
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,82 @@
+//! The mesh that is upgraded: prepared once, and begun again from the same copy for each upgrade.
+
+use std::process::{Child, Stdio};
+
+use anyhow::{Context, Result};
+
+use super::scenario::{FROM, Scenario, TO};
+use crate::{
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Proxy, Snapshot},
+    product::{Guard, installed_by_istioctl, mesh_upgrade, mesh_upgrade_command, two_revisions},
+};
+
+/// A guarded mesh that can be upgraded.
+pub struct Mesh {
+    pub(super) scenario: Scenario,
+    pub(super) cluster: Cluster,
+    pub(super) istio: Istio,
+    guard: Guard,
+    /// What was stored when all was ready.
+    snapshot: Snapshot,
+}
+
+impl Mesh {
+    /// Installs everything, and keeps what is stored then.
+    ///
+    /// # Errors
+    /// When something does not come to serve.
+    pub fn prepare(scenario: Scenario) -> Result<Self> {
+        let cluster = Cluster::start(ClusterOptions::named("kill"))?;
+        let istio = match scenario {
+            Scenario::InPlace => Istio::install(&cluster, IstioOptions::version(FROM))?,
+            Scenario::CanaryBeside | Scenario::CanaryRemoval => two_revisions::install(&cluster)?,
+            Scenario::Istioctl => {
+                installed_by_istioctl(&cluster, FROM, "")?.ok()?;
+                Istio::installed(&cluster, IstioOptions::version(FROM))?
+            }
+        };
+        let mut guard = Guard::install(&cluster)?;
+        if scenario.is_canary() {
+            two_revisions::run_workloads(&cluster)?;
+        }
+        if scenario == Scenario::CanaryRemoval {
+            mesh_upgrade(&cluster, &scenario.arguments()?)?.ok()?;
+            two_revisions::move_workloads(&cluster, TO)?;
+        }
+        guard.kill();
+        let snapshot = cluster.snapshot()?;
+        Ok(Self {
+            scenario,
+            cluster,
+            istio,
+            guard,
+            snapshot,
+        })
+    }
+
+    /// Begins again as it was prepared, whatever has been done to it, with every process started anew.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        self.guard.kill();
+        self.cluster.restore(&self.snapshot)?;
+        self.guard.start()
+    }
+
+    /// Begins the upgrade through a proxy.
+    pub(super) fn apply(&self, proxy: &Proxy) -> Result<Child> {
+        let mut command = mesh_upgrade_command(&self.cluster, "alice", &self.scenario.arguments()?)?;
+        command.env("KUBECONFIG", proxy.kubeconfig());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().context("start apply")
+    }
+
+    /// Goes on with it by the same command.
+    pub(super) fn finish(&self) -> Result<()> {
+        let run = mesh_upgrade(&self.cluster, &self.scenario.arguments()?)?;
+        // Where the new revision had arrived before the kill, the same command is about the old one, and that is in use.
+        let is_next = self.scenario == Scenario::CanaryBeside && run.code == 3 && run.stdout.contains("MU317");
+        if !is_next {
+            run.ok()?;
+        }
+        Ok(())
+    }
+}
