@@ -1,5 +1,6 @@
 //! The real plugin killed before and after every journal write, and before every request that helm makes, enumerated: for
-//! an upgrade in place, for both upgrades of a canary, and by journal writes for istioctl.
+//! an upgrade in place, for both upgrades of a canary, and by journal writes for istioctl, Argo CD, Flux and the Sail Operator,
+//! the latter three by stand-ins with the real helm and charts.
 //!
 //! `KILL_POINTS=3,12-15` restricts it to these numbers, to repeat what failed; `KILL_POINTS=1-999/10` takes each tenth.
 
@@ -57,6 +58,21 @@ fn removal_killed_before_requests_of_helm() -> Result<()> {
 #[test]
 fn istioctl_killed_before_and_after_every_journal_write() -> Result<()> {
     enumerate(Scenario::Istioctl, Kind::JournalWrite, ALL)
+}
+
+#[test]
+fn argo_cd_killed_before_and_after_every_journal_write() -> Result<()> {
+    enumerate(Scenario::ArgoCd, Kind::JournalWrite, ALL)
+}
+
+#[test]
+fn flux_killed_before_and_after_every_journal_write() -> Result<()> {
+    enumerate(Scenario::Flux, Kind::JournalWrite, ALL)
+}
+
+#[test]
+fn sail_killed_before_and_after_every_journal_write() -> Result<()> {
+    enumerate(Scenario::Sail, Kind::JournalWrite, ALL)
 }
 
 fn enumerate(scenario: Scenario, kind: Kind, unless_told: &str) -> Result<()> {

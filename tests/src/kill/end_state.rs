@@ -24,7 +24,7 @@ impl Mesh {
         self.istio.wait_serving(&self.cluster, TO)?;
         self.nothing_is_left()?;
         match self.scenario {
-            Scenario::InPlace | Scenario::Istioctl => {}
+            Scenario::InPlace | Scenario::Istioctl | Scenario::ArgoCd | Scenario::Flux | Scenario::Sail => {}
             // What runs is left to its owners.
             Scenario::CanaryBeside => two_revisions::wait_for_proxies(&self.cluster, FROM)?,
             Scenario::CanaryRemoval => {
@@ -37,7 +37,10 @@ impl Mesh {
         if self.scenario.is_canary() {
             two_revisions::tags_lead_to_the_new_revision(&self.cluster)?;
         }
-        Ok(self.helm_revisions()? + self.writes_of_istioctl()?)
+        if let Some(bringer) = &self.bringer {
+            bringer.is_at_the_target()?;
+        }
+        Ok(self.helm_revisions()? + self.writes_of_istioctl()? + self.generations_without_a_record()?)
     }
 
     fn nothing_is_left(&self) -> Result<()> {
@@ -89,5 +92,17 @@ impl Mesh {
             count += usize::from(is_write);
         }
         Ok(count)
+    }
+
+    /// How often what Argo CD brings was changed: it keeps no record of its own, as helm does.
+    fn generations_without_a_record(&self) -> Result<usize> {
+        if self.scenario != Scenario::ArgoCd {
+            return Ok(0);
+        }
+        let workloads = "jsonpath={range .items[*]}{.metadata.generation} {end}";
+        let list = ["-n", "istio-system", "get", "deployments,daemonsets", "-o", workloads];
+        let list = self.cluster.kubectl(&list)?;
+        let generations = list.ok()?.split_whitespace().map(str::parse::<usize>);
+        Ok(generations.sum::<Result<usize, _>>()?)
     }
 }

@@ -1,19 +1,28 @@
 //! The mesh that is upgraded: prepared once, and begun again from the same copy for each upgrade.
 
-use std::process::{Child, Stdio};
+use std::{
+    process::{Child, Stdio},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 
-use super::scenario::{FROM, Scenario, TO};
+use super::{
+    bringer::Bringer,
+    scenario::{FROM, Scenario, TO},
+};
 use crate::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Proxy, Snapshot},
+    harness::{Background, Cluster, ClusterOptions, Istio, IstioOptions, Proxy, Snapshot},
     product::{Guard, installed_by_istioctl, mesh_upgrade, mesh_upgrade_command, two_revisions},
 };
 
 /// A guarded mesh that can be upgraded.
 pub struct Mesh {
     pub(super) scenario: Scenario,
-    pub(super) cluster: Cluster,
+    // Dropped before the cluster that they work in.
+    at_work: Vec<Background>,
+    pub(super) bringer: Option<Bringer>,
+    pub(super) cluster: Arc<Cluster>,
     pub(super) istio: Istio,
     guard: Guard,
     /// What was stored when all was ready.
@@ -26,12 +35,20 @@ impl Mesh {
     /// # Errors
     /// When something does not come to serve.
     pub fn prepare(scenario: Scenario) -> Result<Self> {
-        let cluster = Cluster::start(ClusterOptions::named("kill"))?;
+        let cluster = Arc::new(Cluster::start(ClusterOptions::named("kill"))?);
+        let bringer = Bringer::install(scenario, &cluster)?;
+        let at_work = bringer.as_ref().map(|bringer| bringer.work(&cluster)).transpose()?;
+        if let Some(bringer) = &bringer {
+            bringer.wait_for_all()?;
+        }
         let istio = match scenario {
             Scenario::InPlace => Istio::install(&cluster, IstioOptions::version(FROM))?,
             Scenario::CanaryBeside | Scenario::CanaryRemoval => two_revisions::install(&cluster)?,
             Scenario::Istioctl => {
                 installed_by_istioctl(&cluster, FROM, "")?.ok()?;
+                Istio::installed(&cluster, IstioOptions::version(FROM))?
+            }
+            Scenario::ArgoCd | Scenario::Flux | Scenario::Sail => {
                 Istio::installed(&cluster, IstioOptions::version(FROM))?
             }
         };
@@ -43,10 +60,13 @@ impl Mesh {
             mesh_upgrade(&cluster, &scenario.arguments()?)?.ok()?;
             two_revisions::move_workloads(&cluster, TO)?;
         }
+        drop(at_work);
         guard.kill();
         let snapshot = cluster.snapshot()?;
         Ok(Self {
             scenario,
+            at_work: Vec::new(),
+            bringer,
             cluster,
             istio,
             guard,
@@ -56,9 +76,14 @@ impl Mesh {
 
     /// Begins again as it was prepared, whatever has been done to it, with every process started anew.
     pub(super) fn begin(&mut self) -> Result<()> {
+        self.at_work.clear();
         self.guard.kill();
         self.cluster.restore(&self.snapshot)?;
-        self.guard.start()
+        self.guard.start()?;
+        if let Some(bringer) = &self.bringer {
+            self.at_work = bringer.work(&self.cluster)?;
+        }
+        Ok(())
     }
 
     /// Begins the upgrade through a proxy.

@@ -2,6 +2,7 @@
 //! state as without the kill, no component changed more often than the kill explains, and a freeze that was never open
 //! in between.
 
+mod bringer;
 mod end_state;
 mod foreign_writer;
 mod mesh;

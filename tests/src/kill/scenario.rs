@@ -20,13 +20,19 @@ pub enum Scenario {
     CanaryRemoval,
     /// By istioctl.
     Istioctl,
+    /// By Argo CD, after somebody has merged each change.
+    ArgoCd,
+    /// The same by Flux.
+    Flux,
+    /// By the Sail Operator.
+    Sail,
 }
 
 impl Scenario {
     /// Configuration of the mesh that is there from start to end.
     pub(super) fn config_map(self) -> &'static str {
         match self {
-            Self::InPlace | Self::Istioctl => "istio",
+            Self::InPlace | Self::Istioctl | Self::ArgoCd | Self::Flux | Self::Sail => "istio",
             Self::CanaryBeside => "istio-1-30-3",
             Self::CanaryRemoval => "istio-1-31-0",
         }
@@ -43,15 +49,17 @@ impl Scenario {
             Self::InPlace => &["istio-base", "istiod"],
             Self::CanaryBeside => &["istio-base", OLD_RELEASE, NEW_RELEASE],
             Self::CanaryRemoval => &["istio-base", NEW_RELEASE],
-            Self::Istioctl => &[],
+            Self::Flux => &["istio-base", "istio-cni", "istiod"],
+            Self::Sail => &["default-istiod", "istio-cni"],
+            Self::Istioctl | Self::ArgoCd => &[],
         }
     }
 
     /// Phases of all journals in the end.
     pub(super) fn journals(self) -> &'static [&'static str] {
         match self {
-            Self::InPlace | Self::CanaryBeside | Self::Istioctl => &["Succeeded"],
             Self::CanaryRemoval => &["Succeeded", "Succeeded"],
+            _ => &["Succeeded"],
         }
     }
 
@@ -67,6 +75,9 @@ impl Scenario {
                 "--istioctl".to_owned(),
                 OnDemand::Istioctl131.program()?.display().to_string(),
             ],
+            // What nobody merges any more shall end, and not hang.
+            Self::ArgoCd | Self::Flux => vec!["--merge-timeout=90s".to_owned()],
+            Self::Sail => Vec::new(),
         };
         let common = ["apply", "--to", TO, "--yes"].map(str::to_owned);
         Ok(common.into_iter().chain(more).collect())

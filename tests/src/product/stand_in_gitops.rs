@@ -238,6 +238,15 @@ impl StandInGitOps {
         self.patch(name, &patch, &[])
     }
 
+    /// The version that an object asks for.
+    ///
+    /// # Errors
+    /// When there is no such object.
+    pub fn version(&self, name: &str) -> Result<String> {
+        let object = self.reader.read(&format!("{}/{name}", self.kind.path()))?;
+        Ok(self.kind.wanted(&object).1.to_owned())
+    }
+
     /// Waits until every object has what it asks for.
     ///
     /// # Errors
