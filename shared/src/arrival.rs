@@ -53,7 +53,20 @@ pub fn of_step(step: &PlanStep, observed: &Observed) -> Arrival {
         .workloads
         .iter()
         .find_map(|workload| missing(step, workload, observed));
-    missing.map_or(Arrival::Arrived(evidence), Arrival::Waiting)
+    if let Some(what) = missing {
+        return Arrival::Waiting(what);
+    }
+    match by_operator(step).map(|revisions| canary::moved(step.component, revisions, observed)) {
+        Some(Ok(moved)) => Arrival::Arrived(format!("{evidence}; {moved}")),
+        Some(Err(what)) => Arrival::Waiting(what),
+        None => Arrival::Arrived(evidence),
+    }
+}
+
+/// The revisions of a step by which the Sail Operator brings the new one, and moves its tags to it.
+fn by_operator(step: &PlanStep) -> Option<&Revisions> {
+    let is_its = step.installer == InstallerKind::Sail && step.action == StepAction::Install;
+    step.revisions.as_ref().filter(|_| is_its)
 }
 
 /// Whether the old revision is gone and what it brought with it, and the tags that lead to the new one are not.

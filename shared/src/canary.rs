@@ -4,8 +4,12 @@
 //! one away when nothing refers to it. What was observed tells which of the two is due, so that whoever asks again gets
 //! the next one.
 
+mod by_operator;
+
+pub use by_operator::is_revision_of_a_version;
+
 use crate::{
-    api::{Component, Revisions, StepAction},
+    api::{Component, InstallerKind, PlanStep, Revisions, StepAction},
     engine::Engine,
     gitops,
     inventory::{ControlPlane, HelmRelease, Observed, Surroundings, Webhook},
@@ -45,6 +49,8 @@ pub struct Canary<'a> {
     pub release: &'a HelmRelease,
     /// Both revisions, and the tags that the new one is to have.
     pub revisions: Revisions,
+    /// What brings the new one.
+    pub installer: InstallerKind,
     /// Whether the new revision runs the target.
     pub is_there: bool,
     /// Whether a tag still leads to the old revision.
@@ -81,6 +87,13 @@ impl<'a> Canary<'a> {
     pub fn of(member: &ObservedMember<'a>, to: &IstioVersion) -> Result<Option<Self>, String> {
         if member.hosted().next().is_some() {
             return Err("a control plane in it is configured in another cluster".to_owned());
+        }
+        if by_operator::istio_of(member).is_some() {
+            return Err(
+                "the Sail Operator brings a new revision beside the old one by itself, and takes the old one away: leave \
+                 --strategy canary out"
+                    .to_owned(),
+            );
         }
         let new = revision::named_by(to);
         let (follows, old): (Vec<&ControlPlane>, Vec<&ControlPlane>) =
@@ -149,6 +162,7 @@ impl<'a> Canary<'a> {
             tags_are_due,
             validator_is_due,
             revisions,
+            installer: InstallerKind::Helm,
         }))
     }
 
@@ -280,12 +294,14 @@ pub fn uses(observed: &Observed, revisions: &Revisions) -> Vec<String> {
     found
 }
 
-/// Whether a step takes something away or moves something, which is told by what stands around the workloads.
+/// Whether a step takes something away or moves something, which is told by what stands around the workloads. The Sail
+/// Operator moves tags with the revision.
 #[must_use]
-pub fn looks_around(action: StepAction) -> bool {
-    match action {
+pub fn looks_around(step: &PlanStep) -> bool {
+    match step.action {
         StepAction::MoveTags | StepAction::Remove => true,
-        StepAction::Upgrade | StepAction::Install => false,
+        StepAction::Install => step.installer == InstallerKind::Sail,
+        StepAction::Upgrade => false,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 use shared::{
-    api::{Component, InstallerKind, Plan, PlanStep, StepAction},
+    api::{Component, InstallerKind, Plan, PlanStep, Revisions, StepAction},
     catalog::Catalog,
     mesh::MeshView,
     plan::{self, PlanFile},
@@ -83,6 +83,20 @@ pub fn build(scene: &Scene, mesh: &MeshView, target: &Target, charts: &str) -> R
     }
 }
 
+/// Refuses to upgrade in place what the Sail Operator keeps in revisions.
+///
+/// # Errors
+/// When somebody asks for that.
+pub fn refuse_in_place(strategy: Option<HowTo>, mesh: &str, plan: &Plan) -> Result<(), CommandError> {
+    if strategy != Some(HowTo::InPlace) || by_operator(plan).is_empty() {
+        return Ok(());
+    }
+    Err(CommandError::usage(format!(
+        "mesh {mesh} is not upgraded in place: the Sail Operator brings a new revision beside the old one, as its Istio says"
+    ))
+    .hint("leave --strategy out"))
+}
+
 /// Looks at the target's charts, istioctl's among them: each must be there and hold the target, and they tell which
 /// images will run. Some at the same time: one after the other they would be what comes before an upgrade longest.
 ///
@@ -140,6 +154,9 @@ pub fn print(ui: Ui, plan: &Plan) {
         &["STEP", "CLUSTER", "COMPONENT", "INSTALLED AS", "CURRENT", "TARGET"],
         rows,
     );
+    for revisions in by_operator(plan) {
+        ui.result(&ui.lang.plan_by_operator(&revisions.new, &revisions.old));
+    }
     ui.result(&ui.lang.plan_images(plan.images.join("\n  ")));
     if plan.takes_charts() {
         ui.result(&ui.lang.plan_charts(&plan.charts.location));
@@ -152,6 +169,15 @@ pub fn print(ui: Ui, plan: &Plan) {
     for difference in settings.unwrap_or_default() {
         ui.result(&ui.lang.plan_freeze(difference));
     }
+}
+
+/// What the Sail Operator brings beside what runs, and takes away afterwards, each once.
+fn by_operator(plan: &Plan) -> Vec<&Revisions> {
+    let brought = plan.steps.iter().filter(|step| step.action == StepAction::Install);
+    let mut revisions: Vec<&Revisions> = brought.filter_map(|step| step.revisions.as_ref()).collect();
+    revisions.retain(|one| one.are_the_operators());
+    revisions.dedup();
+    revisions
 }
 
 /// What is done other than an upgrade where it stands.
@@ -228,6 +254,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     }
     let target = Target::new(args.target.to.clone()).as_canary(HowTo::is_canary(args.strategy));
     let mut plan = build(&scene, mesh, &target, &charts)?;
+    refuse_in_place(args.strategy, &mesh.name, &plan)?;
     // A plan can be read without its engines and charts; only its images are then guessed from those that run now.
     let looked = match Engines::find(&plan.steps, given, ui).await {
         Ok(engines) => look_at_charts(&engines, &scene, &mut plan).await,

@@ -322,7 +322,7 @@ impl Effects<'_> {
     async fn look(&self, step: &PlanStep) -> Result<Arrival, Fault> {
         let cluster = self.cluster(&step.cluster).map_err(Fault::lasting)?;
         let options = ObserveOptions {
-            surroundings: canary::looks_around(step.action),
+            surroundings: canary::looks_around(step),
             ..self.options()
         };
         let seen = cluster::observe(cluster, &options).await;

@@ -98,7 +98,7 @@ pub async fn create(client: &Client, spec: MeshUpgradeSpec) -> Result<MeshUpgrad
     let name = format!("{}-{}-{number}", spec.mesh, spec.to);
     let mesh = spec.mesh.clone();
     let journal = MeshUpgrade::new(&name, spec);
-    if journal.spec.plan.is_canary() {
+    if journal.spec.plan.has_revisions() {
         refuse_forgetful(&api, &journal).await?;
     }
     let what = format!("create the journal {name}");

@@ -104,7 +104,8 @@ pub struct Controller {
     pub user: String,
     /// Id of the plan's step that waits for it.
     pub step: String,
-    /// Version that every object which it writes has to bear, in the label `app.kubernetes.io/version`.
+    /// Version that every object which it writes has to bear, in the label `app.kubernetes.io/version`; empty where it may
+    /// take away what is its own, and writes none of it.
     pub version: String,
     /// Helm releases whose storage and objects are its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -126,9 +126,16 @@ impl Plan {
         versions.chain(hosted.then_some(KNOWS_HOSTED)).max().unwrap_or(1)
     }
 
-    /// Whether it is one of the two upgrades of a canary.
+    /// Whether it is one of the two upgrades of a canary, which somebody has asked for.
     #[must_use]
     pub fn is_canary(&self) -> bool {
+        let mut revisions = self.steps.iter().filter_map(|step| step.revisions.as_ref());
+        revisions.any(|revisions| !revisions.are_the_operators())
+    }
+
+    /// Whether a new revision comes beside an old one, or the old one goes.
+    #[must_use]
+    pub fn has_revisions(&self) -> bool {
         self.steps.iter().any(|step| step.revisions.is_some())
     }
 

@@ -40,9 +40,18 @@ pub struct Revisions {
     pub new: String,
     /// Its helm release, in the same namespace.
     pub new_release: String,
-    /// Tags that are the new release's to bring.
+    /// Tags that are the new release's to bring, or that the Sail Operator moves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+}
+
+impl Revisions {
+    /// Whether the Sail Operator brings the new one and takes the old one away, by the name of its release: those of a
+    /// canary end with the revision.
+    #[must_use]
+    pub fn are_the_operators(&self) -> bool {
+        self.new_release == gitops::release_of_revision(&self.new)
+    }
 }
 
 /// One step of a plan: one component in one cluster.
@@ -92,6 +101,7 @@ impl PlanStep {
         match (self.action, self.installer) {
             (StepAction::MoveTags, _) => fingerprint::as_taking_over(&object),
             (StepAction::Remove, _) => fingerprint::as_going(&object),
+            (StepAction::Install, InstallerKind::Sail) => fingerprint::as_beside(&object),
             (_, InstallerKind::Helm | InstallerKind::Flux | InstallerKind::Sail) => object,
             (_, InstallerKind::Istioctl) => istioctl::as_release(&object),
             (_, InstallerKind::ArgoCd) => gitops::as_release(&object),
@@ -147,6 +157,9 @@ impl PlanStep {
     pub fn runs(&self) -> String {
         if let Some(revisions) = &self.revisions {
             match (self.action, self.component) {
+                (StepAction::Install, _) if self.installer == InstallerKind::Sail => {
+                    return format!("Sail Operator for revision {} beside {}", revisions.new, revisions.old);
+                }
                 (StepAction::Install, _) => {
                     return format!("helm install {} beside {}", self.release, revisions.old_release);
                 }

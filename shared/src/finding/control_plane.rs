@@ -38,9 +38,9 @@ pub const SEVERAL_REVISIONS: Code = Code(&Rule {
     title: "Several revisions of istiod run",
     severity: Severity::Warning,
     waivable: true,
-    cause: "A canary was not finished, or the revisions are kept on purpose; each one is upgraded in place.",
-    evidence: "The label istio.io/rev of all istiod Deployments of the mesh in a cluster.",
-    fix: "Remove revisions that no namespace uses any more: istioctl tag list shows which are in use.",
+    cause: "A canary was not finished, or the revisions are kept on purpose; each one is upgraded in place. Those of a Sail Operator's Istio that is RevisionBased stand until nothing refers to them, and then go by themselves.",
+    evidence: "The label istio.io/rev of all istiod Deployments of the mesh in a cluster; of the Sail Operator's also what still refers to them.",
+    fix: "Remove revisions that no namespace uses any more: istioctl tag list shows which are in use. Of the Sail Operator's, lead what is named to the new revision and restart it.",
 });
 /// Several revisions of different versions run in a cluster.
 pub const UNFINISHED_CANARY: Code = Code(&Rule {
@@ -158,8 +158,8 @@ pub const NO_CANARY: Code = Code(&Rule {
     title: "The control plane cannot be upgraded as a canary",
     severity: Severity::Blocker,
     waivable: false,
-    cause: "A canary needs one control plane with a revision of its own, installed by helm, and tags that the new release can take over.",
-    evidence: "The revisions of the mesh's control planes, their helm releases, and who owns the webhooks of their tags; only asked with --strategy canary.",
+    cause: "A canary needs one control plane with a revision of its own, installed by helm, and tags that the new release can take over. Where the Sail Operator makes it, because its Istio is RevisionBased, it needs one revision of that Istio alone, without ztunnel, and tags that are IstioRevisionTags.",
+    evidence: "The revisions of the mesh's control planes, their helm releases, and who owns the webhooks of their tags; asked with --strategy canary, and of a Sail Operator's Istio that is RevisionBased.",
     fix: "Upgrade it where it stands, or by hand with the runbook of kubectl mesh-upgrade guide.",
 });
 /// The old revision may not go.

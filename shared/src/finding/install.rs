@@ -98,7 +98,7 @@ pub const OWNED_BY_OPERATOR: Code = Code(&Rule {
     title: "An operator owns the installation, and apply cannot change what it is told",
     severity: Severity::Blocker,
     waivable: true,
-    cause: "It would take back what the upgrade changes; apply sets the version of the Sail Operator's Istio, IstioCNI and ZTunnel where they are updated in place and nobody else brings them.",
+    cause: "It would take back what the upgrade changes; apply sets the version of the Sail Operator's Istio, IstioCNI and ZTunnel where nobody else brings them.",
     evidence: "Owner references of the control plane and the node components, the Sail Operator's objects, and its pods.",
     fix: "Mend what the finding names, or change the version in the operator's own object by hand.",
 });

@@ -9,10 +9,11 @@ use crate::{
 };
 use std::{collections::BTreeMap, fmt};
 
-/// A release that takes over what another one brought, and one that goes with all that it brought: the slash keeps both
-/// apart from any release.
+/// A release that takes over what another one brought, one that goes with all that it brought, and one that the Sail
+/// Operator brings beside another of the same Istio: the slash keeps them apart from any release.
 const TAKING_OVER: &str = "take-ownership/";
 const GOING: &str = "uninstall/";
+const BESIDE: &str = "beside/";
 
 /// A helm release where what is under way is named: it takes over what others have brought.
 #[must_use]
@@ -24,6 +25,13 @@ pub fn as_taking_over(release: &ObjectName) -> ObjectName {
 #[must_use]
 pub fn as_going(release: &ObjectName) -> ObjectName {
     marked(release, GOING)
+}
+
+/// The same of a revision that the Sail Operator brings beside the one that runs: it moves tags of its own to it, and takes
+/// away one that nothing refers to.
+#[must_use]
+pub fn as_beside(release: &ObjectName) -> ObjectName {
+    marked(release, BESIDE)
 }
 
 fn marked(release: &ObjectName, mark: &str) -> ObjectName {
@@ -39,6 +47,9 @@ fn step_of(changing: &ObjectName, mark: &str) -> Option<ObjectName> {
         name: changing.name.strip_prefix(mark)?.to_owned(),
     })
 }
+
+/// helm, wherever it is at work.
+const HELM_INSIDE: &[&[&str]] = &[gitops::FLUX, gitops::SAIL];
 
 /// Most changes that one message names.
 const NAMED: usize = 5;
@@ -173,6 +184,9 @@ fn differ(before: Option<&Fingerprint>, now: Option<&Fingerprint>) -> bool {
 
 fn is_own(before: Option<&Fingerprint>, now: Option<&Fingerprint>, changing: Option<&ObjectName>) -> bool {
     let Some(changing) = changing else { return false };
+    if let Some(new) = step_of(changing, BESIDE) {
+        return is_operators(before, now, &new);
+    }
     let Some(now) = now else {
         let going = step_of(changing, GOING);
         return going.is_some() && before.and_then(|it| it.release.as_ref()) == going.as_ref();
@@ -188,12 +202,30 @@ fn is_own(before: Option<&Fingerprint>, now: Option<&Fingerprint>, changing: Opt
     } else if gitops::mark_of(changing).is_some() {
         &[gitops::ARGO_CD]
     } else {
-        // helm, wherever it is at work.
-        &[gitops::FLUX, gitops::SAIL]
+        HELM_INSIDE
     };
     is_of_release(now)
         && (taking_over.is_some() || before.is_none_or(is_of_release))
         && new_writers(before, now).all(|writer| engines.iter().any(|managers| managers.contains(&manager(writer))))
+}
+
+/// Whether the Sail Operator did it that brings this release: what the release owns, tags of its own, and the end of another
+/// revision of the same Istio.
+fn is_operators(before: Option<&Fingerprint>, now: Option<&Fingerprint>, new: &ObjectName) -> bool {
+    let in_its_namespace = |it: Option<&Fingerprint>, is_meant: &dyn Fn(&str) -> bool| {
+        let release = it.and_then(|it| it.release.as_ref());
+        release.is_some_and(|release| release.namespace == new.namespace && is_meant(&release.name))
+    };
+    let Some(shown) = now else {
+        return in_its_namespace(before, &|old| {
+            old != new.name && gitops::are_of_one_istio(old, &new.name)
+        });
+    };
+    let brings = |name: &str| name == new.name || gitops::brings_a_tag(name);
+    in_its_namespace(now, &brings)
+        && (before.is_none() || in_its_namespace(before, &brings))
+        && new_writers(before, shown)
+            .all(|writer| HELM_INSIDE.iter().any(|managers| managers.contains(&manager(writer))))
 }
 
 fn change(before: Option<&Fingerprint>, now: Option<&Fingerprint>) -> Option<Change> {

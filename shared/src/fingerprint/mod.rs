@@ -9,7 +9,7 @@ mod normal;
 mod picture;
 
 pub use judge::{
-    Change, What, as_going, as_taking_over, describe, judge, judge_freeze, rebase, seen_again, taken_over,
+    Change, What, as_beside, as_going, as_taking_over, describe, judge, judge_freeze, rebase, seen_again, taken_over,
 };
 pub use normal::{fingerprint, with_ca_bundles_of};
 pub use picture::Picture;

@@ -510,3 +510,58 @@ fn a_canary_takes_tags_over_and_takes_its_old_revision_away() {
         assert_eq!(judge(&before, &now, Some(step)).is_empty(), own, "{what}");
     }
 }
+
+#[test]
+fn the_sail_operator_brings_a_revision_moves_its_tags_and_takes_the_old_one_away() {
+    let beside = as_beside(&release("default-v1-31-0-istiod"));
+    let of = |name: &str, sha: &str, writer: &str| Some(seen("x", sha, Some(name), &[writer]));
+    let new = |writer: &str| of("default-v1-31-0-istiod", "2", writer);
+    let tag = |sha: &str, writer: &str| of("prod-revisiontags", sha, writer);
+    let elsewhere = |name: &str| {
+        let mut other = seen("x", "2", Some(name), &["sail-operator t2"]);
+        other.release.as_mut().unwrap().namespace = "other".to_owned();
+        Some(other)
+    };
+    let old = || of("default-v1-30-3-istiod", "1", "sail-operator t1");
+    for (what, before, now, own) in [
+        ("the new one", None, new("sail-operator t2"), true),
+        ("the new one, by a person", None, new("kubectl t2"), false),
+        (
+            "its tag",
+            tag("1", "sail-operator t1"),
+            tag("2", "sail-operator t2"),
+            true,
+        ),
+        (
+            "its tag, by a person",
+            tag("1", "sail-operator t1"),
+            tag("2", "kubectl t2"),
+            false,
+        ),
+        ("its tag, deleted", tag("1", "sail-operator t1"), None, false),
+        ("a tag elsewhere", None, elsewhere("prod-revisiontags"), false),
+        ("the old one's end", old(), None, true),
+        (
+            "the old one, changed",
+            old(),
+            of("default-v1-30-3-istiod", "2", "sail-operator t2"),
+            false,
+        ),
+        ("the new one's end", new("sail-operator t1"), None, false),
+        (
+            "another Istio's end",
+            of("prod-v1-30-3-istiod", "1", "sail-operator t1"),
+            None,
+            false,
+        ),
+        (
+            "somebody's tag, taken over",
+            Some(seen("x", "1", None, &["kubectl t1"])),
+            tag("2", "sail-operator t2"),
+            false,
+        ),
+    ] {
+        let (before, now): (Vec<_>, Vec<_>) = (before.into_iter().collect(), now.into_iter().collect());
+        assert_eq!(judge(&before, &now, Some(&beside)).is_empty(), own, "{what}");
+    }
+}

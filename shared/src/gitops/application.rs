@@ -149,6 +149,7 @@ impl Application {
             release: None,
             user: user.map(str::to_owned),
             progress: self.progress(revisions.into_iter().next().flatten()),
+            revisions: None,
         })
     }
 

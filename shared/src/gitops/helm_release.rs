@@ -120,6 +120,7 @@ impl HelmRelease {
             user,
             obstacle,
             progress: self.progress(),
+            revisions: None,
         })
     }
 

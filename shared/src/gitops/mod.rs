@@ -10,7 +10,10 @@ mod sail;
 pub use application::{Application, instance_of};
 pub use helm_release::HelmRelease;
 pub use patch::patch;
-pub use sail::{SailKind, SailObject};
+pub use sail::{
+    SailKind, SailObject, SailTag, are_of_one_istio, brings_a_tag, is_release_of_tag, istio_of_revision,
+    release_of as release_of_revision, revision_of,
+};
 
 use crate::{
     api::{Component, InstallerKind, ObjectName, PlanStep},
@@ -99,6 +102,17 @@ pub struct Followed {
     pub obstacle: Option<String>,
     /// How far it is.
     pub progress: Progress,
+    /// Its revisions, where the Sail Operator gives it a new one for each version; `None` where it is changed as it runs.
+    pub revisions: Option<RevisionBased>,
+}
+
+/// An Istio whose versions stand beside each other, each a revision of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RevisionBased {
+    /// The revision that the operator calls the active one.
+    pub active: String,
+    /// IstioRevisionTags that follow the active revision.
+    pub tags: Vec<String>,
 }
 
 /// What a controller says of its object.
@@ -157,7 +171,17 @@ impl Followed {
     /// The IstioRevision that the Sail Operator makes of an Istio, as resource and name.
     #[must_use]
     pub fn revision(&self) -> Option<String> {
-        (self.kind == FollowedKind::Sail(SailKind::Istio)).then(|| format!("{REVISIONS}/{}", self.name))
+        let active = self
+            .revisions
+            .as_ref()
+            .map_or(&self.name, |revisions| &revisions.active);
+        (self.kind == FollowedKind::Sail(SailKind::Istio)).then(|| revision_object(active))
+    }
+
+    /// The revision that it has for a version, where each has one.
+    #[must_use]
+    pub fn revision_at(&self, version: &str) -> Option<String> {
+        self.revisions.as_ref().map(|_| sail::revision_of(&self.name, version))
     }
 
     /// Whether a workload's owner, as [`Ownership`](crate::inventory::Ownership) has it, is this.
@@ -239,9 +263,20 @@ pub fn of_step<'a>(observed: &'a Observed, step: &PlanStep) -> Option<&'a Follow
         }
         InstallerKind::Flux | InstallerKind::Sail => {
             let release = followed.release.as_ref();
-            release.is_some_and(|one| one.namespace == step.namespace && one.name == step.release)
+            // The release of a revision that is still to come.
+            let is_next = || {
+                let next = followed.revision_at(&step.to);
+                next.is_some_and(|revision| sail::release_of(&revision) == step.release)
+            };
+            release.is_some_and(|one| one.namespace == step.namespace && (one.name == step.release || is_next()))
         }
     })
+}
+
+/// An IstioRevision as resource and name.
+#[must_use]
+pub fn revision_object(revision: &str) -> String {
+    format!("{REVISIONS}/{revision}")
 }
 
 /// Resource of the Sail Operator's IstioRevisions.

@@ -1,7 +1,7 @@
 //! Followed objects for tests: each brings one chart, and is where it was told to be.
 
 use super::{Application, Followed, HelmRelease, SailKind, SailObject};
-use crate::inventory::{Inventory, sample};
+use crate::inventory::{ControlPlane, Inventory, WebhookTarget, sample};
 use serde_json::json;
 
 /// Whom Argo CD writes as.
@@ -102,4 +102,95 @@ pub fn by_sail(istio: &str) -> Inventory {
     observed.node_components = vec![sample::node(crate::api::Component::Cni, istio)];
     observed.node_components[0].ownership.operator = Some("IstioCNI default".to_owned());
     inventory
+}
+
+/// The same cluster with an Istio of strategy RevisionBased, whose tag `default` follows it.
+pub fn by_sail_revisions(istio: &str) -> Inventory {
+    let mut inventory = by_sail(istio);
+    let revision = super::revision_of("default", istio);
+    let mut followed = revision_based(istio, &revision);
+    if let Some(revisions) = &mut followed.revisions {
+        revisions.tags = vec!["default".to_owned()];
+    }
+    let observed = inventory.seen(0);
+    observed.followed[0] = followed;
+    observed.control_planes = vec![revision_plane(istio)];
+    observed.helm_releases[0].name = super::release_of_revision(&revision);
+    let injector = |name: &str, release: String, tag: Option<&str>| {
+        let mut webhook = sample::webhook(name);
+        webhook.revision = Some(revision.clone());
+        webhook.tag = tag.map(str::to_owned);
+        webhook.helm_release = Some(("istio-system".to_owned(), release));
+        webhook.target = WebhookTarget::Service(format!("istio-system/istiod-{revision}"));
+        webhook
+    };
+    // Of who leads which revision.
+    inventory.around(0).elections.clear();
+    inventory.around(0).webhooks = vec![
+        injector(
+            &format!("istio-sidecar-injector-{revision}"),
+            format!("{revision}-istiod"),
+            None,
+        ),
+        injector(
+            "istio-revision-tag-default",
+            "default-revisiontags".to_owned(),
+            Some("default"),
+        ),
+    ];
+    inventory
+}
+
+/// The same when the Sail Operator has brought the revision of another version beside, and moved the tag.
+pub fn beside_by_sail(from: &str, to: &str) -> Inventory {
+    let mut inventory = by_sail_revisions(from);
+    let revision = super::revision_of("default", to);
+    let observed = inventory.seen(0);
+    let mut followed = revision_based(to, &revision);
+    followed.revisions.clone_from(&observed.followed[0].revisions);
+    if let Some(revisions) = &mut followed.revisions {
+        revisions.active.clone_from(&revision);
+    }
+    observed.followed = vec![followed, sail(SailKind::IstioCni, to, |_| {})];
+    observed.control_planes.push(revision_plane(to));
+    observed.node_components = vec![sample::node(crate::api::Component::Cni, to)];
+    observed.node_components[0].ownership.operator = Some("IstioCNI default".to_owned());
+    observed.helm_releases[1].chart_version = to.to_owned();
+    observed.helm_releases.push(sample::release(
+        "istio-system",
+        &super::release_of_revision(&revision),
+        "istiod",
+        to,
+    ));
+    let mut injector = inventory.around(0).webhooks[0].clone();
+    injector.configuration = format!("MutatingWebhookConfiguration istio-sidecar-injector-{revision}");
+    injector.helm_release = Some(("istio-system".to_owned(), super::release_of_revision(&revision)));
+    injector.injects = Some("what the new one selects".to_owned());
+    let tag = &mut inventory.around(0).webhooks[1];
+    for webhook in [&mut injector, tag] {
+        webhook.revision = Some(revision.clone());
+        webhook.target = WebhookTarget::Service(format!("istio-system/istiod-{revision}"));
+    }
+    inventory.around(0).webhooks.push(injector);
+    inventory
+}
+
+fn revision_based(istio: &str, active: &str) -> Followed {
+    sail(SailKind::Istio, istio, |it| {
+        it["spec"]["updateStrategy"] = json!({"type": "RevisionBased"});
+        it["status"]["activeRevisionName"] = json!(active);
+    })
+}
+
+/// A revision that the Sail Operator brought of its Istio.
+fn revision_plane(istio: &str) -> ControlPlane {
+    let revision = super::revision_of("default", istio);
+    let mut plane = sample::istiod("istio-system", istio);
+    plane.workload.name = format!("istiod-{revision}");
+    plane.user = format!("system:serviceaccount:istio-system:istiod-{revision}");
+    plane.config_maps = vec![format!("istio-{revision}")];
+    plane.helm_release = Some(("istio-system".to_owned(), super::release_of_revision(&revision)));
+    plane.ownership.operator = Some(format!("IstioRevision {revision}"));
+    plane.revision = revision;
+    plane
 }

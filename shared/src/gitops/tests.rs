@@ -1,6 +1,8 @@
 //! What is to be merged, what counts as arrived, and what cannot be waited for.
 
-use super::{Application, Followed, HelmRelease, SailKind, patch, sample};
+use super::{
+    Application, Followed, HelmRelease, SailKind, SailTag, are_of_one_istio, istio_of_revision, patch, sample,
+};
 use crate::{
     api::{InstallerKind, PlanStep},
     arrival::{self, Arrival},
@@ -453,6 +455,74 @@ fn the_sail_operator_has_brought_what_its_conditions_say_of_the_version() {
 }
 
 #[test]
+fn an_istio_of_revisions_has_arrived_when_the_operator_calls_the_new_one_active() {
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str, &str); 4] = [
+        (
+            |it| it["status"]["activeRevisionName"] = json!("default-v1-31-0"),
+            "default-v1-31-0",
+            "",
+        ),
+        (
+            |it| it["status"]["activeRevisionName"] = json!("default-v1-30-3"),
+            "default-v1-30-3",
+            "its active revision is default-v1-30-3, and not default-v1-31-0 yet",
+        ),
+        (|_| {}, "default-v1-31-0", "its active revision is none"),
+        (
+            |it| {
+                it["status"]["activeRevisionName"] = json!("default-v1-31-0");
+                it["status"]["conditions"][1]["status"] = json!("False");
+            },
+            "default-v1-31-0",
+            "its condition Ready is False",
+        ),
+    ];
+    for (change, active, expected) in cases {
+        let followed = sample::sail(SailKind::Istio, "1.31.0", |it| {
+            it["spec"]["updateStrategy"] = json!({"type": "RevisionBased"});
+            change(it);
+        });
+        assert_eq!(followed.release.as_ref().unwrap().name, format!("{active}-istiod"));
+        assert_eq!(followed.revision().unwrap(), format!("istiorevisions/{active}"));
+        let found = waits(Some(followed));
+        assert!(
+            found.contains(expected) && found.is_empty() == expected.is_empty(),
+            "{expected}: {found}"
+        );
+    }
+}
+
+#[test]
+fn revisions_and_their_releases_are_told_by_their_names() {
+    for (revision, istio) in [
+        ("default-v1-31-0", Some("default")),
+        ("prod-v2-v1-31-latest", Some("prod-v2")),
+        ("default", None),
+        ("prod-v2", None),
+        ("a-vx-1", None),
+    ] {
+        assert_eq!(istio_of_revision(revision), istio, "{revision}");
+    }
+    for (one, other, expected) in [
+        ("default-v1-30-3-istiod", "default-v1-31-0-istiod", true),
+        ("default-v1-30-3-istiod", "prod-v1-31-0-istiod", false),
+        ("default-istiod", "default-istiod", false),
+        ("default-v1-30-3-istiod", "default-v1-31-0", false),
+    ] {
+        assert_eq!(are_of_one_istio(one, other), expected, "{one} {other}");
+    }
+    let tag: SailTag = serde_json::from_value(json!({"metadata": {"name": "prod"},
+        "spec": {"targetRef": {"kind": "Istio", "name": "default"}}}))
+    .unwrap();
+    assert_eq!((tag.following("default"), tag.following("other")), (Some("prod"), None));
+    let pinned: SailTag = serde_json::from_value(json!({"metadata": {"name": "prod"},
+        "spec": {"targetRef": {"kind": "IstioRevision", "name": "default"}}}))
+    .unwrap();
+    assert_eq!(pinned.following("default"), None);
+}
+
+#[test]
 fn what_the_sail_operator_keeps_is_upgraded_by_its_objects() {
     let mut inventory = sample::by_sail("1.30.3");
     assert_eq!(ids(&check(&inventory, "1.31.0")), [""; 0]);
@@ -490,8 +560,8 @@ fn what_the_sail_operator_cannot_be_told_blocks() {
     type Change = fn(&mut Value);
     let cases: [(Change, &str); 3] = [
         (
-            |it| it["spec"]["updateStrategy"] = json!({"type": "RevisionBased"}),
-            "its update strategy is RevisionBased",
+            |it| it["spec"]["updateStrategy"] = json!({"type": "BlueGreen"}),
+            "its update strategy is BlueGreen, of which it is not known",
         ),
         (
             |it| {
@@ -515,6 +585,10 @@ fn what_the_sail_operator_cannot_be_told_blocks() {
             "{cause}"
         );
     }
+    let cni = sample::sail(SailKind::IstioCni, "1.30.3", |it| {
+        it["spec"]["updateStrategy"] = json!({"type": "RevisionBased"});
+    });
+    assert_eq!((cni.obstacle, cni.revisions), (None, None), "it has no strategy");
     let in_place = sample::sail(SailKind::Istio, "1.30.3", |it| {
         it["spec"]["updateStrategy"] = json!({"type": "InPlace"});
     });

@@ -266,6 +266,9 @@ fn is_application_owned(object: &Object<'_>, applications: &[String]) -> bool {
 
 /// Whether a controller brings something of its own component, of its target's version.
 fn brings(request: &Request<'_>, controller: &Controller) -> bool {
+    if controller.version.is_empty() {
+        return takes_away(request, controller);
+    }
     let owns = || {
         request.objects().all(|object| {
             is_helm_owned(object, &controller.helm_releases) || is_application_owned(object, &controller.applications)
@@ -298,6 +301,26 @@ fn brings(request: &Request<'_>, controller: &Controller) -> bool {
         && matches!(&*request.resource, "secrets" | "configmaps")
         && is_helm_storage(request, &controller.helm_releases)
         && (!deletes || request.old_object.as_ref().is_some_and(is_superseded))
+}
+
+/// Whether a controller takes away something of its own: an operator's object, what a release of it owns, and what helm
+/// keeps of that release.
+fn takes_away(request: &Request<'_>, controller: &Controller) -> bool {
+    if !request.subresource.is_empty() {
+        return false;
+    }
+    let deletes = request.operation == Operation::Delete && request.old_object.is_some();
+    let is_its = || {
+        *request.group == *SailKind::GROUP && is_operator_object(request, &controller.operator_objects)
+            || request
+                .objects()
+                .all(|object| is_helm_owned(object, &controller.helm_releases))
+    };
+    deletes && is_its()
+        || request.group.is_empty()
+            && request.operation != Operation::Create
+            && matches!(&*request.resource, "secrets" | "configmaps")
+            && is_helm_storage(request, &controller.helm_releases)
 }
 
 /// Whether the request is about one of these objects, as resource and name.

@@ -189,7 +189,11 @@ fn check_rules() -> Vec<Value> {
         rule(GATEWAY_API_GROUPS, &["*"], LOOK),
         rule(&["argoproj.io"], &["applications"], LOOK),
         rule(&["helm.toolkit.fluxcd.io"], &["helmreleases"], LOOK),
-        rule(&["sailoperator.io"], &["istios", "istiocnis", "ztunnels"], LOOK),
+        rule(
+            &["sailoperator.io"],
+            &["istios", "istiocnis", "ztunnels", "istiorevisiontags"],
+            LOOK,
+        ),
         rule(
             &["source.toolkit.fluxcd.io"],
             &["helmrepositories", "ocirepositories"],

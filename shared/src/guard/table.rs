@@ -335,9 +335,10 @@ pub enum May {
     /// Write configuration, the Gateway API's too.
     WriteConfiguration,
     /// Create and update what its component owns, before and after the change, where the object bears the target's
-    /// version; ask for that
-    /// version in the operator's objects that are its own; delete of it what no longer belongs to the target, workloads, Services and identities apart; and keep
-    /// its release's storage, but not delete the deployed one.
+    /// version; ask for that version in the operator's objects that are its own; delete of it what no longer belongs to
+    /// the target, workloads, Services and identities apart; and keep its release's storage, but not delete the deployed
+    /// one. Where the Sail Operator takes an old revision away: delete that, what its release owns, and its release's
+    /// storage, after it has written there that it goes.
     BringComponent,
 }
 

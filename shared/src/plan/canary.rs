@@ -26,6 +26,22 @@ pub(super) fn steps(
     })
 }
 
+/// The same where the Sail Operator keeps revisions beside each other, and nobody has to ask for it.
+pub(super) fn steps_by_operator(
+    mesh: &MeshView,
+    member: &ObservedMember<'_>,
+    to: &IstioVersion,
+    due: Vec<PlanStep>,
+) -> Result<Vec<PlanStep>, PlanError> {
+    let found = Canary::by_operator(member, to).map_err(|reason| hindered(mesh, member.name(), reason))?;
+    let Some(canary) = found else { return Ok(due) };
+    if member.observed.surroundings.is_none() {
+        let reason = "its webhooks could not be looked at".to_owned();
+        return Err(hindered(mesh, member.name(), reason));
+    }
+    Ok(canary.placing(member, to, due))
+}
+
 pub(super) fn hindered(mesh: &MeshView, cluster: &str, reason: String) -> PlanError {
     PlanError::NoCanary {
         mesh: mesh.name.clone(),
@@ -53,7 +69,7 @@ impl Canary<'_> {
             action: StepAction::Install,
             revisions: Some(self.revisions.clone()),
             chart: None,
-            installer: InstallerKind::Helm,
+            installer: self.installer,
             namespace: namespace.clone(),
             release: release.clone(),
             from: self.from(),
@@ -87,6 +103,7 @@ impl Canary<'_> {
                     id: format!("{}/gateway/{}/{}", member.name(), release.namespace, release.name),
                     component: Component::Gateway,
                     action: StepAction::Upgrade,
+                    installer: InstallerKind::Helm,
                     namespace: release.namespace.clone(),
                     release: release.name.clone(),
                     from: release.chart_version.clone(),

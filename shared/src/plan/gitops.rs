@@ -2,9 +2,9 @@
 
 use super::{PlanError, judge, oldest};
 use crate::{
-    api::{Controller, InstallerKind, PlanStep, StepAction},
+    api::{Controller, InstallerKind, ObjectName, PlanStep, Revisions, StepAction},
     catalog::Catalog,
-    gitops,
+    gitops::{self, revision_object},
     mesh::{MeshView, ObservedMember},
     version::{IstioVersion, Move},
 };
@@ -57,16 +57,41 @@ pub(super) fn due(
 
 /// Controllers that these steps wait for, each with what is its own.
 pub(super) fn controllers(member: &ObservedMember<'_>, steps: &[PlanStep]) -> Vec<Controller> {
-    let waited_for = steps.iter().filter_map(|step| {
+    let waited_for = steps.iter().flat_map(|step| {
         let followed = gitops::of_step(member.observed, step)?;
-        Some(Controller {
-            user: followed.user.clone()?,
+        let user = followed.user.clone()?;
+        let brings = Controller {
+            user: user.clone(),
             step: step.id.clone(),
             version: step.to.clone(),
             helm_releases: followed.release.iter().cloned().collect(),
             applications: followed.marks(),
             operator_objects: followed.revision().into_iter().collect(),
+        };
+        Some(match &step.revisions {
+            Some(revisions) => of_revisions(step, revisions, brings),
+            None => vec![brings],
         })
     });
-    waited_for.collect()
+    waited_for.flatten().collect()
+}
+
+/// The Sail Operator brings a new revision, and takes the old one away where nothing refers to it, in the same round.
+fn of_revisions(step: &PlanStep, revisions: &Revisions, brings: Controller) -> Vec<Controller> {
+    let of = |name: &str| ObjectName {
+        namespace: step.namespace.clone(),
+        name: name.to_owned(),
+    };
+    let takes_away = Controller {
+        version: String::new(),
+        helm_releases: vec![of(&revisions.old_release)],
+        operator_objects: vec![revision_object(&revisions.old)],
+        ..brings.clone()
+    };
+    let brings = Controller {
+        helm_releases: vec![of(&step.release)],
+        operator_objects: vec![revision_object(&revisions.new)],
+        ..brings
+    };
+    vec![brings, takes_away]
 }

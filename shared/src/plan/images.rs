@@ -59,7 +59,10 @@ pub(super) fn of(
 pub fn images_of_step(step: &PlanStep, observed: &Observed) -> Result<Vec<String>, String> {
     let target: IstioVersion = step.to.parse().map_err(|error| format!("{}: {error}", step.to))?;
     let planes = observed.control_planes.iter();
-    let planes = planes.filter(|plane| step.workloads.contains(&plane.workload));
+    // A new revision has the images of the one that it stands beside.
+    let old = step.revisions.as_ref().map(|revisions| revisions.old.as_str());
+    let planes =
+        planes.filter(|plane| step.workloads.contains(&plane.workload) || Some(plane.revision.as_str()) == old);
     // istiod injects the proxy of its own version.
     let planes = planes.flat_map(|plane| [Some(plane.image.clone()), sibling(&plane.image, "pilot", "proxyv2")]);
     let nodes = observed.node_components.iter();

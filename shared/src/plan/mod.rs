@@ -139,9 +139,10 @@ pub fn plan(
     let mut pulled = BTreeSet::new();
     for (order, member) in members.iter().enumerate() {
         let mut due = due(mesh, member, version, catalog)?;
-        if let Some(stage) = stage {
-            due = canary::steps(mesh, member, version, stage, due)?;
-        }
+        due = match stage {
+            Some(stage) => canary::steps(mesh, member, version, stage, due)?,
+            None => canary::steps_by_operator(mesh, member, version, due)?,
+        };
         let hosted: Vec<Hosted> = member.hosted().cloned().collect();
         let configured = scope::Configured::of(member, &members);
         if due.is_empty() && hosted.is_empty() && configured.is_empty() {
@@ -188,8 +189,16 @@ pub fn plan(
 
 /// Control planes that a canary does not take to the target.
 fn beside(member: &ObservedMember<'_>, to: &IstioVersion, stage: Option<Stage>) -> Vec<WorkloadName> {
-    let canary = stage.and_then(|_| Canary::of(member, to).ok().flatten());
-    canary.map(|canary| canary.old.workload.clone()).into_iter().collect()
+    let canary = match stage {
+        Some(_) => Canary::of(member, to),
+        None => Canary::by_operator(member, to),
+    };
+    let Some(canary) = canary.ok().flatten() else {
+        return Vec::new();
+    };
+    let planes = member.control_planes();
+    let beside = planes.filter(|plane| plane.revision != canary.revisions.new);
+    beside.map(|plane| plane.workload.clone()).collect()
 }
 
 /// What a helm release installs, as far as it runs.

@@ -1,8 +1,9 @@
 //! What is frozen in a cluster: everything of the mesh that was observed there, by name.
 
 use crate::{
-    api::{FreezeScope, FreezeSettings, ObjectName, PlanStep, StepAction},
-    gitops::Followed,
+    api::{FreezeScope, FreezeSettings, InstallerKind, ObjectName, PlanStep, StepAction},
+    canary,
+    gitops::{self, Followed},
     istioctl::Installation,
     mesh::ObservedMember,
     revision,
@@ -105,6 +106,20 @@ pub(super) fn of(
         namespace: step.namespace.clone(),
         name: step.release.clone(),
     }));
+    let mut operator_objects: Vec<String> = member.observed.followed.iter().flat_map(Followed::told_by).collect();
+    let stand = member
+        .control_planes()
+        .filter(|plane| canary::is_revision_of_a_version(member, plane));
+    let come = steps.iter().filter(|step| step.installer == InstallerKind::Sail);
+    let come = come.filter_map(|step| step.revisions.as_ref());
+    let revisions = stand
+        .map(|plane| &plane.revision)
+        .chain(come.map(|revisions| &revisions.new));
+    for object in revisions.map(|revision| gitops::revision_object(revision)) {
+        if !operator_objects.contains(&object) {
+            operator_objects.push(object);
+        }
+    }
     let installations = member.installations();
     for gateway in installations.iter().flat_map(|installation| &installation.gateways) {
         workloads.insert(gateway.workload.clone());
@@ -136,7 +151,7 @@ pub(super) fn of(
         helm_releases: releases.into_iter().collect(),
         istioctl: installations.iter().map(Installation::object).collect(),
         applications: brought.iter().flat_map(|one| one.followed.marks()).collect(),
-        operator_objects: member.observed.followed.iter().flat_map(Followed::told_by).collect(),
+        operator_objects,
         controllers: super::gitops::controllers(member, steps),
         istiod_users: users.into_iter().collect(),
         configuration: settings,

@@ -2,7 +2,7 @@
 
 use super::Subject;
 use crate::{
-    api::WorkloadName,
+    api::{Revisions, WorkloadName},
     canary::{self, Canary, Stage},
     finding::{Finding, Report, codes},
     inventory::EXAMPLES,
@@ -30,6 +30,93 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
             Ok(Some(canary)) if is_to_go(subject) => old_revision(subject, member, &canary, report),
             Ok(_) => {}
         }
+    }
+}
+
+/// The revisions of an Istio that the Sail Operator keeps beside each other. Whether it has some, which then are not to be
+/// judged as if somebody had left them behind.
+pub(super) fn by_operator(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Report) -> bool {
+    let to = &subject.target.version;
+    match Canary::by_operator(member, to) {
+        Ok(Some(canary)) if canary.is_there => standing(subject, member, &canary, report),
+        Ok(Some(canary)) => {
+            let summary = format!(
+                "the Sail Operator brings revision {} beside {}, which stays until nothing refers to it",
+                canary.revisions.new, canary.revisions.old
+            );
+            report.pass(codes::NO_CANARY, Some(member.name()), summary);
+        }
+        // One alone, which keeps its version to itself.
+        Ok(None) => {
+            return member
+                .control_planes()
+                .all(|plane| canary::is_revision_of_a_version(member, plane));
+        }
+        Err(reason) => report.find(
+            Finding::new(
+                codes::NO_CANARY,
+                reason,
+                format!(
+                    "mend that, then check again; or upgrade it by hand: kubectl mesh-upgrade guide {} --to {to}",
+                    subject.mesh.name
+                ),
+            )
+            .in_cluster(member.name()),
+        ),
+    }
+    true
+}
+
+/// Control planes that the Sail Operator takes away by itself, where the new one runs the target.
+pub(super) fn aside<'a>(subject: &Subject<'a>, member: &ObservedMember<'a>) -> Vec<&'a WorkloadName> {
+    let canary = Canary::by_operator(member, &subject.target.version).ok().flatten();
+    let Some(canary) = canary.filter(|canary| canary.is_there) else {
+        return Vec::new();
+    };
+    let planes = member.control_planes();
+    let old = planes.filter(|plane| plane.revision != canary.revisions.new);
+    old.map(|plane| &plane.workload).collect()
+}
+
+/// Revisions that the Sail Operator takes away by itself, and what keeps each of them.
+fn standing(subject: &Subject<'_>, member: &ObservedMember<'_>, canary: &Canary<'_>, report: &mut Report) {
+    let new = &canary.revisions.new;
+    for plane in member.control_planes().filter(|plane| plane.revision != *new) {
+        let old = Revisions {
+            old: plane.revision.clone(),
+            ..canary.revisions.clone()
+        };
+        let uses = canary::uses(member.observed, &old);
+        let (cause, fix) = if uses.is_empty() {
+            (
+                format!(
+                    "revision {} ({}) runs beside {new}, and nothing refers to it",
+                    old.old, plane.version.raw
+                ),
+                "the Sail Operator takes it away by itself after the grace period of its Istio".to_owned(),
+            )
+        } else {
+            let more = uses.len().saturating_sub(EXAMPLES);
+            let mut shown: Vec<String> = uses.into_iter().take(EXAMPLES).collect();
+            if more > 0 {
+                shown.push(format!("and {more} more"));
+            }
+            (
+                format!(
+                    "revision {} ({}) runs beside {new} and is still in use: {}",
+                    old.old,
+                    plane.version.raw,
+                    shown.join("; ")
+                ),
+                format!(
+                    "lead it to revision {new} and restart what runs: kubectl mesh-upgrade dataplane status {} tells who is \
+                     due; the Sail Operator takes the old revision away when nothing refers to it",
+                    subject.mesh.name
+                ),
+            )
+        };
+        let finding = Finding::new(codes::SEVERAL_REVISIONS, cause, fix);
+        report.find(finding.in_cluster(member.name()).about(super::named(&plane.workload)));
     }
 }
 

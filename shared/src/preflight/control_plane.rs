@@ -27,7 +27,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
             running(member.name(), plane, report);
         }
         // A canary has two, and says itself what is wrong with them.
-        if !subject.target.canary {
+        if !subject.target.canary && !super::canary::by_operator(subject, member, report) {
             revisions(member, report);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Part, Subject, named};
 use crate::{
-    api::Component,
+    api::{Component, WorkloadName},
     catalog::Knowledge,
     finding::{Finding, Report, Severity, codes},
     mesh::ObservedMember,
@@ -66,7 +66,16 @@ fn mixtures(subject: &Subject<'_>, parts: &[Part<'_>], report: &mut Report) {
         ));
         return;
     }
-    let running: BTreeSet<String> = versions(parts, Component::Istiod).map(ToString::to_string).collect();
+    let aside: Vec<&WorkloadName> = subject
+        .members
+        .iter()
+        .flat_map(|member| super::canary::aside(subject, member))
+        .collect();
+    let planes = parts.iter().filter(|part| part.component == Component::Istiod);
+    let running: BTreeSet<String> = planes
+        .filter(|part| !aside.contains(&part.workload))
+        .filter_map(|part| part.version.version.as_ref().map(ToString::to_string))
+        .collect();
     if running.len() > 1 {
         report.find(Finding::new(
             codes::MIXED_VERSIONS,

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _, api::ListParams};
 use serde::{Deserialize, de::DeserializeOwned};
 use shared::{
-    gitops::{Application, Followed, HelmRelease, SailKind, SailObject},
+    gitops::{Application, Followed, HelmRelease, SailKind, SailObject, SailTag},
     inventory::Ownership,
 };
 
@@ -74,16 +74,30 @@ pub(super) async fn read(
     if all.iter().any(|ownership| ownership.operator.is_some()) {
         let user = user_of(asker, SAIL_PODS).await?;
         for kind in SailKind::ALL {
-            for version in SAIL_VERSIONS {
-                let path = format!("/apis/{}/{version}/{}", SailKind::GROUP, kind.resource());
-                if let Some(found) = list::<SailObject>(asker, &path).await? {
-                    followed.extend(found.iter().map(|one| one.followed(kind, user.as_deref())));
-                    break;
-                }
-            }
+            let found = sail::<SailObject>(asker, kind.resource()).await?;
+            followed.extend(found.iter().map(|one| one.followed(kind, user.as_deref())));
+        }
+    }
+    if followed.iter().any(|one| one.revisions.is_some()) {
+        let found = sail::<SailTag>(asker, SailTag::RESOURCE).await?;
+        for Followed { name, revisions, .. } in &mut followed {
+            let Some(revisions) = revisions else { continue };
+            let tags = found.iter().filter_map(|tag| tag.following(name));
+            revisions.tags.extend(tags.map(str::to_owned));
         }
     }
     Ok(followed)
+}
+
+/// All objects of a kind of the Sail Operator, in whichever version it is served.
+async fn sail<T: DeserializeOwned>(asker: Asker<'_>, resource: &str) -> Result<Vec<T>, ClusterError> {
+    for version in SAIL_VERSIONS {
+        let path = format!("/apis/{}/{version}/{resource}", SailKind::GROUP);
+        if let Some(found) = list(asker, &path).await? {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// All objects of a kind, page by page; `None` where the kind is not served.

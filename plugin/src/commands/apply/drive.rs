@@ -108,6 +108,11 @@ fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandErro
                     .lang
                     .apply_beside(&spec.mesh, &revisions.new, &spec.to, &revisions.old);
                 ui.result(&format!("{} {beside}", ui.mark(Mark::Pass)));
+                if revisions.are_the_operators() {
+                    ui.note(&ui.lang.apply_operator_takes_away(&revisions.old, &revisions.new));
+                    ui.next(&format!("kubectl mesh-upgrade dataplane status {}", spec.mesh));
+                    return Ok(Exit::Done);
+                }
                 ui.note(&ui.lang.apply_move_over(&revisions.old, &revisions.new, &spec.mesh));
                 ui.next(&format!(
                     "kubectl mesh-upgrade apply {} --to {} --strategy canary",

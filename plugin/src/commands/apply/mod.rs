@@ -282,6 +282,7 @@ impl Task<'_> {
             plan_file::refuse_drift(file, &scene.inventory)?;
         }
         let mut plan = plan::build(scene, mesh, &target, &absolute(&charts)?)?;
+        plan::refuse_in_place(args.strategy, &mesh.name, &plan)?;
         if plan.steps.is_empty() {
             ui.result(&ui.lang.apply_nothing_to_do(&mesh.name, to));
             ui.next("kubectl mesh-upgrade list");

@@ -4,6 +4,9 @@
 super::words! {
     plan_images(images) "\nImages, pulled before the freeze:\n  {images}", "\n冻结之前拉取的镜像：\n  {images}";
     plan_charts(place) "Charts: {place}", "chart 来源：{place}";
+    plan_by_operator(new, old)
+        "\nThe Sail Operator brings revision {new} beside {old}, and moves its tags to it at once. What runs stays with {old} until it is\nrestarted; the operator then takes {old} away by itself when nothing refers to it.",
+        "\nSail Operator 会在 {old} 旁边带来修订版 {new}，并立即把它的标签移过去。正在运行的在重启之前仍由 {old} 服务；\n之后没有东西引用 {old} 时，operator 会自行移除它。";
     plan_freeze(difference) "Freeze: {difference}", "冻结：{difference}";
 
     apply_nothing_to_do(mesh, to) "Mesh {mesh} runs {to} already: nothing to do.",
@@ -36,6 +39,9 @@ super::words! {
     apply_move_over(old, new, mesh)
         "Proxies of {old} stay with it until their pods are restarted. Label namespaces that name {old} with istio.io/rev={new},\nrestart what runs, and see who is left: kubectl mesh-upgrade dataplane status {mesh}\nThen the same command takes {old} away, and says what still refers to it:",
         "{old} 的代理在其 pod 重启之前仍由它服务。把指定 {old} 的命名空间的标签改为 istio.io/rev={new}，\n重启正在运行的工作负载，并查看还有谁：kubectl mesh-upgrade dataplane status {mesh}\n之后，同一条命令会移除 {old}，并说明还有什么引用它：";
+    apply_operator_takes_away(old, new)
+        "Proxies of {old} stay with it until their pods are restarted. Label namespaces that name {old} with istio.io/rev={new},\nand restart what runs. The Sail Operator takes {old} away by itself when nothing refers to it. See who is left:",
+        "{old} 的代理在其 pod 重启之前仍由它服务。把指定 {old} 的命名空间的标签改为 istio.io/rev={new}，\n并重启正在运行的工作负载。没有东西引用 {old} 之后，Sail Operator 会自行移除它。查看还有谁：";
     apply_sidecars_left(from)
         "Sidecars and gateways that istiod injects run {from} until their pods are restarted, as in:\n  kubectl rollout restart deployment -n NAMESPACE",
         "istiod 注入的 sidecar 和网关仍运行 {from}，直到其 pod 重启，例如：\n  kubectl rollout restart deployment -n NAMESPACE";

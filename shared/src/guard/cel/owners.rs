@@ -65,6 +65,9 @@ fn application_owns<'a>(applications: impl IntoIterator<Item = &'a String>) -> S
 
 /// True where a controller brings something of its own component, of its target's version.
 pub(super) fn brings(controller: &Controller) -> String {
+    if controller.version.is_empty() {
+        return takes_away(controller);
+    }
     let mut owners = Vec::new();
     if !controller.helm_releases.is_empty() {
         owners.push(helm_owns(&controller.helm_releases));
@@ -102,6 +105,27 @@ pub(super) fn brings(controller: &Controller) -> String {
         literal(&format!("v{}", controller.version)),
     );
     any([writes, deletes, stores, asks])
+}
+
+/// True where a controller takes away something of its own: an operator's object, what a release of it owns, and what helm
+/// keeps of that release.
+fn takes_away(controller: &Controller) -> String {
+    let deletes = format!(
+        "request.operation == {} && oldObject != null && \
+         (request.resource.group == {} && (variables.resource + '/' + variables.name) in {} || \
+         [oldObject].all(o, {}))",
+        literal(Operation::Delete.as_str()),
+        literal(SailKind::GROUP),
+        list(&controller.operator_objects),
+        helm_owns(&controller.helm_releases),
+    );
+    let stores = format!(
+        "request.resource.group == \"\" && variables.resource in {} && request.operation != {} && ({})",
+        list(["secrets", "configmaps"]),
+        literal(Operation::Create.as_str()),
+        helm_storage(&controller.helm_releases),
+    );
+    any([deletes, stores])
 }
 
 /// True where an object, before or after the change, carries the labels of one of these installations by istioctl.

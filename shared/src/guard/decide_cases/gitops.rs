@@ -304,3 +304,101 @@ fn what_the_sail_operator_is_told_is_frozen_and_its_revision_follows_the_target(
         ],
     );
 }
+
+/// The Sail Operator's RevisionBased: it may take an old revision away, and leave it as it is, and nothing else of it.
+#[test]
+fn an_old_revision_goes_by_the_operators_hand_alone() {
+    let mut facts = frozen();
+    let scope = &mut facts.freezes[0].spec.scope;
+    for release in ["old-istiod", "default-istiod"] {
+        scope.helm_releases.push(super::object("istio-system", release));
+    }
+    scope.operator_objects.push("istiorevisions/old".to_owned());
+    scope.controllers.push(Controller {
+        user: SAIL.to_owned(),
+        step: scope.controllers[0].step.clone(),
+        helm_releases: vec![super::object("istio-system", "old-istiod")],
+        operator_objects: vec!["istiorevisions/old".to_owned()],
+        ..Controller::default()
+    });
+    let storage = |operation: &str, release: &str| {
+        secret(
+            operation,
+            &format!("istio-system/sh.helm.release.v1.{release}-istiod.v1"),
+        )
+    };
+    let owned = |operation: &str, group: &str, resource: &str, release: &str| {
+        let ask = Ask::new(operation, group, resource, "istio-system/istiod-x");
+        let ask = if operation == "DELETE" {
+            ask
+        } else {
+            ask.new_release("istio-system", release)
+                .set("object.metadata.labels", version("1.30.3"))
+        };
+        ask.old_release("istio-system", release)
+    };
+    let revision = |operation: &str, name: &str| Ask::new(operation, "sailoperator.io", "istiorevisions", name);
+    check(
+        &facts,
+        None,
+        vec![
+            ("the revision", revision("DELETE", "old").by(SAIL)),
+            (
+                "its istiod",
+                owned("DELETE", "apps", "deployments", "old-istiod").by(SAIL),
+            ),
+            ("its Service", owned("DELETE", "", "services", "old-istiod").by(SAIL)),
+            (
+                "its roles",
+                owned("DELETE", "rbac.authorization.k8s.io", "clusterroles", "old-istiod").by(SAIL),
+            ),
+            ("helm's word that it goes", storage("UPDATE", "old").by(SAIL)),
+            (
+                "its deployed storage",
+                storage("DELETE", "old")
+                    .set("oldObject.metadata.labels", helm_labels("old-istiod"))
+                    .by(SAIL),
+            ),
+        ],
+    );
+    check(
+        &facts,
+        Some(Code::MeshFrozen),
+        vec![
+            ("by a person", revision("DELETE", "old")),
+            ("a person's uninstall", storage("DELETE", "old")),
+            ("an upgrade of the old one", storage("CREATE", "old").by(SAIL)),
+            ("another revision", revision("DELETE", "default").by(SAIL)),
+            (
+                "the old one, told something",
+                revision("UPDATE", "old")
+                    .set("object.spec", json!({"version": "v1.31.0"}))
+                    .by(SAIL),
+            ),
+            (
+                "the old one, told nothing",
+                revision("UPDATE", "old")
+                    .set("object.spec", json!({"version": "v"}))
+                    .by(SAIL),
+            ),
+            (
+                "the new one's istiod",
+                owned("DELETE", "apps", "deployments", "default-istiod").by(SAIL),
+            ),
+            (
+                "the old one's istiod, changed",
+                owned("UPDATE", "apps", "deployments", "old-istiod").by(SAIL),
+            ),
+            (
+                "another's storage",
+                secret("DELETE", "istio-system/sh.helm.release.v1.istiod.v1").by(SAIL),
+            ),
+            (
+                "the deployed storage of the new one",
+                storage("DELETE", "default")
+                    .set("oldObject.metadata.labels", helm_labels("default-istiod"))
+                    .by(SAIL),
+            ),
+        ],
+    );
+}

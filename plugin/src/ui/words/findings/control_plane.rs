@@ -27,9 +27,9 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU304",
         title: "运行着多个修订版的 istiod",
-        cause: "金丝雀升级没有完成，或者是有意保留这些修订版；每一个都会原地升级。",
-        evidence: "集群中该网格所有 istiod Deployment 的标签 istio.io/rev。",
-        fix: "移除没有命名空间使用的修订版：istioctl tag list 显示哪些在用。",
+        cause: "金丝雀升级没有完成，或者是有意保留这些修订版；每一个都会原地升级。Sail Operator 的 RevisionBased Istio 的修订版会保留到没有东西引用为止，然后自行移除。",
+        evidence: "集群中该网格所有 istiod Deployment 的标签 istio.io/rev；对 Sail Operator 的修订版，还有仍然引用它们的东西。",
+        fix: "移除没有命名空间使用的修订版：istioctl tag list 显示哪些在用。对 Sail Operator 的修订版，把所指出的东西指向新修订版并重启。",
     },
     Told {
         id: "MU305",
@@ -111,8 +111,8 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU316",
         title: "控制平面不能以金丝雀方式升级",
-        cause: "金丝雀需要一个由 helm 安装、有自己修订版的控制平面，以及新 release 能接管的标签。",
-        evidence: "网格各控制平面的修订版、它们的 helm release，以及其标签的 webhook 归谁所有；只在给出 --strategy canary 时检查。",
+        cause: "金丝雀需要一个由 helm 安装、有自己修订版的控制平面，以及新 release 能接管的标签。如果由 Sail Operator 来做（其 Istio 是 RevisionBased），则只能有该 Istio 的一个修订版，没有 ztunnel，且标签都是 IstioRevisionTag。",
+        evidence: "网格各控制平面的修订版、它们的 helm release，以及其标签的 webhook 归谁所有；在给出 --strategy canary 时检查，对 Sail Operator 的 RevisionBased Istio 也检查。",
         fix: "原地升级，或者按 kubectl mesh-upgrade guide 的操作手册手工升级。",
     },
     Told {

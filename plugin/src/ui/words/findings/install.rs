@@ -69,7 +69,7 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU410",
         title: "安装归某个 Operator 所有，且 apply 无法更改对它的要求",
-        cause: "它会撤回升级所改动的内容；只有当 Sail Operator 的 Istio、IstioCNI 和 ZTunnel 是就地更新，且没有别人带来它们时，apply 才会设置其版本。",
+        cause: "它会撤回升级所改动的内容；只有当没有别人带来 Sail Operator 的 Istio、IstioCNI 和 ZTunnel 时，apply 才会设置其版本。",
         evidence: "控制平面和节点组件的属主引用、Sail Operator 的对象，以及它的 pod。",
         fix: "处理该发现指出的问题，或者手工在该 Operator 自己的对象中更改版本。",
     },

@@ -6,8 +6,33 @@ super::told! {
     "the version of {} could not be set to v{}: {}" => "无法把 {} 的版本设为 v{}：{}";
     "a GitOps controller brings that object itself, and would take a new version of it back"
         => "那个对象本身由 GitOps 控制器带来，会把它的新版本撤回";
-    "its update strategy is RevisionBased: the operator would install a second control plane beside the one that runs, and a canary is not driven"
-        => "其更新策略是 RevisionBased：operator 会在运行的控制平面旁边安装第二个，而金丝雀升级不由本工具驱动";
+    "its update strategy is {}, of which it is not known what the operator does: InPlace and RevisionBased are"
+        => "其更新策略是 {}，不知道 operator 会怎么做：已知的是 InPlace 和 RevisionBased";
+    "mesh {mesh} is not upgraded in place: the Sail Operator brings a new revision beside the old one, as its Istio says"
+        => "网格 {mesh} 不会原地升级：按其 Istio 所说，Sail Operator 会在旧修订版旁边带来新修订版";
+    "its active revision is {}, and not {} yet" => "其活动修订版是 {}，还不是 {}";
+    "Sail Operator for revision {} beside {}" => "Sail Operator 在 {1} 旁边带来修订版 {0}";
+    "the Sail Operator brings a new revision beside the old one by itself, and takes the old one away: leave --strategy canary out"
+        => "Sail Operator 会自行在旧修订版旁边带来新修订版，并移除旧的：去掉 --strategy canary";
+    "its control plane {} is no revision of {told}, which runs beside it" => "它的控制平面 {0} 不是与其并存的 {told} 的修订版";
+    "the revision {new} of {told} runs {} already" => "{told} 的修订版 {new} 已在运行 {0}";
+    "no helm release of {told} brings its control plane {}" => "{told} 没有 helm release 带来其控制平面 {0}";
+    "{told} has the revisions {} already: bring what runs to one first, and the operator takes the others away"
+        => "{told} 已有修订版 {0}：请先把正在运行的归到一个，operator 会移除其余的";
+    "{DEFAULT_VALIDATOR} leads to revision {}, and the Sail Operator would take that revision away without moving it: from then on it would refuse all configuration; delete it first"
+        => "{DEFAULT_VALIDATOR} 指向修订版 {0}，而 Sail Operator 会移除该修订版却不移动它：此后它会拒绝所有配置；请先删除它";
+    "the tag {tag} leads to revision {} and is no IstioRevisionTag: the Sail Operator would take that revision away without moving it"
+        => "标签 {tag} 指向修订版 {0}，且不是 IstioRevisionTag：Sail Operator 会移除该修订版却不移动它";
+    "the Sail Operator brings revision {} beside {}, which stays until nothing refers to it"
+        => "Sail Operator 会在 {1} 旁边带来修订版 {0}，{1} 会保留到没有东西引用它为止";
+    "mend that, then check again; or upgrade it by hand: kubectl mesh-upgrade guide {} --to {to}"
+        => "处理之后重新检查；或者手工升级：kubectl mesh-upgrade guide {0} --to {to}";
+    "revision {} ({}) runs beside {new}, and nothing refers to it" => "修订版 {0}（{1}）与 {new} 并存，没有东西引用它";
+    "the Sail Operator takes it away by itself after the grace period of its Istio"
+        => "Sail Operator 会在其 Istio 的宽限期之后自行移除它";
+    "revision {} ({}) runs beside {new} and is still in use: {}" => "修订版 {0}（{1}）与 {new} 并存，仍在使用：{2}";
+    "lead it to revision {new} and restart what runs: kubectl mesh-upgrade dataplane status {} tells who is due; the Sail Operator takes the old revision away when nothing refers to it"
+        => "把它指向修订版 {new} 并重启正在运行的：kubectl mesh-upgrade dataplane status {0} 会说明还有谁；没有东西引用旧修订版之后，Sail Operator 会移除它";
     "no pod of the Sail Operator was found in this cluster, so that nobody knows whom to let write"
         => "在这个集群中没有找到 Sail Operator 的 Pod，因此不知道该让谁写入";
     "its condition {wanted} is {}, {}: {}" => "其状况 {wanted} 为 {0}，{1}：{2}";
