@@ -6,7 +6,11 @@ use super::{
     journey::{Hop, Seat},
     way_back,
 };
-use crate::api::{Component, WorkloadName};
+use crate::{
+    api::{Component, WorkloadName},
+    gitops,
+    inventory::ControlPlane,
+};
 
 /// Steps of one cluster, each with its component.
 pub(super) fn steps(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<(Component, Step)> {
@@ -18,6 +22,13 @@ pub(super) fn steps(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<(Component, Step)> {
             plane.ownership.operator.as_deref(),
             plane.ownership.gitops.as_deref(),
         );
+        if let Some(beside) = Beside::of(hop, plane, &owner) {
+            // One that a newer one stands beside goes by itself.
+            if !beside.is_followed(seat) {
+                steps.extend(beside.steps(hop, seat, &owner).map(|step| (Component::Istiod, step)));
+            }
+            continue;
+        }
         let mut step = one(hop, seat, Component::Istiod, &plane.workload, &owner);
         step.after.extend(seat.validates());
         step.look.push(checks::injects(&seat.proof, &plane.revision, hop.to));
@@ -45,6 +56,98 @@ pub(super) fn steps(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<(Component, Step)> {
         steps.push((Component::Gateway, step));
     }
     steps
+}
+
+/// A revision that the Sail Operator brings beside the one that runs.
+struct Beside<'a> {
+    plane: &'a ControlPlane,
+    old: String,
+    new: String,
+}
+
+/// The Istio of a revision that is named by its version, by the mark of the Sail Operator.
+fn istio_of(owner: &str) -> Option<&str> {
+    gitops::istio_of_revision(owner.strip_prefix("IstioRevision ")?)
+}
+
+/// Whether the Sail Operator brings a new revision beside what runs.
+pub(super) fn comes_beside(seat: &Seat<'_>) -> bool {
+    let mut owners = seat
+        .member
+        .control_planes()
+        .filter_map(|plane| plane.ownership.operator.as_deref());
+    owners.any(|owner| istio_of(owner).is_some())
+}
+
+impl<'a> Beside<'a> {
+    fn of(hop: &Hop<'_>, plane: &'a ControlPlane, owner: &Engine) -> Option<Self> {
+        let Engine::Operator(object) = owner else { return None };
+        let istio = istio_of(object)?;
+        Some(Self {
+            plane,
+            old: if hop.first {
+                plane.revision.clone()
+            } else {
+                gitops::revision_of(istio, &hop.from.to_string())
+            },
+            new: gitops::revision_of(istio, &hop.to.to_string()),
+        })
+    }
+
+    fn is_followed(&self, seat: &Seat<'_>) -> bool {
+        let mut others = seat.member.control_planes();
+        others.any(|other| match (&other.version.version, &self.plane.version.version) {
+            (Some(other), Some(own)) => other.cmp_release(own).is_gt(),
+            _ => false,
+        })
+    }
+
+    fn steps(&self, hop: &Hop<'_>, seat: &Seat<'_>, owner: &Engine) -> impl Iterator<Item = Step> + use<> {
+        let Self { plane, old, new } = self;
+        let workload = WorkloadName {
+            name: format!("istiod-{new}"),
+            ..plane.workload.clone()
+        };
+        let mut install = one(hop, seat, Component::Istiod, &workload, owner);
+        install.notes.push(format!(
+            "The Sail Operator brings revision {new} beside {old}, and moves IstioRevisionTags of its Istio to it. What runs \
+             stays with {old} until it is restarted; the operator takes that away when nothing refers to it."
+        ));
+        install.after.extend(seat.validates());
+        install.look.push(checks::injects(&seat.proof, new, hop.to));
+        install.look.push(checks::proxies(&seat.place));
+        std::iter::once(install).chain(self.namespaces(seat))
+    }
+
+    /// What names the old revision is led to the new one, before it is restarted.
+    fn namespaces(&self, seat: &Seat<'_>) -> Option<Step> {
+        let around = seat.member.observed.surroundings.as_deref()?;
+        let labels = |revision: &str| {
+            let asking = around
+                .namespaces
+                .iter()
+                .filter(|one| one.revision == self.plane.revision);
+            let label = format!("istio.io/rev={revision}");
+            let words = asking.map(|one| {
+                [
+                    "label",
+                    "namespace",
+                    one.namespace.as_str(),
+                    "--overwrite",
+                    label.as_str(),
+                ]
+            });
+            words.map(|words| seat.place.kubectl(&words)).collect::<Vec<_>>()
+        };
+        let run = labels(&self.new);
+        (!run.is_empty()).then(|| Step {
+            title: format!("Namespaces that name {} to {}", self.old, self.new),
+            cluster: Some(seat.place.cluster.clone()),
+            run: run.into_iter().map(Action::Run).collect(),
+            back: Back::by("the label back, and a restart", labels(&self.old)),
+            ..Step::default()
+        })
+    }
 }
 
 /// Who owns one thing, or else the cluster's control plane.
@@ -133,7 +236,7 @@ fn as_owned(hop: &Hop<'_>, seat: &Seat<'_>, component: Component, owner: &Engine
             )),
             Back::none(told),
         ),
-        Engine::Operator(object) => match sail(hop, object) {
+        Engine::Operator(object) => match sail(object) {
             Some((kind, name)) => {
                 let patch = |version: &str| {
                     seat.place.kubectl(&[
@@ -169,17 +272,14 @@ fn as_owned(hop: &Hop<'_>, seat: &Seat<'_>, component: Component, owner: &Engine
 
 /// The object of the Sail Operator that carries the version. An IstioRevision belongs to the Istio of its name, without
 /// the version that a revision of its own carries.
-fn sail<'a>(hop: &Hop<'_>, object: &'a str) -> Option<(&'static str, String)> {
-    let (kind, name): (&'a str, &'a str) = object.split_once(' ')?;
+fn sail(object: &str) -> Option<(&'static str, String)> {
+    let (kind, name) = object.split_once(' ')?;
     match kind {
         "Istio" => Some(("istio.sailoperator.io", name.to_owned())),
-        "IstioRevision" => {
-            let end = format!("-v{}", hop.from.to_string().replace('.', "-"));
-            Some((
-                "istio.sailoperator.io",
-                name.strip_suffix(&end).unwrap_or(name).to_owned(),
-            ))
-        }
+        "IstioRevision" => Some((
+            "istio.sailoperator.io",
+            gitops::istio_of_revision(name).unwrap_or(name).to_owned(),
+        )),
         "IstioCNI" => Some(("istiocni.sailoperator.io", name.to_owned())),
         "ZTunnel" => Some(("ztunnel.sailoperator.io", name.to_owned())),
         _ => None,

@@ -1,6 +1,6 @@
 //! What was detected, and what to know before anything is begun.
 
-use super::{ClusterFacts, Engine, Strategy, Wish, helm, journey::Seat};
+use super::{ClusterFacts, Engine, Strategy, Wish, by_hand, helm, journey::Seat};
 use crate::{api::Management, mesh::MeshView, path::Leg};
 
 /// What was detected of a cluster.
@@ -37,6 +37,10 @@ pub(super) fn notes(mesh: &MeshView, seats: &[Seat<'_>], wish: &Wish, strategy: 
     let mut notes = vec![
         "Made from what was observed; nothing was written to any cluster. If the mesh changes, make it anew.".to_owned(),
         match strategy {
+            Strategy::InPlace if seats.iter().any(by_hand::comes_beside) => {
+                "The Sail Operator brings a revision of its own for each version beside the one that runs, one minor at a time: the \
+                 data plane moves over, and the old one goes by itself when nothing uses it any more."
+            }
             Strategy::InPlace => {
                 "In place: each control plane is upgraded where it stands, one minor at a time, which is what Istio tests."
             }

@@ -322,6 +322,45 @@ fn each_installer_has_its_own_way() {
 }
 
 #[test]
+fn the_sail_operator_brings_a_revision_beside_and_namespaces_are_led_to_it() {
+    let mut inventory = crate::gitops::sample::by_sail_revisions("1.30.3");
+    let old = inventory.seen(0).control_planes[0].clone();
+    inventory.seen(0).data_plane = Some(Box::new(DataPlane {
+        workloads: vec![sidecars(Owner::Deployment("reviews".to_owned()), "1.30.3")],
+        injected: Vec::new(),
+    }));
+    inventory.around(0).namespaces.push(NamespaceRevision {
+        namespace: "shop".to_owned(),
+        revision: old.revision.clone(),
+    });
+    let told = commands(&guide(&inventory, "1.31.0", None).unwrap()).join("\n");
+    for part in [
+        "patch istio.sailoperator.io default --type=merge '--patch={\"spec\":{\"version\":\"v1.31.0\"}}'",
+        "label namespace shop --overwrite istio.io/rev=default-v1-31-0",
+        "rollout restart deployment/reviews --namespace=shop",
+    ] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+    let runbook = guide(&inventory, "1.31.0", None).unwrap();
+    let titles = titles(&runbook).join("\n");
+    assert!(titles.contains("istiod: deployment/istiod-default-v1-31-0"), "{titles}");
+    assert!(!titles.contains("istiod-default-v1-30-3"), "{titles}");
+    // In several hops each revision is followed by the next, whatever was observed.
+    let mut older = crate::gitops::sample::by_sail_revisions("1.29.3");
+    older.seen(0).data_plane.clone_from(&inventory.seen(0).data_plane);
+    let told = commands(&guide(&older, "1.31.0", None).unwrap()).join("\n");
+    assert_eq!(
+        told.matches("patch istio.sailoperator.io default ").count(),
+        2,
+        "{told}"
+    );
+    // The one that goes by itself has no step of its own.
+    let standing = crate::gitops::sample::beside_by_sail("1.30.3", "1.31.0");
+    let titles = self::titles(&guide(&standing, "1.31.1", None).unwrap()).join("\n");
+    assert_eq!(titles.matches("istiod: deployment/").count(), 1, "{titles}");
+}
+
+#[test]
 fn what_has_no_way_says_why() {
     let mut ambient = inventory("1.30.3");
     sample::add_ambient(&mut ambient.clusters[0], "1.30.3");

@@ -200,6 +200,11 @@ super::told! {
     "{cluster} has {count} control planes of it already: bring that canary to its end first"
         => "{cluster} 已有它的 {count} 个控制平面：请先完成那次金丝雀升级";
     "{cluster} runs ztunnel, of which a node has only one" => "{cluster} 运行 ztunnel，而每个节点只有一个";
+    "The Sail Operator brings revision {new} beside {old}, and moves IstioRevisionTags of its Istio to it. What runs stays with {old} until it is restarted; the operator takes that away when nothing refers to it."
+        => "Sail Operator 会在 {old} 旁边带来修订版 {new}，并把其 Istio 的 IstioRevisionTag 移过去。正在运行的在重启之前仍由 {old} 服务；没有东西引用 {old} 时，operator 会移除它。";
+    "The Sail Operator brings a revision of its own for each version beside the one that runs, one minor at a time: the data plane moves over, and the old one goes by itself when nothing uses it any more."
+        => "Sail Operator 为每个版本在运行的修订旁边带来各自的修订，每次一个次要版本：数据平面迁移过去，不再有任何东西使用旧修订时，它会自行移除。";
+    "Namespaces that name {} to {}" => "把指定 {} 的命名空间改为 {}";
     "istiod: revision {} beside {}" => "istiod：在 {1} 旁边安装修订 {0}";
     "The old control plane goes on; nothing uses the new one yet. {} runs beside {}, so that the cluster needs room for both."
         => "旧的控制平面继续运行；还没有东西使用新的。{} 与 {} 同时运行，因此集群需要容得下两者。";
