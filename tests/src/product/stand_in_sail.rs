@@ -1,7 +1,12 @@
 //! A stand-in for the Sail Operator: it follows an Istio and an IstioCNI by their documented fields, makes the IstioRevision, has
 //! the real helm upgrade the real charts as the real operator's ServiceAccount, and says so in their conditions.
 
-use std::{sync::Arc, time::Duration};
+mod revisions;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -56,6 +61,8 @@ pub struct StandInSail {
     cluster: Arc<Cluster>,
     reader: BlockingCaller,
     values: Vec<String>,
+    /// Of an Istio that is RevisionBased: the revisions that nothing uses.
+    unused: Option<Mutex<revisions::Unused>>,
 }
 
 impl StandInSail {
@@ -64,6 +71,18 @@ impl StandInSail {
     /// # Errors
     /// When the API server refuses something.
     pub fn install(cluster: &Arc<Cluster>, version: &str, knows: &str) -> Result<Arc<Self>> {
+        Self::put_up(cluster, version, knows, false)
+    }
+
+    /// The same with an Istio that is RevisionBased, which takes old revisions away soon.
+    ///
+    /// # Errors
+    /// When the API server refuses something.
+    pub fn install_revision_based(cluster: &Arc<Cluster>, version: &str, knows: &str) -> Result<Arc<Self>> {
+        Self::put_up(cluster, version, knows, true)
+    }
+
+    fn put_up(cluster: &Arc<Cluster>, version: &str, knows: &str, revision_based: bool) -> Result<Arc<Self>> {
         cluster.apply_stdin(DEFINITIONS)?.ok()?;
         let established = ["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"];
         cluster.kubectl(&established)?.ok()?;
@@ -82,18 +101,24 @@ impl StandInSail {
         for value in &values {
             render.extend(["--set", value]);
         }
+        if revision_based {
+            // Without a revision of this name the operator brings no default validator.
+            render.extend(["--set", "defaultRevision="]);
+        }
         let base = cluster.helm(&render)?;
         let apply = ["apply", "--server-side", "--filename", "-"];
         cluster.kubectl_with("admin", &apply, Some(base.ok()?))?.ok()?;
         for Part { kind, .. } in &PARTS {
+            let strategy = (revision_based && *kind == "Istio").then(revisions::strategy);
             let object = json!({"apiVersion": "sailoperator.io/v1", "kind": kind, "metadata": {"name": NAME},
-                "spec": {"version": format!("v{version}"), "namespace": SYSTEM}});
+                "spec": {"version": format!("v{version}"), "namespace": SYSTEM, "updateStrategy": strategy}});
             cluster.apply_stdin(&object.to_string())?.ok()?;
         }
         Ok(Arc::new(Self {
             cluster: Arc::clone(cluster),
             reader: BlockingCaller::new(cluster.kubeconfig(), Identity::of(READER))?,
             values,
+            unused: revision_based.then(Mutex::default),
         }))
     }
 
@@ -131,10 +156,14 @@ impl StandInSail {
     pub fn bring(&self, chart: &str, version: &str) -> Result<Run> {
         let part = PARTS.iter().find(|part| part.chart == chart).context("no such part")?;
         let path = Toolbox::get()?.charts(version)?.join(chart).display().to_string();
-        let mut arguments = vec!["upgrade", "--install", part.release, &path, "--namespace", SYSTEM];
+        self.helm_upgrade(part.release, &path, &[])
+    }
+
+    fn helm_upgrade(&self, release: &str, chart: &str, more: &[&str]) -> Result<Run> {
+        let mut arguments = vec!["upgrade", "--install", release, chart, "--namespace", SYSTEM];
         // istiod owns fields of its webhooks; helm 4 would call that a conflict.
         arguments.extend(["--force-conflicts", "--wait", "--timeout=60s", "--kube-as-user", USER]);
-        for value in &self.values {
+        for value in self.values.iter().map(String::as_str).chain(more.iter().copied()) {
             arguments.extend(["--set", value]);
         }
         self.cluster.helm(&arguments)
@@ -145,8 +174,11 @@ impl StandInSail {
     /// # Errors
     /// When kubectl cannot be started; what the API server says is in the result.
     pub fn revise(&self, istio: &Value) -> Result<Run> {
+        let of_version = self.unused.as_ref().map(|_| revisions::named_by(istio));
+        let finalizers = of_version.as_ref().map(|_| [revisions::FINALIZER]);
         let revision = json!({"apiVersion": "sailoperator.io/v1", "kind": "IstioRevision",
-            "metadata": {"name": NAME, "ownerReferences": [owner("Istio", istio)]},
+            "metadata": {"name": of_version.as_deref().unwrap_or(NAME), "finalizers": finalizers,
+                "ownerReferences": [owner("Istio", istio)]},
             "spec": {"version": istio.pointer("/spec/version"), "namespace": SYSTEM}});
         let apply = [
             "apply",
@@ -170,6 +202,9 @@ impl StandInSail {
 
     fn look(&self, part: &Part) -> Result<()> {
         let told = self.read(part.resource)?;
+        if let (Some(unused), "Istio") = (&self.unused, part.kind) {
+            return self.look_at_revisions(&told, unused);
+        }
         if !is_due(&told) {
             return Ok(());
         }
@@ -180,14 +215,19 @@ impl StandInSail {
             ("False", "ReconcileError")
         };
         let condition = |kind: &str| json!({"type": kind, "status": status, "reason": reason, "message": ended.stderr});
-        let said = json!({"status": {"observedGeneration": told.pointer("/metadata/generation"),
-            "conditions": [condition("Reconciled"), condition("Ready")]}});
-        let resource = format!("{}.sailoperator.io", part.resource);
-        let patch = said.to_string();
+        let said = json!({"observedGeneration": told.pointer("/metadata/generation"),
+            "conditions": [condition("Reconciled"), condition("Ready")]});
+        self.say(part.resource, NAME, &said)
+    }
+
+    /// Writes the status of one of its objects.
+    fn say(&self, resource: &str, name: &str, status: &Value) -> Result<()> {
+        let resource = format!("{resource}.sailoperator.io");
+        let patch = json!({"status": status}).to_string();
         let patch = [
             "patch",
             &resource,
-            NAME,
+            name,
             "--subresource=status",
             "--type=merge",
             "--as",
@@ -211,7 +251,12 @@ impl StandInSail {
             return Ok(brought);
         };
         let (resource, kind) = part.owner;
-        let owned = json!({"metadata": {"ownerReferences": [owner(kind, &self.read(resource)?)]}}).to_string();
+        self.own(workload, kind, &self.read(resource)?)
+    }
+
+    /// Makes one of its objects the owner of a workload, and waits until that is rolled out.
+    fn own(&self, workload: &str, kind: &str, object: &Value) -> Result<Run> {
+        let owned = json!({"metadata": {"ownerReferences": [owner(kind, object)]}}).to_string();
         let patch = [
             "-n",
             SYSTEM,
@@ -233,7 +278,8 @@ impl StandInSail {
 }
 
 fn owner(kind: &str, object: &Value) -> Value {
-    json!({"apiVersion": "sailoperator.io/v1", "kind": kind, "name": NAME, "uid": object.pointer("/metadata/uid"),
+    json!({"apiVersion": "sailoperator.io/v1", "kind": kind, "name": object.pointer("/metadata/name"),
+        "uid": object.pointer("/metadata/uid"),
         "controller": true, "blockOwnerDeletion": true})
 }
 
