@@ -9,7 +9,7 @@ use mesh_upgrade_tests::figures;
 type Measure = fn() -> Result<bool>;
 
 /// What can be measured: its name, what it is, and how.
-const FIGURES: [(&str, &str, Measure); 4] = [
+const FIGURES: [(&str, &str, Measure); 5] = [
     (
         "apply",
         "an upgrade with all its proofs beside the bare helm upgrade of the same charts",
@@ -17,8 +17,13 @@ const FIGURES: [(&str, &str, Measure); 4] = [
     ),
     (
         "check",
-        "check beside istioctl's precheck and analyze, at 10,000 pods and 5,000 Istio objects; and at 100 clusters",
+        "check beside istioctl's precheck and analyze, at 10,000 pods and 5,000 Istio objects",
         figures::check::measure,
+    ),
+    (
+        "clusters",
+        "check over 100 clusters beside one of them; list and check --all over 100 meshes",
+        figures::clusters::measure,
     ),
     (
         "output",

@@ -1,10 +1,15 @@
-//! A program's run, measured from outside: wall time and peak memory.
+//! A program's run, measured from outside: wall time, processor and peak memory.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::say;
+use crate::harness::Cluster;
 
 /// How often a program's memory is looked at. The kernel keeps the peak; only that of the last moment may be missed.
 const EVERY: Duration = Duration::from_millis(2);
@@ -68,6 +73,11 @@ fn processor(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
+/// Processor time of this process, in the same ticks: the stand-ins run in it.
+pub(super) fn processor_of_this() -> u64 {
+    processor("/proc/self/stat").unwrap_or_default()
+}
+
 /// Medians of several runs: wall time and peak memory.
 pub(super) fn medians(runs: &[Measured]) -> Result<(Duration, u64)> {
     ensure!(!runs.is_empty(), "nothing was run");
@@ -78,4 +88,52 @@ pub(super) fn medians(runs: &[Measured]) -> Result<(Duration, u64)> {
     let middle = runs.len() / 2;
     let wall = walls.get(middle).copied().unwrap_or_default();
     Ok((wall, peaks.get(middle).copied().unwrap_or_default()))
+}
+
+/// Whether a check came to an end, free or blocked.
+pub(super) fn judged(runs: &[Measured]) -> Result<()> {
+    for run in runs {
+        ensure!(
+            [0, 3].contains(&run.code),
+            "check ended with {}: {}",
+            run.code,
+            run.stderr
+        );
+    }
+    Ok(())
+}
+
+/// Calls and bytes of all clusters together.
+pub(super) fn cost(report: &Value) -> String {
+    let sum = |field: &str| -> u64 {
+        let stats = report.get("stats").and_then(Value::as_array).into_iter().flatten();
+        stats.filter_map(|one| one.get(field)?.as_u64()).sum()
+    };
+    format!("{} calls, {} KiB received", sum("calls"), sum("bytes") / 1024)
+}
+
+/// Prints what the runs of one command took.
+pub(super) fn show(name: &str, runs: &[Measured]) -> Result<()> {
+    let (wall, peak) = medians(runs)?;
+    let (fastest, slowest) = (
+        runs.iter().map(|run| run.wall).min(),
+        runs.iter().map(|run| run.wall).max(),
+    );
+    say(&format!(
+        "  {name}: {:.3} s ({:.3} to {:.3}), processor {:.2} s, peak {} MiB, exit code {}",
+        wall.as_secs_f64(),
+        fastest.unwrap_or_default().as_secs_f64(),
+        slowest.unwrap_or_default().as_secs_f64(),
+        runs.iter().map(|run| run.ticks).max().unwrap_or_default() as f64 / 100.0,
+        peak / 1024,
+        runs.first().map_or(0, |run| run.code)
+    ));
+    Ok(())
+}
+
+/// A program that is to be measured, as somebody in a cluster.
+pub(super) fn command(cluster: &Cluster, program: &Path, arguments: &[&str]) -> Result<Command> {
+    let mut command = cluster.command(program)?;
+    command.args(arguments);
+    Ok(command)
 }

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod check;
+pub mod clusters;
 mod measured;
 pub mod output;
 mod population;
@@ -28,8 +29,12 @@ fn held(what: &str, figure: f64, bar: f64, unit: &str) -> bool {
     met
 }
 
-/// The plugin as it is released: a debug build would be measured for what nobody runs.
+/// The plugin as it is released: a debug build would be measured for what nobody runs. To compare it with another build,
+/// `FIGURES_PLUGIN` names that.
 fn released_plugin() -> Result<PathBuf> {
+    if let Some(other) = std::env::var_os("FIGURES_PLUGIN") {
+        return Ok(other.into());
+    }
     say("Building the plugin as it is released");
     Ok(build_programs(&["--release"])?.join("release/kubectl-mesh_upgrade"))
 }

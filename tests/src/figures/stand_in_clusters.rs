@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
 use bytes::Bytes;
-use http::{HeaderName, Request, Response, StatusCode, header};
+use flate2::{Compression, write::GzEncoder};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, uri::PathAndQuery};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -26,13 +28,20 @@ use tokio_rustls::TlsAcceptor;
 const TOLD: [HeaderName; 2] = [header::ACCEPT, header::CONTENT_TYPE];
 const IMPERSONATED: HeaderName = HeaderName::from_static("impersonate-user");
 
+/// An API server gzips what is longer, with the fastest level, for whoever takes it (k8s.io/apiserver,
+/// `pkg/endpoints/handlers/responsewriters/writers.go`). Our client undoes that, so it is done again, once.
+const GZIPPED_FROM: usize = 128 << 10;
+
 /// What is asked, as far as the answer depends on it.
 type Question = (String, Vec<Option<String>>, Bytes);
 
 struct Answer {
     status: StatusCode,
-    kind: String,
+    kind: Option<HeaderValue>,
     body: Bytes,
+    is_gzipped: bool,
+    /// Whether each stand-in says something of its own in it.
+    is_each_ones: bool,
 }
 
 struct Repeated {
@@ -141,39 +150,50 @@ async fn answer(
     match answer {
         Ok(answer) => {
             *response.status_mut() = answer.status;
-            if let Ok(kind) = answer.kind.parse() {
-                response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            if let Some(kind) = &answer.kind {
+                response.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
             }
-            *response.body_mut() = Full::new(repeated.own(&answer.body, number));
+            if answer.is_gzipped {
+                let gzip = HeaderValue::from_static("gzip");
+                response.headers_mut().insert(header::CONTENT_ENCODING, gzip);
+            }
+            *response.body_mut() = Full::new(if answer.is_each_ones {
+                repeated.own(&answer.body, number)
+            } else {
+                answer.body.clone()
+            });
         }
         Err(_) => *response.status_mut() = StatusCode::BAD_GATEWAY,
     }
     Ok(response)
 }
 
+fn gzip(body: &[u8]) -> Result<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body)?;
+    Ok(encoder.finish()?.into())
+}
+
 impl Repeated {
+    /// What the real one says of itself, and how a cluster of this number says it.
+    fn words(&self, number: usize) -> Vec<(&str, String)> {
+        let mut words = vec![(self.uid.as_str(), format!("{number:08x}-0000-4000-8000-000000000000"))];
+        let id = self.mesh_id.as_deref();
+        words.extend(id.and_then(|id| Some((id, format!("{}{number:03}", id.strip_suffix("000")?)))));
+        words
+    }
+
     /// What the real one says, as a cluster of this number would say it.
     fn own(&self, body: &Bytes, number: usize) -> Bytes {
-        let Ok(text) = std::str::from_utf8(body) else {
-            return body.clone();
-        };
-        let mut own = Vec::new();
-        own.push((self.uid.as_str(), format!("{number:08x}-0000-4000-8000-000000000000")));
-        if let Some(stem) = self
-            .mesh_id
-            .as_deref()
-            .and_then(|id| Some((id, id.strip_suffix("000")?)))
-        {
-            own.push((stem.0, format!("{}{number:03}", stem.1)));
-        }
-        own.retain(|(told, _)| text.contains(told));
-        if own.is_empty() {
-            return body.clone();
-        }
-        let replaced = own
-            .iter()
-            .fold(text.to_owned(), |text, (told, own)| text.replace(told, own));
-        Bytes::from(replaced)
+        let text = String::from_utf8_lossy(body).into_owned();
+        let words = self.words(number);
+        let own = words.iter().fold(text, |text, (told, own)| text.replace(told, own));
+        Bytes::from(own)
+    }
+
+    fn is_each_ones(&self, body: &[u8]) -> bool {
+        let text = std::str::from_utf8(body);
+        text.is_ok_and(|text| self.words(0).iter().any(|(told, _)| text.contains(told)))
     }
 
     async fn ask(&self, request: Request<Incoming>) -> Result<Arc<Answer>> {
@@ -181,7 +201,9 @@ impl Repeated {
         let header = |name: &HeaderName| Some(parts.headers.get(name)?.to_str().ok()?.to_owned());
         let told: Vec<Option<String>> = TOLD.iter().chain([&IMPERSONATED]).map(header).collect();
         let body = body.collect().await?.to_bytes();
-        let question = (format!("{} {}", parts.method, parts.uri), told, body);
+        // HTTP/2 tells the server's name as well, which is another one for each stand-in.
+        let path = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let question = (format!("{} {path}", parts.method), told, body);
         let known = self
             .answers
             .lock()
@@ -195,28 +217,29 @@ impl Repeated {
         let answer = if parts.headers.contains_key(header::UPGRADE) {
             Answer {
                 status: StatusCode::NOT_FOUND,
-                kind: String::new(),
+                kind: None,
                 body: Bytes::new(),
+                is_gzipped: false,
+                is_each_ones: false,
             }
         } else {
-            let mut asked = Request::builder().method(parts.method.clone()).uri(parts.uri.clone());
+            let mut asked = Request::builder().method(parts.method.clone()).uri(path);
             for name in TOLD.iter().chain([&IMPERSONATED]) {
                 if let Some(value) = parts.headers.get(name) {
                     asked = asked.header(name, value);
                 }
             }
             let response = self.real.send(asked.body(Body::from(question.2.to_vec()))?).await?;
-            let kind = response.headers().get(header::CONTENT_TYPE);
-            let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+            let (head, body) = response.into_parts();
+            let body = body.collect().await.map_err(|error| anyhow!("{error}"))?.to_bytes();
+            let is_each_ones = self.is_each_ones(&body);
+            let is_gzipped = body.len() > GZIPPED_FROM && !is_each_ones;
             Answer {
-                status: response.status(),
-                kind,
-                body: response
-                    .into_body()
-                    .collect()
-                    .await
-                    .map_err(|error| anyhow!("{error}"))?
-                    .to_bytes(),
+                status: head.status,
+                kind: head.headers.get(header::CONTENT_TYPE).cloned(),
+                body: if is_gzipped { gzip(&body)? } else { body },
+                is_gzipped,
+                is_each_ones,
             }
         };
         let answer = Arc::new(answer);
