@@ -1,4 +1,5 @@
-//! The way to an API server: TCP without Nagle's delay, a proxy where one is set, TLS, HTTP/2, timeouts, gzip, credentials.
+//! The way to an API server: TCP without Nagle's delay and read ahead, a proxy where one is set, TLS, HTTP/2, timeouts, gzip,
+//! credentials.
 //!
 //! It is built by hand because kube's own connector never sets `TCP_NODELAY` (each new connection then waits some
 //! 45 ms for a delayed acknowledgement), takes a proxy from the environment without asking `NO_PROXY`, and speaks
@@ -6,6 +7,7 @@
 
 use super::{
     http_versions::Versions,
+    read_ahead::read_ahead,
     retry::Again,
     stats::{Meter, Metered},
 };
@@ -46,6 +48,7 @@ pub(super) fn transport(config: &Config, meter: &Arc<Meter>) -> Result<Transport
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
+    let tcp = tower::ServiceExt::<Uri>::map_response(tcp, read_ahead);
     let Some(url) = &config.proxy_url else {
         return stack(config, meter, tcp);
     };

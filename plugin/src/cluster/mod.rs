@@ -10,6 +10,7 @@ mod kubeconfig;
 mod members;
 mod observe;
 mod private;
+mod read_ahead;
 mod remote_secret;
 mod retry;
 mod stats;
