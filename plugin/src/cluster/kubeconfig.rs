@@ -136,7 +136,7 @@ impl Kubeconfigs {
             context: Some(context.to_owned()),
             ..KubeConfigOptions::default()
         };
-        let mut config = Config::from_custom_kubeconfig(self.merged.as_ref().clone(), &options)
+        let mut config = Config::from_custom_kubeconfig(self.only(context), &options)
             .await
             .map_err(|error| failure::context(&self.path, context, &error))?;
         let own = self
@@ -150,6 +150,24 @@ impl Kubeconfigs {
             config.proxy_url = Proxies::from_environment().for_server(&config.cluster_url);
         }
         Ok(config)
+    }
+
+    /// What concerns one context. kube takes a kubeconfig to keep: one of a hundred contexts would be copied as often.
+    fn only(&self, context: &str) -> Kubeconfig {
+        let merged = &self.merged;
+        let found = self.context(context);
+        let cluster = found.and_then(|found| self.cluster(&found.cluster));
+        let user = found.and_then(|found| {
+            let user = found.user.as_ref()?;
+            merged.auth_infos.iter().find(|one| one.name == *user)
+        });
+        let named = merged.contexts.iter().find(|one| one.name == context);
+        Kubeconfig {
+            clusters: cluster.into_iter().cloned().collect(),
+            auth_infos: user.into_iter().cloned().collect(),
+            contexts: named.into_iter().cloned().collect(),
+            ..Kubeconfig::default()
+        }
     }
 
     /// Writes a kubeconfig with this one context, whose user is `auth`.
