@@ -4,13 +4,20 @@ use super::{ask::Asker, workloads::Istiod};
 use crate::cluster::error::ClusterError;
 use futures::future::try_join_all;
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-/// Fields of a ConfigMap that are read.
+/// What is read of a ConfigMap: injection's templates, a hundred kilobytes of them, are passed over.
 #[derive(Deserialize)]
 struct ConfigMap {
     #[serde(default)]
-    data: BTreeMap<String, String>,
+    data: Data,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Data {
+    mesh: Option<String>,
+    merged_values: Option<String>,
 }
 
 /// What the ConfigMaps of a control plane say.
@@ -38,15 +45,15 @@ pub(super) async fn read(asker: Asker<'_>, istiod: &Istiod) -> Result<MeshConfig
     // The mesh configuration first: the values are only what it was once rendered from.
     let of_mesh = found
         .iter()
-        .find_map(|(_, config_map)| mesh_id(config_map.data.get("mesh")?));
+        .find_map(|(_, config_map)| mesh_id(config_map.data.mesh.as_deref()?));
     let of_values = || {
         found
             .iter()
-            .find_map(|(_, config_map)| values_mesh_id(config_map.data.get("merged-values")?))
+            .find_map(|(_, config_map)| values_mesh_id(config_map.data.merged_values.as_deref()?))
     };
     let mesh_id = of_mesh.or_else(of_values);
     let mesh = found.iter().find_map(|(_, config_map)| {
-        let text = config_map.data.get("mesh")?;
+        let text = config_map.data.mesh.as_deref()?;
         serde_saphyr::from_str::<serde_json::Value>(text).ok()
     });
     Ok(MeshConfig {
