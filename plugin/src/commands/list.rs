@@ -35,6 +35,7 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         ui,
         ObserveOptions {
             ask_running_versions: true,
+            installation: false,
             ..ObserveOptions::default()
         },
     )

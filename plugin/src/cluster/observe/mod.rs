@@ -46,7 +46,9 @@ use running::IstiodPod;
 use shared::{
     catalog::Catalog,
     gitops::Followed,
-    inventory::{ClusterInventory, ClusterState, ControlPlane, Found, Inventory, Observed, VendorComponent},
+    inventory::{
+        ClusterInventory, ClusterState, ControlPlane, Found, GuardPresence, Inventory, Observed, VendorComponent,
+    },
     version::{KubernetesVersion, Minor},
 };
 use std::{sync::Arc, time::Duration};
@@ -63,6 +65,9 @@ pub struct ObserveOptions {
     pub data_plane: bool,
     /// Look at what stands around the workloads: configuration, webhooks, certificates, nodes.
     pub surroundings: bool,
+    /// Look at how Istio and the guard are installed: helm's releases, what GitOps controllers follow, the guard's parts. Who
+    /// only names meshes and versions needs nothing of it, and releases take long to decode.
+    pub installation: bool,
     /// The minor that a mesh is to go to: objects that no rule on the way there looks at are then not read.
     pub to: Option<Minor>,
     /// Names what vendors run beside Istio's own components; without it, none of that is looked for.
@@ -80,6 +85,7 @@ impl Default for ObserveOptions {
             count_proxies: false,
             data_plane: false,
             surroundings: false,
+            installation: true,
             to: None,
             catalog: None,
             permissions: Vec::new(),
@@ -145,6 +151,13 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
             None => guard::meshes(asker).await,
         }
     };
+    let guard = async {
+        if options.installation {
+            guard::presence(asker).await
+        } else {
+            (GuardPresence::default(), Vec::new())
+        }
+    };
     let proxies = async {
         if options.data_plane {
             let mut gathering = data_plane::Gathering::begin(asker).await?;
@@ -168,7 +181,7 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
     let (uid, meshes, (guard, of_guard), permissions, istio, pods) = futures::join!(
         uid(asker),
         meshes,
-        guard::presence(asker),
+        guard,
         permissions::ask(asker, &options.permissions),
         istio,
         proxies,
@@ -248,7 +261,14 @@ async fn istio(asker: Asker<'_>, options: &ObserveOptions) -> Result<Istio, Clus
             Ok(Vec::new())
         }
     };
-    let (workloads, storage, pods) = futures::join!(second_look::workloads(asker), releases::list(asker), pods);
+    let storage = async {
+        if options.installation {
+            releases::list(asker).await
+        } else {
+            releases::Storage::default()
+        }
+    };
+    let (workloads, storage, pods) = futures::join!(second_look::workloads(asker), storage, pods);
     let mut workloads = workloads?;
     let mut unreadable = storage.unreadable.clone();
     let pods = pods.unwrap_or_else(|error| {
@@ -256,10 +276,17 @@ async fn istio(asker: Asker<'_>, options: &ObserveOptions) -> Result<Istio, Clus
         Vec::new()
     });
     let control_planes = std::mem::take(&mut workloads.control_planes);
+    let followed = async {
+        if options.installation {
+            followed::read(asker, &control_planes, &workloads).await
+        } else {
+            Ok(Vec::new())
+        }
+    };
     let (control_planes, mut releases, followed, (vendor_components, of_vendor)) = futures::join!(
         join_all(control_planes.iter().map(|istiod| complete(asker, istiod, &pods))),
         releases::read(asker, &storage, &control_planes, &workloads),
-        followed::read(asker, &control_planes, &workloads),
+        followed,
         vendor::find(asker, &control_planes, &storage, options.catalog.as_deref()),
     );
     unreadable.extend(of_vendor);
