@@ -1,5 +1,6 @@
 //! Helm's releases as they are stored in a cluster.
 
+mod kinds;
 mod release;
 mod settings;
 mod versions;

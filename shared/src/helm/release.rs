@@ -2,12 +2,12 @@
 //!
 //! Whoever may write a Secret can write a hostile one, so every layer is bounded.
 
+use super::kinds::Kinds;
 use base64::{engine::general_purpose::STANDARD, read::DecoderReader};
 use flate2::read::GzDecoder;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use std::{
-    collections::BTreeSet,
     fmt,
     io::{self, Read},
 };
@@ -181,54 +181,6 @@ struct Stored {
     manifest: Kinds,
 }
 
-/// Kinds in a manifest; the manifest itself is dropped as soon as they are read.
-#[derive(Default)]
-struct Kinds(BTreeSet<String>);
-
-impl<'de> Deserialize<'de> for Kinds {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl serde::de::Visitor<'_> for Reader {
-            type Value = Kinds;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a manifest")
-            }
-
-            fn visit_str<E>(self, manifest: &str) -> Result<Kinds, E> {
-                Ok(Kinds(kinds(manifest)))
-            }
-
-            fn visit_unit<E>(self) -> Result<Kinds, E> {
-                Ok(Kinds::default())
-            }
-        }
-        deserializer.deserialize_any(Reader)
-    }
-}
-
-/// `apiVersion` and `kind` of each document, which stand at the beginning of a line in what helm renders.
-fn kinds(manifest: &str) -> BTreeSet<String> {
-    let mut kinds = BTreeSet::new();
-    for document in manifest.split("\n---") {
-        let field = |name: &str| {
-            let value = document.lines().find_map(|line| line.strip_prefix(name))?;
-            Some(
-                value
-                    .split(" #")
-                    .next()
-                    .unwrap_or(value)
-                    .trim()
-                    .trim_matches(['"', '\'']),
-            )
-        };
-        if let (Some(version), Some(kind)) = (field("apiVersion:"), field("kind:")) {
-            kinds.insert(format!("{version} {kind}"));
-        }
-    }
-    kinds
-}
-
 #[derive(Deserialize)]
 struct Info {
     status: String,
@@ -275,7 +227,7 @@ impl Stored {
             chart_version: self.chart.metadata.version,
             app_version: self.chart.metadata.app_version,
             // `ssa` or `csa`: ApplyMethod in pkg/release/v1/release.go of helm 4.
-            kinds: self.manifest.0.into_iter().collect(),
+            kinds: self.manifest.names,
             server_side: self.apply_method.as_deref() == Some("ssa"),
             values: Values(values),
         })
