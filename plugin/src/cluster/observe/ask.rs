@@ -2,7 +2,8 @@
 
 use super::protobuf;
 use crate::cluster::{client::Cluster, error::ClusterError};
-use http::{Request, Response, header};
+use bytes::Bytes;
+use http::{Request, Response, header, request};
 use http_body_util::{BodyExt as _, Limited};
 use k8s_openapi::jiff::{Timestamp, fmt::rfc2822};
 use kube::{client::Body, core::Status};
@@ -11,6 +12,8 @@ use std::{future::Future, time::Duration};
 
 /// Longest answer that is read whole: an object has at most some 1.5 MiB, base64 makes it a third longer.
 const MAX_ANSWER: usize = 8 << 20;
+/// How objects are asked for that are walked on the wire.
+pub(super) const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 /// Longest refusal that is read.
 const MAX_REFUSAL: usize = 64 << 10;
 
@@ -40,11 +43,7 @@ impl Asker<'_> {
         what: &str,
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<Option<T>, ClusterError> {
-        match self.ask(what, request).await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(ClusterError::Api { code: 404, .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        there(self.ask(what, request).await)
     }
 
     /// Reads only some fields of an object, or nothing when there is none. kube's own `get` would log the whole body
@@ -71,22 +70,38 @@ impl Asker<'_> {
         path: &str,
     ) -> Result<Option<(T, Option<Timestamp>)>, ClusterError> {
         let failed = |error: &kube::Error| self.cluster.error(what, error);
-        let response = match self.get(what, path, "application/json").await {
-            Ok(response) => response,
-            Err(ClusterError::Api { code: 404, .. }) => return Ok(None),
-            Err(error) => return Err(error),
+        let Some(response) = there(self.get(what, path, "application/json").await)? else {
+            return Ok(None);
         };
         let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
         let date = date.and_then(|date| rfc2822::parse(date).ok().map(|date| date.timestamp()));
-        let body = Limited::new(response.into_body(), MAX_ANSWER)
-            .collect()
-            .await
-            .map_err(|error| failed(&kube::Error::Service(error)))?
-            .to_bytes();
+        let body = self.whole(what, response).await?;
         let parsed = serde_json::from_slice(&body);
         parsed
             .map(|fields| Some((fields, date)))
             .map_err(|error| failed(&kube::Error::SerdeError(error)))
+    }
+
+    /// An object whose content is compressed already, as the protobuf message that holds it as it is; nothing when there is
+    /// none. In JSON it would be base64, and gzip would undo no more than that, at a price for both sides.
+    pub(super) async fn packed(self, what: &str, path: &str) -> Result<Option<Bytes>, ClusterError> {
+        let read = async {
+            let request = Request::get(path).header(header::ACCEPT_ENCODING, "identity");
+            match there(self.send(what, request, PROTOBUF).await)? {
+                Some(response) => self.whole(what, response).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        match tokio::time::timeout(self.deadline, read).await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.late(what)),
+        }
+    }
+
+    async fn whole(self, what: &str, response: Response<Body>) -> Result<Bytes, ClusterError> {
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        let body = body.map_err(|error| self.cluster.error(what, &kube::Error::Service(error)))?;
+        Ok(body.to_bytes())
     }
 
     /// The answer to a GET, whose body may still be arriving; a refusal is an error in the API server's words.
@@ -96,8 +111,17 @@ impl Asker<'_> {
         path: &str,
         accept: &'static str,
     ) -> Result<Response<Body>, ClusterError> {
+        self.send(what, Request::get(path), accept).await
+    }
+
+    async fn send(
+        self,
+        what: &str,
+        request: request::Builder,
+        accept: &'static str,
+    ) -> Result<Response<Body>, ClusterError> {
         let failed = |error: &kube::Error| self.cluster.error(what, error);
-        let request = Request::get(path)
+        let request = request
             .header(header::ACCEPT, accept)
             .body(Body::empty())
             .map_err(|error| failed(&kube::Error::HttpError(error)))?;
@@ -126,6 +150,15 @@ impl Asker<'_> {
             server: self.cluster.server(),
             what: what.to_owned(),
         }
+    }
+}
+
+/// What was asked for, unless there is none.
+fn there<T>(answer: Result<T, ClusterError>) -> Result<Option<T>, ClusterError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(ClusterError::Api { code: 404, .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

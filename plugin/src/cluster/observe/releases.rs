@@ -2,17 +2,16 @@
 
 use super::{
     ask::Asker,
+    protobuf::{self, Fields, Value},
     workloads::{self, Istiod, Workloads},
 };
 use crate::cluster::error::ClusterError;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::{StreamExt as _, stream};
 use k8s_openapi::{
     api::core::v1::{ConfigMap, Secret},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{Api, Resource, ResourceExt as _, api::ListParams, core::PartialObjectMeta};
-use serde::Deserialize;
 use shared::{
     api::Component,
     helm,
@@ -255,36 +254,51 @@ fn told(stored: &Stored, release: helm::Release, component: Component) -> HelmRe
 
 /// The stored payload; `None` when it is gone.
 async fn payload(asker: Asker<'_>, stored: &Stored) -> Result<Option<Vec<u8>>, ClusterError> {
-    #[derive(Deserialize)]
-    struct Object {
-        #[serde(default)]
-        data: Data,
-    }
-    #[derive(Default, Deserialize)]
-    struct Data {
-        #[serde(default)]
-        release: String,
-    }
     let kind = match stored.driver {
         Driver::Secret => "secrets",
         Driver::ConfigMap => "configmaps",
     };
     let object = helm::storage_name(&stored.name, stored.revision);
     let path = format!("/api/v1/namespaces/{}/{kind}/{object}", stored.namespace);
-    let Some(object) = asker.fields::<Object>("get helm's releases", &path).await? else {
-        return Ok(None);
-    };
-    let text = object.data.release;
-    Ok(Some(match stored.driver {
-        // What is no base64 is handed on as it is, and refused by the decoder with its own words.
-        Driver::Secret => STANDARD.decode(&text).unwrap_or_else(|_| text.into_bytes()),
-        Driver::ConfigMap => text.into_bytes(),
-    }))
+    let object = asker.packed("get helm's releases", &path).await?;
+    Ok(object.map(|object| release_of(&object).to_vec()))
+}
+
+/// The entry `release` of a Secret or a ConfigMap; empty where there is none. Both keep their entries in field 2 (k8s.io/api,
+/// `core/v1/generated.proto`).
+fn release_of(object: &[u8]) -> &[u8] {
+    let object = protobuf::unwrapped(object).map_or(Fields(&[]), Value::fields);
+    let mut entries = object.all(2).map(Value::fields);
+    let release = entries.find(|entry| entry.text(1) == "release");
+    match release.and_then(|entry| entry.all(2).next()) {
+        Some(Value::Bytes(payload)) => payload,
+        Some(Value::Number(_)) | None => &[],
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::protobuf::tests::held, *};
+
+    #[test]
+    fn the_release_is_found_among_the_entries() {
+        let entry = |key: &str, value: &str| held(2, [held(1, key), held(2, value)].concat());
+        let wrapped = |object: Vec<u8>| [b"k8s\0".to_vec(), held(1, held(2, "Secret")), held(2, object)].concat();
+        let object = [
+            held(1, held(1, "sh.helm.release.v1.istiod.v1")),
+            entry("other", "x"),
+            entry("release", "H4sI"),
+        ];
+        assert_eq!(release_of(&wrapped(object.concat())), b"H4sI");
+        for none in [
+            wrapped(entry("other", "x")),
+            wrapped(Vec::new()),
+            b"{}".to_vec(),
+            Vec::new(),
+        ] {
+            assert_eq!(release_of(&none), b"", "{none:?}");
+        }
+    }
 
     fn one(driver: Driver, namespace: &str, name: &str, revision: i64) -> Stored {
         let (namespace, name) = (namespace.to_owned(), name.to_owned());

@@ -1,7 +1,7 @@
 //! Lists that are read as protobuf while they arrive.
 
 use super::{
-    ask::Asker,
+    ask::{Asker, PROTOBUF},
     protobuf::{self, Broken, Extent, Fields},
 };
 use crate::cluster::error::ClusterError;
@@ -41,7 +41,7 @@ pub(super) async fn first_page(
 }
 
 async fn fetch(asker: Asker<'_>, what: &str, path: &str, item: impl FnMut(Fields<'_>)) -> Result<Extent, ClusterError> {
-    let response = asker.get(what, path, "application/vnd.kubernetes.protobuf").await?;
+    let response = asker.get(what, path, PROTOBUF).await?;
     match protobuf::each_item(response.into_body().into_data_stream(), item).await {
         Ok(extent) => Ok(extent),
         Err(Broken::Transport(error)) => Err(asker.cluster.error(what, &kube::Error::Service(error))),
