@@ -101,10 +101,20 @@ impl Effects<'_> {
                 });
             }
             Effect::PullImages => seen.images = Some(self.pull(spec).await),
-            Effect::Freeze => seen.freeze = self.freeze(spec, news).await,
+            Effect::Freeze { step } => {
+                let step = step.as_deref().and_then(|step| find(spec, step));
+                seen.freeze = self.freeze(spec, step, news).await;
+            }
             Effect::Observe { step } => {
                 if let Some(step) = find(spec, step) {
-                    seen.steps.insert(step.id.clone(), self.observe_step(step).await);
+                    let outcome = self.observe_step(step).await;
+                    // It has arrived without this driver, whose freeze may have let its controller through.
+                    if matches!(outcome, StepObservation::AtTarget(_))
+                        && let Err(why) = self.let_through(spec, step, None).await
+                    {
+                        seen.freeze = FreezeState::Failed(why);
+                    }
+                    seen.steps.insert(step.id.clone(), outcome);
                 }
             }
             Effect::Apply { step } => {

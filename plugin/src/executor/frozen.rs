@@ -40,12 +40,17 @@ pub enum Lost {
 }
 
 impl Effects<'_> {
-    /// Freezes every cluster, or proves those that are frozen.
-    pub(super) async fn freeze(&self, spec: &MeshUpgradeSpec, news: &Telling) -> FreezeState {
+    /// Freezes every cluster, or proves those that are frozen, and lets the controller of a step that is under way through.
+    pub(super) async fn freeze(
+        &self,
+        spec: &MeshUpgradeSpec,
+        under_way: Option<&PlanStep>,
+        news: &Telling,
+    ) -> FreezeState {
         if spec.unguarded.is_some() {
             return FreezeState::Closed;
         }
-        match self.close_all(spec, None).await {
+        match self.close_all(spec, under_way).await {
             Ok(()) => {
                 self.tell_drift(news, &mut Drift::new());
                 FreezeState::Closed
@@ -96,7 +101,8 @@ impl Effects<'_> {
         waiting: Option<&PlanStep>,
     ) -> Result<(), String> {
         let planned = spec.plan.clusters.iter().find(|planned| planned.name == step.cluster);
-        let Some(planned) = planned.filter(|planned| is_waited_for(planned, step)) else {
+        let concerned = |planned: &&PlanCluster| spec.unguarded.is_none() && is_waited_for(planned, step);
+        let Some(planned) = planned.filter(concerned) else {
             return Ok(());
         };
         let told = |fault: Fault| fault.in_cluster(&planned.name).to_string();

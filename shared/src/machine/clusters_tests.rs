@@ -76,7 +76,7 @@ impl World {
             Effect::Check => seen.check = Some(check(self.all())),
             Effect::Recheck => seen.recheck = Some(check(self.all())),
             Effect::PullImages => seen.images = Some(self.all()),
-            Effect::Freeze => {
+            Effect::Freeze { .. } => {
                 // Cluster by cluster: those before one that is cut off are frozen all the same.
                 for cluster in CLUSTERS {
                     if let Err(why) = self.reach(cluster) {

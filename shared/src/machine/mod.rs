@@ -99,7 +99,11 @@ pub enum Effect {
     /// Pull the target's images, into [`Observation::images`].
     PullImages,
     /// Put up the freeze with this driver's epoch and prove it, into [`Observation::freeze`].
-    Freeze,
+    Freeze {
+        /// Id of the step that is under way, whose controller is let through as before: one that is refused half-way may
+        /// never try again by itself.
+        step: Option<String>,
+    },
     /// Observe and check once more, frozen, into [`Observation::recheck`].
     Recheck,
     /// Look at a step's component, into [`Observation::steps`].
@@ -255,7 +259,7 @@ impl Next<'_> {
                 }
                 return act(Effect::Recheck);
             }
-            (FreezeState::Unproved, _) => return act(Effect::Freeze),
+            (FreezeState::Unproved, _) => return act(Effect::Freeze { step: None }),
         };
         match &seen.thaw {
             None => act(Effect::Thaw),
@@ -329,7 +333,14 @@ impl Next<'_> {
     fn closed(&mut self, seen: &Observation) -> Result<(), Decision> {
         match &seen.freeze {
             FreezeState::Closed => Ok(()),
-            FreezeState::Unproved => Err(act(Effect::Freeze)),
+            FreezeState::Unproved => {
+                // What this driver has brought to an end waits for nobody any more.
+                let is_under_way = |id: &str, state| state == StepState::Running && !seen.steps.contains_key(id);
+                let mut steps = self.status.steps.iter();
+                let under_way = steps.find(|step| is_under_way(&step.id, step.state));
+                let step = under_way.map(|step| step.id.clone());
+                Err(act(Effect::Freeze { step }))
+            }
             FreezeState::Failed(why) => Err(self.stall("FreezeNotClosed", why)),
         }
     }

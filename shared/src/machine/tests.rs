@@ -77,7 +77,7 @@ impl World {
             Effect::Recheck => seen.recheck = Some(check(self.blocked_after_freeze)),
             Effect::PullImages if self.images_missing => seen.images = Some(Err("ErrImagePull".to_owned())),
             Effect::PullImages => seen.images = Some(Ok("pulled".to_owned())),
-            Effect::Freeze => {
+            Effect::Freeze { .. } => {
                 self.frozen = true;
                 seen.freeze = FreezeState::Closed;
             }
@@ -284,7 +284,7 @@ fn nothing_is_changed_without_a_closed_freeze_even_late() {
         ..MeshUpgradeStatus::default()
     };
     let transition = step(&spec(), &status, &Observation::default(), &driver(1), NOW);
-    assert_eq!(transition.effect, Some(Effect::Freeze));
+    assert_eq!(transition.effect, Some(Effect::Freeze { step: None }));
     let failed = Observation {
         freeze: FreezeState::Failed("no policy".to_owned()),
         ..Observation::default()
@@ -299,7 +299,32 @@ fn nothing_is_changed_without_a_closed_freeze_even_late() {
     ));
     status.phase = Phase::Verifying;
     let transition = step(&spec(), &status, &Observation::default(), &driver(1), NOW);
-    assert_eq!(transition.effect, Some(Effect::Freeze));
+    assert_eq!(transition.effect, Some(Effect::Freeze { step: None }));
+}
+
+#[test]
+fn whoever_takes_over_lets_the_controller_of_the_step_under_way_through() {
+    let (mut world, mut status) = (World::default(), MeshUpgradeStatus::default());
+    let mut kill = 0;
+    while !status.steps.iter().any(|step| step.state == StepState::Running) {
+        (world, status) = (World::default(), MeshUpgradeStatus::default());
+        kill += 1;
+        world.drive(&spec(), &mut status, 1, kill);
+    }
+    let taken_over = step(&spec(), &status, &Observation::default(), &driver(2), NOW);
+    let under_way = Some("base".to_owned());
+    assert_eq!(taken_over.effect, Some(Effect::Freeze { step: under_way }));
+    // Disturbed at its very end, the freeze is proved anew with nobody let through.
+    let ended = Observation {
+        steps: [("base".to_owned(), StepObservation::AtTarget("there".to_owned()))].into(),
+        ..Observation::default()
+    };
+    let proved_anew = step(&spec(), &status, &ended, &driver(1), NOW);
+    assert_eq!(proved_anew.effect, Some(Effect::Freeze { step: None }));
+    status.steps[0].state = StepState::Done;
+    let between = step(&spec(), &status, &Observation::default(), &driver(2), NOW);
+    assert_eq!(between.effect, Some(Effect::Freeze { step: None }));
+    assert!(world.frozen);
 }
 
 #[test]
@@ -366,7 +391,7 @@ fn a_freeze_that_was_lifted_by_hand_is_remembered_and_put_up_again() {
     let next = step(&spec(), &status, &Observation::default(), &driver(2), later);
     assert_eq!(
         next.effect,
-        Some(Effect::Freeze),
+        Some(Effect::Freeze { step: None }),
         "nothing is changed before it is frozen again"
     );
     assert_eq!(
