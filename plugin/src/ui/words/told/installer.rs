@@ -6,6 +6,7 @@ super::told! {
     "this mesh was installed by helm: install helm 3 or 4, or name it with --helm FILE"
         => "这个网格由 helm 安装：请安装 helm 3 或 4，或者用 --helm FILE 指定";
     "{shown} is not helm 3 or 4: it answered {:?}" => "{shown} 不是 helm 3 或 4：它的应答是 {0}";
+    "helm could not be asked: {error}" => "无法询问 helm：{error}";
     "name another one with --helm FILE" => "用 --helm FILE 指定另一个";
     "chart {} from {charts} has no readable Chart.yaml: {error}" => "{charts} 的 chart {0} 没有可读的 Chart.yaml：{error}";
     "chart {} {} is not to be had from {charts}: {why}" => "无法从 {charts} 取得 chart {0} {1}：{why}";
