@@ -296,7 +296,7 @@ async fn a_credential_plugin_that_hangs_makes_its_cluster_unknown_and_no_other_w
     let path = directory.path().join("config");
     let port = answering("403 Forbidden", r#"{"kind":"Status","code":403,"message":"no"}"#);
     let server = json!({"server": format!("http://127.0.0.1:{port}")});
-    let exec = json!({"apiVersion": "client.authentication.k8s.io/v1", "command": "sleep", "args": ["1"],
+    let exec = json!({"apiVersion": "client.authentication.k8s.io/v1", "command": "sleep", "args": ["4"],
         "interactiveMode": "Never"});
     let document = json!({
         "apiVersion": "v1", "kind": "Config",
@@ -311,7 +311,7 @@ async fn a_credential_plugin_that_hangs_makes_its_cluster_unknown_and_no_other_w
         ..ClusterFlags::default()
     };
     let options = ObserveOptions {
-        deadline: Duration::from_millis(300),
+        deadline: Duration::from_secs(2),
         ..ObserveOptions::default()
     };
     let members = observe_members(&flags, &["east".to_owned(), "west".to_owned()], &options)
