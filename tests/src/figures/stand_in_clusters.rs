@@ -200,6 +200,7 @@ impl Repeated {
         let (parts, body) = request.into_parts();
         let header = |name: &HeaderName| Some(parts.headers.get(name)?.to_str().ok()?.to_owned());
         let told: Vec<Option<String>> = TOLD.iter().chain([&IMPERSONATED]).map(header).collect();
+        let takes_gzip = header(&header::ACCEPT_ENCODING).is_some_and(|taken| taken.contains("gzip"));
         let body = body.collect().await?.to_bytes();
         // HTTP/2 tells the server's name as well, which is another one for each stand-in.
         let path = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
@@ -233,7 +234,7 @@ impl Repeated {
             let (head, body) = response.into_parts();
             let body = body.collect().await.map_err(|error| anyhow!("{error}"))?.to_bytes();
             let is_each_ones = self.is_each_ones(&body);
-            let is_gzipped = body.len() > GZIPPED_FROM && !is_each_ones;
+            let is_gzipped = body.len() > GZIPPED_FROM && takes_gzip && !is_each_ones;
             Answer {
                 status: head.status,
                 kind: head.headers.get(header::CONTENT_TYPE).cloned(),
