@@ -9,7 +9,11 @@ use std::{process::Stdio, sync::Arc, time::Duration};
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Istio, Moment, Proxy, Run, wait_until},
-    product::{FOREIGN_CHANGE, Guard, StandInSail, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
+    product::{
+        FOREIGN_CHANGE, Guard, StandInSail, mesh_upgrade, mesh_upgrade_command,
+        two_revisions::{move_workloads, run_workloads, wait_for_proxies},
+        wait_for_journal,
+    },
 };
 use serde_json::{Value, json};
 
@@ -20,35 +24,6 @@ const NEW: &str = "default-v1-31-0";
 /// Whom the operator writes as.
 const OPERATOR: &str = "system:serviceaccount:sail-operator:sail-operator";
 const DEADLINE: Duration = Duration::from_secs(120);
-
-/// One namespace goes by the tag, the other one names the revision.
-const WORKLOADS: &str = "\
-apiVersion: v1
-kind: Namespace
-metadata: {name: pay, labels: {istio-injection: enabled}}
----
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop, labels: {istio.io/rev: default-v1-30-3}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: ledger, namespace: pay}
-spec:
-  selector: {matchLabels: {app: ledger}}
-  template:
-    metadata: {labels: {app: ledger}}
-    spec: {containers: [{name: app, image: example/app:1}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: reviews, namespace: shop}
-spec:
-  selector: {matchLabels: {app: reviews}}
-  template:
-    metadata: {labels: {app: reviews}}
-    spec: {containers: [{name: app, image: example/app:1}]}
-";
 
 #[test]
 fn a_revision_comes_beside_and_the_old_one_goes_by_itself_with_a_stand_in_operator() -> Result<()> {
@@ -72,8 +47,7 @@ fn upgrade(cluster: &Cluster, sail: &StandInSail) -> Result<()> {
     sail.wait_for_all()?;
     serves(cluster)?;
     injects(cluster, FROM)?;
-    cluster.apply_stdin(WORKLOADS)?.ok()?;
-    runs_with_proxies_of(cluster, FROM)?;
+    run_workloads(cluster, "istio-injection: enabled", OLD)?;
     let _guard = Guard::install(cluster)?;
     what_will_happen_is_told(cluster)?;
 
@@ -96,15 +70,7 @@ fn upgrade(cluster: &Cluster, sail: &StandInSail) -> Result<()> {
     // The operator goes over the old one again and again; nothing of it may be in its way.
     sail.bring_revision(OLD, FROM)?.ok()?;
 
-    let label = format!("istio.io/rev={NEW}");
-    cluster
-        .kubectl(&["label", "namespace", "shop", "--overwrite", &label])?
-        .ok()?;
-    for namespace in ["shop", "pay"] {
-        let restart = ["rollout", "restart", "deployment", "--namespace", namespace];
-        cluster.kubectl(&restart)?.ok()?;
-    }
-    runs_with_proxies_of(cluster, TO)?;
+    move_workloads(cluster, NEW, TO)?;
     the_old_one_is_gone(cluster)?;
     everything_is_as_before(cluster)
 }
@@ -150,21 +116,6 @@ fn injects(cluster: &Cluster, version: &str) -> Result<()> {
     wait_until(&format!("injection of {version} by the tag"), DEADLINE, || {
         let image = Istio::injected_image_in(cluster)?;
         ensure!(image.ends_with(version), "{image}");
-        Ok(Some(()))
-    })
-}
-
-fn runs_with_proxies_of(cluster: &Cluster, version: &str) -> Result<()> {
-    wait_until(&format!("proxies of {version}"), DEADLINE, || {
-        for namespace in ["pay", "shop"] {
-            let images =
-                "jsonpath={range .items[*]}{.spec.initContainers[*].image} {.spec.containers[*].image}{\"\\n\"}{end}";
-            let pods = cluster.kubectl(&["get", "pods", "--namespace", namespace, "-o", images])?;
-            let mut pods = pods.ok()?.lines().peekable();
-            let proxy = format!("proxyv2:{version}");
-            let is_one = pods.peek().is_some();
-            ensure!(is_one && pods.all(|images| images.contains(&proxy)), "{namespace}");
-        }
         Ok(Some(()))
     })
 }
@@ -347,7 +298,7 @@ fn it_stands_beside(cluster: &Cluster) -> Result<()> {
     ensure!(text(&tag, "/metadata/labels/istio.io~1rev") == NEW, "{tag:#}");
     injects(cluster, TO)?;
     // What runs is left to its owners, and the old revision serves it.
-    runs_with_proxies_of(cluster, FROM)
+    wait_for_proxies(cluster, FROM)
 }
 
 fn what_is_left_is_told_and_hinders_nothing(cluster: &Cluster) -> Result<()> {

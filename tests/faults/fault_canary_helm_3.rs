@@ -19,7 +19,7 @@ fn both_upgrades_of_a_canary_arrive_by_helm_3_and_the_tags_stay() -> Result<()> 
     };
     let istio = Istio::install(&cluster, options)?;
     let guard = Guard::install(&cluster)?;
-    two_revisions::run_workloads(&cluster)?;
+    two_revisions::run_workloads(&cluster, "istio.io/rev: prod", "1-30-3")?;
     let charts = Toolbox::get()?.charts("1.31.0")?.display().to_string();
     let helm = Toolbox::get()?.helm_3().display().to_string();
     let arguments = [
@@ -44,7 +44,7 @@ fn both_upgrades_of_a_canary_arrive_by_helm_3_and_the_tags_stay() -> Result<()> 
 
     let used = mesh_upgrade(&cluster, &arguments)?;
     ensure!(used.code == 3 && used.stdout.contains("MU317"), "{used}");
-    move_workloads(&cluster, "1.31.0")?;
+    move_workloads(&cluster, "1-31-0", "1.31.0")?;
     mesh_upgrade(&cluster, &arguments)?.ok()?;
     ensure!(journal_phase(&cluster)?.as_deref() == Some("Succeeded"));
     ensure!(releases(&cluster)? == ["istio-base", "istiod-1-31-0"]);

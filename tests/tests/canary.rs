@@ -31,7 +31,7 @@ fn both_upgrades_of_a_canary_are_killed_and_arrive_and_the_old_one_goes_last() -
     let cluster = Cluster::start(ClusterOptions::named("canary"))?;
     let istio = two_revisions::install(&cluster)?;
     let _guard = Guard::install(&cluster)?;
-    two_revisions::run_workloads(&cluster)?;
+    two_revisions::run_workloads(&cluster, "istio.io/rev: prod", "1-30-3")?;
 
     // The first release that helm stores anew is the upgraded base.
     let made = |seen: &Seen| seen.method == "POST" && seen.path.contains("/namespaces/istio-system/secrets");
@@ -72,7 +72,7 @@ fn both_upgrades_of_a_canary_are_killed_and_arrive_and_the_old_one_goes_last() -
         ensure!(said, "{what} is not told: {used}");
     }
     ensure!(releases(&cluster)?.len() == 3);
-    move_workloads(&cluster, TO)?;
+    move_workloads(&cluster, "1-31-0", TO)?;
 
     let changed = |seen: &Seen| seen.method == "PUT" && seen.path.contains("/sh.helm.release.v1.istiod-1-30-3.");
     killed_after(&cluster, 1, changed, "uninstalling")?;

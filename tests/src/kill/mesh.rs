@@ -54,11 +54,11 @@ impl Mesh {
         };
         let mut guard = Guard::install(&cluster)?;
         if scenario.is_canary() {
-            two_revisions::run_workloads(&cluster)?;
+            two_revisions::run_workloads(&cluster, "istio.io/rev: prod", "1-30-3")?;
         }
         if scenario == Scenario::CanaryRemoval {
             mesh_upgrade(&cluster, &scenario.arguments()?)?.ok()?;
-            two_revisions::move_workloads(&cluster, TO)?;
+            two_revisions::move_workloads(&cluster, "1-31-0", TO)?;
         }
         drop(at_work);
         guard.kill();

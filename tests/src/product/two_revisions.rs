@@ -10,34 +10,25 @@ use crate::harness::{Cluster, Istio, IstioOptions, wait_until};
 const FROM: &str = "1.30.3";
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// One namespace goes by a tag, the other one names the revision.
-const WORKLOADS: &str = "\
+/// A namespace with its label, and a workload in it.
+fn workload(namespace: &str, label: &str, name: &str) -> String {
+    format!(
+        "\
 apiVersion: v1
 kind: Namespace
-metadata: {name: pay, labels: {istio.io/rev: prod}}
----
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop, labels: {istio.io/rev: 1-30-3}}
+metadata: {{name: {namespace}, labels: {{{label}}}}}
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: ledger, namespace: pay}
+metadata: {{name: {name}, namespace: {namespace}}}
 spec:
-  selector: {matchLabels: {app: ledger}}
+  selector: {{matchLabels: {{app: {name}}}}}
   template:
-    metadata: {labels: {app: ledger}}
-    spec: {containers: [{name: app, image: example/app:1}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: reviews, namespace: shop}
-spec:
-  selector: {matchLabels: {app: reviews}}
-  template:
-    metadata: {labels: {app: reviews}}
-    spec: {containers: [{name: app, image: example/app:1}]}
-";
+    metadata: {{labels: {{app: {name}}}}}
+    spec: {{containers: [{{name: app, image: example/app:1}}]}}
+"
+    )
+}
 
 /// Installs Istio 1.30.3 as revision 1-30-3 with the tags `default` and `prod`.
 ///
@@ -63,22 +54,26 @@ pub fn options() -> IstioOptions {
     }
 }
 
-/// Brings two workloads, and waits until the old revision has given them a sidecar.
+/// Brings two workloads, and waits until the old revision has given them a sidecar: one in a namespace whose label goes by a
+/// tag, one in a namespace that names the revision.
 ///
 /// # Errors
 /// When it does not.
-pub fn run_workloads(cluster: &Cluster) -> Result<()> {
-    cluster.apply_stdin(WORKLOADS)?.ok()?;
+pub fn run_workloads(cluster: &Cluster, by_tag: &str, revision: &str) -> Result<()> {
+    let by_name = format!("istio.io/rev: {revision}");
+    let workloads = [workload("pay", by_tag, "ledger"), workload("shop", &by_name, "reviews")];
+    cluster.apply_stdin(&workloads.join("---\n"))?.ok()?;
     wait_for_proxies(cluster, FROM)
 }
 
-/// Moves them to the new revision of this version, as their owners do: one by its label, one by a restart alone.
+/// Moves them to a revision, which runs this version, as their owners do: one by its label, one by a restart alone.
 ///
 /// # Errors
 /// When they do not arrive there.
-pub fn move_workloads(cluster: &Cluster, version: &str) -> Result<()> {
+pub fn move_workloads(cluster: &Cluster, revision: &str, version: &str) -> Result<()> {
+    let label = format!("istio.io/rev={revision}");
     cluster
-        .kubectl(&["label", "namespace", "shop", "--overwrite", "istio.io/rev=1-31-0"])?
+        .kubectl(&["label", "namespace", "shop", "--overwrite", &label])?
         .ok()?;
     for namespace in ["shop", "pay"] {
         cluster
