@@ -1,6 +1,6 @@
 //! The real plugin killed before and after every journal write, and before every request that helm makes, enumerated: for
-//! an upgrade in place, for both upgrades of a canary, and by journal writes for istioctl, Argo CD, Flux and the Sail Operator,
-//! the latter three by stand-ins with the real helm and charts.
+//! an upgrade in place, for both upgrades of a canary, and by journal writes for istioctl, Argo CD, Flux and the Sail Operator in
+//! both of its strategies, the latter three by stand-ins with the real helm and charts.
 //!
 //! `KILL_POINTS=3,12-15` restricts it to these numbers, to repeat what failed; `KILL_POINTS=1-999/10` takes each tenth.
 
@@ -73,6 +73,11 @@ fn flux_killed_before_and_after_every_journal_write() -> Result<()> {
 #[test]
 fn sail_killed_before_and_after_every_journal_write() -> Result<()> {
     enumerate(Scenario::Sail, Kind::JournalWrite, ALL)
+}
+
+#[test]
+fn sail_revisions_killed_before_and_after_every_journal_write() -> Result<()> {
+    enumerate(Scenario::SailRevisions, Kind::JournalWrite, ALL)
 }
 
 fn enumerate(scenario: Scenario, kind: Kind, unless_told: &str) -> Result<()> {

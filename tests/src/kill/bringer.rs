@@ -32,6 +32,11 @@ impl Bringer {
             Scenario::ArgoCd => follows(GitOpsKind::ArgoCd)?,
             Scenario::Flux => follows(GitOpsKind::Flux)?,
             Scenario::Sail => Self::Sail(StandInSail::install(cluster, FROM, TO)?),
+            Scenario::SailRevisions => {
+                let sail = StandInSail::install_revision_based(cluster, FROM, TO)?;
+                sail.follow_with_a_tag()?;
+                Self::Sail(sail)
+            }
             Scenario::InPlace | Scenario::CanaryBeside | Scenario::CanaryRemoval | Scenario::Istioctl => {
                 return Ok(None);
             }
@@ -66,10 +71,9 @@ impl Bringer {
                 }
             }
             Self::Sail(stand_in) => {
-                for resource in ["istios", "istiocnis", "istiorevisions"] {
-                    let object = stand_in.read(resource)?;
+                for object in stand_in.told()? {
                     let version = object.pointer("/spec/version").and_then(Value::as_str);
-                    ensure!(version == Some(&format!("v{TO}")), "{resource}: {object}");
+                    ensure!(version == Some(&format!("v{TO}")), "{object}");
                 }
             }
         }

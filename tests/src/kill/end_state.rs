@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     mesh::Mesh,
-    scenario::{FROM, OLD_RELEASE, Scenario, TO},
+    scenario::{FROM, Scenario, TO},
 };
 use crate::product::two_revisions;
 
@@ -26,7 +26,7 @@ impl Mesh {
         match self.scenario {
             Scenario::InPlace | Scenario::Istioctl | Scenario::ArgoCd | Scenario::Flux | Scenario::Sail => {}
             // What runs is left to its owners.
-            Scenario::CanaryBeside => two_revisions::wait_for_proxies(&self.cluster, FROM)?,
+            Scenario::CanaryBeside | Scenario::SailRevisions => two_revisions::wait_for_proxies(&self.cluster, FROM)?,
             Scenario::CanaryRemoval => {
                 two_revisions::wait_for_proxies(&self.cluster, TO)?;
                 let old = ["get", "deployments", "-A", "-l", "istio.io/rev=1-30-3", "-o", "name"];
@@ -66,7 +66,8 @@ impl Mesh {
             let revisions = history.as_array().map(Vec::as_slice).unwrap_or_default();
             let newest = revisions.last().context("a revision")?;
             let text = |key: &str| newest.get(key).and_then(Value::as_str).unwrap_or_default();
-            let version = if release == OLD_RELEASE { FROM } else { TO };
+            let stays = self.scenario.old_release() == Some(release.as_str());
+            let version = if stays { FROM } else { TO };
             ensure!(
                 text("status") == "deployed" && text("chart").ends_with(version),
                 "{release} ended as {newest}"

@@ -48,13 +48,16 @@ impl Mesh {
                 installed_by_istioctl(&cluster, FROM, "")?.ok()?;
                 Istio::installed(&cluster, IstioOptions::version(FROM))?
             }
-            Scenario::ArgoCd | Scenario::Flux | Scenario::Sail => {
+            Scenario::ArgoCd | Scenario::Flux | Scenario::Sail | Scenario::SailRevisions => {
                 Istio::installed(&cluster, IstioOptions::version(FROM))?
             }
         };
         let mut guard = Guard::install(&cluster)?;
         if scenario.is_canary() {
             two_revisions::run_workloads(&cluster, "istio.io/rev: prod", "1-30-3")?;
+        }
+        if scenario == Scenario::SailRevisions {
+            two_revisions::run_workloads(&cluster, "istio-injection: enabled", "default-v1-30-3")?;
         }
         if scenario == Scenario::CanaryRemoval {
             mesh_upgrade(&cluster, &scenario.arguments()?)?.ok()?;

@@ -6,8 +6,9 @@ use crate::harness::{OnDemand, Toolbox};
 
 pub(super) const FROM: &str = "1.30.3";
 pub(super) const TO: &str = "1.31.0";
-pub(super) const OLD_RELEASE: &str = "istiod-1-30-3";
+const OLD_RELEASE: &str = "istiod-1-30-3";
 const NEW_RELEASE: &str = "istiod-1-31-0";
+const OLD_SAIL_RELEASE: &str = "default-v1-30-3-istiod";
 
 /// A kind of upgrade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Scenario {
     Flux,
     /// By the Sail Operator.
     Sail,
+    /// By the Sail Operator as well, which brings a revision beside the one that workloads use.
+    SailRevisions,
 }
 
 impl Scenario {
@@ -35,6 +38,7 @@ impl Scenario {
             Self::InPlace | Self::Istioctl | Self::ArgoCd | Self::Flux | Self::Sail => "istio",
             Self::CanaryBeside => "istio-1-30-3",
             Self::CanaryRemoval => "istio-1-31-0",
+            Self::SailRevisions => "istio-default-v1-30-3",
         }
     }
 
@@ -51,7 +55,22 @@ impl Scenario {
             Self::CanaryRemoval => &["istio-base", NEW_RELEASE],
             Self::Flux => &["istio-base", "istio-cni", "istiod"],
             Self::Sail => &["default-istiod", "istio-cni"],
+            Self::SailRevisions => &[
+                "default-revisiontags",
+                OLD_SAIL_RELEASE,
+                "default-v1-31-0-istiod",
+                "istio-cni",
+            ],
             Self::Istioctl | Self::ArgoCd => &[],
+        }
+    }
+
+    /// The one of them that stays as it was.
+    pub(super) fn old_release(self) -> Option<&'static str> {
+        match self {
+            Self::CanaryBeside => Some(OLD_RELEASE),
+            Self::SailRevisions => Some(OLD_SAIL_RELEASE),
+            _ => None,
         }
     }
 
@@ -77,7 +96,7 @@ impl Scenario {
             ],
             // What nobody merges any more shall end, and not hang.
             Self::ArgoCd | Self::Flux => vec!["--merge-timeout=90s".to_owned()],
-            Self::Sail => Vec::new(),
+            Self::Sail | Self::SailRevisions => Vec::new(),
         };
         let common = ["apply", "--to", TO, "--yes"].map(str::to_owned);
         Ok(common.into_iter().chain(more).collect())

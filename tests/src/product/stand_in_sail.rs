@@ -192,6 +192,16 @@ impl StandInSail {
         self.cluster.kubectl_with("admin", &apply, Some(&revision.to_string()))
     }
 
+    /// What its objects tell, in place with the revision that follows from it.
+    ///
+    /// # Errors
+    /// When one is not there.
+    pub fn told(&self) -> Result<Vec<Value>> {
+        let revision = self.unused.is_none().then_some("istiorevisions");
+        let resources = PARTS.iter().map(|part| part.resource).chain(revision);
+        resources.map(|resource| self.read(resource)).collect()
+    }
+
     /// One of its objects, by resource.
     ///
     /// # Errors
