@@ -185,16 +185,23 @@ fn killed_before_the_operator_is_told(cluster: &Cluster) -> Result<()> {
 }
 
 fn foreign_changes_are_refused(cluster: &Cluster) -> Result<()> {
+    let patch = |kind: &str, told: &str| cluster.kubectl(&["patch", kind, "default", "--type=merge", "-p", told]);
     let delete = |object: &str| cluster.kubectl(&["delete", object, "--wait=false"]);
     let told = r#"{"spec": {"version": "v1.31.0"}}"#;
+    let led = r#"{"spec": {"targetRef": {"kind": "IstioRevision", "name": "default-v1-30-3"}}}"#;
     let revision = json!({"apiVersion": "sailoperator.io/v1", "kind": "IstioRevision", "metadata": {"name": NEW},
         "spec": {"version": "v1.31.0", "namespace": "istio-system"}});
     for (what, run) in [
         ("configuration", cluster.apply_stdin(FOREIGN_CHANGE)?),
         (
             "telling the operator the target",
-            cluster.kubectl(&["patch", "istios.sailoperator.io", "default", "--type=merge", "-p", told])?,
+            patch("istios.sailoperator.io", told)?,
         ),
+        (
+            "leading the tag elsewhere",
+            patch("istiorevisiontags.sailoperator.io", led)?,
+        ),
+        ("the tag's end", delete("istiorevisiontags.sailoperator.io/default")?),
         (
             "a revision of the target by hand",
             cluster.apply_stdin(&revision.to_string())?,

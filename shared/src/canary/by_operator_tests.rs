@@ -82,6 +82,7 @@ fn both_revisions_are_frozen_and_the_operator_is_let_through_for_them() {
         [
             "istios/default",
             "istiorevisions/default-v1-30-3",
+            "istiorevisiontags/default",
             "istiocnis/default",
             "istiorevisions/default-v1-31-0"
         ]

@@ -158,14 +158,17 @@ impl Followed {
         }
     }
 
-    /// The objects by which an operator is told what to install, as resource and name; none where a repository tells it.
+    /// The objects by which an operator is told what to install and where its tags lead, as resource and name; none where a
+    /// repository tells it.
     #[must_use]
     pub fn told_by(&self) -> Vec<String> {
         let FollowedKind::Sail(kind) = self.kind else {
             return Vec::new();
         };
         let own = format!("{}/{}", kind.resource(), self.name);
-        [own].into_iter().chain(self.revision()).collect()
+        let tags = self.revisions.iter().flat_map(|revisions| &revisions.tags);
+        let tags = tags.map(|tag| format!("{}/{tag}", SailTag::RESOURCE));
+        [own].into_iter().chain(self.revision()).chain(tags).collect()
     }
 
     /// The IstioRevision that the Sail Operator makes of an Istio, as resource and name.

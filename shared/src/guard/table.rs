@@ -197,10 +197,10 @@ pub const FROZEN: &[Row] = &[
     },
     Row {
         groups: &["sailoperator.io"],
-        resources: &["istios", "istiorevisions", "istiocnis", "ztunnels"],
+        resources: &["istios", "istiorevisions", "istiorevisiontags", "istiocnis", "ztunnels"],
         operations: CHANGES,
         picks: Picks::ScopeOperators,
-        why: "what the Sail Operator is told, it installs",
+        why: "what the Sail Operator is told, it installs, and it leads workloads where its tags say",
     },
     Row {
         groups: &["apiextensions.k8s.io"],

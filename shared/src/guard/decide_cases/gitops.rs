@@ -284,6 +284,18 @@ fn what_the_sail_operator_is_told_is_frozen_and_its_revision_follows_the_target(
                 ask("UPDATE", "istiorevisions/default", "v1.31.0").by(FLUX),
             ),
             ("an old driver", ask("UPDATE", "istios/default", "v1.31.0").driver("2")),
+            (
+                "a tag, led elsewhere",
+                ask("UPDATE", "istiorevisiontags/default", "v1.31.0"),
+            ),
+            (
+                "a tag, by the operator at the target",
+                ask("UPDATE", "istiorevisiontags/default", "v1.31.0").by(SAIL),
+            ),
+            (
+                "the end of a tag",
+                ask("DELETE", "istiorevisiontags/default", "").by(SAIL),
+            ),
         ],
     );
     check(
@@ -301,6 +313,16 @@ fn what_the_sail_operator_is_told_is_frozen_and_its_revision_follows_the_target(
             ),
             ("nothing changed", ask("UPDATE", "istios/default", "v1.30.3").same()),
             ("another one", ask("UPDATE", "istios/other", "v1.31.0")),
+            (
+                "where a tag has been led to",
+                ask("UPDATE", "istiorevisiontags/default", "v1.31.0")
+                    .sub("status")
+                    .by(SAIL),
+            ),
+            (
+                "another Istio's tag",
+                ask("UPDATE", "istiorevisiontags/other", "v1.31.0"),
+            ),
         ],
     );
 }

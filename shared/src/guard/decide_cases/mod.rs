@@ -74,6 +74,7 @@ pub(super) fn freeze() -> MeshFreezeSpec {
             operator_objects: vec![
                 "istios/default".to_owned(),
                 "istiorevisions/default".to_owned(),
+                "istiorevisiontags/default".to_owned(),
                 "istiocnis/default".to_owned(),
             ],
             controllers: vec![
