@@ -164,10 +164,8 @@ fn a_slow_etcd_only_makes_it_slower() -> Result<()> {
     mesh.arrived(&run)
 }
 
-/// Cut off in the middle of helm's work, and not only for a moment.
-#[test]
-fn a_cluster_that_is_cut_off_stays_frozen_and_goes_on() -> Result<()> {
-    let mesh = Upgradable::start("cut", TO)?;
+/// Cuts an upgrade off in the middle of helm's work, and not only for a moment.
+fn cut_off(mesh: &Upgradable) -> Result<Run> {
     let cut = AtomicBool::new(false);
     let writes = AtomicUsize::new(0);
     let run = mesh.apply_through(move |seen| {
@@ -180,6 +178,15 @@ fn a_cluster_that_is_cut_off_stays_frozen_and_goes_on() -> Result<()> {
             Treatment::Pass
         }
     })?;
+    mesh.is_frozen()?;
+    ensure!(journal_phase(&mesh.cluster)?.as_deref() == Some("Upgrading"));
+    Ok(run)
+}
+
+#[test]
+fn a_cluster_that_is_cut_off_stays_frozen_and_goes_on() -> Result<()> {
+    let mesh = Upgradable::start("cut", TO)?;
+    let run = cut_off(&mesh)?;
     ensure!(
         run.code == 1 && run.stderr.contains("kubectl mesh-upgrade apply"),
         "how does it go on? {run}"
@@ -191,10 +198,30 @@ fn a_cluster_that_is_cut_off_stays_frozen_and_goes_on() -> Result<()> {
             .filter(|line| line.contains("error:"))
             .collect::<String>()
     ));
-    mesh.is_frozen()?;
-    ensure!(journal_phase(&mesh.cluster)?.as_deref() == Some("Upgrading"));
     let run = mesh.apply(&[])?;
     mesh.arrived(&run)
+}
+
+/// Somebody else writes an object at the same moment, as the webhook does with the freeze that is taken over.
+#[test]
+fn an_object_that_was_changed_meanwhile_is_read_again() -> Result<()> {
+    let mesh = Upgradable::start("conflicts", TO)?;
+    cut_off(&mesh)?;
+    let freezes = Arc::new(AtomicUsize::new(0));
+    let taken_over = Arc::clone(&freezes);
+    let (count, treat) = once(Treatment::Answer(409, None), move |seen| {
+        let is_of_the_freeze = seen.method == "PUT" && seen.path.contains("/meshfreezes/");
+        taken_over.fetch_add(usize::from(is_of_the_freeze), Ordering::SeqCst);
+        seen.method == "PUT" && !is_helm(seen)
+    });
+    let run = mesh.apply_through(treat)?;
+    mesh.arrived(&run)?;
+    let (count, freezes) = (count.load(Ordering::SeqCst), freezes.load(Ordering::SeqCst));
+    ensure!(freezes > 1, "the freeze was written {freezes} times");
+    tell(&format!(
+        "{count} objects of the plugin's were changed meanwhile, the freeze among them"
+    ));
+    Ok(())
 }
 
 /// One upgrade that meets one real failure after the other.

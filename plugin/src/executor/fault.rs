@@ -87,6 +87,18 @@ impl Fault {
             not_found: api_code(error) == 404,
         }
     }
+
+    /// The same of writing what was read before: where somebody else was faster, the next attempt reads it anew.
+    #[must_use]
+    pub fn of_change(what: &str, error: &kube::Error) -> Self {
+        let fault = Self::of_api(what, error);
+        let kind = if api_code(error) == 409 {
+            Kind::Passing
+        } else {
+            fault.kind
+        };
+        Self { kind, ..fault }
+    }
 }
 
 impl fmt::Display for Fault {

@@ -20,13 +20,10 @@ pub async fn write(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Faul
     let Some(mut existing) = read(&records, name).await? else {
         let mut record = MeshFreeze::new(name, freeze.clone());
         record.meta_mut().labels = Some(labels(name));
-        return match records.create(&PostParams::default(), &record).await {
-            Ok(_) => Ok(()),
-            Err(error) if api_code(&error) == 409 => {
-                Err(Fault::passing(format!("MeshFreeze {name} was created meanwhile")))
-            }
-            Err(error) => Err(Fault::of_api(&format!("create MeshFreeze {name}"), &error)),
-        };
+        let created = records.create(&PostParams::default(), &record).await;
+        return created
+            .map(drop)
+            .map_err(|error| Fault::of_change(&format!("create MeshFreeze {name}"), &error));
     };
     belongs_to(&existing, freeze)?;
     let is_same = existing.spec.scope == freeze.scope || existing.spec.unlock.is_some();
@@ -39,10 +36,11 @@ pub async fn write(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Faul
         since,
         ..freeze.clone()
     };
+    // The webhook writes into the same object, what it saw change.
     let replaced = records.replace(name, &PostParams::default(), &existing).await;
     replaced
         .map(drop)
-        .map_err(|error| Fault::of_api(&format!("take over MeshFreeze {name}"), &error))
+        .map_err(|error| Fault::of_change(&format!("take over MeshFreeze {name}"), &error))
 }
 
 /// Whether the record stands and bears this driver's epoch.

@@ -76,7 +76,8 @@ pub async fn read(client: &Client, served: &Served) -> Result<Read, Fault> {
 
 /// Makes an object what it was. Replaced and not applied: what somebody has added is to go as well.
 pub async fn put_back(client: &Client, resource: &ApiResource, name: &str, was: &Value) -> Result<(), Fault> {
-    let failed = |error: &kube::Error| Fault::of_api(&format!("put {} {name} back", resource.kind), error);
+    // The guard writes its certificate into its own configuration at any time.
+    let failed = |error: &kube::Error| Fault::of_change(&format!("put {} {name} back", resource.kind), error);
     let api: Api<DynamicObject> = Api::all_with(client.clone(), resource);
     let found = api.get_opt(name).await.map_err(|error| failed(&error))?;
     let mut object = was.clone();

@@ -133,7 +133,6 @@ super::told! {
     "somebody else has taken the freeze over, with epoch {epoch}" => "别人以 epoch {epoch} 接管了冻结";
     "somebody else has taken the freeze over, with epoch {}" => "别人以 epoch {} 接管了冻结";
     "list the freeze policies" => "列出冻结策略";
-    "MeshFreeze {name} was created meanwhile" => "MeshFreeze {name} 在此期间被创建";
     "create MeshFreeze {name}" => "创建 MeshFreeze {name}";
     "take over MeshFreeze {name}" => "接管 MeshFreeze {name}";
     "the freeze is held with epoch {}" => "冻结以 epoch {} 持有";
