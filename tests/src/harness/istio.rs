@@ -34,6 +34,8 @@ pub struct IstioOptions {
     pub gateway: bool,
     /// Install with helm 3 instead of 4.
     pub helm_3: bool,
+    /// Whether what names no revision is validated; the Sail Operator brings no validator for that where it keeps revisions.
+    pub validates_by_default: bool,
     /// More values for every chart of the control plane, as for helm's `--set`.
     pub values: Vec<String>,
 }
@@ -51,6 +53,7 @@ impl IstioOptions {
             ztunnel: false,
             gateway: false,
             helm_3: false,
+            validates_by_default: true,
             values: Vec::new(),
         }
     }
@@ -213,9 +216,11 @@ impl Istio {
             if !image.trim_end_matches("-distroless").ends_with(&format!(":{version}")) {
                 bail!("injection gives {image}");
             }
-            let refused = probes::write_bad_virtual_service(cluster)?;
-            if !refused.refused()?.contains("configuration is invalid") {
-                bail!("validation says {}", refused.stderr.trim());
+            if self.options.validates_by_default {
+                let refused = probes::write_bad_virtual_service(cluster)?;
+                if !refused.refused()?.contains("configuration is invalid") {
+                    bail!("validation says {}", refused.stderr.trim());
+                }
             }
             self.version_through_port_forward(host).map(|_| Some(()))
         })

@@ -48,8 +48,15 @@ impl Mesh {
                 installed_by_istioctl(&cluster, FROM, "")?.ok()?;
                 Istio::installed(&cluster, IstioOptions::version(FROM))?
             }
-            Scenario::ArgoCd | Scenario::Flux | Scenario::Sail | Scenario::SailRevisions => {
+            Scenario::ArgoCd | Scenario::Flux | Scenario::Sail => {
                 Istio::installed(&cluster, IstioOptions::version(FROM))?
+            }
+            Scenario::SailRevisions => {
+                let options = IstioOptions {
+                    validates_by_default: false,
+                    ..IstioOptions::version(FROM)
+                };
+                Istio::installed(&cluster, options)?
             }
         };
         let mut guard = Guard::install(&cluster)?;
