@@ -1,7 +1,7 @@
 //! Makes the webhook see what a freeze covers: its conditions name releases, and some may have come since the guard was
 //! installed. Without this its refusals could not be proved.
 
-use crate::{cluster::Cluster, error::api_code, executor::fault::Fault};
+use crate::{cluster::Cluster, executor::fault::Fault};
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::{Api, api::PostParams};
 use shared::{api::MeshFreezeSpec, guard::asked::Coverage, names};
@@ -32,11 +32,8 @@ pub async fn ensure(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fau
         dry_run: false,
         field_manager: Some(names::FIELD_MANAGER.to_owned()),
     };
-    match configurations.replace(name, &params, &configuration).await {
-        Ok(_) => Ok(()),
-        Err(error) if api_code(&error) == 409 => Err(Fault::passing(format!(
-            "ValidatingWebhookConfiguration {name} was changed meanwhile"
-        ))),
-        Err(error) => Err(Fault::of_api("make the webhook see the whole mesh", &error)),
-    }
+    let replaced = configurations.replace(name, &params, &configuration).await;
+    replaced
+        .map(drop)
+        .map_err(|error| Fault::of_change("make the webhook see the whole mesh", &error))
 }

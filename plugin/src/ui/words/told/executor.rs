@@ -113,7 +113,6 @@ super::told! {
     "ValidatingWebhookConfiguration {name} is not of this version; bring it up to date: kubectl mesh-upgrade guard install"
         => "ValidatingWebhookConfiguration {name} 不是本版本的；请更新：kubectl mesh-upgrade guard install";
     "the webhook is asked about more" => "webhook 现在会被问到更多内容";
-    "ValidatingWebhookConfiguration {name} was changed meanwhile" => "ValidatingWebhookConfiguration {name} 在此期间被改动";
     "make the webhook see the whole mesh" => "让 webhook 看到整个网格";
     "policy and webhook" => "策略和 webhook";
     "the policy (the webhook is not installed)" => "策略（没有安装 webhook）";
