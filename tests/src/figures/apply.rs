@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 use super::{held, measured::measured, median, released_plugin, say};
 use crate::{
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox, wait_until},
-    product::{Guard, wait_for_journal},
+    product::Guard,
 };
 
 const FROM: &str = "1.30.3";
@@ -74,8 +73,10 @@ fn compare(plugin: &Path, istiod_ready_after: Option<Duration>) -> Result<f64> {
         let mut command = cluster.command(plugin)?;
         command
             .env("KUBECONFIG", cluster.kubeconfig_for("alice")?)
+            .env("MESH_UPGRADE_LOG", "plugin::executor=info")
             .args(["apply", "--to", TO, "--charts", &charts, "--yes", "--helm"])
             .arg(Toolbox::get()?.helm());
+        let began = Timestamp::now();
         let run = measured(command)?;
         ensure!(run.code == 0, "apply ended with {}: {}", run.code, run.stderr);
         say(&format!(
@@ -85,7 +86,7 @@ fn compare(plugin: &Path, istiod_ready_after: Option<Duration>) -> Result<f64> {
             run.ticks as f64 / 100.0
         ));
         if round == 1 {
-            phases(&cluster)?;
+            way(began, &run.stderr)?;
         }
         bare.push(helm);
         ours.push(run.wall);
@@ -122,13 +123,18 @@ fn wait_for_old_definitions(cluster: &Cluster) -> Result<()> {
     })
 }
 
-/// When the journal entered each phase, in its own seconds.
-fn phases(cluster: &Cluster) -> Result<()> {
-    let journal = wait_for_journal(cluster, "the journal", DEADLINE, |_| true)?;
-    let history = journal.pointer("/status/history").and_then(Value::as_array);
-    for event in history.context("a journal without a history")? {
-        let text = |field: &str| event.get(field).and_then(Value::as_str).unwrap_or_default();
-        say(&format!("    {}  {}", text("at"), text("what")));
+/// When each effect began, as the plugin's log tells: what came before it took until then.
+fn way(began: Timestamp, log: &str) -> Result<()> {
+    for line in log.lines() {
+        let Some((head, effect)) = line.split_once(" effect=") else {
+            continue;
+        };
+        let at: Timestamp = head.split_whitespace().next().unwrap_or_default().parse()?;
+        let effect = effect.split(", ").next().unwrap_or_default();
+        say(&format!(
+            "    {:6.2} s  {effect}",
+            at.duration_since(began).as_secs_f64()
+        ));
     }
     Ok(())
 }
