@@ -13,6 +13,13 @@ use crate::harness::Cluster;
 
 /// How often a program's memory is looked at. The kernel keeps the peak; only that of the last moment may be missed.
 const EVERY: Duration = Duration::from_millis(2);
+/// The same of a program that runs for longer: every look takes a processor's time from what is measured.
+const EVERY_OF_LONGER: Duration = Duration::from_millis(20);
+/// From when on a program runs for longer.
+const LONGER: Duration = Duration::from_secs(1);
+
+/// How long a quiet machine is waited for.
+const QUIET_WITHIN: Duration = Duration::from_secs(30);
 
 /// What one run took.
 #[derive(Debug, Clone)]
@@ -45,7 +52,8 @@ pub(super) fn measured(mut command: Command) -> Result<Measured> {
         }
         peak_kib = peak_kib.max(peak(&status).unwrap_or_default());
         ticks = ticks.max(processor(&times).unwrap_or_default());
-        std::thread::sleep(EVERY);
+        let is_longer = began.elapsed() > LONGER;
+        std::thread::sleep(if is_longer { EVERY_OF_LONGER } else { EVERY });
     };
     let wall = began.elapsed();
     let code = ended.code().context("a signal ended the measured program")?;
@@ -136,4 +144,30 @@ pub(super) fn command(cluster: &Cluster, program: &Path, arguments: &[&str]) -> 
     let mut command = cluster.command(program)?;
     command.args(arguments);
     Ok(command)
+}
+
+/// Waits until the machine has been idle but for a tenth for a second, so that what was installed or removed just before is
+/// not measured with it; an API server computes its OpenAPI anew for seconds. Goes on where others keep the machine busy.
+pub(super) fn wait_for_quiet() -> Result<()> {
+    let began = Instant::now();
+    let mut before = idle_and_all()?;
+    while began.elapsed() < QUIET_WITHIN {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = idle_and_all()?;
+        let (idle, all) = (now.0 - before.0, now.1 - before.1);
+        if idle * 10 >= all * 9 {
+            return Ok(());
+        }
+        before = now;
+    }
+    say("    (the machine did not become quiet)");
+    Ok(())
+}
+
+/// All processors' ticks since the machine started: idle ones, and all.
+fn idle_and_all() -> Result<(u64, u64)> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    let line = stat.lines().next().unwrap_or_default();
+    let ticks: Vec<u64> = line.split_whitespace().filter_map(|field| field.parse().ok()).collect();
+    Ok((ticks.get(3).copied().unwrap_or_default(), ticks.iter().sum()))
 }
