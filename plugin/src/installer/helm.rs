@@ -12,7 +12,7 @@ use crate::{error::CommandError, executor::writing_client};
 use recover::{Pending, Settled};
 use serde::Deserialize;
 use shared::{
-    api::{PlanStep, StepAction},
+    api::{Component, PlanStep, StepAction},
     helm, names,
 };
 use std::path::{Path, PathBuf};
@@ -128,6 +128,10 @@ impl Installer for Helm {
             .args(chart_args(step, change.charts));
         // On standard input: the values may hold secrets, which belong neither into a file nor among the arguments.
         command.args(["--namespace", &step.namespace, "--values", "-"]);
+        if step.component == Component::Base {
+            // Half of what rendering takes, and definitions run no image.
+            command.args(["--set", WITHOUT_DEFINITIONS]);
+        }
         for pin in helm::version_pins(&release.values, &step.from, &step.to) {
             command.arg("--set-string").arg(pin);
         }
@@ -247,6 +251,10 @@ impl Helm {
 /// The first helm that can give a release what another one owns.
 const TAKES_OWNERSHIP: semver::Version = semver::Version::new(3, 17, 0);
 
+/// Istio's `base` chart without its CustomResourceDefinitions (its `templates/crds.yaml`, as of 1.30); where a chart knows no
+/// such value, it changes nothing.
+const WITHOUT_DEFINITIONS: &str = "base.enableCRDTemplates=false";
+
 /// The step with the release whose values it takes in the place of its own.
 fn source_of(step: &PlanStep) -> PlanStep {
     PlanStep {
@@ -295,7 +303,7 @@ fn chart_args(step: &PlanStep, charts: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::api::{Component, InstallerKind};
+    use shared::api::InstallerKind;
 
     fn step() -> PlanStep {
         PlanStep {
