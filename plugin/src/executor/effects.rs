@@ -87,18 +87,24 @@ impl Effects<'_> {
     ) -> Result<(), CommandError> {
         match effect {
             Effect::Check => {
-                let checked = self.check(spec).await;
-                seen.check = Some(match checked {
-                    CheckResult::Free => self.prove_abilities(spec, seen).await,
-                    blocked @ CheckResult::Blocked(_) => blocked,
+                // Side by side; what is found first to be in the way is told.
+                let counted = async { Ok(self.connections(spec).await) };
+                let looked = tokio::try_join!(self.check(spec), self.prove_abilities(spec), counted);
+                seen.check = Some(match looked {
+                    Ok(((), abilities, connections)) => {
+                        seen.abilities = abilities;
+                        seen.connections = self.comparable(connections);
+                        CheckResult::Free
+                    }
+                    Err(blockers) => CheckResult::Blocked(blockers),
                 });
             }
             Effect::Recheck => {
-                let checked = self.check(spec).await;
-                seen.recheck = Some(match checked {
-                    CheckResult::Free => self.rehearse(spec).await,
-                    blocked @ CheckResult::Blocked(_) => blocked,
-                });
+                let looked = async {
+                    self.check(spec).await?;
+                    self.rehearse(spec).await
+                };
+                seen.recheck = Some(looked.await.map_or_else(CheckResult::Blocked, |()| CheckResult::Free));
             }
             Effect::PullImages => seen.images = Some(self.pull(spec).await),
             Effect::Freeze { step } => {
@@ -187,15 +193,13 @@ impl Effects<'_> {
         self.members.observe(&options).await
     }
 
-    async fn check(&self, spec: &MeshUpgradeSpec) -> CheckResult {
+    /// Whether the mesh is free to go; what is in its way, one line each.
+    async fn check(&self, spec: &MeshUpgradeSpec) -> Result<(), Vec<String>> {
         let inventory = self.observe().await;
         let meshes = mesh::meshes(&inventory);
-        let mesh = match mesh::select(&meshes, Some(&spec.mesh)) {
-            Ok(mesh) => mesh,
-            Err(error) => return CheckResult::Blocked(vec![error.to_string()]),
-        };
+        let mesh = mesh::select(&meshes, Some(&spec.mesh)).map_err(|error| vec![error.to_string()])?;
         let Ok(version) = spec.to.parse() else {
-            return CheckResult::Blocked(vec![format!("the journal's target {:?} is no version", spec.to)]);
+            return Err(vec![format!("the journal's target {:?} is no version", spec.to)]);
         };
         let purpose = if spec.unguarded.is_some() {
             Purpose::ApplyUnguarded
@@ -213,15 +217,11 @@ impl Effects<'_> {
             .collect();
         blockers.extend(plan::drift(&spec.plan, &inventory));
         blockers.extend(self.still_served(spec).await);
-        if blockers.is_empty() {
-            CheckResult::Free
-        } else {
-            CheckResult::Blocked(blockers)
-        }
+        none_of(blockers)
     }
 
     /// What does not work before the upgrade could not be proved after it: it is found out before anything is changed.
-    async fn prove_abilities(&self, spec: &MeshUpgradeSpec, seen: &mut Observation) -> CheckResult {
+    async fn prove_abilities(&self, spec: &MeshUpgradeSpec) -> Result<Vec<Abilities>, Vec<String>> {
         let proving = spec.plan.clusters.iter().map(|planned| async move {
             let cluster = self.cluster(&planned.name)?;
             let writer = writing_client(cluster, &self.writer)?;
@@ -231,20 +231,17 @@ impl Effects<'_> {
         });
         let proved = join_all(proving).await;
         let (proved, failed): (Vec<_>, Vec<_>) = proved.into_iter().partition(Result::is_ok);
-        let failed: Vec<String> = failed.into_iter().filter_map(Result::err).collect();
-        if !failed.is_empty() {
-            return CheckResult::Blocked(failed);
+        none_of(failed.into_iter().filter_map(Result::err).collect())?;
+        Ok(proved.into_iter().flatten().flatten().collect())
+    }
+
+    /// What proxies are compared with afterwards, if they could be counted.
+    fn comparable(&self, counted: Result<ProxyConnections, String>) -> Option<ProxyConnections> {
+        if let Err(why) = &counted {
+            let says = format!("the proxies cannot be counted, and are not compared afterwards: {why}");
+            self.ui.progress(Mark::Warn, &says);
         }
-        seen.abilities = proved.into_iter().flatten().flatten().collect();
-        seen.connections = match self.connections(spec).await {
-            Ok(counted) => Some(counted),
-            Err(why) => {
-                let says = format!("the proxies cannot be counted, and are not compared afterwards: {why}");
-                self.ui.progress(Mark::Warn, &says);
-                None
-            }
-        };
-        CheckResult::Free
+        counted.ok()
     }
 
     async fn connections(&self, spec: &MeshUpgradeSpec) -> Result<ProxyConnections, String> {
@@ -278,7 +275,7 @@ impl Effects<'_> {
     }
 
     /// Frozen, so that the driver's dry runs pass everywhere, and before anything is changed.
-    async fn rehearse(&self, spec: &MeshUpgradeSpec) -> CheckResult {
+    async fn rehearse(&self, spec: &MeshUpgradeSpec) -> Result<(), Vec<String>> {
         let hold = Hold::default();
         let trying = spec.plan.steps.iter().map(|step| async {
             let cluster = self.cluster(&step.cluster)?;
@@ -287,12 +284,7 @@ impl Effects<'_> {
             tried.map_err(|why| format!("{}: {why}", step.id))
         });
         let tried = join_all(trying).await;
-        let failed: Vec<String> = tried.into_iter().filter_map(Result::err).collect();
-        if failed.is_empty() {
-            CheckResult::Free
-        } else {
-            CheckResult::Blocked(failed)
-        }
+        none_of(tried.into_iter().filter_map(Result::err).collect())
     }
 
     fn change<'c>(
@@ -452,6 +444,10 @@ impl Effects<'_> {
     pub(super) fn cluster(&self, name: &str) -> Result<&Cluster, String> {
         self.members.cluster(name)
     }
+}
+
+fn none_of(blockers: Vec<String>) -> Result<(), Vec<String>> {
+    if blockers.is_empty() { Ok(()) } else { Err(blockers) }
 }
 
 /// What was done in each cluster; or all that failed, since a person mends them all at once.
