@@ -1,12 +1,14 @@
 //! Inventory: a plain picture of what runs in the clusters of a mesh, made by observing, read by the checks.
 
 mod affinity;
+mod apart;
 mod data_plane;
 mod headroom;
 mod surroundings;
 
 pub use crate::api::Hosted;
 pub use affinity::{Demand, NodeTerm};
+pub use apart::{Apart, PlacedPod};
 pub use data_plane::{DataPlane, MeshedWorkload, Owner, Proxies, ProxyKind};
 pub use headroom::{NodeRoom, Resources, Surge, Taint, Toleration, milli};
 pub use surroundings::*;

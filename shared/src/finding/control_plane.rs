@@ -139,7 +139,7 @@ pub const NO_ROOM_FOR_SURGE: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "The update removes no pod before a new one is ready, and a new one cannot be placed: the rollout waits, with the mesh frozen, unless the cluster makes room by itself.",
-    evidence: "What each node can allocate, less what its pods request, against the requests, node selector, required node affinity and tolerations of each istiod and gateway.",
+    evidence: "What each node can allocate, less what its pods request, against the requests, node selector, required node affinity, required pod anti-affinity and tolerations of each istiod and gateway.",
     fix: "Add a node or free one, lower the requests, or let the update remove a pod first with rollingMaxUnavailable.",
 });
 /// Two injectors for the same pods.

@@ -40,7 +40,7 @@ impl Demand {
         }
     }
 
-    fn is_met_by(&self, value: Option<&String>) -> bool {
+    pub(super) fn is_met_by(&self, value: Option<&String>) -> bool {
         let number = || value.and_then(|value| value.parse::<i64>().ok());
         match self {
             Self::In(values) => value.is_some_and(|value| values.contains(value)),

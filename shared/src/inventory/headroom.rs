@@ -1,6 +1,6 @@
 //! Room on nodes: what they can take, and what a rolling update asks of them.
 
-use super::affinity::NodeTerm;
+use super::{affinity::NodeTerm, apart::Apart};
 use std::{collections::BTreeMap, fmt};
 
 /// Requests of a pod, or what a node has left.
@@ -169,6 +169,8 @@ pub struct Surge {
     pub selector: BTreeMap<String, String>,
     /// Required node affinity: terms of which a node must fit one; `None` where there is none.
     pub affinity: Option<Vec<NodeTerm>>,
+    /// Required pod anti-affinity.
+    pub apart: Vec<Apart>,
     /// What it tolerates.
     pub tolerations: Vec<Toleration>,
     /// Whether the update adds a pod before it removes one; otherwise it makes its own room.
@@ -176,7 +178,7 @@ pub struct Surge {
 }
 
 impl Surge {
-    /// Whether one more pod can be placed on a node, as far as requests, selector, required node affinity and taints tell.
+    /// Whether a node has room for one more pod and allows it, as far as it does not depend on other pods.
     #[must_use]
     pub fn fits(&self, node: &NodeRoom) -> bool {
         node.free.has_room_for(Resources { pods: 1, ..self.pod }) && self.may_run_on(node)

@@ -1,6 +1,6 @@
 //! What stands around a mesh's workloads: configuration, CRDs, webhooks, certificates, nodes, namespaces.
 
-use super::NodeRoom;
+use super::{NodeRoom, PlacedPod};
 use crate::{
     finding::Code,
     version::{KubernetesVersion, Minor},
@@ -34,6 +34,8 @@ pub struct Surroundings {
     pub elections: Vec<Election>,
     /// Nodes that take pods, with what they have left; empty when pods were not counted.
     pub room: Vec<NodeRoom>,
+    /// Where pods of Istio's own were placed, as far as their labels tell that they are.
+    pub placed: Vec<PlacedPod>,
     /// Where GitOps controllers take charts from.
     pub chart_repositories: Vec<ChartRepository>,
     /// The ambient mesh.

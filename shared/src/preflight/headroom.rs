@@ -4,7 +4,7 @@ use super::{Subject, named};
 use crate::{
     api::WorkloadName,
     finding::{Finding, Report, codes},
-    inventory::{NodeRoom, Rollout, Surge},
+    inventory::{NodeRoom, Rollout, Surge, Surroundings},
     mesh::ObservedMember,
 };
 
@@ -24,14 +24,14 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         let gateways = member.observed.gateways.iter();
         let gateways = gateways.map(|gateway| (&gateway.workload, gateway.rollout, &gateway.surge));
         for (workload, rollout, surge) in planes.chain(gateways) {
-            judge(member, &around.room, workload, rollout, surge, report);
+            judge(member, around, workload, rollout, surge, report);
         }
     }
 }
 
 fn judge(
     member: &ObservedMember<'_>,
-    nodes: &[NodeRoom],
+    around: &Surroundings,
     workload: &WorkloadName,
     rollout: Rollout,
     surge: &Surge,
@@ -40,10 +40,37 @@ fn judge(
     if rollout.desired == 0 || !surge.adds_first {
         return;
     }
-    if let Some(node) = nodes.iter().find(|node| surge.fits(node)) {
+    let nodes = &around.room;
+    let stands_apart = |node: &NodeRoom| {
+        let mut terms = surge.apart.iter();
+        terms.find(|term| term.forbids(node, &workload.namespace, &around.placed, nodes))
+    };
+    let roomy: Vec<&NodeRoom> = nodes.iter().filter(|node| surge.fits(node)).collect();
+    if let Some(node) = roomy.iter().find(|node| stands_apart(node).is_none()) {
         let summary = format!("{} can add a pod on {}", named(workload), node.name);
         return report.pass(codes::NO_ROOM_FOR_SURGE, Some(member.name()), summary);
     }
+    let nodes = match roomy.iter().find_map(|node| stands_apart(node)) {
+        Some(term) => {
+            let count = roomy.len();
+            let within = &term.within;
+            format!("{count} nodes have room, and its pod anti-affinity ({within}) keeps it away from each of them")
+        }
+        None => nobody_has_room(nodes, surge),
+    };
+    report.find(
+        Finding::new(
+            codes::NO_ROOM_FOR_SURGE,
+            format!("its update begins with one more pod of {}: {nodes}", surge.pod),
+            "add a node or free one before the upgrade, lower the requests, or let the update remove a pod first \
+             (rollingMaxUnavailable in istiod's values, strategy in a gateway's)",
+        )
+        .in_cluster(member.name())
+        .about(named(workload)),
+    );
+}
+
+fn nobody_has_room(nodes: &[NodeRoom], surge: &Surge) -> String {
     let fit: Vec<&NodeRoom> = nodes.iter().filter(|node| surge.may_run_on(node)).collect();
     let roomiest = fit.iter().max_by_key(|node| {
         // What is short counts, not what is plenty.
@@ -53,7 +80,7 @@ fn judge(
             node.free.milli_cpu,
         )
     });
-    let nodes = match (roomiest, fit.len()) {
+    match (roomiest, fit.len()) {
         (None, _) => {
             "no node that takes pods is one that its node selector, node affinity and tolerations allow".to_owned()
         }
@@ -68,23 +95,13 @@ fn judge(
                 node.name, node.free
             )
         }
-    };
-    report.find(
-        Finding::new(
-            codes::NO_ROOM_FOR_SURGE,
-            format!("its update begins with one more pod of {}: {nodes}", surge.pod),
-            "add a node or free one before the upgrade, lower the requests, or let the update remove a pod first \
-             (rollingMaxUnavailable in istiod's values, strategy in a gateway's)",
-        )
-        .in_cluster(member.name())
-        .about(named(workload)),
-    );
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::{
-        inventory::{Inventory, sample},
+        inventory::{Apart, Demand, Inventory, PlacedPod, sample},
         preflight::tests::{check, found, ids},
     };
 
@@ -125,6 +142,37 @@ mod tests {
         ] {
             assert_eq!(spoilt(spoil), [""; 0]);
         }
+    }
+
+    #[test]
+    fn a_pod_that_must_stand_apart_from_its_like_needs_a_node_without_it() {
+        let apart = |inventory: &mut Inventory| {
+            inventory.seen(0).control_planes[0].surge.apart = vec![Apart {
+                from: vec![("app".to_owned(), Demand::Exists)],
+                within: "host".to_owned(),
+            }];
+            let around = inventory.around(0);
+            around.room[0].labels.insert("host".to_owned(), "node-0".to_owned());
+            around.placed = vec![PlacedPod {
+                namespace: "istio-system".to_owned(),
+                labels: [("app".to_owned(), "istiod".to_owned())].into(),
+                node: "node-0".to_owned(),
+            }];
+        };
+        assert_eq!(spoilt(apart), ["MU314"]);
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        apart(&mut inventory);
+        let report = check(&inventory, "1.31.0");
+        let cause = &found(&report, "MU314").cause;
+        assert!(
+            cause.contains("1 nodes have room, and its pod anti-affinity"),
+            "{cause}"
+        );
+        let with_another = |inventory: &mut Inventory| {
+            apart(inventory);
+            inventory.around(0).room.push(sample::room("node-1"));
+        };
+        assert_eq!(spoilt(with_another), [""; 0]);
     }
 
     #[test]

@@ -54,6 +54,7 @@ pub const OF_THE_OLD_MESH: &[Case] = &[
         shows: &[
             ("MU314", "Deployment crowded/ingress"),
             ("MU314", "Deployment crowded/apart"),
+            ("MU314", "its pod anti-affinity (kubernetes.io/hostname)"),
             ("MU413", "helm release istio-system/istiod-remote"),
             ("MU414", "HelmRepository flux-system/istio"),
             ("MU415", "it sets istio_cni, gone in 1.24"),
@@ -106,6 +107,13 @@ fn spoil(cluster: &Cluster) -> Result<()> {
     cluster.apply_stdin(OBJECTS)?.ok()?;
     let established = ["wait", "--for=condition=Established", "--timeout=20s", "crd", "--all"];
     kubectl(cluster, &established)?;
+    let placed = [
+        "wait",
+        "--for=condition=Available",
+        "--timeout=20s",
+        "deployment/lonely",
+    ];
+    kubectl(cluster, &[&placed[..], &["--namespace", "crowded"]].concat())?;
     kubectl(cluster, &["create", "namespace", "flux-system"])?;
     let repository = json!({"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "HelmRepository",
         "metadata": {"name": "istio", "namespace": "flux-system"}, "spec": {"url": RETIRED, "interval": "1h"}});

@@ -1,11 +1,16 @@
-//! What the pods of a cluster request of their nodes, and how many are in the ambient mesh, while the list arrives.
+//! What the pods of a cluster request of their nodes, where those of Istio are, and how many are in the ambient mesh, while
+//! the list arrives.
 
 use super::protobuf::{Fields, Value};
-use shared::inventory::Resources;
+use shared::inventory::{PlacedPod, Resources};
 use std::collections::BTreeMap;
 
 /// Annotation that the CNI leaves on pods that it has taken in.
 const REDIRECTION: &str = "ambient.istio.io/redirection";
+
+/// Labels of which Istio's own pods have one: istiod and the gateways of its charts the first, those that istiod makes for a
+/// Gateway the second.
+const OF_ISTIO: [&str; 2] = ["istio", "gateway.networking.k8s.io/gateway-name"];
 
 /// Sums over pods.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,6 +19,8 @@ pub(super) struct Requests {
     pub by_node: BTreeMap<String, Resources>,
     /// Pods in the ambient mesh.
     pub ambient: u64,
+    /// Pods of Istio's own.
+    pub placed: Vec<PlacedPod>,
 }
 
 impl Requests {
@@ -28,6 +35,16 @@ impl Requests {
         let node = spec.text(10);
         if node.is_empty() {
             return;
+        }
+        let labels = || meta.all(11).map(Value::fields);
+        if labels().any(|label| OF_ISTIO.contains(&label.text(1))) {
+            self.placed.push(PlacedPod {
+                namespace: meta.text(3).to_owned(),
+                labels: labels()
+                    .map(|label| (label.text(1).to_owned(), label.text(2).to_owned()))
+                    .collect(),
+                node: node.to_owned(),
+            });
         }
         let asked = Resources {
             pods: 1,
@@ -88,7 +105,10 @@ mod tests {
     #[test]
     fn pods_are_summed_by_their_node() {
         let pod = |node: &str, annotation: &str| {
-            let meta = held(12, [held(1, REDIRECTION), held(2, annotation)].concat());
+            let redirected = held(12, [held(1, REDIRECTION), held(2, annotation)].concat());
+            let label = if annotation.is_empty() { "istio" } else { "app" };
+            let labelled = held(11, [held(1, label), held(2, "pilot")].concat());
+            let meta = [held(3, "istio-system"), labelled, redirected].concat();
             let spec = [
                 held(2, container("100m", "")),
                 held(20, container("50m", "Always")),
@@ -109,5 +129,11 @@ mod tests {
         let on = |node: &str| requests.by_node.get(node).map(|found| (found.milli_cpu, found.pods));
         assert_eq!((on("a"), on("b"), on("")), (Some((300, 2)), Some((150, 1)), None));
         assert_eq!(requests.ambient, 2);
+        let pilot = PlacedPod {
+            namespace: "istio-system".to_owned(),
+            labels: [("istio".to_owned(), "pilot".to_owned())].into(),
+            node: "b".to_owned(),
+        };
+        assert_eq!(requests.placed, [pilot]);
     }
 }

@@ -3,11 +3,11 @@
 use k8s_openapi::{
     api::{
         apps::v1::DeploymentSpec,
-        core::v1::{Container, NodeSelectorRequirement, NodeSelectorTerm, PodSpec},
+        core::v1::{Container, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm, PodSpec},
     },
     apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
 };
-use shared::inventory::{Demand, NodeTerm, Resources, Surge, Toleration};
+use shared::inventory::{Apart, Demand, NodeTerm, Resources, Surge, Toleration};
 use std::collections::BTreeMap;
 
 /// How the update of a Deployment begins, without what admission adds to its pods.
@@ -20,6 +20,7 @@ pub(super) fn of(deployment: &DeploymentSpec) -> Surge {
         pod: requests(pod),
         selector: pod.node_selector.clone().unwrap_or_default(),
         affinity: affinity(pod),
+        apart: apart(pod),
         tolerations: tolerations
             .iter()
             .map(|one| Toleration {
@@ -32,8 +33,7 @@ pub(super) fn of(deployment: &DeploymentSpec) -> Surge {
     }
 }
 
-/// The terms of required node affinity. What is only preferred keeps no pod away, and how pods stand to each other is
-/// looked at by nobody here.
+/// The terms of required node affinity. What is only preferred keeps no pod away.
 fn affinity(pod: &PodSpec) -> Option<Vec<NodeTerm>> {
     let nodes = pod.affinity.as_ref()?.node_affinity.as_ref()?;
     let required = nodes.required_during_scheduling_ignored_during_execution.as_ref()?;
@@ -48,6 +48,33 @@ fn term(term: &NodeSelectorTerm) -> NodeTerm {
         labels: labels.map(|one| (one.key.clone(), demand(one))).collect(),
         name: fields.map(demand).collect(),
     }
+}
+
+/// The terms of required pod anti-affinity within a pod's own namespace. One that compares pods with the new one's own
+/// labels, as of its revision, keeps it from none that was there before.
+fn apart(pod: &PodSpec) -> Vec<Apart> {
+    let affinity = pod.affinity.as_ref();
+    let pods = affinity.and_then(|affinity| affinity.pod_anti_affinity.as_ref());
+    let required = pods.and_then(|pods| pods.required_during_scheduling_ignored_during_execution.as_ref());
+    required.into_iter().flatten().filter_map(keeps_apart).collect()
+}
+
+fn keeps_apart(term: &PodAffinityTerm) -> Option<Apart> {
+    let is_empty = |list: &Option<Vec<String>>| list.as_ref().is_none_or(Vec::is_empty);
+    let is_plain = is_empty(&term.match_label_keys) && is_empty(&term.mismatch_label_keys);
+    let is_at_home = is_empty(&term.namespaces) && term.namespace_selector.is_none();
+    let selector = term.label_selector.as_ref().filter(|_| is_plain && is_at_home)?;
+    let equal = selector.match_labels.iter().flatten();
+    let equal = equal.map(|(key, value)| (key.clone(), Demand::In(vec![value.clone()])));
+    let asked = selector.match_expressions.iter().flatten();
+    let asked = asked.map(|one| {
+        let values = one.values.as_deref().unwrap_or_default();
+        (one.key.clone(), Demand::of(&one.operator, values))
+    });
+    Some(Apart {
+        from: equal.chain(asked).collect(),
+        within: term.topology_key.clone(),
+    })
 }
 
 /// Whether no pod may be missing at the beginning: percentages of unavailable pods are rounded down.
@@ -130,6 +157,39 @@ mod tests {
             .unwrap();
             assert_eq!(of(&deployment).adds_first, expected, "{replicas} {strategy}");
         }
+    }
+
+    #[test]
+    fn pods_that_are_required_to_stand_apart_are_told() {
+        let like =
+            json!({"matchLabels": {"app": "istiod"}, "matchExpressions": [{"key": "old", "operator": "DoesNotExist"}]});
+        let term = |more: serde_json::Value| {
+            let mut term = json!({"topologyKey": "host", "labelSelector": like});
+            term.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            term
+        };
+        let deployment: DeploymentSpec = serde_json::from_value(json!({
+            "selector": {},
+            "template": {"spec": {"containers": [], "affinity": {"podAntiAffinity": {
+                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": term(json!({}))}],
+                "requiredDuringSchedulingIgnoredDuringExecution": [
+                    term(json!({})),
+                    term(json!({"matchLabelKeys": ["pod-template-hash"]})),
+                    term(json!({"namespaces": ["elsewhere"]})),
+                    term(json!({"namespaceSelector": {}})),
+                    {"topologyKey": "none"},
+                ],
+            }}}},
+        }))
+        .unwrap();
+        let expected = Apart {
+            from: vec![
+                ("app".to_owned(), Demand::In(vec!["istiod".to_owned()])),
+                ("old".to_owned(), Demand::DoesNotExist),
+            ],
+            within: "host".to_owned(),
+        };
+        assert_eq!(of(&deployment).apart, [expected]);
     }
 
     #[test]

@@ -116,6 +116,7 @@ impl Around {
                 .note(one.code, one.object, one.annotation.to_owned(), one.count);
         }
         self.found.room = nodes::left(self.nodes, &beside.requests);
+        self.found.placed = beside.requests.placed;
         self.found.ambient.pods = beside.requests.ambient;
         self.found.hits = self.reader.finish();
         self.found

@@ -98,7 +98,7 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU314",
         title: "没有节点容得下滚动更新多出的那个 pod",
         cause: "更新在新 pod 就绪之前不会移除任何 pod，而新 pod 无处安放：除非集群自己腾出地方，否则滚动更新会在网格冻结的状态下等待。",
-        evidence: "每个节点可分配的资源，减去其 pod 请求的，与每个 istiod 和网关的请求、节点选择器、必需的节点亲和性和容忍对照。",
+        evidence: "每个节点可分配的资源，减去其 pod 请求的，与每个 istiod 和网关的请求、节点选择器、必需的节点亲和性、必需的 pod 反亲和性和容忍对照。",
         fix: "增加或腾空一个节点，降低请求，或用 rollingMaxUnavailable 让更新先移除一个 pod。",
     },
     Told {

@@ -40,6 +40,8 @@ super::told! {
     ", and takes no more pods" => "，而且不能再接收 Pod";
     "of {count} nodes that it may run on none has room; {} has {}{full} left"
         => "它可以运行的 {count} 个节点都没有空间；{0} 还剩 {1}{full}";
+    "{count} nodes have room, and its pod anti-affinity ({within}) keeps it away from each of them"
+        => "有 {count} 个节点有空间，但其 Pod 反亲和性（{within}）使它不能运行在其中任何一个上";
     "its update begins with one more pod of {}: {nodes}" => "其更新先要增加一个请求 {0} 的 Pod：{nodes}";
     "add a node or free one before the upgrade, lower the requests, or let the update remove a pod first (rollingMaxUnavailable in istiod's values, strategy in a gateway's)"
         => "升级之前增加或腾出一个节点，降低资源请求，或者让更新先移除一个 Pod（istiod 的 values 中的 rollingMaxUnavailable，网关的 strategy）";
