@@ -5,6 +5,7 @@ use super::{
     frozen::{Lost, Telling},
     health, images,
     members::Members,
+    pauses::Pauses,
     stuck,
     watch::Watch,
     writing_client,
@@ -387,11 +388,12 @@ impl Effects<'_> {
     async fn wait_for(&self, step: &PlanStep, news: &Telling) -> StepObservation {
         let started = Instant::now();
         let is_merged = step.installer.is_merged();
-        let (timeout, pause) = if is_merged {
+        let (timeout, longest) = if is_merged {
             (self.merge_timeout, LOOK_FOR_A_MERGE_EVERY)
         } else {
             (self.step_timeout, LOOK_EVERY)
         };
+        let mut pauses = Pauses::up_to(longest);
         let mut said = String::new();
         loop {
             let what = match self.look(step).await {
@@ -417,7 +419,7 @@ impl Effects<'_> {
                 }
                 said = what;
             }
-            tokio::time::sleep(pause).await;
+            pauses.pause().await;
         }
     }
 

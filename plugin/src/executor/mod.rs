@@ -11,6 +11,7 @@ pub mod journal;
 mod late;
 pub mod lease;
 mod members;
+mod pauses;
 mod removal;
 mod report;
 mod stuck;

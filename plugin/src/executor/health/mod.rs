@@ -9,6 +9,7 @@ mod validation;
 use crate::{
     cluster::{self, Cluster, ObserveOptions},
     error::{api_code, api_message},
+    executor::pauses::Pauses,
     ui::{Mark, Ui},
 };
 use kube::{
@@ -152,6 +153,7 @@ impl<S: FnMut(&str)> Wait<S> {
         mut try_once: impl FnMut() -> F,
     ) -> Result<T, String> {
         let started = Instant::now();
+        let mut pauses = Pauses::up_to(LOOK_EVERY);
         loop {
             let what = match try_once().await {
                 Ok(found) => return Ok(found),
@@ -161,7 +163,7 @@ impl<S: FnMut(&str)> Wait<S> {
                 return Err(format!("waited {} s in vain for {what}", self.deadline.as_secs()));
             }
             (self.say)(&what);
-            tokio::time::sleep(LOOK_EVERY).await;
+            pauses.pause().await;
         }
     }
 }

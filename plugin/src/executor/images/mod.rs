@@ -5,7 +5,7 @@
 
 mod verdict;
 
-use super::{is_transient, settle};
+use super::{is_transient, pauses::Pauses, settle};
 use crate::{
     cluster::Cluster,
     error::{api_code, api_message},
@@ -33,8 +33,6 @@ const DEADLINE: Duration = Duration::from_secs(300);
 /// How long calls around the pulls are tried again while the API server restarts.
 const PATIENCE: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Until the first look at a pod: most nodes have the image already.
-const FIRST_LOOK: Duration = Duration::from_millis(50);
 /// Nodes at one time: a registry's rate limit is met sooner than the API server's.
 const AT_ONCE: usize = 32;
 /// Nodes in one page of the list.
@@ -197,7 +195,7 @@ async fn pull_on(
         Err(error) => return Err(format!("cannot create the pod that pulls it: {}", api_message(&error))),
     }
     let started = Instant::now();
-    let mut pause = FIRST_LOOK;
+    let mut pauses = Pauses::up_to(LOOK_EVERY);
     let mut trouble = None;
     let mut last = None;
     while started.elapsed() < DEADLINE {
@@ -212,8 +210,7 @@ async fn pull_on(
             Err(error) if is_transient(&error) => trouble = Some(api_message(&error)),
             Err(error) => return Err(api_message(&error)),
         }
-        tokio::time::sleep(pause).await;
-        pause = pause.saturating_mul(2).min(LOOK_EVERY);
+        pauses.pause().await;
     }
     match last {
         Some(pod) => Ok(verdict::at_deadline(&pod, node, DEADLINE.as_secs())),
