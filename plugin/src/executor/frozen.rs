@@ -148,14 +148,15 @@ impl Effects<'_> {
 
     /// Says in the record which release is changed from now on, and listens.
     pub(super) async fn stand_watch(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<Bell, Fault> {
-        self.announce(spec, step).await?;
         let mut clusters = Vec::new();
         for planned in &spec.plan.clusters {
             let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
             let holder = freeze::holder(cluster, &self.freeze_of(spec, planned))?;
             clusters.push((holder.client, self.watch.served(&planned.name)));
         }
-        Ok(Bell::listen(&clusters, &spec.mesh, &self.home, &self.journal).await)
+        let listening = async { Ok(Bell::listen(&clusters, &spec.mesh, &self.home, &self.journal).await) };
+        let (bell, ()) = tokio::try_join!(listening, self.announce(spec, step))?;
+        Ok(bell)
     }
 
     async fn announce(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<(), Fault> {

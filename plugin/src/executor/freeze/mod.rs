@@ -29,7 +29,7 @@ use std::{
 
 /// A policy closes within a second and the webhook's cache within less; an API server may be restarting meanwhile.
 const PROOF_DEADLINE: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// A barrier counts as closed when it refuses this often in a row.
 const IN_A_ROW: u32 = 2;
 
