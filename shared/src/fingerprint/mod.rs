@@ -84,4 +84,6 @@ fn is_of_scope(fingerprint: &Fingerprint, scope: &FreezeScope) -> bool {
 }
 
 #[cfg(test)]
+mod judge_tests;
+#[cfg(test)]
 mod tests;

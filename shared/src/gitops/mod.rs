@@ -327,6 +327,8 @@ fn is_version(text: &str, version: &str) -> bool {
 }
 
 #[cfg(test)]
+mod sail_tests;
+#[cfg(test)]
 pub mod sample;
 #[cfg(test)]
 mod tests;
