@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Proxy, Run, Treatment, no_leftovers},
-    product::{HeldHelm, ThreeClusters},
+    product::{HeldHelm, SeveralClusters},
 };
 
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -23,7 +23,7 @@ const TO: &str = "1.31.0";
 
 #[test]
 fn a_member_that_is_cut_off_blocks_before_and_stalls_during_and_after_its_turn() -> Result<()> {
-    let mesh = ThreeClusters::start()?;
+    let mesh = SeveralClusters::start()?;
     let cut = Arc::new(AtomicBool::new(true));
     let is_cut = Arc::clone(&cut);
     let proxy = Proxy::start(mesh.cluster("west")?, "alice", move |_| {
@@ -98,7 +98,7 @@ fn a_member_that_is_cut_off_blocks_before_and_stalls_during_and_after_its_turn()
 
 #[test]
 fn a_hosted_mesh_is_upgraded_in_its_host_and_its_members() -> Result<()> {
-    let mesh = ThreeClusters::hosted()?;
+    let mesh = SeveralClusters::hosted()?;
     let unled = Run::of(mesh.apply("west", &[])?, None)?;
     ensure!(unled.code == 1 && unled.stderr.contains("no mesh was found"), "{unled}");
     let named = mesh.run("east", &["list"])?;

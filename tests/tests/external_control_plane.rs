@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::Stdio, time::Duration};
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Contexts, ExternalIstiod, Run, Toolbox, no_leftovers},
-    product::{FOREIGN_CHANGE, Guard, HeldHelm, mesh_upgrade_command},
+    product::{FOREIGN_CHANGE, Guard, HeldHelm, mesh_upgrade_command, newest, tells_in_order},
 };
 use serde_json::{Value, json};
 
@@ -206,13 +206,8 @@ fn frozen_in_both(mesh: &Mesh) -> Result<()> {
 fn arrived(mesh: &Mesh) -> Result<()> {
     let journals = mesh.config.kubectl(&["get", "meshupgrades", "-o", "name"])?;
     ensure!(journals.ok()?.is_empty(), "{journals}");
-    let journals = mesh.host.kubectl(&["get", "meshupgrades", "-o", "json"])?.json()?;
-    let history = journals
-        .pointer("/items/0/status/history")
-        .and_then(Value::as_array)
-        .context("a history")?;
-    let mut said = history.iter().filter_map(|event| event.get("what")?.as_str());
-    for expected in [
+    let journal = newest(&mesh.host)?.context("a journal")?;
+    let expected = [
         "config/base/external-istiod/istio-base: chart base",
         "host/istiod/external-istiod/istiod: chart istiod",
         "verified before the next cluster: host: 1 istiod report 1.31.0",
@@ -221,12 +216,8 @@ fn arrived(mesh: &Mesh) -> Result<()> {
         "config: no istiod of its own, 1 workloads rolled out, validation refuses the bad and accepts the good, injection \
          yields 1.31.0",
         "thawed in all 2 clusters",
-    ] {
-        ensure!(
-            said.any(|what| what.contains(expected)),
-            "{expected:?} is missing or too early: {history:#?}"
-        );
-    }
+    ];
+    tells_in_order(&journal, &expected)?;
     for cluster in [&mesh.host, &mesh.config] {
         let policies = cluster.kubectl(&["get", "validatingadmissionpolicies", "-o", "name"])?;
         ensure!(!policies.ok()?.contains("/mesh-freeze-"), "{policies}");

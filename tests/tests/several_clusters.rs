@@ -6,7 +6,7 @@ use std::{process::Stdio, time::Duration};
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Run, no_leftovers},
-    product::{HeldHelm, ThreeClusters, wait_for_journal},
+    product::{HeldHelm, SeveralClusters, tells_in_order, wait_for_journal},
 };
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ const DEADLINE: Duration = Duration::from_secs(180);
 
 #[test]
 fn two_primaries_and_a_remote_are_upgraded_by_one_command() -> Result<()> {
-    let mesh = ThreeClusters::start()?;
+    let mesh = SeveralClusters::start()?;
     ensure!(mesh.charts("north")? == [FROM, FROM], "{:?}", mesh.charts("north")?);
 
     killed_before_its_first_control_plane(&mesh)?;
@@ -63,7 +63,7 @@ fn two_primaries_and_a_remote_are_upgraded_by_one_command() -> Result<()> {
 }
 
 /// Held before east's istiod, with the CRDs of all clusters done; a rival from another context sees who drives.
-fn killed_before_its_first_control_plane(mesh: &ThreeClusters) -> Result<()> {
+fn killed_before_its_first_control_plane(mesh: &SeveralClusters) -> Result<()> {
     let helm = HeldHelm::before("istiod")?;
     let program = helm.program().display().to_string();
     let mut apply = mesh.apply("east", &["--helm", &program])?;
@@ -108,7 +108,7 @@ fn killed_before_its_first_control_plane(mesh: &ThreeClusters) -> Result<()> {
 }
 
 /// The same journal, whichever cluster somebody looks from; and every barrier proved in all of them.
-fn told_from_everywhere(mesh: &ThreeClusters) -> Result<()> {
+fn told_from_everywhere(mesh: &SeveralClusters) -> Result<()> {
     for context in ["east", "west", "north"] {
         let status = mesh.run(context, &["status"])?;
         let says = ["in cluster east", "east, west, north", "Stalled (StepFailed)"];
@@ -126,7 +126,7 @@ fn told_from_everywhere(mesh: &ThreeClusters) -> Result<()> {
     Ok(())
 }
 
-fn unlocked_everywhere(mesh: &ThreeClusters) -> Result<()> {
+fn unlocked_everywhere(mesh: &SeveralClusters) -> Result<()> {
     let unlocked = mesh.run("west", &["unlock", "--reason", "pager 7", "--yes"])?;
     unlocked.ok()?;
     for cluster in ["east", "west", "north"] {
@@ -138,13 +138,6 @@ fn unlocked_everywhere(mesh: &ThreeClusters) -> Result<()> {
 
 /// CRDs everywhere, then east, west and north, each done before the next began.
 fn in_order(journal: &Value) -> Result<()> {
-    let history: Vec<&str> = journal
-        .pointer("/status/history")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|event| event.get("what")?.as_str())
-        .collect();
     let expected = [
         "east/base/istio-system/istio-base: chart base",
         "west/base/istio-system/istio-base: chart base",
@@ -158,18 +151,11 @@ fn in_order(journal: &Value) -> Result<()> {
          yields 1.31.0",
         "thawed in all 3 clusters",
     ];
-    let mut rest = history.iter();
-    for what in expected {
-        ensure!(
-            rest.any(|said| said.contains(what)),
-            "{what:?} is missing or too early: {history:#?}"
-        );
-    }
-    Ok(())
+    tells_in_order(journal, &expected)
 }
 
 /// After the thaw the policy is gone, and a member has no journal: the webhook knows by the freeze that is not there.
-fn late_drivers_are_refused(mesh: &ThreeClusters) -> Result<()> {
+fn late_drivers_are_refused(mesh: &SeveralClusters) -> Result<()> {
     for cluster in mesh.clusters() {
         for epoch in ["2", "3"] {
             let arguments = [
@@ -190,7 +176,7 @@ fn late_drivers_are_refused(mesh: &ThreeClusters) -> Result<()> {
 }
 
 /// From the audit logs: each change of helm's in each cluster was the driver's, with an epoch.
-fn helm_wrote_as_the_driver(mesh: &ThreeClusters) -> Result<()> {
+fn helm_wrote_as_the_driver(mesh: &SeveralClusters) -> Result<()> {
     for cluster in mesh.clusters() {
         let log = std::fs::read_to_string(cluster.audit_log())?;
         let mut epochs = Vec::new();

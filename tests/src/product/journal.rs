@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use crate::harness::{Cluster, wait_until};
@@ -54,4 +54,23 @@ pub fn wait_for_journal(
     holds: impl Fn(&Value) -> bool,
 ) -> Result<Value> {
     wait_until(what, deadline, || Ok(newest(cluster)?.filter(&holds)))
+}
+
+/// Sees that a journal's history tells all of this, each after the one before it.
+///
+/// # Errors
+/// What is missing or too early.
+pub fn tells_in_order(journal: &Value, expected: &[&str]) -> Result<()> {
+    let history = journal.pointer("/status/history").and_then(Value::as_array);
+    let mut told = history
+        .into_iter()
+        .flatten()
+        .filter_map(|event| event.get("what")?.as_str());
+    for what in expected {
+        ensure!(
+            told.any(|said| said.contains(what)),
+            "{what:?} is missing or too early: {history:#?}"
+        );
+    }
+    Ok(())
 }

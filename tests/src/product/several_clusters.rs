@@ -1,5 +1,5 @@
-//! A guarded mesh over three clusters: the primaries east and west, and north, a remote that east's istiod serves. The
-//! Mesh object is in east; west's istiod was given east's kubeconfig, and nothing in north leads anywhere.
+//! A guarded mesh over several clusters: the primaries east and west, and mostly north, a remote that east's istiod serves.
+//! The Mesh object is in east; west's istiod was given east's kubeconfig, and nothing in north leads anywhere.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,8 +15,8 @@ use crate::harness::{Cluster, ClusterOptions, Contexts, Istio, IstioOptions, Run
 
 const FROM: &str = "1.30.3";
 const TO: &str = "1.31.0";
-/// Names of the clusters, and of the contexts that lead to them.
-const NAMES: [&str; 3] = ["east", "west", "north"];
+/// Names of three clusters, and of the contexts that lead to them.
+const THREE: [&str; 3] = ["east", "west", "north"];
 const FOREIGN: &str = "\
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -25,25 +25,33 @@ spec: {hosts: [foreign], http: [{route: [{destination: {host: foreign}}]}]}
 ";
 
 /// The mesh.
-pub struct ThreeClusters {
+pub struct SeveralClusters {
     clusters: Vec<Cluster>,
     istios: Vec<Istio>,
     kubeconfig: PathBuf,
     _guards: Vec<Guard>,
 }
 
-impl ThreeClusters {
+impl SeveralClusters {
     /// Starts the clusters and installs Istio 1.30.3 and the guard in each: east and west are primaries, and north is
     /// served by east.
     ///
     /// # Errors
     /// When something of it does not start.
     pub fn start() -> Result<Self> {
-        let mesh = Self::install("Dedicated", &["east", "west"])?;
-        let (east, west) = (mesh.cluster("east")?, mesh.cluster("west")?);
-        let theirs = Contexts::of(east.kubeconfig())?;
-        let secret = remote_secret("east", &Contexts::alone("east", &theirs.cluster(), &theirs.user()));
-        west.apply_stdin(&secret.to_string())?.ok()?;
+        let mesh = Self::install("Dedicated", &THREE, &["east", "west"], &IstioOptions::version(FROM))?;
+        mesh.lead_from_west_to_east()?;
+        Ok(mesh)
+    }
+
+    /// The primaries east and west alone, where Istio was installed as these options say.
+    ///
+    /// # Errors
+    /// When something of it does not start.
+    pub fn two_primaries(options: &IstioOptions) -> Result<Self> {
+        let names = ["east", "west"];
+        let mesh = Self::install("Dedicated", &names, &names, options)?;
+        mesh.lead_from_west_to_east()?;
         Ok(mesh)
     }
 
@@ -52,21 +60,16 @@ impl ThreeClusters {
     /// # Errors
     /// When something of it does not start.
     pub fn hosted() -> Result<Self> {
-        Self::install("Hosted", &["east"])
+        Self::install("Hosted", &THREE, &["east"], &IstioOptions::version(FROM))
     }
 
-    fn install(management: &str, primaries: &[&str]) -> Result<Self> {
-        let clusters = Cluster::start_many(NAMES.map(ClusterOptions::named))?;
+    fn install(management: &str, names: &[&str], primaries: &[&str], options: &IstioOptions) -> Result<Self> {
+        let clusters = Cluster::start_many(names.iter().copied().map(ClusterOptions::named))?;
         let is_primary = |cluster: &&Cluster| primaries.contains(&cluster.name());
         let install = |cluster: &Cluster| {
-            let values = vec![
-                "global.meshID=shop".to_owned(),
-                format!("global.multiCluster.clusterName={}", cluster.name()),
-            ];
-            let options = IstioOptions {
-                values,
-                ..IstioOptions::version(FROM)
-            };
+            let mut options = options.clone();
+            let name = format!("global.multiCluster.clusterName={}", cluster.name());
+            options.values.extend(["global.meshID=shop".to_owned(), name]);
             Istio::install(cluster, options)
         };
         let istios = clusters.iter().filter(is_primary).map(install);
@@ -89,7 +92,7 @@ impl ThreeClusters {
         });
         east.apply_stdin(&mesh.to_string())?.ok()?;
         let kubeconfig = contexts(&clusters, |cluster| cluster.kubeconfig_for("alice"))?;
-        let kubeconfig = kubeconfig.write(east.dir().join("three"))?;
+        let kubeconfig = kubeconfig.write(east.dir().join("several"))?;
         Ok(Self {
             clusters,
             istios,
@@ -98,7 +101,14 @@ impl ThreeClusters {
         })
     }
 
-    /// The clusters: east, west, north.
+    fn lead_from_west_to_east(&self) -> Result<()> {
+        let theirs = Contexts::of(self.cluster("east")?.kubeconfig())?;
+        let secret = remote_secret("east", &Contexts::alone("east", &theirs.cluster(), &theirs.user()));
+        self.cluster("west")?.apply_stdin(&secret.to_string())?.ok()?;
+        Ok(())
+    }
+
+    /// The clusters: east, west, and north where there is one.
     #[must_use]
     pub fn clusters(&self) -> &[Cluster] {
         &self.clusters
@@ -125,7 +135,7 @@ impl ThreeClusters {
                 cluster.kubeconfig_for("alice")
             }
         };
-        contexts(&self.clusters, of)?.write(self.cluster("east")?.dir().join("three-otherwise"))
+        contexts(&self.clusters, of)?.write(self.cluster("east")?.dir().join("several-otherwise"))
     }
 
     /// `kubectl mesh-upgrade …` as alice from one context.
@@ -224,7 +234,7 @@ impl ThreeClusters {
     /// # Errors
     /// What is otherwise.
     pub fn arrived(&self) -> Result<Value> {
-        for name in NAMES {
+        for name in THREE {
             ensure!(self.charts(name)? == [TO, TO], "{name}: {:?}", self.charts(name)?);
         }
         for (istio, cluster) in self.istios.iter().zip(&self.clusters) {
@@ -235,20 +245,29 @@ impl ThreeClusters {
             injected.ends_with(&format!(":{TO}")),
             "north is injected with {injected}"
         );
+        self.succeeded(1)
+    }
+
+    /// Sees that all are open, and that there were as many upgrades, told by as many journals in east alone, the last of
+    /// which succeeded. Returns that.
+    ///
+    /// # Errors
+    /// What is otherwise.
+    pub fn succeeded(&self, upgrades: usize) -> Result<Value> {
         self.is_open()?;
-        let mut journals = Vec::new();
         for cluster in &self.clusters {
-            let list = cluster.kubectl(&["get", "meshupgrades", "-o", "json"])?.json()?;
-            let items = list.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-            journals.extend(items.into_iter().map(|journal| (cluster.name().to_owned(), journal)));
+            let journals = cluster.kubectl(&["get", "meshupgrades", "-o", "name"])?;
+            let expected = if cluster.name() == "east" { upgrades } else { 0 };
+            ensure!(
+                journals.ok()?.lines().count() == expected,
+                "{}: {journals}",
+                cluster.name()
+            );
         }
-        let [(home, journal)] = journals.as_slice() else {
-            anyhow::bail!("not one journal: {journals:#?}");
-        };
-        ensure!(home == "east", "the journal is in {home}");
+        let journal = super::newest(self.cluster("east")?)?.context("no journal")?;
         let phase = journal.pointer("/status/phase").and_then(Value::as_str);
         ensure!(phase == Some("Succeeded"), "{journal:#}");
-        Ok(journal.clone())
+        Ok(journal)
     }
 }
 
