@@ -316,8 +316,11 @@ fn written_by_the_driver_alone(cluster: &Cluster) -> Result<()> {
         if !driver.ends_with(":mesh-upgrade-driver") || text(&event, "/verb") == "get" {
             continue;
         }
-        let helm = text(&event, "/userAgent").starts_with("Helm/");
-        if helm {
+        let program = text(&event, "/userAgent");
+        let is_own = program.starts_with("kubectl-mesh_upgrade/v");
+        let is_helm = program.starts_with("Helm/");
+        ensure!(is_own || is_helm, "written by {program:?} as the driver: {event}");
+        if is_helm {
             let epoch = event.pointer("/impersonatedUser/extra/meshupgrade.io~1epoch/0");
             ensure!(epoch.is_some(), "helm wrote without an epoch: {event}");
             seen += 1;

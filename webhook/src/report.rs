@@ -1,7 +1,7 @@
 //! Reports of this cluster to the Mesh of another one: which version its control planes run, and its Kubernetes. The guard
 //! needs credentials for that one cluster, which let it read Meshes and write their status; nobody needs any for this one.
 
-use crate::run::READ_TIMEOUT;
+use crate::run::introduced;
 use anyhow::Context as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
@@ -78,11 +78,10 @@ impl Membership {
     }
 
     async fn client(self) -> anyhow::Result<(String, Client)> {
-        let mut config = Config::from_custom_kubeconfig(self.kubeconfig, &KubeConfigOptions::default())
+        let config = Config::from_custom_kubeconfig(self.kubeconfig, &KubeConfigOptions::default())
             .await
             .context("the kubeconfig leads to no cluster")?;
-        config.read_timeout = Some(READ_TIMEOUT);
-        let client = ClientBuilder::try_from(config).context("cannot make a client of the kubeconfig")?;
+        let client = ClientBuilder::try_from(introduced(config)).context("cannot make a client of the kubeconfig")?;
         Ok((self.cluster, client.build()))
     }
 }

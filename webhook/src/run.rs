@@ -15,6 +15,7 @@ use crate::{
     way_back,
 };
 use anyhow::Context as _;
+use axum::http::{HeaderValue, header};
 use axum_server::Handle;
 use kube::{
     Client, Config,
@@ -47,7 +48,9 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// Then reviews under way get this long to end.
 const DRAIN: Duration = Duration::from_secs(20);
 /// A watch that is silent for longer is dead: API servers end theirs after 290 s.
-pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(295);
+const READ_TIMEOUT: Duration = Duration::from_secs(295);
+/// How audit logs name this program.
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("mesh-upgrade-webhook/v", env!("CARGO_PKG_VERSION")));
 /// Connections that the kernel keeps until they are accepted. Of one that finds no room the client tries again after a
 /// second, which is a third of what the API server waits for an answer.
 const BACKLOG: u32 = 4096;
@@ -180,8 +183,15 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     listen().with_context(|| format!("cannot listen on {address}"))
 }
 
+/// The way to a cluster, which hears who asks, and is given up when it is silent for too long.
+pub(crate) fn introduced(mut config: Config) -> Config {
+    config.read_timeout = Some(READ_TIMEOUT);
+    config.headers.push((header::USER_AGENT, USER_AGENT));
+    config
+}
+
 async fn client(kubeconfig: Option<&Path>, metrics: Arc<Metrics>) -> anyhow::Result<Client> {
-    let mut config = match kubeconfig {
+    let config = match kubeconfig {
         Some(path) => {
             let read = Kubeconfig::read_from(path).with_context(|| format!("cannot read {}", path.display()))?;
             Config::from_custom_kubeconfig(read, &KubeConfigOptions::default())
@@ -190,7 +200,7 @@ async fn client(kubeconfig: Option<&Path>, metrics: Arc<Metrics>) -> anyhow::Res
         }
         None => Config::incluster().context("not running in a cluster; give --kubeconfig FILE to run elsewhere")?,
     };
-    config.read_timeout = Some(READ_TIMEOUT);
-    let builder = ClientBuilder::try_from(config).context("cannot make a client of the cluster's configuration")?;
+    let builder =
+        ClientBuilder::try_from(introduced(config)).context("cannot make a client of the cluster's configuration")?;
     Ok(builder.with_layer(&ListenLayer(metrics)).build())
 }

@@ -8,6 +8,7 @@ use super::{
     private::PrivateKubeconfig,
     stats::Meter,
 };
+use http::{HeaderValue, header};
 use kube::{Client, Config, client::ConfigExt as _};
 use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 use tower::Layer as _;
@@ -42,6 +43,8 @@ pub struct Cluster {
     pub(super) meter: Arc<Meter>,
 }
 
+/// How audit logs name this program; helm and istioctl, which it starts, say who they are themselves.
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("kubectl-mesh_upgrade/v", env!("CARGO_PKG_VERSION")));
 /// Requests to a single cluster that run at once.
 pub(super) const AT_ONCE: usize = 32;
 
@@ -70,6 +73,7 @@ pub(super) async fn open(
     config.connect_timeout = Some(connector::CONNECT_TIMEOUT);
     config.read_timeout = Some(flags.request_timeout.unwrap_or(connector::READ_TIMEOUT));
     config.reset_reader_on_write = true;
+    config.headers.push((header::USER_AGENT, USER_AGENT));
     if flags.as_user.is_some() || !flags.as_groups.is_empty() {
         config.auth_info.impersonate.clone_from(&flags.as_user);
         config.auth_info.impersonate_groups = Some(flags.as_groups.clone());

@@ -223,7 +223,7 @@ async fn impersonation_does_not_nest() {
 }
 
 #[tokio::test]
-async fn the_driver_and_its_epoch_go_out_as_headers() {
+async fn the_driver_its_epoch_and_this_program_go_out_as_headers() {
     let (sender, requests) = mpsc::channel();
     let port = serve(move |mut stream| {
         let mut request = [0; 4096];
@@ -242,6 +242,7 @@ async fn the_driver_and_its_epoch_go_out_as_headers() {
         "impersonate-user: system:serviceaccount:mesh-upgrade-system:mesh-upgrade-driver\r\n",
         "impersonate-extra-meshupgrade.io%2fepoch: 7\r\n",
         "authorization: bearer s3cr3t-t0k3n\r\n",
+        concat!("user-agent: kubectl-mesh_upgrade/v", env!("CARGO_PKG_VERSION"), "\r\n"),
     ] {
         assert!(request.contains(header), "{request}");
     }
