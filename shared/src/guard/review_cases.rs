@@ -1,6 +1,7 @@
 //! Reviews as they come and as they must not.
 
 use super::{
+    matching::is_unchanged,
     review::{MAX_REVIEW, ReviewError, Str, parse},
     table::Operation,
 };
@@ -25,6 +26,24 @@ fn reads_what_the_rules_need() {
     let annotations = request.object.as_ref().unwrap().metadata.annotations.as_ref().unwrap();
     assert_eq!(annotations.release_name.as_deref(), Some("istiod"));
     assert_eq!(request.object.as_ref().unwrap().data.unwrap().get(), r#"{"a":"b"}"#);
+}
+
+/// As long as a review may be: compared one with another, they would keep the webhook busy for minutes.
+#[test]
+fn half_a_million_finalizers_are_judged_at_once() {
+    let finalizers = |numbers: &mut dyn Iterator<Item = u32>| -> String {
+        let quoted: Vec<String> = numbers.map(|number| format!("\"{number:x}\"")).collect();
+        format!("\"finalizers\":[{}]}}", quoted.join(","))
+    };
+    let most = 400_000;
+    let review = GOOD
+        .replacen("\"metadata\":{\"name\":\"istio\",\"annotations\":{\"meta.helm.sh/release-name\":\"istiod\"}},\"data\":{\"a\":\"b\"}}",
+            &format!("\"metadata\":{{\"name\":\"istio\",{}}}", finalizers(&mut (0..most))), 1)
+        .replacen("\"metadata\":{\"name\":\"istio\"}",
+            &format!("\"metadata\":{{\"name\":\"istio\",{}", finalizers(&mut (0..most).rev())), 1);
+    assert!(review.len() < MAX_REVIEW, "{}", review.len());
+    let request = parse(review.as_bytes()).unwrap();
+    assert!(is_unchanged(&request));
 }
 
 #[test]
