@@ -281,7 +281,13 @@ pub fn writer(writer: &Writer, scope: &FreezeScope) -> String {
             resource("", "namespaces")
         ),
         May::Scale => "has(request.subResource) && request.subResource == 'scale'".to_owned(),
-        May::WriteEndpointSlices => resource("discovery.k8s.io", "endpointslices"),
+        May::WriteEndpoints => format!(
+            "({})",
+            any([
+                resource("discovery.k8s.io", "endpointslices"),
+                resource("", "endpoints")
+            ])
+        ),
         // Each for what is its own.
         May::BringComponent => {
             let controllers = scope.controllers.iter();

@@ -420,7 +420,7 @@ fn may(request: &Request<'_>, writer: &Writer, scope: &FreezeScope) -> bool {
             request.operation == Operation::Delete && !request.namespace.is_empty() && !is("", "namespaces")
         }
         May::Scale => &*request.subresource == "scale",
-        May::WriteEndpointSlices => is("discovery.k8s.io", "endpointslices"),
+        May::WriteEndpoints => is("discovery.k8s.io", "endpointslices") || is("", "endpoints"),
         May::BringComponent => scope.controllers.iter().any(|controller| {
             !request.username.is_empty() && *controller.user == *request.username && brings(request, controller)
         }),

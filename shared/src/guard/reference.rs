@@ -57,7 +57,7 @@ fn may(may: May) -> &'static str {
         May::ProbeIstiod => "create the Gateway `invalid-gateway` that istiod must refuse, in a dry run",
         May::DeleteNamespaced => "delete objects in namespaces, but no CRD and no namespace",
         May::Scale => "write `deployments/scale`",
-        May::WriteEndpointSlices => "write EndpointSlices",
+        May::WriteEndpoints => "write EndpointSlices and Endpoints",
         May::WriteConfiguration => "write the mesh's configuration, the Gateway API's too, and nothing else",
         May::BringComponent => {
             "create and update what its own component owns, where it bears the target in `app.kubernetes.io/version`, and IstioRevisions of its own that ask for the target; \

@@ -330,8 +330,8 @@ pub enum May {
     DeleteNamespaced,
     /// Write the scale of a Deployment.
     Scale,
-    /// Write EndpointSlices.
-    WriteEndpointSlices,
+    /// Write EndpointSlices and Endpoints.
+    WriteEndpoints,
     /// Write configuration, the Gateway API's too.
     WriteConfiguration,
     /// Create and update what its component owns, before and after the change, where the object bears the target's
@@ -410,12 +410,14 @@ pub const WRITERS: &[Writer] = &[
     },
     Writer {
         who: Who::Users(&[
+            "system:serviceaccount:kube-system:endpointslice-controller",
+            "system:serviceaccount:kube-system:endpoint-controller",
             "system:serviceaccount:kube-system:endpointslicemirroring-controller",
             CONTROLLER_MANAGER,
         ]),
-        may: May::WriteEndpointSlices,
+        may: May::WriteEndpoints,
         reported: false,
-        why: "it copies the annotations of Endpoints, helm's too",
+        why: "they copy the labels of Services, istioctl's and Argo CD's too, and the annotations of Endpoints, helm's too",
     },
     Writer {
         who: Who::Controllers,

@@ -11,6 +11,19 @@ fn service(operation: &str) -> Ask {
     Ask::new(operation, "", "services", "istio-system/istiod-blue")
 }
 
+fn slices(operation: &str) -> Ask {
+    Ask::new(
+        operation,
+        "discovery.k8s.io",
+        "endpointslices",
+        "istio-system/istiod-blue-x",
+    )
+}
+
+fn controller(name: &str) -> String {
+    format!("system:serviceaccount:kube-system:{name}-controller")
+}
+
 #[test]
 fn what_an_installation_of_the_mesh_owns_is_frozen_before_and_after_the_change() {
     let ours = || labels("istio-system", "blue");
@@ -44,6 +57,21 @@ fn what_an_installation_of_the_mesh_owns_is_frozen_before_and_after_the_change()
                 "its labels, by its status",
                 old(service("UPDATE").sub("status"), ours()),
             ),
+            (
+                "slices of its Service, by a person",
+                old(slices("UPDATE").by("bob"), ours()),
+            ),
+            (
+                "a slice of its Service, by another controller",
+                old(
+                    slices("DELETE").by("system:serviceaccount:kube-system:job-controller"),
+                    ours(),
+                ),
+            ),
+            (
+                "its Service, by who writes slices",
+                old(service("UPDATE").by(&controller("endpointslice")), ours()),
+            ),
         ],
     );
     check(
@@ -55,6 +83,26 @@ fn what_an_installation_of_the_mesh_owns_is_frozen_before_and_after_the_change()
             (
                 "of another revision",
                 new(service("CREATE"), labels("istio-system", "green")),
+            ),
+            // Kubernetes copies the labels of a Service to what tells where it leads.
+            (
+                "a slice, made",
+                new(slices("CREATE").by(&controller("endpointslice")), ours()),
+            ),
+            (
+                "a slice, changed",
+                old(slices("UPDATE").by(&controller("endpointslice")), ours()),
+            ),
+            (
+                "a slice, gone",
+                old(slices("DELETE").by(&controller("endpointslice")), ours()),
+            ),
+            (
+                "Endpoints",
+                old(
+                    Ask::new("UPDATE", "", "endpoints", "istio-system/istiod-blue").by(&controller("endpoint")),
+                    ours(),
+                ),
             ),
             ("of another mesh", new(service("CREATE"), labels("other", "blue"))),
             (
