@@ -18,6 +18,9 @@ use shared::{
     guard, istioctl, names,
 };
 
+/// Namespace that the guard's webhooks leave alone.
+const KUBE_SYSTEM: &str = "kube-system";
+
 /// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asker {
@@ -119,7 +122,9 @@ fn canaries(scope: &FreezeScope) -> Vec<Canary> {
             )
         });
     }
-    if let Some(release) = scope.helm_releases.first() {
+    // In kube-system the webhook is never asked.
+    let mut releases = scope.helm_releases.iter();
+    if let Some(release) = releases.find(|release| release.namespace != KUBE_SYSTEM) {
         canaries.push(Canary {
             namespace: release.namespace.clone(),
             ..canary(

@@ -149,7 +149,9 @@ pub fn unprotected() -> Vec<&'static str> {
         "Istio installed in another cluster: each cluster needs a guard of its own",
         "pods, which may be deleted, evicted and entered as nodes need it; their templates are guarded",
         "labels of namespaces, which choose who is injected and belong to the applications",
-        "what hinders the mesh from outside, as a quota of nobody's release or a node that is taken away",
+        "what hinders the mesh from outside, as a quota or an autoscaler of nobody's release, or a node that is taken away",
+        "which version of Istio's CNI or of ztunnel comes next in `kube-system` while the mesh is not frozen: the webhook, \
+         which alone compares versions, is not asked there",
     ]
 }
 

@@ -33,8 +33,10 @@ super::told! {
         => "Pod：可以按节点的需要删除、驱逐和进入；其模板受守护";
     "labels of namespaces, which choose who is injected and belong to the applications"
         => "命名空间的标签：它们决定谁被注入，归应用所有";
-    "what hinders the mesh from outside, as a quota of nobody's release or a node that is taken away"
-        => "从外部妨碍网格的因素，例如不属于任何 release 的配额，或者被移走的节点";
+    "what hinders the mesh from outside, as a quota or an autoscaler of nobody's release, or a node that is taken away"
+        => "从外部妨碍网格的，例如不属于任何 release 的配额或自动扩缩，或者被移走的节点";
+    "which version of Istio's CNI or of ztunnel comes next in `kube-system` while the mesh is not frozen: the webhook, which alone compares versions, is not asked there"
+        => "网格没有冻结时，`kube-system` 中 Istio 的 CNI 或 ztunnel 接下来是哪个版本：只有 webhook 比较版本，而那里不会询问它";
     "configuration of the mesh; status writes are subresources and never match" => "网格的配置；状态写入是子资源，不会匹配";
     "routes and gateways of the Gateway API are configuration as well, where istiod serves them"
         => "Gateway API 的路由和网关也是配置，只要由 istiod 处理";
