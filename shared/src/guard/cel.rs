@@ -222,9 +222,9 @@ fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
             "(variables.resource + '/' + variables.name) in {}",
             list(&scope.operator_objects)
         )),
-        Picks::MeshCrds => Some(any(table::CRD_SUFFIXES
-            .iter()
-            .map(|suffix| format!("variables.name.endsWith({})", literal(suffix))))),
+        Picks::MeshCrds => Some(any(
+            table::crd_suffixes_of(scope).map(|suffix| format!("variables.name.endsWith({})", literal(suffix)))
+        )),
         Picks::ScopeNamespaces => Some(format!(
             "variables.name in {}",
             list(table::protected_namespaces(scope))

@@ -4,8 +4,8 @@ use super::{
     message::Told,
     review::{Members, Metadata, Object, Request, Str},
     table::{
-        self, CRD_SUFFIXES, DELETABLE, FREE_METADATA, HELM_DEPLOYED, HELM_OWNER, HELM_STATUS_LABEL,
-        HELM_STORAGE_PREFIX, ISTIOD_PROBE_NAME, May, Operation, Picks, Row, Strictness, Who, Writer,
+        self, DELETABLE, FREE_METADATA, HELM_DEPLOYED, HELM_OWNER, HELM_STATUS_LABEL, HELM_STORAGE_PREFIX,
+        ISTIOD_PROBE_NAME, May, Operation, Picks, Row, Strictness, Who, Writer,
     },
 };
 use crate::{
@@ -172,7 +172,7 @@ fn is_picked(request: &Request<'_>, picks: Picks, scope: &FreezeScope) -> bool {
         Picks::ScopeConfigMaps => table::guarded_config_maps(scope).any(|guarded| guarded == (namespace, name)),
         Picks::ScopeWorkloads => is_workload(request, scope),
         Picks::ScopeOperators => is_operator_object(request, &scope.operator_objects),
-        Picks::MeshCrds => CRD_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)),
+        Picks::MeshCrds => table::crd_suffixes_of(scope).any(|suffix| name.ends_with(suffix)),
         Picks::ScopeNamespaces => table::protected_namespaces(scope).contains(name),
         Picks::HelmStorage => is_helm_storage(request, &scope.helm_releases),
         Picks::Owned => request.objects().any(|object| is_owned(object, scope)),

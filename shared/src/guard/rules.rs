@@ -56,12 +56,11 @@ pub fn webhook_configuration(client: &WebhookClient, coverage: &Coverage) -> Val
             client,
             picked(&[Picks::MeshCrds, Picks::ScopeNamespaces]).map(rule).collect(),
             vec![condition(
-                "istio-or-own-crds-or-namespaces",
+                "crds-of-the-mesh-or-namespaces",
                 &format!(
                     "request.resource.resource == 'namespaces' || {}",
                     cel::any(
-                        table::CRD_SUFFIXES
-                            .iter()
+                        table::crd_suffixes()
                             .map(|suffix| format!("oldObject.metadata.name.endsWith({})", cel::literal(suffix)))
                     )
                 ),

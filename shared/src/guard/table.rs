@@ -54,7 +54,28 @@ pub const CONFIGURATION_GROUPS: &[&str] = &[
 pub const GATEWAY_API_GROUPS: &[&str] = &["gateway.networking.k8s.io", "gateway.networking.x-k8s.io"];
 
 /// Endings of the names of CRDs that are Istio's or ours.
-pub const CRD_SUFFIXES: &[&str] = &[".istio.io", ".meshupgrade.io"];
+const CRD_SUFFIXES: &[&str] = &[".istio.io", ".meshupgrade.io"];
+/// The same of the Sail Operator, which uninstalls what its objects asked for when they go.
+const OPERATOR_CRD_SUFFIXES: &[&str] = &[".sailoperator.io"];
+/// The same of the Gateway API.
+const GATEWAY_API_CRD_SUFFIXES: &[&str] = &[".gateway.networking.k8s.io", ".gateway.networking.x-k8s.io"];
+
+/// Endings of the names of CRDs whose objects a scope may cover.
+pub fn crd_suffixes() -> impl Iterator<Item = &'static str> {
+    let all = [CRD_SUFFIXES, OPERATOR_CRD_SUFFIXES, GATEWAY_API_CRD_SUFFIXES];
+    all.into_iter().flatten().copied()
+}
+
+/// Endings of the names of CRDs whose objects this scope covers: with a CRD go all its objects, unseen by admission.
+pub fn crd_suffixes_of(scope: &FreezeScope) -> impl Iterator<Item = &'static str> {
+    let covers = [
+        (CRD_SUFFIXES, true),
+        (OPERATOR_CRD_SUFFIXES, !scope.operator_objects.is_empty()),
+        (GATEWAY_API_CRD_SUFFIXES, scope.configuration.gateway_api),
+    ];
+    let covered = covers.into_iter().filter(|(_, covers)| *covers);
+    covered.flat_map(|(suffixes, _)| suffixes).copied()
+}
 
 /// Beginning of the names of helm's release storage, before the release's name.
 pub const HELM_STORAGE_PREFIX: &str = "sh.helm.release.v1.";
@@ -94,7 +115,7 @@ pub enum Picks {
     ScopeWorkloads,
     /// Objects by which the Sail Operator is told what to install, named in the scope.
     ScopeOperators,
-    /// CRDs whose names end as Istio's or ours.
+    /// CRDs of Istio, ours, and those of the Sail Operator and of the Gateway API where the scope covers their objects.
     MeshCrds,
     /// Namespaces in which components of the mesh, or the guard, live.
     ScopeNamespaces,

@@ -109,6 +109,15 @@ fn a_frozen_mesh_refuses_foreigners() {
                 )),
             ),
             (
+                "the Sail Operator's CRD, where its objects are frozen",
+                Ask::new(
+                    "DELETE",
+                    "apiextensions.k8s.io",
+                    "customresourcedefinitions",
+                    "istiorevisions.sailoperator.io",
+                ),
+            ),
+            (
                 "our CRD",
                 Ask::new(
                     "UPDATE",

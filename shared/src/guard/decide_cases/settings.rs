@@ -115,7 +115,15 @@ fn named_namespaces_are_frozen_and_those_of_control_planes() {
 
 #[test]
 fn the_gateway_api_is_frozen_where_the_mesh_says_so() {
-    check(&frozen(), None, vec![("by default", route("CREATE"))]);
+    let definition = || {
+        let name = "httproutes.gateway.networking.k8s.io";
+        Ask::new("DELETE", "apiextensions.k8s.io", "customresourcedefinitions", name)
+    };
+    check(
+        &frozen(),
+        None,
+        vec![("by default", route("CREATE")), ("its CRD, by default", definition())],
+    );
     let facts = with(FreezeSettings {
         gateway_api: true,
         ..FreezeSettings::default()
@@ -128,6 +136,7 @@ fn the_gateway_api_is_frozen_where_the_mesh_says_so() {
             ("a route", route("CREATE")),
             ("a route of cert-manager's", route("DELETE").by("cert-manager")),
             ("an experimental kind", experimental),
+            ("its CRD, and with it all routes", definition()),
         ],
     );
     check(
