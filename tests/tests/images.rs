@@ -1,4 +1,4 @@
-//! Images that cannot be pulled are found before anything is frozen or changed.
+//! Images that cannot be pulled, or that values pin, are found before anything is frozen or changed.
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
@@ -42,5 +42,35 @@ fn images_that_cannot_be_pulled_withdraw_the_upgrade() -> Result<()> {
     let policies = cluster.kubectl(&["get", "validatingadmissionpolicies", "-o", "name"])?;
     ensure!(!policies.ok()?.contains("mesh-freeze"), "{policies}");
     ensure!(istio.injected_image(&cluster)?.ends_with(&format!(":{FROM}")));
+    an_image_that_the_values_pin_is_told_before_anything_is_begun(&cluster)
+}
+
+/// It would stay as it is, and the upgrade would wait for the target, frozen, for ever.
+fn an_image_that_the_values_pin_is_told_before_anything_is_begun(cluster: &Cluster) -> Result<()> {
+    let chart = Toolbox::get()?.charts(FROM)?.join("istiod").display().to_string();
+    let pin = format!("pilot.image=docker.io/istio/pilot:{FROM}");
+    let arguments = [
+        "upgrade",
+        "istiod",
+        &chart,
+        "-n",
+        "istio-system",
+        "--reuse-values",
+        "--set",
+        &pin,
+    ];
+    cluster.helm(&arguments)?.ok()?;
+    let journals = ["get", "meshupgrades", "-o", "name"];
+    let before = cluster.kubectl(&journals)?.ok()?.to_owned();
+    let charts = Toolbox::get()?.charts(TO)?.display().to_string();
+    let apply = mesh_upgrade(cluster, &["apply", "--to", TO, "--charts", &charts, "--yes"])?;
+    ensure!(apply.code == 1, "{apply}");
+    for expected in [
+        "would run docker.io/istio/pilot:1.30.3",
+        "helm get values istiod -n istio-system",
+    ] {
+        ensure!(apply.stderr.contains(expected), "{expected} is not told: {apply}");
+    }
+    ensure!(cluster.kubectl(&journals)?.ok()? == before, "{apply}");
     Ok(())
 }

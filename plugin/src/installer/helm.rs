@@ -138,7 +138,20 @@ impl Installer for Helm {
         command.args(step.settings());
         let output = with_input("helm", command, &values).await?;
         if output.status.success() {
-            return images::of_manifest(&String::from_utf8_lossy(&output.stdout));
+            let images = images::of_manifest(&String::from_utf8_lossy(&output.stdout))?;
+            return match images::pinned(&images, &step.from, &step.to) {
+                Some(image) => Err(format!(
+                    "chart {} {} would run {image}: the values of release {}/{} pin it, by an image or by a tag that is not \
+                     just a version; take that out of them, see helm get values {} -n {}",
+                    step.chart(),
+                    step.to,
+                    step.namespace,
+                    step.release,
+                    source.release,
+                    source.namespace
+                )),
+                None => Ok(images),
+            };
         }
         let redactor = Redactor::of_values(&release.values);
         Err(format!(

@@ -2,10 +2,14 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use shared::version::IstioVersion;
 use std::collections::BTreeSet;
 
 /// An image that the injector fills in, which no kubelet is ever asked for.
 const INJECTED: &str = "auto";
+
+/// Istio's own images, whoever builds them: others that a chart runs, as containers that values add, have versions of their own.
+const OF_ISTIO: [&str; 4] = ["install-cni", "pilot", "proxyv2", "ztunnel"];
 
 /// What is read of an object; everything else in a manifest is passed over.
 #[derive(Deserialize)]
@@ -30,6 +34,18 @@ pub fn of_manifest(manifest: &str) -> Result<Vec<String>, String> {
         images.extend(of_injector(object.data.as_ref()));
     }
     Ok(images.into_iter().collect())
+}
+
+/// The first image that would run instead of the target's, because the values pin it, so that the upgrade would wait for the
+/// target for ever: one of Istio's that tells another version or none, or one of any name that tells the old version.
+pub(super) fn pinned<'i>(images: &'i [String], from: &str, to: &str) -> Option<&'i String> {
+    let [from, to] = [from, to].map(|version| version.parse::<IstioVersion>().ok());
+    images.iter().find(|image| {
+        let last = image.rsplit('/').next().unwrap_or_default();
+        let name = last.split([':', '@']).next().unwrap_or_default();
+        let told = IstioVersion::from_image(image).ok();
+        told != to && (OF_ISTIO.contains(&name) || (told.is_some() && told == from))
+    })
 }
 
 /// The documents of a manifest that hold something.
@@ -110,5 +126,28 @@ spec: {template: {spec: {containers: [{name: istio-proxy, image: auto}]}}}
     fn an_unreadable_manifest_is_not_quoted() {
         let error = of_manifest("password: [hunter2").unwrap_err();
         assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn an_image_of_istios_that_is_pinned_is_told() {
+        for (image, is_another) in [
+            ("docker.io/istio/pilot:1.31.0", false),
+            ("mirror.example.com:5000/istio/proxyv2:1.31.0-distroless", false),
+            ("mirror.example.com/istio/pilot:1.31.0@sha256:0123", false),
+            ("mirror.example.com/istio/pilot:1.30.3", true),
+            ("mirror.example.com/our-istiod:1.30.3", true),
+            ("mirror.example.com/our-istiod:1.31.0", false),
+            ("mirror.example.com/istio/pilot:1.31.0-corp", true),
+            ("mirror.example.com/istio/ztunnel@sha256:0123", true),
+            ("mirror.example.com/istio/install-cni", true),
+            ("busybox:1.36.1", false),
+            ("mirror.example.com/pilot/busybox", false),
+        ] {
+            let images = ["docker.io/istio/pilot:1.31.0".to_owned(), image.to_owned()];
+            let expected = is_another.then(|| images[1].clone());
+            assert_eq!(pinned(&images, "1.30.3", "1.31.0").cloned(), expected, "{image}");
+        }
+        let images = ["docker.io/istio/pilot:1.31.0".to_owned()];
+        assert_eq!(pinned(&images, "1.30.3-mspider", "1.31.0-mspider"), images.first());
     }
 }

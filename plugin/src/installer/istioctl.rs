@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{error::CommandError, executor::writing_client};
 use serde_json::Value;
-use shared::{api::PlanStep, istioctl, version::IstioVersion};
+use shared::{api::PlanStep, istioctl};
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
@@ -92,8 +92,7 @@ impl Installer for Istioctl {
     async fn images(&self, change: &Change<'_>) -> Result<Vec<String>, String> {
         let operator = recover::operator(&change.cluster.client, change.step, &change.step.to).await?;
         let images = images::of_manifest(&self.render(&operator, None).await?)?;
-        let stays = images.iter().find(|image| is_of_another(image, &change.step.to));
-        match stays {
+        match images::pinned(&images, &change.step.from, &change.step.to) {
             Some(image) => Err(format!(
                 "istioctl {} would run {image}: the values that are installed pin a tag, see {} of ConfigMap {}/{}",
                 self.version,
@@ -163,11 +162,6 @@ fn command(binary: &Path) -> Command {
 fn redactor(operator: &Value, relay: Option<&Relay>) -> Redactor {
     let secret = relay.map(Relay::secret).unwrap_or_default();
     Redactor::of_values(&serde_json::json!([operator.pointer("/spec/values"), secret]))
-}
-
-/// Whether an image tells a version that is not the target's.
-fn is_of_another(image: &str, version: &str) -> bool {
-    IstioVersion::from_image(image).is_ok_and(|found| found.to_string() != version)
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ super::told! {
     "{charts} holds chart {} {} and the target is {}: give a folder or repository that holds the target"
         => "{charts} 中是 chart {0} {1}，而目标是 {2}：请给出包含目标版本的目录或仓库";
     "chart {} {} cannot be rendered with the values of release {}: {}" => "无法用 release {2} 的 values 渲染 chart {0} {1}：{3}";
+    "chart {} {} would run {image}: the values of release {}/{} pin it, by an image or by a tag that is not just a version; take that out of them, see helm get values {} -n {}"
+        => "chart {0} {1} 会运行 {image}：release {2}/{3} 的 values 用镜像或者不只是版本号的 tag 固定了它；请从 values 中去掉它，见 helm get values {4} -n {5}";
     "cannot run helm: {error}" => "无法运行 helm：{error}";
     "helm did not end within {} s" => "helm 没有在 {} 秒内结束";
     "the rendered chart is no YAML" => "渲染出的 chart 不是 YAML";
