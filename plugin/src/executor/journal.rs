@@ -2,6 +2,7 @@
 
 use super::fault::{Fault, patiently};
 use crate::error::{CommandError, Exit, api_code, api_message};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, ResourceExt as _,
     api::{ListParams, PostParams},
@@ -10,6 +11,9 @@ use shared::{
     api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
     guard::{codes::Code, webhook_refusal},
 };
+
+/// Characters of a home's UID in the names of its journals.
+const MARK: usize = 5;
 
 /// All journals, oldest first.
 ///
@@ -95,7 +99,8 @@ pub async fn create(client: &Client, spec: MeshUpgradeSpec) -> Result<MeshUpgrad
         .max()
         .unwrap_or(0)
         .saturating_add(1);
-    let name = format!("{}-{}-{number}", spec.mesh, spec.to);
+    let home = home_mark(client).await?;
+    let name = format!("{}-{}-{home}{number}", spec.mesh, spec.to);
     let mesh = spec.mesh.clone();
     let journal = MeshUpgrade::new(&name, spec);
     if journal.spec.plan.has_revisions() {
@@ -127,6 +132,20 @@ pub async fn create(client: &Client, spec: MeshUpgradeSpec) -> Result<MeshUpgrad
     created
         .await
         .map_err(|fault| CommandError::error(fault.to_string()).hint("nothing was changed"))
+}
+
+/// What tells the journals of one home from those of another in their names: of a mesh that people drive from two homes, since
+/// one of its clusters does not lead to the other, both would have the same number, and take each other's freeze for their own.
+async fn home_mark(client: &Client) -> Result<String, CommandError> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let found = patiently(|| async {
+        let found = namespaces.get_metadata("kube-system").await;
+        found.map_err(|error| Fault::of_api("tell the cluster by its Namespace kube-system", &error))
+    });
+    let found = found.await;
+    let found = found.map_err(|fault| CommandError::error(fault.to_string()).hint("nothing was changed"))?;
+    let mark: String = found.uid().unwrap_or_default().chars().take(MARK).collect();
+    Ok(if mark.is_empty() { mark } else { mark + "-" })
 }
 
 /// An older definition drops fields that it does not know, and a step that installs would be read as one that upgrades.

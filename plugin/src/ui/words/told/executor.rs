@@ -2,6 +2,7 @@
 
 super::told! {
     // journal and lease
+    "tell the cluster by its Namespace kube-system" => "用 Namespace kube-system 识别集群";
     "read the journals of upgrades" => "读取升级的日志";
     "cannot read the journals of upgrades: {}" => "无法读取升级的日志：{}";
     "the ClusterRole mesh-upgrade-operator allows it; it comes with: kubectl mesh-upgrade guard install"
