@@ -264,7 +264,10 @@ impl Next<'_> {
         match &seen.thaw {
             None => act(Effect::Thaw),
             Some(Ok(_)) => self.withdraw(failure),
-            Some(Err(why)) => self.stall("ThawFailed", why),
+            Some(Err(why)) => self.stall(
+                "ThawFailed",
+                &format!("{why}; to be withdrawn, since {}", failure.join("; ")),
+            ),
         }
     }
 

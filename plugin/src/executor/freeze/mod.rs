@@ -100,8 +100,16 @@ pub async fn stands(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fau
 /// What could not be done or proved.
 pub async fn open(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, Fault> {
     let holder = holder(caller, freeze)?;
+    // An upgrade that came second has put up nothing: its record is written first.
+    if record::is_anothers(&holder, freeze).await? {
+        return Ok("the mesh stays frozen, by another upgrade".to_owned());
+    }
     record::delete(&holder, freeze).await?;
     policies::delete_all(&holder, freeze).await?;
+    if policies::refuse_other_meshes(&holder, freeze).await.is_err() {
+        // What that one's freeze covers is refused to strangers all the same.
+        return Ok("thawed: another mesh stays frozen in this cluster".to_owned());
+    }
     let prover = Prover::new(caller.clone(), freeze);
     proved(&prover, &[(Asker::Stranger, Answer::Admitted)]).await?;
     Ok("thawed: the mesh is open again".to_owned())

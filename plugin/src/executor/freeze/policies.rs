@@ -63,6 +63,9 @@ pub async fn refuse_other_meshes(holder: &Cluster, freeze: &MeshFreezeSpec) -> R
 pub async fn older(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<Vec<(String, i64)>, Fault> {
     let mut older = Vec::new();
     for policy in standing(holder).await? {
+        if policy.mesh != freeze.mesh {
+            continue;
+        }
         match policy.epoch {
             Some(epoch) if epoch < freeze.epoch => older.push((policy.name, epoch)),
             Some(epoch) if epoch > freeze.epoch => return Err(late(epoch)),
@@ -75,7 +78,8 @@ pub async fn older(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<Vec<(Str
 /// Whether this driver's policy and binding stand, and nobody else's.
 pub async fn is_alone(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
     let standing = standing(holder).await?;
-    if let Some(epoch) = standing.iter().filter_map(|policy| policy.epoch).max()
+    let of_mesh = standing.iter().filter(|policy| policy.mesh == freeze.mesh);
+    if let Some(epoch) = of_mesh.filter_map(|policy| policy.epoch).max()
         && epoch > freeze.epoch
     {
         return Err(late(epoch));

@@ -104,6 +104,13 @@ pub async fn remember(
         .map_err(|error| Fault::of_api(&format!("write the status of MeshFreeze {name}"), &error))
 }
 
+/// Whether another upgrade has frozen this mesh, which then stays as it is.
+pub async fn is_anothers(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<bool, Fault> {
+    let records: Api<MeshFreeze> = Api::all(holder.client.clone());
+    let found = read(&records, &freeze.mesh).await?;
+    Ok(found.is_some_and(|record| record.spec.upgrade != freeze.upgrade))
+}
+
 /// Deletes the record of this upgrade; one that is gone already is no fault.
 pub async fn delete(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
     let records: Api<MeshFreeze> = Api::all(holder.client.clone());

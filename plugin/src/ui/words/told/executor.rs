@@ -121,6 +121,9 @@ super::told! {
     "{strangers} of {strangers} canaries {refused} by {webhook}, the holder let through"
         => "{strangers}/{strangers} 个试探请求{refused!}（{webhook}），持有者得以通过";
     "refused" => "被拒绝";
+    "the mesh stays frozen, by another upgrade" => "网格仍由另一次升级冻结";
+    "thawed: another mesh stays frozen in this cluster" => "已解冻：这个集群中还有另一个网格处于冻结";
+    "{why}; to be withdrawn, since {}" => "{why}；本应撤回，因为 {0}";
     "thawed: the mesh is open again" => "已解冻：网格重新开放";
     "see whether the webhook is installed" => "查询是否安装了 webhook";
     "the freeze could not be proved within {seconds} s: {what}" => "没能在 {seconds} 秒内证明冻结：{what}";
