@@ -59,7 +59,9 @@ impl DriverLease {
     ) -> Result<Self, CommandError> {
         let leases: Api<Lease> = Api::namespaced(client, names::NAMESPACE);
         let name = names::lease(mesh);
-        let identity = format!("{person} on {} ({})", host(), std::process::id());
+        // With its start: a container that is restarted has the host and the process ID of the one that was killed.
+        let process = format!("{}, {}", std::process::id(), crate::clock::now());
+        let identity = format!("{person} on {} ({process})", host());
         let failed = |error: &kube::Error| {
             CommandError::error(format!(
                 "cannot take the lease {name} of the upgrade: {}",
