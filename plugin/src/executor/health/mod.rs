@@ -92,7 +92,7 @@ pub async fn abilities(
             abilities.push(able);
         }
         if planes(&observed, planned).next().is_none() {
-            abilities = remote::abilities(ui, cluster, writer, planned, configures).await?;
+            abilities = remote::abilities(ui, cluster, writer, (&observed, planned), configures).await?;
         }
         Ok(abilities)
     };

@@ -24,7 +24,7 @@ pub(super) async fn abilities(
     ui: Ui,
     cluster: &Cluster,
     writer: &Client,
-    planned: &PlanCluster,
+    (observed, planned): (&Observed, &PlanCluster),
     configures: bool,
 ) -> Result<Vec<Abilities>, String> {
     let Some(namespace) = planned.scope.istio_namespaces.first() else {
@@ -32,6 +32,9 @@ pub(super) async fn abilities(
     };
     let mut abilities = Vec::new();
     for revision in revisions(writer).await? {
+        if is_another_meshs(observed, planned, &revision) {
+            continue;
+        }
         let place = Place {
             namespace: namespace.clone(),
             name: revision.clone(),
@@ -61,6 +64,13 @@ pub(super) async fn abilities(
         });
     }
     Ok(abilities)
+}
+
+/// Whether the istiod of a revision runs here, and so is another mesh's: this one's is in another cluster.
+fn is_another_meshs(observed: &Observed, planned: &PlanCluster, revision: &str) -> bool {
+    let mut planes = observed.control_planes.iter();
+    let is_ours = |namespace: &String| planned.scope.istio_namespaces.contains(namespace);
+    planes.any(|plane| plane.revision == revision && !is_ours(&plane.workload.namespace))
 }
 
 fn works(ui: Ui, cluster: &Cluster, what: &str, tried: &Result<(), String>) -> bool {
