@@ -131,8 +131,14 @@ fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandErro
             Ok(Exit::Done)
         }
         End::Stopped(Stop::Withdrawn(reasons)) => {
+            let how = if spec.plan.is_canary() {
+                " --strategy canary"
+            } else {
+                ""
+            };
+            let target = format!("{}{how}", spec.to);
             Err(CommandError::blocked(ui.lang.apply_withdrawn(reasons.join("; ")))
-                .hint(ui.lang.apply_mend_and_check(&spec.mesh, &spec.to)))
+                .hint(ui.lang.apply_mend_and_check(&spec.mesh, &target)))
         }
         End::Stopped(Stop::Stalled { reason, message }) => {
             Err(CommandError::error(ui.lang.apply_stalled(reason, message))

@@ -103,7 +103,13 @@ fn stale(file: &PlanFile, what: &str) -> CommandError {
         file.made
     ))
     .hint(format!(
-        "make a new one: kubectl mesh-upgrade plan {} --to {} --out FILE",
-        file.mesh, file.to
+        "make a new one: kubectl mesh-upgrade plan {} --to {}{} --out FILE",
+        file.mesh,
+        file.to,
+        if file.plan.is_canary() {
+            " --strategy canary"
+        } else {
+            ""
+        }
     ))
 }

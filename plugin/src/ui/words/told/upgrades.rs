@@ -325,7 +325,7 @@ super::told! {
     "other steps are due than were planned" => "现在要做的步骤与计划的不同";
     "other objects belong to the mesh than were planned" => "现在属于网格的对象与计划的不同";
     "the plan of {} no longer holds, nothing was changed: {what}" => "{0} 的计划已不成立，没有改动任何东西：{what}";
-    "make a new one: kubectl mesh-upgrade plan {} --to {} --out FILE" => "重新生成：kubectl mesh-upgrade plan {} --to {} --out FILE";
+    "make a new one: kubectl mesh-upgrade plan {} --to {}{} --out FILE" => "重新生成：kubectl mesh-upgrade plan {} --to {}{} --out FILE";
 
     // wizard
     "the wizard" => "向导";
