@@ -17,6 +17,9 @@ const TAG_KEYS: [&[&str]; 8] = [
     &["global", "proxy_init", "tag"],
 ];
 
+/// Keys of the istiod chart that name where its images come from.
+const HUB_KEYS: [&[&str]; 3] = [&["global", "hub"], &["hub"], &["pilot", "hub"]];
+
 /// What decides how a release is upgraded by hand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReleaseSettings {
@@ -24,6 +27,8 @@ pub struct ReleaseSettings {
     pub server_side: bool,
     /// The value `revision`, where it can be a revision's name.
     pub revision: Option<String>,
+    /// Whether the values name the registry that images come from.
+    pub names_hub: bool,
     /// Keys that pin an image's tag to a version, with that tag.
     tags: BTreeMap<String, String>,
 }
@@ -37,6 +42,10 @@ impl ReleaseSettings {
         Self {
             server_side,
             revision: revision.filter(|name| is_mesh_name(name)).map(str::to_owned),
+            names_hub: HUB_KEYS.iter().any(|path| {
+                let hub = path.iter().try_fold(values, |value, key| value.get(key));
+                hub.and_then(Value::as_str).is_some_and(|hub| !hub.is_empty())
+            }),
             tags: tags.map(|(key, tag)| (key, tag.to_owned())).collect(),
         }
     }

@@ -3,14 +3,16 @@
 use super::Subject;
 use crate::{
     finding::{Finding, Report, codes},
+    inventory::ControlPlane,
     mesh::ObservedMember,
+    version::IstioVersion,
 };
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     for member in &subject.members {
         for plane in member.control_planes() {
             if let (Some(hub), Some(running)) = (hub(&plane.image), plane.version.version.as_ref()) {
-                default_hub(subject, member, hub, running, report);
+                default_hub(subject, member, hub, (running, names_hub(member, plane)), report);
             }
         }
     }
@@ -21,12 +23,19 @@ fn hub(image: &str) -> Option<&str> {
     image.rsplit_once('/').map(|(hub, _)| hub)
 }
 
+/// Whether the values of its release say where images come from; of what helm does not keep, that is not known.
+fn names_hub(member: &ObservedMember<'_>, plane: &ControlPlane) -> bool {
+    let owner = plane.helm_release.as_ref();
+    let release = owner.and_then(|(namespace, name)| member.observed.helm_release(namespace, name));
+    release.is_some_and(|release| release.settings.names_hub)
+}
+
 /// Where the values name no hub the chart's default counts, and that may be another one in the target.
 fn default_hub(
     subject: &Subject<'_>,
     member: &ObservedMember<'_>,
     hub: &str,
-    running: &crate::version::IstioVersion,
+    (running, is_named): (&IstioVersion, bool),
     report: &mut Report,
 ) {
     let target = &subject.target.version;
@@ -34,7 +43,7 @@ fn default_hub(
     if target.cmp_release(running).is_lt() {
         return;
     }
-    let follows_default = subject.catalog.default_hub(running) == Some(hub);
+    let follows_default = !is_named && subject.catalog.default_hub(running) == Some(hub);
     let source = match subject.catalog.default_hub(target) {
         Some(default) if follows_default => default,
         _ => hub,
@@ -79,6 +88,12 @@ mod tests {
             assert_eq!(ids(&report).contains(&"MU001"), expected, "{image} to {to}");
             if expected {
                 assert!(found(&report, "MU001").fix.contains("global.hub to docker.io/istio"));
+                // Which is what one then does.
+                for release in &mut inventory.seen(0).helm_releases {
+                    let values = serde_json::json!({"global": {"hub": "docker.io/istio"}});
+                    release.settings = crate::helm::ReleaseSettings::read(&values, false);
+                }
+                assert!(!ids(&check(&inventory, to)).contains(&"MU001"));
             }
         }
     }
