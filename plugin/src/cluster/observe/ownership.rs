@@ -1,6 +1,7 @@
 //! Who beside helm has a hand in a workload, by its labels, owners and field managers.
 
 use kube::{Resource, ResourceExt as _};
+use serde_json::Value;
 use shared::inventory::Ownership;
 use std::collections::BTreeSet;
 
@@ -9,21 +10,31 @@ const OPERATORS: [&str; 5] = ["Istio", "IstioRevision", "IstioCNI", "ZTunnel", "
 
 /// Field managers that set specifications as a matter of course: helm 3 and 4, the controllers of Kubernetes, istiod,
 /// GitOps controllers (told apart by their labels), restarts, and this tool.
-const KNOWN: [&str; 13] = [
-    "helm",
-    "Helm",
+const KNOWN: [&str; 10] = [
     "kube-controller-manager",
     "pilot-discovery",
     "istio-operator",
     "kubectl-rollout",
     "argocd-controller",
     "argocd-application-controller",
-    "helm-controller",
     "kustomize-controller",
     "before-first-apply",
     "sail-operator",
     shared::names::FIELD_MANAGER,
 ];
+
+/// How programs begin that have helm built in, which writes by the name of its program: helm of any version, Flux's helm-controller,
+/// Terraform, Pulumi, Fleet (helm's `pkg/kube/client.go`, `getManagedFieldsManager`).
+const HELMS: [&str; 5] = [
+    "helm",
+    "Helm",
+    "terraform-provider-helm",
+    "pulumi-resource-kubernetes",
+    "fleetagent",
+];
+
+/// Annotation by which a restart makes a new pod template, whatever tool asks for it.
+const RESTARTED: &str = "f:kubectl.kubernetes.io/restartedAt";
 
 /// Who has a hand in an object.
 pub(super) fn of(object: &impl Resource) -> Ownership {
@@ -69,13 +80,24 @@ fn editors(object: &impl Resource) -> Vec<String> {
     let managers = object.managed_fields().iter().filter(|managed| {
         let fields = managed.fields_v1.as_ref().map(|fields| &fields.0);
         managed.subresource.as_deref().unwrap_or_default().is_empty()
-            && fields.is_some_and(|fields| fields.get("f:spec").is_some())
+            && fields
+                .and_then(|fields| fields.get("f:spec"))
+                .is_some_and(|specification| !only_restarts(specification))
     });
     let names: BTreeSet<String> = managers
         .filter_map(|managed| managed.manager.clone())
-        .filter(|name| !KNOWN.contains(&name.as_str()))
+        .filter(|name| !KNOWN.contains(&name.as_str()) && !HELMS.iter().any(|helm| name.starts_with(helm)))
         .collect();
     names.into_iter().collect()
+}
+
+/// Whether nothing of a specification belongs to a manager but the mark of a restart.
+fn only_restarts(fields: &Value) -> bool {
+    let Some(fields) = fields.as_object() else {
+        return false;
+    };
+    let mut fields = fields.iter().filter(|(name, _)| *name != ".").peekable();
+    fields.peek().is_some() && fields.all(|(name, below)| name == RESTARTED || only_restarts(below))
 }
 
 #[cfg(test)]
@@ -148,14 +170,27 @@ mod tests {
                 "subresource": subresource, "fieldsV1": fields})
         };
         let spec = json!({"f:spec": {"f:replicas": {}}});
+        let restarted = |more: serde_json::Value| {
+            let mut template = json!({"f:metadata": {"f:annotations": {".": {}, RESTARTED: {}}}});
+            template
+                .as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
+            json!({"f:spec": {"f:template": template}})
+        };
         let found = of(&deployment(&json!({"managedFields": [
             managed("helm", "", spec.clone()),
             managed("kubectl-edit", "", spec.clone()),
             managed("kubectl", "scale", spec.clone()),
             managed("kubectl-label", "", json!({"f:metadata": {}})),
             managed("kube-controller-manager", "status", json!({"f:status": {}})),
+            managed("terraform-provider-helm_v2.13.0_x5", "", spec.clone()),
+            managed("helm-v3.12", "", spec.clone()),
             managed("kubectl-edit", "", spec),
+            managed("k9s", "", restarted(json!({}))),
+            managed("node-fetch", "", restarted(json!({"f:spec": {"f:nodeName": {}}}))),
+            managed("empty", "", json!({"f:spec": {}})),
         ]})));
-        assert_eq!(found.editors, ["kubectl-edit"]);
+        assert_eq!(found.editors, ["empty", "kubectl-edit", "node-fetch"]);
     }
 }
