@@ -109,10 +109,20 @@ fn moves(subject: &Subject<'_>, part: &Part<'_>, report: &mut Report) {
         }
         Move::Skip => {
             let hop = subject.next_hop(running);
+            let newest = subject.mesh.version.as_ref();
+            let leads_back = newest.is_some_and(|newest| newest.minor() > running.minor().next());
+            let fix = if leads_back {
+                format!(
+                    "bring this one alone to {hop}, with what installed it, and on until it is one minor behind at most; \
+                     then check again"
+                )
+            } else {
+                format!("go to {hop} first: {}", subject.check_command(&hop))
+            };
             Finding::new(
                 codes::SKIPS_A_MINOR,
                 format!("{component} runs {running}; {target} is more than one minor ahead"),
-                format!("go to {hop} first: {}", subject.check_command(&hop)),
+                fix,
             )
         }
         Move::Downgrade => Finding::new(

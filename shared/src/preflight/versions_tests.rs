@@ -48,6 +48,23 @@ fn a_skip_names_the_next_hop_and_the_command() {
 }
 
 #[test]
+fn what_lags_behind_the_control_plane_is_brought_on_alone() {
+    let mut inventory = sample::one("1.30.3", "v1.36.3");
+    sample::add_ambient(&mut inventory.clusters[0], "1.28.4");
+    let report = check(&inventory, "1.31.0");
+    let skips: Vec<_> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.code.id() == "MU101")
+        .collect();
+    assert_eq!(skips.len(), 2, "CNI and ztunnel");
+    // The whole mesh cannot go where the control plane has long been.
+    for skip in skips {
+        assert!(skip.fix.starts_with("bring this one alone to 1.29.10"), "{}", skip.fix);
+    }
+}
+
+#[test]
 fn a_pre_release_is_accepted_only_when_a_person_named_it() {
     let inventory = sample::one("1.30.3", "v1.36.3");
     let mesh = &meshes(&inventory)[0];

@@ -19,6 +19,8 @@ super::told! {
     "{component} may go from {running} to {target}" => "{component} 可以从 {running} 升级到 {target}";
     "{component} runs {running}; {target} is more than one minor ahead"
         => "{component} 运行 {running}；{target} 领先不止一个次要版本";
+    "bring this one alone to {hop}, with what installed it, and on until it is one minor behind at most; then check again"
+        => "用安装它的工具单独把它升级到 {hop}，再继续，直到最多落后一个次要版本；然后重新检查";
     "go to {hop} first: {}" => "先升级到 {hop}：{0}";
     "{component} runs {running}; {target} is older" => "{component} 运行 {running}；{target} 更旧";
     "choose a version from {running} on" => "选择 {running} 或更新的版本";
