@@ -60,11 +60,7 @@ impl<'a> ObservedMember<'a> {
         let planes = planes.map(|plane| (Some(&plane.version), &plane.workload));
         let nodes = self.node_components().filter(|node| owns(&node.ownership));
         let nodes = nodes.map(|node| (Some(&node.version), &node.workload));
-        let is_shared = self.foreign_control_planes().next().is_some();
-        let gateways = self.observed.gateways.iter().filter(|gateway| {
-            let is_at_home = self.member.istio_namespaces.contains(&gateway.workload.namespace);
-            owns(&gateway.ownership) && (is_at_home || !is_shared)
-        });
+        let gateways = self.gateways().filter(|gateway| owns(&gateway.ownership));
         let gateways = gateways.map(|gateway| (None, &gateway.workload));
         let all: Vec<_> = planes.chain(nodes).chain(gateways).collect();
         let versions = all.iter().filter_map(|(version, _)| *version).collect();

@@ -10,7 +10,7 @@ pub use group::meshes;
 
 use crate::{
     api::{Component, FreezeSettings, Management},
-    inventory::{ClusterInventory, ClusterState, ControlPlane, HelmRelease, Inventory, Observed},
+    inventory::{ClusterInventory, ClusterState, ControlPlane, Gateway, HelmRelease, Inventory, Observed},
     version::{Flavor, IstioVersion},
 };
 
@@ -84,6 +84,15 @@ impl<'a> ObservedMember<'a> {
 }
 
 impl<'a> ObservedMember<'a> {
+    /// Gateways of the mesh in this cluster. Where another mesh shares it, those in namespaces of this one's control planes:
+    /// nothing else says whose one is.
+    pub fn gateways(&self) -> impl Iterator<Item = &'a Gateway> + use<'a> {
+        let is_shared = self.foreign_control_planes().next().is_some();
+        let member = self.member;
+        let gateways = self.observed.gateways.iter();
+        gateways.filter(move |gateway| !is_shared || member.istio_namespaces.contains(&gateway.workload.namespace))
+    }
+
     /// Helm releases that belong to the mesh in this cluster, in the order in which they are upgraded.
     ///
     /// Base, CNI and ztunnel exist once in a cluster, and are no part of a mesh that only has its control plane beside

@@ -19,7 +19,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
             }
             rollout(member.name(), part.workload, part.rollout, report);
         }
-        for gateway in &member.observed.gateways {
+        for gateway in member.gateways() {
             rollout(member.name(), &gateway.workload, gateway.rollout, report);
         }
         for plane in member.control_planes().filter(|plane| Some(&plane.workload) != going) {

@@ -167,6 +167,11 @@ fn base(member: &ObservedMember<'_>, report: &mut Report) {
     }
 }
 
+fn release_of<'a>(member: &ObservedMember<'a>, gateway: &Gateway) -> Option<&'a HelmRelease> {
+    let (namespace, name) = gateway.helm_release.as_ref()?;
+    member.observed.helm_release(namespace, name)
+}
+
 fn gateways(member: &ObservedMember<'_>, report: &mut Report) {
     let installations = member.installations();
     let by_istioctl: Vec<&Gateway> = installations.iter().flat_map(|one| one.gateways.clone()).collect();
@@ -174,9 +179,16 @@ fn gateways(member: &ObservedMember<'_>, report: &mut Report) {
     let left_alone = |gateway: &&Gateway| {
         let is_installed = by_istioctl.iter().any(|one| one.workload == gateway.workload)
             || brought.iter().any(|one| one.workloads.contains(&gateway.workload));
-        gateway.helm_release.is_none() && !is_installed
+        release_of(member, gateway).is_none() && !is_installed
     };
-    for gateway in member.observed.gateways.iter().filter(left_alone) {
+    for gateway in member.gateways().filter(left_alone) {
+        let cause = match &gateway.helm_release {
+            Some((namespace, name)) => format!(
+                "its helm release {namespace}/{name} is not of Istio's own chart: this upgrade leaves it as it is"
+            ),
+            None => "it was installed neither by helm nor with the mesh by istioctl: this upgrade leaves it as it is"
+                .to_owned(),
+        };
         report.find(
             Finding::new(
                 codes::GATEWAY_WITHOUT_RELEASE,
@@ -199,9 +211,7 @@ fn registries(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut R
     let parts = parts_of(member);
     let images = parts.iter().map(|part| (part.workload, part.image));
     let gateways = member
-        .observed
-        .gateways
-        .iter()
+        .gateways()
         .map(|gateway| (&gateway.workload, gateway.image.as_str()));
     let mut retired: BTreeMap<&str, (&RetiredRegistry, Vec<String>)> = BTreeMap::new();
     for (workload, image) in images.chain(gateways) {
@@ -413,6 +423,9 @@ mod tests {
     fn another_mesh_in_the_cluster_is_told() {
         let mut inventory = ambient();
         inventory.seen(0).control_planes.push(sample::istiod("other", "1.29.1"));
+        let mut gateway = sample::gateway("elsewhere", "ingress");
+        gateway.rollout.ready = 0;
+        inventory.seen(0).gateways.push(gateway);
         let report = check(&inventory, "1.31.0");
         assert_eq!(ids(&report), ["MU407"]);
         assert!(
