@@ -38,6 +38,8 @@ pub struct Release {
     pub chart_name: String,
     /// Version of the chart.
     pub chart_version: String,
+    /// Whether the chart says that it is about Istio, as all of Istio's do; others may have the same short names.
+    pub is_about_istio: bool,
     /// Version of what the chart installs.
     pub app_version: Option<String>,
     /// Whether helm 4 applied it on the server; a release without this was made by helm 3 or on the client.
@@ -206,6 +208,17 @@ struct Metadata {
     version: String,
     #[serde(default, rename = "appVersion")]
     app_version: Option<String>,
+    #[serde(default)]
+    keywords: Option<Vec<String>>,
+    #[serde(default)]
+    sources: Option<Vec<String>>,
+}
+
+impl Metadata {
+    fn is_about_istio(&self) -> bool {
+        let mut words = self.keywords.iter().chain(&self.sources).flatten();
+        words.any(|word| word.to_ascii_lowercase().contains("istio"))
+    }
 }
 
 impl Stored {
@@ -230,6 +243,7 @@ impl Stored {
             revision: self.version,
             status: self.info.status,
             last_deployed: self.info.last_deployed,
+            is_about_istio: self.chart.metadata.is_about_istio(),
             chart_name: self.chart.metadata.name,
             chart_version: self.chart.metadata.version,
             app_version: self.chart.metadata.app_version,
@@ -300,6 +314,24 @@ mod tests {
         assert_eq!(read.last_deployed.as_deref(), Some("2026-11-01T08:00:00Z"));
         assert_eq!(read.values.as_value().pointer("/password"), Some(&json!("hunter2")));
         assert_eq!(storage_name(&read.name, read.revision), "sh.helm.release.v1.istiod.v7");
+    }
+
+    #[test]
+    fn a_chart_tells_whether_it_is_about_istio() {
+        for (metadata, expected) in [
+            (json!({"keywords": ["istio", "gateways"]}), true),
+            (json!({"sources": ["https://github.com/istio/istio"]}), true),
+            (json!({"sources": null, "keywords": ["api-gateway"]}), false),
+            (json!({}), false),
+        ] {
+            let mut document = release();
+            let known = document["chart"]["metadata"].as_object_mut().unwrap();
+            known.remove("keywords");
+            known.remove("sources");
+            known.extend(metadata.as_object().unwrap().clone());
+            let read = decode(&stored(document.to_string().as_bytes())).unwrap();
+            assert_eq!(read.is_about_istio, expected, "{metadata}");
+        }
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn owner(member: &ObservedMember<'_>, part: &Part<'_>, report: &mut Report) {
         Some(owner) => match find(member, owner) {
             Some(release) => return agreement(member.name(), part, release, report),
             None => format!(
-                "{component} names the helm release {}/{}, of which no record is left",
+                "{component} names the helm release {}/{}, of which no record of Istio's own chart is left",
                 owner.0, owner.1
             ),
         },
@@ -123,8 +123,8 @@ fn state(cluster: &str, release: &HelmRelease, report: &mut Report) {
              deployed: helm rollback {name} REVISION -n {namespace}"
         ),
         "pending-install" => format!(
-            "wait if a helm still works on it; if it was killed, helm uninstall {name} -n {namespace} --keep-history \
-             and install it again"
+            "wait if a helm still works on it; if it was killed, helm uninstall {name} -n {namespace} and \
+             install it again"
         ),
         "failed" => format!(
             "see the reason with {look}, then repeat the operation, or go back: helm rollback {name} REVISION -n \
@@ -192,7 +192,7 @@ fn gateways(member: &ObservedMember<'_>, report: &mut Report) {
         report.find(
             Finding::new(
                 codes::GATEWAY_WITHOUT_RELEASE,
-                "it was installed neither by helm nor with the mesh by istioctl: this upgrade leaves it as it is",
+                cause,
                 format!(
                     "upgrade it afterwards with the tool that installed it; an injected one by kubectl rollout restart \
                      {}/{} -n {}",
@@ -303,7 +303,7 @@ mod tests {
         assert!(
             found(&check(&inventory, "1.31.0"), "MU401")
                 .cause
-                .contains("no record is left")
+                .contains("no record of Istio's own chart is left")
         );
     }
 

@@ -25,6 +25,8 @@ use std::{
 
 /// A CRD that Istio's `base` chart owns; its annotations name the release, which has no workload to name it.
 const BASE_CRD: &str = "virtualservices.networking.istio.io";
+/// Status of a release that was uninstalled and of which only the history was kept.
+const UNINSTALLED: &str = "uninstalled";
 /// Releases that are read at the same time.
 const AT_ONCE: usize = 8;
 
@@ -134,7 +136,8 @@ pub(super) struct Releases {
 /// Reads the releases that may be of Istio's charts and returns those that are, with what could not be read.
 pub(super) async fn read(asker: Asker<'_>, storage: &Storage, istiods: &[Istiod], found: &Workloads) -> Releases {
     let candidates = Candidates::of(storage, istiods, found);
-    let asked = storage.newest.iter().filter(|stored| candidates.contains(stored));
+    let newest = storage.newest.iter().filter(|stored| stored.status != UNINSTALLED);
+    let asked = newest.filter(|stored| candidates.contains(stored));
     let asked: Vec<_> = asked
         .map(|stored| async move { (stored, payload(asker, stored).await) })
         .collect();
@@ -152,7 +155,11 @@ pub(super) async fn read(asker: Asker<'_>, storage: &Storage, istiods: &[Istiod]
                     name: stored.name.clone(),
                     chart: release.chart_name,
                 }),
-                Ok(release) => releases.known.extend(istio_release(stored, release)),
+                Ok(release) if release.is_about_istio || candidates.are_named(stored) => {
+                    releases.known.extend(istio_release(stored, release));
+                }
+                // Another chart of such a name, as `gateway`.
+                Ok(_) => {}
                 Err(error) => {
                     unreadable.insert(about(&error.to_string()));
                 }
@@ -218,10 +225,15 @@ impl Candidates {
         }
     }
 
+    /// Whether something of Istio names it.
+    fn are_named(&self, stored: &Stored) -> bool {
+        self.owners.contains(&(stored.namespace.clone(), stored.name.clone()))
+    }
+
     /// Whether something of Istio names it, or it lies beside something of Istio, or it is called like Istio: a
     /// release whose first install failed has no object that names it.
     fn contains(&self, stored: &Stored) -> bool {
-        self.owners.contains(&(stored.namespace.clone(), stored.name.clone()))
+        self.are_named(stored)
             || self.namespaces.contains(&stored.namespace)
             || ["istio", "ztunnel"].iter().any(|word| stored.name.contains(word))
     }

@@ -147,8 +147,8 @@ super::told! {
     "istioctl installed {component}" => "{component} 由 istioctl 安装";
     "{component} was installed neither by helm, of which it would have the annotation meta.helm.sh/release-name, nor by istioctl"
         => "{component} 既不是 helm 安装的（那样会有注解 meta.helm.sh/release-name），也不是 istioctl 安装的";
-    "{component} names the helm release {}/{}, of which no record is left"
-        => "{component} 指向 helm release {0}/{1}，而它的记录已不存在";
+    "{component} names the helm release {}/{}, of which no record of Istio's own chart is left"
+        => "{component} 指向 helm release {0}/{1}，而它没有 Istio 自己的 chart 的记录";
     "upgrade it with the tool that installed it, or take it over: helm upgrade --install with --take-ownership and the chart {component} of the version that runs"
         => "用安装它的工具升级，或者接管它：helm upgrade --install，带上 --take-ownership 和正在运行的版本的 chart {component}";
     "its chart {} is at {chart}, but {running} runs" => "它的 chart {0} 是 {chart}，但运行的是 {running}";
@@ -158,8 +158,8 @@ super::told! {
     "{object} is deployed" => "{object} 状态为 deployed";
     "wait if a helm still works on it; if it was killed, roll back to the last revision that {look} shows as deployed: helm rollback {name} REVISION -n {namespace}"
         => "如果还有 helm 在处理它，就等待；如果 helm 已被杀掉，回滚到 {look} 显示为 deployed 的最后一个修订：helm rollback {name} REVISION -n {namespace}";
-    "wait if a helm still works on it; if it was killed, helm uninstall {name} -n {namespace} --keep-history and install it again"
-        => "如果还有 helm 在处理它，就等待；如果 helm 已被杀掉，执行 helm uninstall {name} -n {namespace} --keep-history，然后重新安装";
+    "wait if a helm still works on it; if it was killed, helm uninstall {name} -n {namespace} and install it again"
+        => "如果还有 helm 在处理它，就等待；如果 helm 已被杀掉，执行 helm uninstall {name} -n {namespace}，然后重新安装";
     "see the reason with {look}, then repeat the operation, or go back: helm rollback {name} REVISION -n {namespace}"
         => "用 {look} 查看原因，然后重复该操作，或者退回：helm rollback {name} REVISION -n {namespace}";
     "see {look}, and bring the release back to deployed" => "查看 {look}，并让 release 恢复到 deployed";
@@ -168,6 +168,8 @@ super::told! {
         => "没有找到 chart base 的 release：本次升级不会更新 Istio 的 CRD";
     "apply the target's CRDs before the upgrade, or take them over: helm upgrade --install istio-base with --take-ownership"
         => "升级之前先应用目标版本的 CRD，或者接管它们：helm upgrade --install istio-base，带上 --take-ownership";
+    "its helm release {namespace}/{name} is not of Istio's own chart: this upgrade leaves it as it is"
+        => "它的 helm release {namespace}/{name} 不是 Istio 自己的 chart：本次升级不动它";
     "it was installed neither by helm nor with the mesh by istioctl: this upgrade leaves it as it is"
         => "它既不是 helm 安装的，也不是 istioctl 随网格安装的：本次升级不动它";
     "upgrade it afterwards with the tool that installed it; an injected one by kubectl rollout restart {}/{} -n {}"
