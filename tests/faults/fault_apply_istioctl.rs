@@ -2,6 +2,7 @@
 //! a kill in its middle is survived, foreign istioctls are refused meanwhile, and every write carries the epoch.
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
@@ -9,6 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
+    audit,
     harness::{Cluster, ClusterOptions, Istio, Moment, OnDemand, Proxy, Run, wait_until},
     product::{Guard, installed_by_istioctl, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
@@ -17,6 +19,7 @@ use serde_json::Value;
 const FROM: &str = "1.30.3";
 const TO: &str = "1.31.0";
 const DEADLINE: Duration = Duration::from_secs(120);
+const KUBE_SYSTEM: &str = "system:serviceaccount:kube-system:";
 
 /// What an IstioOperator sets beside the values.
 const OVERLAY: &str = "    pilot: {k8s: {env: [{name: SET_BESIDE, value: hunter2}]}}\n";
@@ -63,7 +66,8 @@ fn killed_in_the_middle_of_istioctl_it_stays_frozen_and_is_finished() -> Result<
     ensure!(images(&cluster)? == half, "somebody wrote on: {half:?}");
     Run::of(apply(&cluster)?, None)?.ok()?;
     it_has_arrived(&cluster)?;
-    istioctl_wrote_with_an_epoch(&cluster)
+    istioctl_wrote_with_an_epoch(&cluster)?;
+    controllers_of_kubernetes_went_on(&cluster)
 }
 
 /// With the target's istioctl on the PATH, and without.
@@ -212,6 +216,24 @@ fn istioctl_wrote_with_an_epoch(cluster: &Cluster) -> Result<()> {
     ensure!(
         epochs.len() == 2 && epochs.values().all(|writes| *writes > 5),
         "{epochs:?}"
+    );
+    Ok(())
+}
+
+/// istioctl's labels on a Service are copied to its EndpointSlices: who copies them must not be taken for a foreigner, or the new
+/// istiod could not be reached.
+fn controllers_of_kubernetes_went_on(cluster: &Cluster) -> Result<()> {
+    let events = audit::read(&cluster.audit_log())?;
+    let judged = audit::judge(&events, &BTreeSet::new())?;
+    let of_kubernetes = |fault: &&String| fault.contains("hindered") && fault.contains(KUBE_SYSTEM);
+    let hindered: Vec<&String> = judged.faults.iter().filter(of_kubernetes).collect();
+    ensure!(hindered.is_empty(), "{hindered:#?}");
+    let slices = format!("{KUBE_SYSTEM}endpointslice-controller");
+    let mut theirs = events.iter().filter(|event| event.user == slices && event.is_write());
+    let closed = audit::Period::of(&events)?.closed;
+    ensure!(
+        theirs.any(|event| event.passed() && event.received > closed),
+        "no EndpointSlice was written from the freeze on"
     );
     Ok(())
 }
