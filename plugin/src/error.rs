@@ -19,7 +19,7 @@ pub enum Exit {
     Held,
     /// Wrong usage.
     Usage,
-    /// A deadline passed.
+    /// `guard install` waited in vain for the API server. Of an upgrade that waits in vain, an error tells what for.
     Deadline,
 }
 
@@ -62,7 +62,7 @@ impl Exit {
             Self::Warnings => "warnings, with --fail-on warning",
             Self::Held => "somebody else holds the upgrade",
             Self::Usage => "wrong usage",
-            Self::Deadline => "deadline passed",
+            Self::Deadline => "guard install waited in vain",
         }
     }
 }
