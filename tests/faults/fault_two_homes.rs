@@ -1,0 +1,114 @@
+//! One mesh driven from two homes, since one of its clusters leads to no other and nobody wrote a Mesh object: the upgrade that
+//! freezes a cluster second withdraws, and leaves the first one's freeze as it is.
+
+use std::{
+    path::PathBuf,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use mesh_upgrade_tests::{
+    harness::{IstioOptions, Moment, Proxy, Toolbox, no_leftovers},
+    product::{FOREIGN_CHANGE, HeldHelm, SeveralClusters, mesh_upgrade_command},
+};
+
+const FROM: &str = "1.30.3";
+const TO: &str = "1.31.0";
+const DEADLINE: Duration = Duration::from_secs(180);
+
+#[test]
+fn whoever_freezes_second_withdraws_and_opens_nothing() -> Result<()> {
+    let mesh = SeveralClusters::two_primaries(&IstioOptions::version(FROM))?;
+    mesh.cluster("east")?.kubectl(&["delete", "mesh", "shop"])?.ok()?;
+    let leads = [
+        "delete",
+        "secrets",
+        "-n",
+        "istio-system",
+        "-l",
+        "istio/multiCluster=true",
+    ];
+    mesh.cluster("west")?.kubectl(&leads)?.ok()?;
+    // The home is the first by its UID, of what somebody sees.
+    let uid = |name: &str| -> Result<String> {
+        let uid = ["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"];
+        Ok(mesh.cluster(name)?.kubectl(&uid)?.ok()?.to_owned())
+    };
+    let [home, other] = if uid("east")? < uid("west")? {
+        ["east", "west"]
+    } else {
+        ["west", "east"]
+    };
+
+    // One sees both clusters, and is held before it freezes the other one.
+    let proxy = Proxy::holding(mesh.cluster(other)?, "alice", Some((1, Moment::Before)), |seen| {
+        seen.method == "POST" && seen.path.contains("/meshfreezes")
+    })?;
+    let mut first = Apply::new(&mesh, home, &["--contexts", &format!("{home},{other}")])?;
+    first
+        .command
+        .env("KUBECONFIG", mesh.kubeconfig_with(other, proxy.kubeconfig())?);
+    let mut both = first.command.spawn().context("start apply")?;
+    proxy.wait_until_reached(DEADLINE).with_context(|| first.said())?;
+
+    // One sees its own cluster alone, freezes it meanwhile, and has begun.
+    let helm = HeldHelm::before("istiod")?;
+    let program = helm.program().display().to_string();
+    let mut second = Apply::new(&mesh, other, &["--context", other, "--helm", &program])?;
+    second.command.env(
+        "KUBECONFIG",
+        mesh.kubeconfig_with(home, mesh.cluster(home)?.kubeconfig())?,
+    );
+    let mut alone = second.command.spawn().context("start apply")?;
+    helm.wait_until_reached_by(&mut alone, DEADLINE)
+        .with_context(|| second.said())?;
+
+    proxy.let_go();
+    let ended = both.wait()?;
+    let said = first.said();
+    ensure!(ended.code() == Some(3) && said.contains("withdrawn"), "{ended}: {said}");
+    ensure!(said.contains("frozen by another upgrade"), "{said}");
+    for (name, is_frozen) in [(home, false), (other, true)] {
+        let foreign = mesh
+            .cluster(name)?
+            .kubectl_with("admin", &["create", "-f", "-"], Some(FOREIGN_CHANGE))?;
+        ensure!(foreign.success() != is_frozen, "{name}: {foreign}\n{said}");
+        ensure!(!is_frozen || foreign.refused()?.contains("MG001"), "{name}: {foreign}");
+    }
+    ensure!(mesh.charts(home)? == [FROM, FROM], "{said}");
+
+    helm.release()?;
+    let ended = alone.wait()?;
+    ensure!(ended.success(), "{ended}: {}", second.said());
+    ensure!(mesh.charts(other)? == [TO, TO], "{}", second.said());
+    mesh.is_open()?;
+    drop(proxy);
+    drop(mesh);
+    no_leftovers()
+}
+
+/// `apply` that tells a file what it says.
+struct Apply {
+    command: Command,
+    log: PathBuf,
+}
+
+impl Apply {
+    fn new(mesh: &SeveralClusters, from: &str, more: &[&str]) -> Result<Self> {
+        let charts = Toolbox::get()?.charts(TO)?.display().to_string();
+        let arguments = [&["apply", "--to", TO, "--charts", &charts, "--yes"], more].concat();
+        let cluster = mesh.cluster(from)?;
+        let mut command = mesh_upgrade_command(cluster, "alice", &arguments)?;
+        let log = cluster.dir().join("apply.log");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log)?);
+        Ok(Self { command, log })
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
