@@ -106,9 +106,9 @@ pub async fn open(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, F
     }
     record::delete(&holder, freeze).await?;
     policies::delete_all(&holder, freeze).await?;
-    if policies::refuse_other_meshes(&holder, freeze).await.is_err() {
+    if let Some(other) = policies::other_mesh(&holder, freeze).await? {
         // What that one's freeze covers is refused to strangers all the same.
-        return Ok("thawed: another mesh stays frozen in this cluster".to_owned());
+        return Ok(format!("thawed: mesh {other} stays frozen in this cluster"));
     }
     let prover = Prover::new(caller.clone(), freeze);
     proved(&prover, &[(Asker::Stranger, Answer::Admitted)]).await?;

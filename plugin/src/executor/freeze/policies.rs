@@ -47,14 +47,19 @@ where
     }
 }
 
+/// Another mesh that is frozen in this cluster.
+pub async fn other_mesh(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<Option<String>, Fault> {
+    let standing = standing(holder).await?.into_iter();
+    let mut meshes = standing.map(|policy| policy.mesh);
+    Ok(meshes.find(|mesh| *mesh != freeze.mesh))
+}
+
 /// Refuses to freeze beside another mesh: each would refuse the other's holder.
 pub async fn refuse_other_meshes(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
-    let standing = standing(holder).await?;
-    match standing.iter().find(|policy| policy.mesh != freeze.mesh) {
+    match other_mesh(holder, freeze).await? {
         None => Ok(()),
         Some(other) => Err(Fault::lasting(format!(
-            "mesh {} is frozen in this cluster by its own upgrade: finish that one first",
-            other.mesh
+            "mesh {other} is frozen in this cluster by its own upgrade: finish that one first"
         ))),
     }
 }

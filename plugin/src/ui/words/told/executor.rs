@@ -122,13 +122,13 @@ super::told! {
         => "{strangers}/{strangers} 个试探请求{refused!}（{webhook}），持有者得以通过";
     "refused" => "被拒绝";
     "the mesh stays frozen, by another upgrade" => "网格仍由另一次升级冻结";
-    "thawed: another mesh stays frozen in this cluster" => "已解冻：这个集群中还有另一个网格处于冻结";
+    "thawed: mesh {other} stays frozen in this cluster" => "已解冻：网格 {other} 在这个集群中仍处于冻结";
     "{why}; to be withdrawn, since {}" => "{why}；本应撤回，因为 {0}";
     "thawed: the mesh is open again" => "已解冻：网格重新开放";
     "see whether the webhook is installed" => "查询是否安装了 webhook";
     "the freeze could not be proved within {seconds} s: {what}" => "没能在 {seconds} 秒内证明冻结：{what}";
-    "mesh {} is frozen in this cluster by its own upgrade: finish that one first"
-        => "网格 {} 在这个集群中被它自己的升级冻结：请先完成那个升级";
+    "mesh {other} is frozen in this cluster by its own upgrade: finish that one first"
+        => "网格 {other} 在这个集群中被它自己的升级冻结：请先完成那个升级";
     "a driver from before has put up its ValidatingAdmissionPolicy {} late"
         => "先前的一个驱动者过晚地设置了它的 ValidatingAdmissionPolicy {}";
     "ValidatingAdmissionPolicy {name} is gone" => "ValidatingAdmissionPolicy {name} 不见了";
