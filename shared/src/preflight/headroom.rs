@@ -21,7 +21,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         let planes = member
             .control_planes()
             .map(|plane| (&plane.workload, plane.rollout, &plane.surge));
-        let gateways = member.gateways();
+        let gateways = member.observed.gateways.iter();
         let gateways = gateways.map(|gateway| (&gateway.workload, gateway.rollout, &gateway.surge));
         for (workload, rollout, surge) in planes.chain(gateways) {
             judge(member, around, workload, rollout, surge, report);

@@ -181,7 +181,8 @@ fn gateways(member: &ObservedMember<'_>, report: &mut Report) {
             || brought.iter().any(|one| one.workloads.contains(&gateway.workload));
         release_of(member, gateway).is_none() && !is_installed
     };
-    for gateway in member.gateways().filter(left_alone) {
+    // Whosever it is: where meshes share a cluster, nobody else might tell of it.
+    for gateway in member.observed.gateways.iter().filter(left_alone) {
         let cause = match &gateway.helm_release {
             Some((namespace, name)) => format!(
                 "its helm release {namespace}/{name} is not of Istio's own chart: this upgrade leaves it as it is"
@@ -211,7 +212,9 @@ fn registries(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut R
     let parts = parts_of(member);
     let images = parts.iter().map(|part| (part.workload, part.image));
     let gateways = member
-        .gateways()
+        .observed
+        .gateways
+        .iter()
         .map(|gateway| (&gateway.workload, gateway.image.as_str()));
     let mut retired: BTreeMap<&str, (&RetiredRegistry, Vec<String>)> = BTreeMap::new();
     for (workload, image) in images.chain(gateways) {
@@ -425,6 +428,9 @@ mod tests {
         inventory.seen(0).control_planes.push(sample::istiod("other", "1.29.1"));
         let mut gateway = sample::gateway("elsewhere", "ingress");
         gateway.rollout.ready = 0;
+        gateway.helm_release = Some(("elsewhere".to_owned(), "ingress".to_owned()));
+        let release = sample::release("elsewhere", "ingress", "gateway", "1.29.1");
+        inventory.seen(0).helm_releases.push(release);
         inventory.seen(0).gateways.push(gateway);
         let report = check(&inventory, "1.31.0");
         assert_eq!(ids(&report), ["MU407"]);
