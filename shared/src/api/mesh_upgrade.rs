@@ -133,6 +133,12 @@ impl Plan {
         revisions.any(|revisions| !revisions.are_the_operators())
     }
 
+    /// What asks for the same way again, as the end of a command.
+    #[must_use]
+    pub fn strategy_flag(&self) -> &'static str {
+        if self.is_canary() { " --strategy canary" } else { "" }
+    }
+
     /// Whether a new revision comes beside an old one, or the old one goes.
     #[must_use]
     pub fn has_revisions(&self) -> bool {

@@ -131,12 +131,7 @@ fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandErro
             Ok(Exit::Done)
         }
         End::Stopped(Stop::Withdrawn(reasons)) => {
-            let how = if spec.plan.is_canary() {
-                " --strategy canary"
-            } else {
-                ""
-            };
-            let target = format!("{}{how}", spec.to);
+            let target = format!("{}{}", spec.to, spec.plan.strategy_flag());
             Err(CommandError::blocked(ui.lang.apply_withdrawn(reasons.join("; ")))
                 .hint(ui.lang.apply_mend_and_check(&spec.mesh, &target)))
         }

@@ -106,10 +106,6 @@ fn stale(file: &PlanFile, what: &str) -> CommandError {
         "make a new one: kubectl mesh-upgrade plan {} --to {}{} --out FILE",
         file.mesh,
         file.to,
-        if file.plan.is_canary() {
-            " --strategy canary"
-        } else {
-            ""
-        }
+        file.plan.strategy_flag()
     ))
 }
