@@ -1,11 +1,11 @@
 //! A canary of a mesh with two primaries: the new revision is placed and proved in the one before the other has its turn, a
 //! failure there stops the wave, and no old revision goes while anything in either cluster refers to its own.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, Run, no_leftovers},
+    harness::{Cluster, Run, Started, no_leftovers},
     product::{
         HeldHelm, SeveralClusters, tells_in_order,
         two_revisions::{self, move_workloads, releases, tags_lead_to_the_new_revision, wait_for_proxies},
@@ -73,19 +73,13 @@ fn stopped_in_west(mesh: &SeveralClusters) -> Result<()> {
     let (east, west) = (mesh.cluster("east")?, mesh.cluster("west")?);
     let helm = HeldHelm::at(east.server(), "istiod-1-31-0")?;
     let program = helm.program().display().to_string();
-    let log = helm.dir().join("apply.log");
     let more = ["--strategy", "canary", "--step-timeout", "15s", "--helm", &program];
-    let mut apply = mesh.apply("east", &more)?;
-    apply
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&log)?);
-    let mut apply = apply.spawn().context("start apply")?;
-    let said = || std::fs::read_to_string(&log).unwrap_or_default();
-    helm.wait_until_reached_by(&mut apply, DEADLINE).with_context(said)?;
+    let mut apply = Started::of(mesh.apply("east", &more)?)?;
+    let reached = helm.wait_until_reached_by(&mut apply.child, DEADLINE);
+    reached.with_context(|| apply.said())?;
     west.kubectl(&["cordon", &node(west)?])?.ok()?;
     helm.release()?;
-    let (ended, said) = (apply.wait()?, said());
+    let (ended, said) = (apply.child.wait()?, apply.said());
     for words in ["stalled (StepFailed)", "west/istiod/istio-system/istiod-1-31-0"] {
         ensure!(ended.code() == Some(1) && said.contains(words), "{ended}: {said}");
     }

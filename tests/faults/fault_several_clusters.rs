@@ -3,7 +3,6 @@
 
 use std::{
     io::Write as _,
-    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Proxy, Run, Treatment, no_leftovers},
+    harness::{Proxy, Run, Started, Treatment, no_leftovers},
     product::{HeldHelm, SeveralClusters},
 };
 
@@ -56,20 +55,14 @@ fn a_member_that_is_cut_off_blocks_before_and_stalls_during_and_after_its_turn()
         };
         let helm = HeldHelm::at(&server, "istiod")?;
         let program = helm.program().display().to_string();
-        let log = helm.dir().join("apply.log");
-        let mut running = apply(&["--helm", &program])?;
-        running
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log)?);
-        let mut running = running.spawn().context("start apply")?;
-        let said = || std::fs::read_to_string(&log).unwrap_or_default();
-        helm.wait_until_reached_by(&mut running, DEADLINE).with_context(said)?;
+        let mut running = Started::of(apply(&["--helm", &program])?)?;
+        let reached = helm.wait_until_reached_by(&mut running.child, DEADLINE);
+        reached.with_context(|| running.said())?;
         let since = Instant::now();
         cut.store(true, Ordering::SeqCst);
         helm.release()?;
-        let ended = running.wait()?;
-        let said = said();
+        let ended = running.child.wait()?;
+        let said = running.said();
         ensure!(ended.code() == Some(1) && said.contains("stalled ("), "{turn}: {said}");
         let why = said.lines().find(|line| line.contains("stalled (")).unwrap_or_default();
         ensure!(why.contains("west"), "{turn}: {why}");

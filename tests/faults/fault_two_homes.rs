@@ -1,15 +1,11 @@
 //! One mesh driven from two homes, since one of its clusters leads to no other and nobody wrote a Mesh object: the upgrade that
 //! freezes a cluster second withdraws, and leaves the first one's freeze as it is.
 
-use std::{
-    path::PathBuf,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{IstioOptions, Moment, Proxy, Toolbox, no_leftovers},
+    harness::{IstioOptions, Moment, Proxy, Started, Toolbox, no_leftovers},
     product::{FOREIGN_CHANGE, HeldHelm, SeveralClusters, mesh_upgrade_command},
 };
 
@@ -45,27 +41,23 @@ fn whoever_freezes_second_withdraws_and_opens_nothing() -> Result<()> {
     let proxy = Proxy::holding(mesh.cluster(other)?, "alice", Some((1, Moment::Before)), |seen| {
         seen.method == "POST" && seen.path.contains("/meshfreezes")
     })?;
-    let mut first = Apply::new(&mesh, home, &["--contexts", &format!("{home},{other}")])?;
-    first
-        .command
-        .env("KUBECONFIG", mesh.kubeconfig_with(other, proxy.kubeconfig())?);
-    let mut both = first.command.spawn().context("start apply")?;
+    let mut first = apply(&mesh, home, &["--contexts", &format!("{home},{other}")])?;
+    first.env("KUBECONFIG", mesh.kubeconfig_with(other, proxy.kubeconfig())?);
+    let mut first = Started::of(first)?;
     proxy.wait_until_reached(DEADLINE).with_context(|| first.said())?;
 
     // One sees its own cluster alone, freezes it meanwhile, and has begun.
     let helm = HeldHelm::before("istiod")?;
     let program = helm.program().display().to_string();
-    let mut second = Apply::new(&mesh, other, &["--context", other, "--helm", &program])?;
-    second.command.env(
-        "KUBECONFIG",
-        mesh.kubeconfig_with(home, mesh.cluster(home)?.kubeconfig())?,
-    );
-    let mut alone = second.command.spawn().context("start apply")?;
-    helm.wait_until_reached_by(&mut alone, DEADLINE)
-        .with_context(|| second.said())?;
+    let mut second = apply(&mesh, other, &["--context", other, "--helm", &program])?;
+    let alone = mesh.kubeconfig_with(home, mesh.cluster(home)?.kubeconfig())?;
+    second.env("KUBECONFIG", alone);
+    let mut second = Started::of(second)?;
+    let reached = helm.wait_until_reached_by(&mut second.child, DEADLINE);
+    reached.with_context(|| second.said())?;
 
     proxy.let_go();
-    let ended = both.wait()?;
+    let ended = first.child.wait()?;
     let said = first.said();
     ensure!(ended.code() == Some(3) && said.contains("withdrawn"), "{ended}: {said}");
     ensure!(said.contains("frozen by another upgrade"), "{said}");
@@ -79,7 +71,7 @@ fn whoever_freezes_second_withdraws_and_opens_nothing() -> Result<()> {
     ensure!(mesh.charts(home)? == [FROM, FROM], "{said}");
 
     helm.release()?;
-    let ended = alone.wait()?;
+    let ended = second.child.wait()?;
     ensure!(ended.success(), "{ended}: {}", second.said());
     ensure!(mesh.charts(other)? == [TO, TO], "{}", second.said());
     mesh.is_open()?;
@@ -88,27 +80,8 @@ fn whoever_freezes_second_withdraws_and_opens_nothing() -> Result<()> {
     no_leftovers()
 }
 
-/// `apply` that tells a file what it says.
-struct Apply {
-    command: Command,
-    log: PathBuf,
-}
-
-impl Apply {
-    fn new(mesh: &SeveralClusters, from: &str, more: &[&str]) -> Result<Self> {
-        let charts = Toolbox::get()?.charts(TO)?.display().to_string();
-        let arguments = [&["apply", "--to", TO, "--charts", &charts, "--yes"], more].concat();
-        let cluster = mesh.cluster(from)?;
-        let mut command = mesh_upgrade_command(cluster, "alice", &arguments)?;
-        let log = cluster.dir().join("apply.log");
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log)?);
-        Ok(Self { command, log })
-    }
-
-    fn said(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
+fn apply(mesh: &SeveralClusters, from: &str, more: &[&str]) -> Result<Command> {
+    let charts = Toolbox::get()?.charts(TO)?.display().to_string();
+    let arguments = [&["apply", "--to", TO, "--charts", &charts, "--yes"], more].concat();
+    mesh_upgrade_command(mesh.cluster(from)?, "alice", &arguments)
 }

@@ -2,11 +2,11 @@
 //! found by the Secret beside it; listed as one hosted mesh, checked in both, guided, and upgraded by one command that is
 //! killed in its middle: both clusters stay frozen, and the next command finishes in both.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Contexts, ExternalIstiod, Run, Toolbox, no_leftovers},
+    harness::{Cluster, ClusterOptions, Contexts, ExternalIstiod, Run, Started, Toolbox, no_leftovers},
     product::{FOREIGN_CHANGE, Guard, HeldHelm, mesh_upgrade_command, newest, tells_in_order},
 };
 use serde_json::{Value, json};
@@ -166,20 +166,12 @@ fn killed_before_istiod(mesh: &Mesh) -> Result<()> {
     let helm = HeldHelm::at(mesh.host.server(), "istiod")?;
     let charts = Toolbox::get()?.charts(TO)?.display().to_string();
     let program = helm.program().display().to_string();
-    let mut apply = mesh.command(&["apply", "--to", TO, "--charts", &charts, "--yes", "--helm", &program])?;
-    let log = helm.dir().join("apply.log");
-    apply
-        .stdin(Stdio::null())
-        .stdout(std::fs::File::create(helm.dir().join("apply.out"))?)
-        .stderr(std::fs::File::create(&log)?);
-    let mut apply = apply.spawn().context("start apply")?;
-    let reached = helm.wait_until_reached_by(&mut apply, DEADLINE);
-    reached.with_context(|| {
-        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-        read(log) + &read(helm.dir().join("apply.out"))
-    })?;
-    apply.kill()?;
-    apply.wait()?;
+    let apply = mesh.command(&["apply", "--to", TO, "--charts", &charts, "--yes", "--helm", &program])?;
+    let mut apply = Started::of(apply)?;
+    let reached = helm.wait_until_reached_by(&mut apply.child, DEADLINE);
+    reached.with_context(|| apply.said())?;
+    apply.child.kill()?;
+    apply.child.wait()?;
     helm.kill()
 }
 

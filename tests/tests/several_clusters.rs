@@ -1,11 +1,11 @@
 //! One mesh over three real API servers, upgraded by one command: killed in its middle and taken over from another
 //! cluster's context, stopped by a second primary that fails, unlocked everywhere, and finished.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Run, no_leftovers},
+    harness::{Run, Started, no_leftovers},
     product::{HeldHelm, SeveralClusters, tells_in_order, wait_for_journal},
 };
 use serde_json::Value;
@@ -66,23 +66,17 @@ fn two_primaries_and_a_remote_are_upgraded_by_one_command() -> Result<()> {
 fn killed_before_its_first_control_plane(mesh: &SeveralClusters) -> Result<()> {
     let helm = HeldHelm::before("istiod")?;
     let program = helm.program().display().to_string();
-    let mut apply = mesh.apply("east", &["--helm", &program])?;
-    let log = helm.dir().join("apply.log");
-    apply
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&log)?);
-    let mut apply = apply.spawn().context("start apply")?;
-    let reached = helm.wait_until_reached_by(&mut apply, DEADLINE);
-    reached.with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
+    let mut apply = Started::of(mesh.apply("east", &["--helm", &program])?)?;
+    let reached = helm.wait_until_reached_by(&mut apply.child, DEADLINE);
+    reached.with_context(|| apply.said())?;
     mesh.is_frozen_by(1)?;
     let rival = Run::of(mesh.apply("west", &[])?, None)?;
     ensure!(
         rival.code == 5 && rival.stderr.contains("is driving this upgrade"),
         "{rival}"
     );
-    apply.kill()?;
-    apply.wait()?;
+    apply.child.kill()?;
+    apply.child.wait()?;
     helm.kill()?;
     let journal = wait_for_journal(mesh.cluster("east")?, "a journal", DEADLINE, |_| true)?;
     let images = |name: &str| -> Vec<String> {
