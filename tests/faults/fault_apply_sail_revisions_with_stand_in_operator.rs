@@ -4,11 +4,11 @@
 //!
 //! Of two revisions of istiod only the newest is a real process here, and it serves both.
 
-use std::{process::Stdio, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, Moment, Proxy, Run, wait_until},
+    harness::{Cluster, ClusterOptions, Istio, Moment, Proxy, Run, Started, wait_until},
     product::{
         FOREIGN_CHANGE, Guard, StandInSail, mesh_upgrade, mesh_upgrade_command,
         two_revisions::{move_workloads, run_workloads, wait_for_proxies},
@@ -162,19 +162,20 @@ fn killed_before_the_operator_is_told(cluster: &Cluster) -> Result<()> {
     let proxy = Proxy::holding(cluster, "alice", Some((1, Moment::Before)), |seen| {
         seen.method == "PATCH" && seen.path.contains("/istios/default") && !seen.path.contains("dryRun")
     })?;
-    let log = tempfile::NamedTempFile::new()?;
     let mut command = apply(cluster)?;
     command.env("KUBECONFIG", proxy.kubeconfig());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.reopen()?);
-    let mut killed = command.spawn().context("start apply")?;
+    let mut killed = Started::of(command)?;
     let reached = wait_until("apply to be about to tell the operator", DEADLINE, || {
-        ensure!(killed.try_wait()?.is_none() || proxy.is_reached(), "apply ended before");
+        ensure!(
+            killed.child.try_wait()?.is_none() || proxy.is_reached(),
+            "apply ended before"
+        );
         Ok(proxy.is_reached().then_some(()))
     });
-    killed.kill()?;
-    killed.wait()?;
+    killed.child.kill()?;
+    killed.child.wait()?;
     drop(proxy);
-    reached.with_context(|| std::fs::read_to_string(log.path()).unwrap_or_default())?;
+    reached.with_context(|| killed.said())?;
     let journal = wait_for_journal(cluster, "a journal", DEADLINE, |_| true)?;
     ensure!(text(&journal, "/status/phase") == "Upgrading", "{journal:#}");
     ensure!(

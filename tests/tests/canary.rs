@@ -3,11 +3,11 @@
 //!
 //! Of two revisions of istiod only the newest is a real process here, and it serves both.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Moment, Proxy, Run, Seen, Toolbox},
+    harness::{Cluster, ClusterOptions, Moment, Proxy, Run, Seen, Started, Toolbox},
     kill::kill_with_children,
     product::{
         Guard, journal_phase, mesh_upgrade, mesh_upgrade_command,
@@ -115,15 +115,13 @@ fn apply(cluster: &Cluster, more: &[&str]) -> Result<Run> {
 fn killed_after(cluster: &Cluster, nth: usize, stored: fn(&Seen) -> bool, status: &str) -> Result<()> {
     let by_helm = move |seen: &Seen| seen.agent.starts_with("Helm/") && stored(seen);
     let proxy = Proxy::holding(cluster, "alice", Some((nth, Moment::After)), by_helm)?;
-    let log = tempfile::NamedTempFile::new()?;
     let mut command = mesh_upgrade_command(cluster, "alice", &arguments(&[])?)?;
     command.env("KUBECONFIG", proxy.kubeconfig());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.reopen()?);
-    let mut plugin = command.spawn().context("start apply")?;
+    let mut plugin = Started::of(command)?;
     let reached = proxy.wait_until_reached(DEADLINE);
-    kill_with_children(&mut plugin)?;
+    kill_with_children(&mut plugin.child)?;
     drop(proxy);
-    reached.with_context(|| std::fs::read_to_string(log.path()).unwrap_or_default())?;
+    reached.with_context(|| plugin.said())?;
     let journal = journal_phase(cluster)?;
     ensure!(journal.as_deref() == Some("Upgrading"), "{journal:?}");
     let left = cluster.kubectl(&["get", "secrets", "-A", "-l", &format!("status={status}"), "-o", "name"])?;
