@@ -21,16 +21,18 @@ pub fn fitting(mesh: &MeshView, inventory: &Inventory) -> (Management, String) {
                 plane.workload.name,
                 member.name()
             );
-            let owner = plane.ownership.gitops.as_ref().or(plane.ownership.operator.as_ref());
-            if let Some(owner) = owner {
-                return (Management::External, format!("{owner} owns {object}"));
+            if member.can_be_driven(plane) {
+                continue;
             }
-            if Engine::of_plane(plane) == Engine::Unknown {
-                return (
-                    Management::External,
-                    format!("{object} was not installed by helm or istioctl, the installers that this tool drives"),
-                );
-            }
+            let why = match Engine::of_plane(plane) {
+                Engine::GitOps(owner) | Engine::Operator(owner) => {
+                    format!("{owner} owns {object}, in a way that this tool cannot upgrade")
+                }
+                Engine::Unknown | Engine::Helm | Engine::Istioctl => {
+                    format!("{object} bears no mark of what installed it")
+                }
+            };
+            return (Management::External, why);
         }
     }
     if let Some((host, hosted)) = mesh.hosted(inventory).next() {
@@ -44,7 +46,7 @@ pub fn fitting(mesh: &MeshView, inventory: &Inventory) -> (Management, String) {
     }
     (
         Management::Dedicated,
-        "its control planes run in its own clusters, and helm or istioctl installed them".to_owned(),
+        "its control planes run in its own clusters, and were installed by what this tool can drive".to_owned(),
     )
 }
 
@@ -178,7 +180,7 @@ fn told(clusters: &[MeshCluster]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{inventory::sample, mesh::meshes};
+    use crate::{gitops::sample as gitops, inventory::sample, mesh::meshes};
 
     fn proposed(inventory: &Inventory) -> (Management, MeshSpec) {
         let mesh = meshes(inventory).remove(0);
@@ -193,10 +195,27 @@ mod tests {
         assert_eq!(management, Management::Dedicated);
         assert_eq!((spec.flavor.as_deref(), spec.clusters.len()), (Some("mspider"), 0));
         inventory.seen(0).control_planes[0].ownership.gitops = Some("Argo CD application mesh".to_owned());
-        assert_eq!(proposed(&inventory).0, Management::External);
+        assert_eq!(proposed(&inventory).0, Management::External, "nothing is known of it");
         inventory.seen(0).control_planes[0].ownership.gitops = None;
         inventory.seen(0).control_planes[0].helm_release = None;
         assert_eq!(proposed(&inventory).0, Management::External);
+    }
+
+    #[test]
+    fn what_a_controller_brings_is_dedicated_where_an_upgrade_can_wait_for_it() {
+        for inventory in [gitops::by_argo_cd("1.30.3"), gitops::by_flux("1.30.3"), gitops::by_sail_revisions("1.30.3")] {
+            let mesh = meshes(&inventory).remove(0);
+            let (management, why) = fitting(&mesh, &inventory);
+            assert_eq!(management, Management::Dedicated, "{why}");
+        }
+        let mut inventory = gitops::by_argo_cd("1.30.3");
+        for followed in &mut inventory.seen(0).followed {
+            followed.obstacle = Some("it takes its chart from a branch".to_owned());
+        }
+        let mesh = meshes(&inventory).remove(0);
+        let (management, why) = fitting(&mesh, &inventory);
+        assert_eq!(management, Management::External);
+        assert!(why.contains("Argo CD application istiod owns"), "{why}");
     }
 
     #[test]

@@ -58,8 +58,9 @@ pub async fn run(args: &AdoptArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
             management.as_str()
         ));
     }
-    let again = format!("kubectl mesh-upgrade adopt {}", mesh.name);
     if args.dry_run {
+        let asked = asked.map(|asked| format!(" --management {}", asked.as_str().to_lowercase()));
+        let again = format!("kubectl mesh-upgrade adopt {}{}", mesh.name, asked.unwrap_or_default());
         ui.note("Nothing was written.");
         ui.next(&again);
         return Ok(Exit::Done);

@@ -60,13 +60,9 @@ pub(super) fn notes(mesh: &MeshView, seats: &[Seat<'_>], wish: &Wish, strategy: 
         ));
     }
     if mesh.management != Management::External
-        && seats.iter().all(|seat| match seat.engine {
-            Engine::Helm | Engine::Istioctl => true,
-            Engine::GitOps(_) | Engine::Operator(_) => {
-                let mut planes = seat.member.control_planes();
-                planes.all(|plane| seat.member.follows(&plane.ownership).is_some())
-            }
-            Engine::Unknown => false,
+        && seats.iter().all(|seat| {
+            let mut planes = seat.member.control_planes();
+            seat.engine != Engine::Unknown && planes.all(|plane| seat.member.can_be_driven(plane))
         })
     {
         notes.push(format!(

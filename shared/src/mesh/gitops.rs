@@ -4,7 +4,8 @@ use super::ObservedMember;
 use crate::{
     api::{Component, WorkloadName},
     gitops::{self, Followed, FollowedKind},
-    inventory::{ObservedVersion, Ownership},
+    engine::Engine,
+    inventory::{ControlPlane, ObservedVersion, Ownership},
 };
 
 /// A component that an Application brought.
@@ -76,5 +77,15 @@ impl<'a> ObservedMember<'a> {
     pub fn follows(&self, ownership: &Ownership) -> Option<&'a Followed> {
         let owner = gitops::owner_of(self.observed, ownership)?;
         (owner.obstacle.is_none() && owner.component().is_some()).then_some(owner)
+    }
+
+    /// Whether an upgrade can go by what installed a control plane.
+    #[must_use]
+    pub fn can_be_driven(&self, plane: &ControlPlane) -> bool {
+        match Engine::of_plane(plane) {
+            Engine::Helm | Engine::Istioctl => true,
+            Engine::GitOps(_) | Engine::Operator(_) => self.follows(&plane.ownership).is_some(),
+            Engine::Unknown => false,
+        }
     }
 }
