@@ -55,7 +55,7 @@ impl Freeze {
             }
         }
         let begun = members.journals.unfinished(mesh)?;
-        let of_journals = begun.iter().map(|held| held.journal.spec.mesh.clone());
+        let of_journals = members.journals.begun().map(|held| held.journal.spec.mesh.clone());
         let of_freezes = here.iter().flat_map(|(_, found)| found.keys().cloned());
         let known: BTreeSet<String> = of_journals.chain(of_freezes).collect();
         let Some(mesh) = only(mesh, known)? else {
@@ -254,12 +254,20 @@ impl Freeze {
     }
 }
 
-/// The mesh that is meant.
+/// The mesh that is meant. A name that nothing bears while others are frozen is a slip: nobody is told that all is open.
 fn only(named: Option<&str>, known: BTreeSet<String>) -> Result<Option<String>, CommandError> {
-    if let Some(named) = named {
-        return Ok(Some(named.to_owned()));
-    }
     let several: Vec<String> = known.into_iter().collect();
+    if let Some(named) = named {
+        return if several.is_empty() || several.iter().any(|known| known == named) {
+            Ok(Some(named.to_owned()))
+        } else {
+            Err(CommandError::usage(format!(
+                "mesh {named} is not being upgraded here, and not frozen; these are: {}",
+                several.join(", ")
+            ))
+            .hint("nothing was changed; name one of them: kubectl mesh-upgrade unlock MESH --reason TEXT"))
+        };
+    }
     match several.as_slice() {
         [] => Ok(None),
         [only] => Ok(Some(only.clone())),

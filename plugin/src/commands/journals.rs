@@ -92,6 +92,13 @@ impl Members {
         })
     }
 
+    /// Clusters whose journals are not known, with the reason: not reached, or not to be read.
+    #[must_use]
+    pub fn unknown(&self) -> BTreeMap<String, String> {
+        let unread = self.journals.unread.clone();
+        self.unreached.clone().into_iter().chain(unread).collect()
+    }
+
     /// When not even the first cluster's journals can be read, nothing is known.
     ///
     /// # Errors
@@ -182,14 +189,18 @@ impl Journals {
     /// When one was written by a newer plugin.
     pub fn unfinished(&self, mesh: Option<&str>) -> Result<Vec<&Held>, CommandError> {
         let mut begun = Vec::new();
-        for held in &self.all {
-            let is_meant = mesh.is_none_or(|mesh| mesh == held.journal.spec.mesh);
-            if is_meant && !journal::phase(&held.journal).is_final() {
+        for held in self.begun() {
+            if mesh.is_none_or(|mesh| mesh == held.journal.spec.mesh) {
                 journal::refuse_newer(&held.journal)?;
                 begun.push(held);
             }
         }
         Ok(begun)
+    }
+
+    /// The same with those that a newer plugin wrote, of which not much more than the mesh's name may be read.
+    pub fn begun(&self) -> impl Iterator<Item = &Held> {
+        self.all.iter().filter(|held| !journal::phase(&held.journal).is_final())
     }
 
     /// The first freeze whose journal is in none of the clusters that were asked.

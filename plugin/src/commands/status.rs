@@ -19,6 +19,7 @@ use shared::{
     machine::progress,
     phase::Phase,
 };
+use std::collections::BTreeMap;
 
 /// How many of the journal's last events are shown.
 const EVENTS: usize = 8;
@@ -32,11 +33,13 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
     let members = Members::reach(global).await?;
     let mesh = args.mesh.mesh.as_deref();
     let latest = latest(&members, mesh)?;
+    let unknown = members.unknown();
+    let missed = missed(&members, mesh, latest.is_empty(), &unknown);
     if args.watch {
-        if let (true, Some(elsewhere)) = (latest.is_empty(), members.journals.elsewhere(mesh)) {
-            return Err(elsewhere.error("it was not found there"));
-        }
-        return status_watch::run(&latest, ui).await;
+        return match missed {
+            Some(error) if latest.is_empty() => Err(error),
+            Some(_) | None => status_watch::run(&latest, ui).await,
+        };
     }
     if ui.output != Output::Text {
         let upgrade = |held: &&Held| {
@@ -44,21 +47,24 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
             json!({ "name": journal.name_any(), "home": home.name, "spec": journal.spec, "status": journal.status })
         };
         let journals: Vec<_> = latest.iter().map(upgrade).collect();
-        let document = json!({ "upgrades": journals, "unknownClusters": members.unreached });
+        let document = json!({ "upgrades": journals, "unknownClusters": unknown });
         ui.document("UpgradeStatus", document)?;
-        return Ok(Exit::Done);
+        return missed.map_or(Ok(Exit::Done), Err);
     }
-    for (cluster, why) in &members.unreached {
+    for (cluster, why) in &unknown {
         ui.progress(
             Mark::Warn,
             &format!("cluster {cluster} is Unknown, and with it its journals: {why}"),
         );
     }
-    if let Some(elsewhere) = members.journals.elsewhere(mesh) {
-        return Err(elsewhere.error("it was not found there"));
+    if let Some(error) = missed {
+        return Err(error);
     }
     if latest.is_empty() {
-        ui.result("No upgrade has been made here by kubectl mesh-upgrade.");
+        ui.result(&match mesh {
+            Some(mesh) => format!("No upgrade of mesh {mesh} has been made here by kubectl mesh-upgrade."),
+            None => "No upgrade has been made here by kubectl mesh-upgrade.".to_owned(),
+        });
         ui.next("kubectl mesh-upgrade list");
         return Ok(Exit::Done);
     }
@@ -74,6 +80,25 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
         None => ui.next("kubectl mesh-upgrade list"),
     }
     Ok(Exit::Done)
+}
+
+/// Why what was found is not all that there is.
+fn missed(
+    members: &Members,
+    mesh: Option<&str>,
+    found_none: bool,
+    unknown: &BTreeMap<String, String>,
+) -> Option<CommandError> {
+    if let Some(elsewhere) = members.journals.elsewhere(mesh) {
+        return Some(elsewhere.error("it was not found there"));
+    }
+    let (cluster, why) = unknown.first_key_value().filter(|_| found_none)?;
+    Some(
+        CommandError::error(format!(
+            "no upgrade was found in the clusters that answered; cluster {cluster} did not: {why}"
+        ))
+        .hint("nothing was changed; name a context that reaches it, with --context or --contexts"),
+    )
 }
 
 /// The newest journal of each mesh, or of the one that was named. One that is under way comes before what an earlier

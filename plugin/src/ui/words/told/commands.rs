@@ -40,12 +40,11 @@ super::told! {
     "it takes the verb create on meshes.meshupgrade.io" => "这需要 meshes.meshupgrade.io 上的动词 create";
     "nothing was written" => "没有写入任何东西";
     "cannot write the Mesh: {}" => "无法写入 Mesh：{}";
-    "{owner} owns {object}" => "{owner} 拥有 {object}";
-    "{object} was not installed by helm or istioctl, the installers that this tool drives"
-        => "{object} 不是由 helm 或 istioctl 安装的，而本工具只驱动这两种安装方式";
+    "{owner} owns {object}, in a way that this tool cannot upgrade" => "{owner} 拥有 {object}，而其方式本工具无法升级";
+    "{object} bears no mark of what installed it" => "{object} 没有安装工具留下的标记";
     "its control plane runs in {} of {host} and is configured in {}" => "其控制平面运行在 {host} 的 {0} 中，在 {1} 中配置";
-    "its control planes run in its own clusters, and helm or istioctl installed them"
-        => "其控制平面运行在自己的集群中，由 helm 或 istioctl 安装";
+    "its control planes run in its own clusters, and were installed by what this tool can drive"
+        => "其控制平面运行在自己的集群中，由本工具能够驱动的方式安装";
     "spec.management is {}, and {} was asked for" => "spec.management 是 {}，而要求的是 {}";
     "spec.{field} is {there}, and {found} was discovered" => "spec.{field} 是 {there}，而发现的是 {found}";
     "not set (community)" => "未设置（社区版）";
@@ -107,6 +106,10 @@ super::told! {
     "unlocked in {} by {by}: {reason}" => "{by} 已在 {0} 中解除冻结：{reason}";
     "opened {}: {evidence}" => "已开放 {0}：{evidence}";
     "noted in the journal {}" => "已记入日志 {}";
+    "mesh {named} is not being upgraded here, and not frozen; these are: {}"
+        => "网格 {named} 在这里没有升级，也没有被冻结；有升级或冻结的是：{}";
+    "nothing was changed; name one of them: kubectl mesh-upgrade unlock MESH --reason TEXT"
+        => "没有改动任何东西；请指定其中一个：kubectl mesh-upgrade unlock MESH --reason TEXT";
     "several meshes are being upgraded here: {}" => "这里有多个网格正在升级：{}";
     "name one: kubectl mesh-upgrade unlock MESH --reason TEXT" => "请指定一个：kubectl mesh-upgrade unlock MESH --reason TEXT";
     "context {} leads to another cluster" => "context {} 通向另一个集群";

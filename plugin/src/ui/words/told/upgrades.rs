@@ -158,6 +158,10 @@ super::told! {
     // status
     "it was not found there" => "在那里没有找到它";
     "cluster {cluster} is Unknown, and with it its journals: {why}" => "集群 {cluster} 状态未知（Unknown），其日志也就未知：{why}";
+    "no upgrade was found in the clusters that answered; cluster {cluster} did not: {why}"
+        => "在作出应答的集群中没有找到升级；集群 {cluster} 没有应答：{why}";
+    "No upgrade of mesh {mesh} has been made here by kubectl mesh-upgrade."
+        => "kubectl mesh-upgrade 还没有在这里升级过网格 {mesh}。";
     "No upgrade has been made here by kubectl mesh-upgrade." => "kubectl mesh-upgrade 还没有在这里做过升级。";
     "kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}   (deletes the journals)"
         => "kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}   （会删除日志）";
