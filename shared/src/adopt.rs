@@ -203,7 +203,11 @@ mod tests {
 
     #[test]
     fn what_a_controller_brings_is_dedicated_where_an_upgrade_can_wait_for_it() {
-        for inventory in [gitops::by_argo_cd("1.30.3"), gitops::by_flux("1.30.3"), gitops::by_sail_revisions("1.30.3")] {
+        for inventory in [
+            gitops::by_argo_cd("1.30.3"),
+            gitops::by_flux("1.30.3"),
+            gitops::by_sail_revisions("1.30.3"),
+        ] {
             let mesh = meshes(&inventory).remove(0);
             let (management, why) = fitting(&mesh, &inventory);
             assert_eq!(management, Management::Dedicated, "{why}");

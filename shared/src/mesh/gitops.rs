@@ -3,8 +3,8 @@
 use super::ObservedMember;
 use crate::{
     api::{Component, WorkloadName},
-    gitops::{self, Followed, FollowedKind},
     engine::Engine,
+    gitops::{self, Followed, FollowedKind},
     inventory::{ControlPlane, ObservedVersion, Ownership},
 };
 
