@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use shared::{guard::table, names};
 
 use super::event::Event;
@@ -72,6 +72,38 @@ impl Period {
     pub fn contains(&self, event: &Event) -> bool {
         event.received > self.closed && event.answered < self.opened
     }
+}
+
+/// Whether a request changed something of the mesh: no review, no lease, no pod that pulls an image, and nothing of the
+/// guard's own.
+fn changed_the_mesh(event: &Event) -> bool {
+    let is_beside = match (&*event.group, &*event.resource) {
+        (
+            "coordination.k8s.io" | "events.k8s.io" | "authorization.k8s.io" | "authentication.k8s.io" | names::GROUP,
+            _,
+        )
+        | ("", "pods" | "events")
+        | ("admissionregistration.k8s.io", POLICIES | BINDINGS) => true,
+        ("admissionregistration.k8s.io", _) => event.name == names::WEBHOOK,
+        _ => false,
+    };
+    event.is_write() && event.passed() && !event.dry_run && !is_beside
+}
+
+/// What a driver changed of the mesh before it was frozen or after it was opened.
+///
+/// # Errors
+/// When there was no freeze, or the driver has changed nothing: then nothing was looked at.
+pub fn changed_unfrozen(events: &[Event]) -> Result<Vec<String>> {
+    let period = Period::of(events)?;
+    let driver = names::driver_user();
+    let changes: Vec<&Event> = events
+        .iter()
+        .filter(|event| event.user == driver && changed_the_mesh(event))
+        .collect();
+    ensure!(!changes.is_empty(), "no change of the mesh by {driver} is in the log");
+    let unfrozen = changes.into_iter().filter(|event| !period.contains(event));
+    Ok(unfrozen.map(|event| format!("changed unfrozen: {event}")).collect())
 }
 
 /// What the log says.
@@ -236,6 +268,30 @@ mod tests {
                 .refused
                 .contains_key("create networking.istio.io/virtualservices")
         );
+    }
+
+    #[test]
+    fn what_a_driver_changes_before_or_after_the_freeze_is_found() {
+        let of_driver = |at: u32, dry_run: bool, resource: &str| Event {
+            dry_run,
+            resource: resource.to_owned(),
+            ..event(at, &names::driver_user(), "patch", "a", 200)
+        };
+        let unfrozen = |with: Vec<Event>| {
+            let mut events = vec![
+                policy(3, "patch"),
+                event(5, "bob", "create", "", 403),
+                policy(20, "delete"),
+            ];
+            events.extend(with);
+            changed_unfrozen(&events)
+        };
+        assert!(unfrozen(Vec::new()).is_err(), "nothing was changed");
+        assert!(unfrozen(vec![of_driver(9, false, "gateways")]).unwrap().is_empty());
+        for at in [4, 21] {
+            assert_eq!(unfrozen(vec![of_driver(at, false, "gateways")]).unwrap().len(), 1);
+            assert!(unfrozen(vec![of_driver(at, true, "gateways")]).is_err(), "a dry run");
+        }
     }
 
     #[test]

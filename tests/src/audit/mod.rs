@@ -4,4 +4,4 @@ mod event;
 mod judge;
 
 pub use event::{Event, read};
-pub use judge::{Judged, Period, judge};
+pub use judge::{Judged, Period, changed_unfrozen, judge};

@@ -13,8 +13,8 @@ use crate::{
     traffic::{BlockingCaller, Identity},
 };
 
-/// How long it waits before it tries again.
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long it waits before it tries again: less than anything that an upgrade does.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What the guard said to one attempt; answers that say nothing of the guard are not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +25,11 @@ enum Answer {
 
 /// The answers in their order.
 #[derive(Debug)]
-pub(super) struct Answers(Vec<Answer>);
+pub(crate) struct Answers(Vec<Answer>);
 
 impl Answers {
     /// Open, then closed, then open again, and never open in between. Returns how many were refused.
-    pub(super) fn judge(&self) -> Result<usize> {
+    pub(crate) fn judge(&self) -> Result<usize> {
         let is = |answer: &Answer| *answer == Answer::Refused;
         let (Some(first), Some(last)) = (self.0.iter().position(is), self.0.iter().rposition(is)) else {
             return Ok(0);
@@ -46,14 +46,14 @@ impl Answers {
 }
 
 /// Somebody who writes until it is told to stop.
-pub(super) struct ForeignWriter {
+pub(crate) struct ForeignWriter {
     answers: Arc<Mutex<Vec<Answer>>>,
     at_work: Background,
 }
 
 impl ForeignWriter {
     /// Starts to try, as an administrator whom RBAC never asks, and for real: a dry run would change nothing.
-    pub(super) fn start(cluster: &Cluster, config_map: &'static str) -> Result<Self> {
+    pub(crate) fn start(cluster: &Cluster, config_map: &'static str) -> Result<Self> {
         let caller = BlockingCaller::new(cluster.kubeconfig(), Identity::of("foreigner"))?;
         let path = format!("/api/v1/namespaces/istio-system/configmaps/{config_map}");
         let answers = Arc::new(Mutex::new(Vec::new()));
@@ -73,7 +73,7 @@ impl ForeignWriter {
     }
 
     /// Stops, and gives what it was answered.
-    pub(super) fn stop(self) -> Answers {
+    pub(crate) fn stop(self) -> Answers {
         drop(self.at_work);
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         Answers(answers.clone())

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use super::{
     bringer::Bringer,
@@ -102,6 +103,20 @@ impl Mesh {
         command.env("KUBECONFIG", proxy.kubeconfig());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().context("start apply")
+    }
+
+    /// How many steps the journal says are being performed: what these change may be changed once more.
+    pub(super) fn steps_under_way(&self) -> Result<usize> {
+        let journals = self.cluster.kubectl(&["get", "meshupgrades", "-o", "json"])?.json()?;
+        let items = journals.pointer("/items").and_then(Value::as_array);
+        let steps = items
+            .into_iter()
+            .flatten()
+            .filter_map(|journal| journal.pointer("/status/steps")?.as_array())
+            .flatten();
+        Ok(steps
+            .filter(|step| step.pointer("/state").is_some_and(|state| state == "Running"))
+            .count())
     }
 
     /// Goes on with it by the same command.

@@ -4,7 +4,7 @@
 
 mod bringer;
 mod end_state;
-mod foreign_writer;
+pub(crate) mod foreign_writer;
 mod mesh;
 mod scenario;
 
@@ -15,7 +15,10 @@ use std::{
 
 use anyhow::{Result, bail, ensure};
 
-use crate::harness::{Moment, Proxy, Seen, wait_until};
+use crate::{
+    audit,
+    harness::{Moment, Proxy, Seen, wait_until},
+};
 use foreign_writer::ForeignWriter;
 pub use mesh::Mesh;
 pub use scenario::Scenario;
@@ -116,8 +119,10 @@ pub fn kill_and_finish(mesh: &mut Mesh, usual: &Usual, point: KillPoint) -> Resu
         }
     })?;
     let mut request = None;
+    let mut under_way = 0;
     if reached {
         kill_with_children(&mut killed)?;
+        under_way = mesh.steps_under_way()?;
         let seen = proxy.counted();
         request = seen.last().map(|seen| format!("{} {}", seen.method, seen.path));
     }
@@ -129,8 +134,13 @@ pub fn kill_and_finish(mesh: &mut Mesh, usual: &Usual, point: KillPoint) -> Resu
     }
     let refused = writer.stop().judge()?;
     ensure!(refused > 0, "no foreign write was refused: was the mesh frozen at all?");
+    let unfrozen = audit::changed_unfrozen(&audit::read(&mesh.cluster.audit_log())?)?;
+    ensure!(unfrozen.is_empty(), "{unfrozen:#?}");
     let extra_changes = mesh.arrived()?.saturating_sub(usual.changes);
-    ensure!(extra_changes <= 1, "one kill has cost {extra_changes} more changes");
+    ensure!(
+        extra_changes <= under_way,
+        "one kill has cost {extra_changes} more changes, and {under_way} steps were under way"
+    );
     Ok(Outcome {
         request,
         refused,
