@@ -39,14 +39,28 @@ fn fenced(event: &Event) -> Option<Fenced> {
     }
 }
 
+/// No guard is asked about freeze policies, so that a late driver itself has to leave those of a later one alone. Each
+/// bears its epoch at the end of its name.
+fn takes_down_a_later_freeze(event: &Event) -> bool {
+    let standing = event.name.strip_prefix("mesh-freeze-");
+    let standing = standing.and_then(|name| name.rsplit_once('-')?.1.parse::<i64>().ok());
+    let own = event.epochs.first().and_then(|epoch| epoch.parse::<i64>().ok());
+    event.passed() && standing.zip(own).is_some_and(|(standing, own)| standing > own)
+}
+
 /// Judges a log, in whatever order its lines are.
 pub(super) fn judge(events: &[Event]) -> Judged {
     let driver = names::driver_user();
-    let writes = events
+    let writes: Vec<&Event> = events
         .iter()
-        .filter(|event| event.is_write() && !event.dry_run && event.user == driver && !event.is_canary);
+        .filter(|event| event.is_write() && !event.dry_run && event.user == driver && !event.is_canary)
+        .collect();
     let mut all: Vec<(Fenced, i64, &Event)> = Vec::new();
     let mut judged = Judged::default();
+    let undone = writes.iter().filter(|event| takes_down_a_later_freeze(event));
+    judged
+        .faults
+        .extend(undone.map(|event| format!("a later driver's freeze was touched: {event}")));
     for event in writes {
         let Some(fenced) = fenced(event) else { continue };
         match event.epochs.as_slice() {
@@ -127,6 +141,19 @@ mod tests {
                 .len(),
             1
         );
+    }
+
+    #[test]
+    fn only_ones_own_freeze_and_those_before_it_may_be_taken_down() {
+        let policy = |epoch: &str| Event {
+            resource: "validatingadmissionpolicies".to_owned(),
+            name: "mesh-freeze-default-2".to_owned(),
+            ..write((1, 2), epoch, "admissionregistration.k8s.io", 200)
+        };
+        assert_eq!(judge(&[policy("1")]).faults.len(), 1);
+        for epoch in ["2", "3"] {
+            assert_eq!(judge(&[policy(epoch)]).faults, Vec::<String>::new());
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::{
     audit,
     fuzz::Dice,
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Moment, Proxy, Run, Seen, Toolbox, wait_until},
+    kill::foreign_writer::ForeignWriter,
     product::{Guard, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
 
@@ -93,7 +94,9 @@ pub fn run(seed: u64) -> Result<Outcome> {
     let cluster = Cluster::start(ClusterOptions::named("race"))?;
     let istio = Istio::install(&cluster, IstioOptions::version(FROM))?;
     let _guard = Guard::install(&cluster)?;
+    let foreigner = ForeignWriter::start(&cluster, "istio")?;
     let raced = race(&cluster, setting);
+    let answers = foreigner.stop();
     let raced = raced.with_context(|| last_words(&cluster));
     let (stopped_at, first, second) = raced?;
 
@@ -112,6 +115,8 @@ pub fn run(seed: u64) -> Result<Outcome> {
     }
     ensure!(first.success() || second.success(), "nobody arrived: {}", told(&second));
     open_at_target(&cluster, &istio).with_context(|| told(&first))?;
+    let refused = answers.judge().with_context(|| told(&second))?;
+    ensure!(refused > 0, "no foreign write was refused: was the mesh frozen at all?");
     let judged = judge::judge(&audit::read(&cluster.audit_log())?);
     ensure!(
         judged.faults.is_empty(),
