@@ -58,6 +58,25 @@ fn once(
     (count, treat)
 }
 
+/// Does something to each `every`th request that is chosen, whichever it is, and counts.
+fn now_and_then(
+    every: usize,
+    treatment: Treatment,
+    chosen: impl Fn(&Seen) -> bool + Send + Sync + 'static,
+) -> (Arc<AtomicUsize>, impl Fn(&Seen) -> Treatment + Send + Sync + 'static) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
+    let all = AtomicUsize::new(0);
+    let treat = move |seen: &Seen| {
+        if !chosen(seen) || !all.fetch_add(1, Ordering::SeqCst).is_multiple_of(every) {
+            return Treatment::Pass;
+        }
+        counted.fetch_add(1, Ordering::SeqCst);
+        treatment
+    };
+    (count, treat)
+}
+
 fn is_helm(seen: &Seen) -> bool {
     seen.agent.starts_with("Helm/")
 }
@@ -84,10 +103,36 @@ fn a_failing_api_server_is_asked_again() -> Result<()> {
     let (count, treat) = once(Treatment::Answer(500, None), |seen| !is_helm(seen));
     let run = mesh.apply_through(treat)?;
     mesh.arrived(&run)?;
+    let count = count.load(Ordering::SeqCst);
+    tell(&format!("{count} requests of the plugin answered with 500 once"));
+    ensure!(count > 100, "only {count}");
+    Ok(())
+}
+
+#[test]
+fn an_api_server_that_is_not_there_now_and_then_is_asked_again() -> Result<()> {
+    let mesh = Upgradable::start("unavailable", TO)?;
+    let (count, treat) = now_and_then(5, Treatment::Answer(503, None), |seen| !is_helm(seen));
+    let run = mesh.apply_through(treat)?;
+    mesh.arrived(&run)?;
+    let count = count.load(Ordering::SeqCst);
     tell(&format!(
-        "{} requests of the plugin answered with 500 once",
-        count.load(Ordering::SeqCst)
+        "{count} requests of the plugin, each fifth, answered with 503"
     ));
+    ensure!(count > 50, "only {count}");
+    Ok(())
+}
+
+#[test]
+fn a_slow_api_server_only_makes_it_slower() -> Result<()> {
+    let mesh = Upgradable::start("delaying", TO)?;
+    let delay = Treatment::Delay(Duration::from_secs(3));
+    let (count, treat) = now_and_then(40, delay, |_| true);
+    let run = mesh.apply_through(treat)?;
+    mesh.arrived(&run)?;
+    let count = count.load(Ordering::SeqCst);
+    tell(&format!("{count} requests of plugin and helm answered 3 s late"));
+    ensure!(count > 10, "only {count}");
     Ok(())
 }
 
@@ -97,10 +142,29 @@ fn a_lost_answer_of_any_write_does_no_harm() -> Result<()> {
     let (count, treat) = once(Treatment::LoseAnswer, |seen| !is_helm(seen) && is_write(seen));
     let run = mesh.apply_through(treat)?;
     mesh.arrived(&run)?;
+    let count = count.load(Ordering::SeqCst);
+    tell(&format!("{count} writes of the plugin done with their answer lost"));
+    ensure!(count > 15, "only {count}");
+    Ok(())
+}
+
+/// The journal is one path that is written again and again, and so is the lease.
+#[test]
+fn a_lost_answer_of_each_third_write_does_no_harm() -> Result<()> {
+    let mesh = Upgradable::start("losing-more", TO)?;
+    let (count, treat) = now_and_then(3, Treatment::LoseAnswer, |seen| {
+        let is_kept = ["/meshupgrades", "/leases/"]
+            .iter()
+            .any(|path| seen.path.contains(path));
+        !is_helm(seen) && is_write(seen) && is_kept
+    });
+    let run = mesh.apply_through(treat)?;
+    mesh.arrived(&run)?;
+    let count = count.load(Ordering::SeqCst);
     tell(&format!(
-        "{} writes of the plugin done with their answer lost",
-        count.load(Ordering::SeqCst)
+        "{count} writes of journal and lease done with their answer lost"
     ));
+    ensure!(count > 5, "only {count}");
     Ok(())
 }
 
@@ -124,9 +188,11 @@ fn what_helm_cannot_bear_stalls_and_is_repeated() -> Result<()> {
         })?;
         if run.success() {
             mesh.arrived(&run)?;
+            let hit = hit.load(Ordering::SeqCst);
             tell(&format!(
-                "{stalls} stalls, the {at}th write of helm with {treatment:?} was borne: {hit:?}"
+                "{stalls} stalls, the {at}th write of helm with {treatment:?} was borne: {hit}"
             ));
+            ensure!(stalls > 0, "helm has met nothing");
             return Ok(());
         }
         stalled(&mesh, &run, "StepFailed", &["helm upgrade"])?;
@@ -161,6 +227,7 @@ fn a_slow_etcd_only_makes_it_slower() -> Result<()> {
         Ok::<_, anyhow::Error>((run?, pauses))
     })?;
     tell(&format!("etcd was stopped {pauses} times for 1.5 s"));
+    ensure!(pauses > 3, "only {pauses}");
     mesh.arrived(&run)
 }
 
