@@ -2,6 +2,7 @@
 
 mod canary;
 mod recover;
+mod usable;
 
 use super::{
     Change, Installer, Writer, images,
@@ -30,7 +31,7 @@ impl Helm {
     /// Finds helm, on the PATH unless given.
     ///
     /// # Errors
-    /// When there is none, it does not run, or it is neither version 3 nor 4.
+    /// When there is none, it does not run, it is neither version 3 nor 4, or it is too old to keep a release's values.
     pub async fn find(given: Option<&Path>) -> Result<Self, CommandError> {
         let binary = given.map_or_else(|| PathBuf::from("helm"), Path::to_path_buf);
         let shown = binary.display();
@@ -38,17 +39,12 @@ impl Helm {
         asked.args(["version", "--template", "{{.Version}}"]);
         let output = with_input("helm", asked, &[]).await.map_err(|why| {
             CommandError::error(format!("{shown}: {why}"))
-                .hint("this mesh was installed by helm: install helm 3 or 4, or name it with --helm FILE")
+                .hint("this mesh was installed by helm: install helm 3.14 or newer, or name it with --helm FILE")
         })?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let version = semver::Version::parse(text.trim().trim_start_matches('v')).ok();
-        match version {
-            Some(version) if output.status.success() && [3, 4].contains(&version.major) => Ok(Self { binary, version }),
-            _ => Err(
-                CommandError::error(format!("{shown} is not helm 3 or 4: it answered {:?}", text.trim()))
-                    .hint("name another one with --helm FILE"),
-            ),
-        }
+        let answer = String::from_utf8_lossy(&output.stdout);
+        let answered = Some(answer.trim()).filter(|_| output.status.success());
+        let version = usable::version(&shown.to_string(), answered.ok_or(answer.trim()))?;
+        Ok(Self { binary, version })
     }
 
     async fn show_chart(&self, step: &PlanStep, charts: &str) -> Result<ChartFacts, String> {
@@ -114,12 +110,19 @@ impl Installer for Helm {
 
     async fn images(&self, change: &Change<'_>) -> Result<Vec<String>, String> {
         let step = change.step;
+        let client = &change.cluster.client;
         if matches!(step.action, StepAction::MoveTags | StepAction::Remove) {
+            if let Some(known) = recover::find(client, &written_by(step), Pending::Keep).await? {
+                self.refuse_other_way(&step.namespace, &written_by(step).release, known.server_side)?;
+            }
             // Nothing that runs is brought by it.
             return Ok(Vec::new());
         }
         let source = source_of(step);
-        let release = recover::settle(&change.cluster.client, &source, Pending::Keep).await?;
+        let release = recover::settle(client, &source, Pending::Keep).await?;
+        if step.action == StepAction::Upgrade {
+            self.refuse_other_way(&step.namespace, &step.release, release.server_side)?;
+        }
         let values = serde_json::to_vec(&release.values).map_err(|error| error.to_string())?;
         let mut command = command(&self.binary);
         command
@@ -176,6 +179,10 @@ impl Installer for Helm {
         }
         let source = source_of(step);
         let release = recover::settle(&client, &source, Pending::Delete).await?;
+        if step.action != StepAction::Install {
+            // Whoever goes on may have another helm than whoever began.
+            self.refuse_other_way(&step.namespace, &step.release, release.server_side)?;
+        }
         let mut arguments = vec!["upgrade".to_owned(), step.release.clone()];
         arguments.extend(chart_args(step, change.charts));
         let mut input = Vec::new();
@@ -272,6 +279,15 @@ const WITHOUT_DEFINITIONS: &str = "base.enableCRDTemplates=false";
 fn source_of(step: &PlanStep) -> PlanStep {
     PlanStep {
         release: step.values_of().to_owned(),
+        ..step.clone()
+    }
+}
+
+/// The step with the release that is written: where one is taken away, the one that brings its tags again.
+fn written_by(step: &PlanStep) -> PlanStep {
+    let stays = step.revisions.as_ref().filter(|_| step.action == StepAction::Remove);
+    PlanStep {
+        release: stays.map_or(&step.release, |revisions| &revisions.new_release).clone(),
         ..step.clone()
     }
 }

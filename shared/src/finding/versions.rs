@@ -158,9 +158,9 @@ pub const INSTALLER_UNAVAILABLE: Code = Code(&Rule {
     title: "The program that makes the upgrade is not at hand",
     severity: Severity::Warning,
     waivable: true,
-    cause: "The upgrade is made by helm 3 or 4, or where istioctl installed Istio by the istioctl of the target's version, on the machine from which it is run; without it charts cannot be looked at either.",
+    cause: "The upgrade is made by helm 3 from 3.14 on or by helm 4, or where istioctl installed Istio by the istioctl of the target's version, on the machine from which it is run; without it charts cannot be looked at either.",
     evidence: "The helm and the istioctl on the PATH, as far as they are needed, and the versions that they tell.",
-    fix: "Install helm 3 or 4, or the target's istioctl, or run apply with --helm FILE or --istioctl FILE.",
+    fix: "Install helm 3.14 or newer, or the target's istioctl, or run apply with --helm FILE or --istioctl FILE.",
 });
 
 pub(super) const ALL: &[Code] = &[

@@ -69,7 +69,7 @@ fn lookup(subject: &Subject<'_>, report: &mut Report) {
         return report.find(Finding::new(
             codes::INSTALLER_UNAVAILABLE,
             why.clone(),
-            "install helm 3 or 4, or run apply with --helm FILE; charts were not looked at",
+            "install helm 3.14 or newer, or run apply with --helm FILE; charts were not looked at",
         ));
     }
     for (component, found) in &lookup.charts {

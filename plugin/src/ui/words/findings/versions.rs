@@ -111,8 +111,8 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU116",
         title: "找不到执行升级的程序",
-        cause: "升级由运行它的机器上的 helm 3 或 4 完成，若 Istio 是由 istioctl 安装的，则由目标版本的 istioctl 完成；没有它也无法查看 chart。",
+        cause: "升级由运行它的机器上的 helm 3（3.14 起）或 4 完成，若 Istio 是由 istioctl 安装的，则由目标版本的 istioctl 完成；没有它也无法查看 chart。",
         evidence: "所需的 PATH 上的 helm 和 istioctl，以及它们报告的版本。",
-        fix: "安装 helm 3 或 4，或目标版本的 istioctl，或用 --helm FILE 或 --istioctl FILE 运行 apply。",
+        fix: "安装 helm 3.14 或更新的版本，或目标版本的 istioctl，或用 --helm FILE 或 --istioctl FILE 运行 apply。",
     },
 ];

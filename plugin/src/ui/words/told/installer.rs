@@ -3,9 +3,14 @@
 super::told! {
     "no helm was looked for" => "没有寻找 helm";
     "no istioctl was looked for" => "没有寻找 istioctl";
-    "this mesh was installed by helm: install helm 3 or 4, or name it with --helm FILE"
-        => "这个网格由 helm 安装：请安装 helm 3 或 4，或者用 --helm FILE 指定";
-    "{shown} is not helm 3 or 4: it answered {:?}" => "{shown} 不是 helm 3 或 4：它的应答是 {0}";
+    "this mesh was installed by helm: install helm 3.14 or newer, or name it with --helm FILE"
+        => "这个网格由 helm 安装：请安装 helm 3.14 或更新的版本，或者用 --helm FILE 指定";
+    "{shown} is not helm 3 or 4: it answered {text:?}" => "{shown} 不是 helm 3 或 4：它的应答是 {text}";
+    "{shown} is helm {version}, which knows no --reset-then-reuse-values: without it a release would lose its values, or keep the old chart's"
+        => "{shown} 是 helm {version}，它不支持 --reset-then-reuse-values：没有它，release 会丢失其 values，或者保留旧 chart 的 values";
+    "install helm 3.14 or newer, or name one with --helm FILE" => "请安装 helm 3.14 或更新的版本，或者用 --helm FILE 指定一个";
+    "helm {} cannot go on with release {namespace}/{release}, whose objects helm 4 applied on the server: install helm 4, or name it with --helm FILE"
+        => "helm {0} 无法继续处理 release {namespace}/{release}，其对象由 helm 4 在服务器端应用：请安装 helm 4，或者用 --helm FILE 指定它";
     "helm could not be asked: {error}" => "无法询问 helm：{error}";
     "name another one with --helm FILE" => "用 --helm FILE 指定另一个";
     "chart {} from {charts} has no readable Chart.yaml: {error}" => "{charts} 的 chart {0} 没有可读的 Chart.yaml：{error}";

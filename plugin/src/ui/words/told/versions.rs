@@ -112,8 +112,8 @@ super::told! {
         => "不再有任何组件处理 IstioOperator 对象；改用 chart base、istiod 和 gateway，或者改用 Sail Operator";
     "install the istioctl of {}, or run apply with --istioctl FILE"
         => "安装 {} 的 istioctl，或者执行 apply 时带上 --istioctl FILE";
-    "install helm 3 or 4, or run apply with --helm FILE; charts were not looked at"
-        => "安装 helm 3 或 4，或者执行 apply 时带上 --helm FILE；没有查看 chart";
+    "install helm 3.14 or newer, or run apply with --helm FILE; charts were not looked at"
+        => "安装 helm 3.14 或更新的版本，或者执行 apply 时带上 --helm FILE；没有查看 chart";
     "{component} {target} is at {source}" => "{source} 有 {component} {target}";
     "put {component} {target} there, or name another place with --charts"
         => "把 {component} {target} 放到那里，或者用 --charts 指定别处";
