@@ -58,6 +58,22 @@ pub fn by_argo_cd(istio: &str) -> Inventory {
     inventory
 }
 
+/// The same after helm had installed it: its records are left, of a version that ran once, and what runs still names them.
+pub fn by_argo_cd_after_helm(istio: &str, once: &str) -> Inventory {
+    let mut inventory = by_argo_cd(istio);
+    let mut before = sample::one(once, "v1.36.3");
+    sample::add_ambient(&mut before.clusters[0], once);
+    let before = before.seen(0).clone();
+    let observed = inventory.seen(0);
+    observed.helm_releases = before.helm_releases;
+    observed.control_planes[0].helm_release.clone_from(&before.control_planes[0].helm_release);
+    for (node, named) in observed.node_components.iter_mut().zip(before.node_components) {
+        node.helm_release = named.helm_release;
+    }
+    observed.gateways[0].helm_release.clone_from(&before.gateways[0].helm_release);
+    inventory
+}
+
 /// One cluster with base and istiod, each brought by a HelmRelease of its own.
 pub fn by_flux(istio: &str) -> Inventory {
     let mut inventory = sample::one(istio, "v1.36.3");

@@ -318,6 +318,32 @@ fn each_application_is_a_step_in_the_order_of_an_upgrade() {
 }
 
 #[test]
+fn what_helm_left_behind_an_application_is_never_upgraded_by_helm() {
+    let by_argo_cd = steps(&sample::by_argo_cd("1.30.3"));
+    // The records may be as old as they like, and in any state.
+    for once in ["1.30.3", "1.24.1"] {
+        let mut inventory = sample::by_argo_cd_after_helm("1.30.3", once);
+        inventory.seen(0).helm_releases[0].status = "failed".to_owned();
+        let report = check(&inventory, "1.31.0");
+        assert_eq!(ids(&report), [""; 0]);
+        let left = "helm release istio-system/istiod is left of what installed it before";
+        assert!(report.passed.iter().any(|passed| passed.summary.contains(left)));
+        assert_eq!(steps(&inventory), by_argo_cd);
+    }
+    let inventory = sample::by_argo_cd_after_helm("1.30.3", "1.30.3");
+    let mesh = meshes(&inventory).remove(0);
+    let target = Target::new("1.31.0".parse().unwrap());
+    let plan = plan::plan(&mesh, &inventory, &target, "", &Catalog::embedded().unwrap()).unwrap();
+    let frozen = &plan.clusters[0].scope.helm_releases;
+    assert!(frozen.iter().any(|release| release.name == "istiod"), "{frozen:?}");
+    // An Application that nothing can be waited for, and that somebody waived, has helm do it.
+    let mut inventory = sample::by_argo_cd_after_helm("1.30.3", "1.30.3");
+    inventory.seen(0).followed[1].obstacle = Some("it is elsewhere".to_owned());
+    let kinds: Vec<_> = steps(&inventory).iter().map(|step| step.installer).collect();
+    assert_eq!(kinds[1], InstallerKind::Helm, "{kinds:?}");
+}
+
+#[test]
 fn flux_brings_the_helm_releases_that_it_keeps() {
     let mut inventory = sample::by_flux("1.30.3");
     assert_eq!(ids(&check(&inventory, "1.31.0")), [""; 0]);

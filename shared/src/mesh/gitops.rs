@@ -5,7 +5,7 @@ use crate::{
     api::{Component, WorkloadName},
     engine::Engine,
     gitops::{self, Followed, FollowedKind},
-    inventory::{ControlPlane, ObservedVersion, Ownership},
+    inventory::{ControlPlane, HelmRelease, ObservedVersion, Ownership},
 };
 
 /// A component that an Application brought.
@@ -49,6 +49,32 @@ impl<'a> ObservedMember<'a> {
             .collect();
         found.sort_by_key(|one| (one.component, &one.followed.namespace, &one.followed.name));
         found
+    }
+
+    /// Helm releases of which only helm's record is left, because an Application brings now what they once installed: an
+    /// upgrade of theirs would write the values of that time over Argo CD's.
+    #[must_use]
+    pub fn left_behind(&self) -> Vec<&'a HelmRelease> {
+        let brought = self.brought();
+        let observed = self.observed;
+        let is_left = |release: &&HelmRelease| {
+            let owner = Some((release.namespace.clone(), release.name.clone()));
+            let planes = observed.control_planes.iter();
+            let planes = planes.map(|plane| (&plane.workload, &plane.helm_release));
+            let nodes = observed.node_components.iter();
+            let nodes = nodes.map(|node| (&node.workload, &node.helm_release));
+            let gateways = observed.gateways.iter();
+            let gateways = gateways.map(|gateway| (&gateway.workload, &gateway.helm_release));
+            let mut own = planes.chain(nodes).chain(gateways).filter(|(_, named)| **named == owner);
+            match release.component {
+                Component::Base => brought.iter().any(|one| one.component == Component::Base),
+                _ => own.any(|(workload, _)| brought.iter().any(|one| one.workloads.contains(workload))),
+            }
+        };
+        if brought.is_empty() {
+            return Vec::new();
+        }
+        observed.helm_releases.iter().filter(is_left).collect()
     }
 
     /// What runs of the mesh by the mark of a controller's object.

@@ -97,7 +97,7 @@ impl<'a> ObservedMember<'a> {
     ///
     /// Base, CNI and ztunnel exist once in a cluster, and are no part of a mesh that only has its control plane beside
     /// another's here. Where another mesh shares the cluster, a gateway counts only in a namespace of this one's control
-    /// planes: nothing else says whose it is.
+    /// planes: nothing else says whose it is. What is [left](Self::left_behind) of a release is none any more.
     #[must_use]
     pub fn releases(&self) -> Vec<&'a HelmRelease> {
         let is_shared = self.foreign_control_planes().next().is_some();
@@ -106,10 +106,12 @@ impl<'a> ObservedMember<'a> {
                 .filter_map(|plane| plane.helm_release.as_ref())
                 .any(|(namespace, name)| *namespace == release.namespace && *name == release.name)
         };
+        let left = self.left_behind();
         let mut releases: Vec<&HelmRelease> = self
             .observed
             .helm_releases
             .iter()
+            .filter(|release| !left.contains(release))
             .filter(|release| {
                 let is_at_home = self.member.istio_namespaces.contains(&release.namespace);
                 match release.component {

@@ -95,6 +95,8 @@ pub(super) fn of(
     let mut releases: BTreeSet<ObjectName> = member
         .releases()
         .into_iter()
+        // Whoever has helm upgrade what is left of a release writes over what is frozen.
+        .chain(member.left_behind())
         .chain(of_vendor().map(|(_, release)| release))
         .map(|release| ObjectName {
             namespace: release.namespace.clone(),

@@ -44,11 +44,20 @@ fn owner(member: &ObservedMember<'_>, part: &Part<'_>, report: &mut Report) {
             let summary = format!("istioctl installed {component}");
             return report.pass(codes::NO_HELM_RELEASE, Some(member.name()), summary);
         }
-        None if part
-            .followed
-            .is_some_and(|followed| followed.kind == FollowedKind::Application) =>
+        named
+            if part
+                .followed
+                .is_some_and(|followed| followed.kind == FollowedKind::Application) =>
         {
-            let summary = format!("{component} is brought by {}", part.engine.told());
+            let told = part.engine.told();
+            let summary = match named.and_then(|owner| find(member, owner)) {
+                Some(left) => format!(
+                    "{component} is brought by {told}; helm release {}/{} is left of what installed it before, and stays as \
+                     it is",
+                    left.namespace, left.name
+                ),
+                None => format!("{component} is brought by {told}"),
+            };
             return report.pass(codes::NO_HELM_RELEASE, Some(member.name()), summary);
         }
         None => format!(

@@ -69,7 +69,9 @@ super::told! {
     "{} of {} to be {to} (now {version})" => "{1} 的 {0} 改为 {to}（现在是 {version}）";
     "{told} has brought {to}: {says}" => "{told} 已带来 {to}：{says}";
     "{told} to bring {to} ({says}{by_hand})" => "{told} 带来 {to}（{says}{by_hand}）";
-    "{component} is brought by {}" => "{component} 由 {0} 带来";
+    "{component} is brought by {told}" => "{component} 由 {told} 带来";
+    "{component} is brought by {told}; helm release {}/{} is left of what installed it before, and stays as it is"
+        => "{component} 由 {told} 带来；helm release {}/{} 是先前安装它时留下的，保持原样";
     "{} holds {}: what is merged there comes all at once, and cannot be ordered and proved component by component"
         => "{0} 包含 {1}：在那里合并的内容一次全部到达，无法逐个组件排序和验证";
     "split it into one object for each chart" => "把它拆成每个 chart 一个对象";
