@@ -4,6 +4,7 @@ use super::{Followed, FollowedKind, Progress, Source};
 use crate::{
     api::{Component, ObjectName},
     guard::message::one_line,
+    helm::without_build,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::Deserialize;
@@ -172,7 +173,7 @@ impl HelmRelease {
             Some(ready) => format!("it is not ready, {}: {}", ready.reason, one_line(&ready.message)),
         };
         Progress {
-            version: history.first().map(|newest| newest.chart_version.clone()),
+            version: history.first().map(|newest| without_build(&newest.chart_version).to_owned()),
             is_done: is_seen && ready.is_some_and(|ready| ready.status == "True"),
             says,
             by_hand: None,

@@ -135,7 +135,7 @@ fn an_application_has_arrived_when_it_says_so_of_the_target() {
 #[test]
 fn a_helm_release_has_arrived_when_its_controller_says_so_of_the_target() {
     type Change = fn(&mut Value);
-    let cases: [(&str, Change, &str); 6] = [
+    let cases: [(&str, Change, &str); 7] = [
         ("all of it", |_| {}, ""),
         (
             "nothing merged",
@@ -168,6 +168,14 @@ fn a_helm_release_has_arrived_when_its_controller_says_so_of_the_target() {
                 it["status"]["history"][0]["chartVersion"] = json!("1.30.3");
             },
             "to bring 1.31.0",
+        ),
+        (
+            "of an OCI artifact, whose digest Flux writes behind the version",
+            |it| {
+                it["spec"] = json!({"chartRef": {"kind": "OCIRepository", "name": "istiod"}});
+                it["status"]["history"][0]["chartVersion"] = json!("1.31.0+0123456789ab");
+            },
+            "",
         ),
     ];
     for (what, change, expected) in cases {

@@ -36,7 +36,7 @@ pub struct Release {
     pub last_deployed: Option<String>,
     /// Name of the chart.
     pub chart_name: String,
-    /// Version of the chart.
+    /// Version of the chart, without build metadata.
     pub chart_version: String,
     /// Whether the chart says that it is about Istio, as all of Istio's do; others may have the same short names.
     pub is_about_istio: bool,
@@ -245,7 +245,7 @@ impl Stored {
             last_deployed: self.info.last_deployed,
             is_about_istio: self.chart.metadata.is_about_istio(),
             chart_name: self.chart.metadata.name,
-            chart_version: self.chart.metadata.version,
+            chart_version: super::without_build(&self.chart.metadata.version).to_owned(),
             app_version: self.chart.metadata.app_version,
             // `ssa` or `csa`: ApplyMethod in pkg/release/v1/release.go of helm 4.
             kinds: self.manifest.names,
@@ -314,6 +314,14 @@ mod tests {
         assert_eq!(read.last_deployed.as_deref(), Some("2026-11-01T08:00:00Z"));
         assert_eq!(read.values.as_value().pointer("/password"), Some(&json!("hunter2")));
         assert_eq!(storage_name(&read.name, read.revision), "sh.helm.release.v1.istiod.v7");
+    }
+
+    #[test]
+    fn the_digest_that_flux_adds_is_no_part_of_the_charts_version() {
+        let mut document = release();
+        document["chart"]["metadata"]["version"] = json!("1.31.0+0123456789ab");
+        let read = decode(&stored(document.to_string().as_bytes())).unwrap();
+        assert_eq!(read.chart_version, "1.31.0");
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Metadata {
     /// The version of what the chart installs; the chart's own where that is none.
     fn version(&self) -> Result<IstioVersion, VersionError> {
         let installed = self.app_version.as_deref().map(str::parse);
-        match (installed, self.version.parse()) {
+        match (installed, super::without_build(&self.version).parse()) {
             (Some(Ok(installed)), Ok(chart)) => Ok(more_telling(installed, chart)),
             (Some(Ok(installed)), Err(_)) => Ok(installed),
             (_, chart) => chart,

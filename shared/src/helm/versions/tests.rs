@@ -169,6 +169,7 @@ fn the_chart_says_its_version_once_or_twice() {
         ("1.31.0", Some("1.31.0-mspider"), Some("1.31.0-mspider")),
         ("1.31.0", Some("latest"), Some("1.31.0")),
         ("1.31.0", None, Some("1.31.0")),
+        ("1.31.0+0123456789ab", None, Some("1.31.0")),
         ("nightly", None, None),
     ] {
         let read = metadata(version, app_version).version();
