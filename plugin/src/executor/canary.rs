@@ -4,7 +4,12 @@
 //! error of permissions, schema or connection proves nothing. Of configuration that a mesh only warns about, the
 //! barrier's own warning is asked for in the place of a refusal.
 
+mod answer;
+
+pub use answer::Answer;
+
 use crate::cluster::Cluster;
+use answer::{Policies, describe};
 use futures::future::try_join_all;
 use kube::{
     Client, Resource as _,
@@ -15,7 +20,7 @@ use kube::{
 use serde_json::{Value, json};
 use shared::{
     api::{FreezeMode, FreezeScope, MeshFreezeSpec},
-    guard, istioctl, names,
+    istioctl, names,
 };
 
 /// Namespace that the guard's webhooks leave alone.
@@ -30,27 +35,6 @@ pub enum Asker {
     Stranger,
     /// A stranger whom the policy lets pass in a dry run, so that only the webhook can refuse.
     PastThePolicy,
-}
-
-/// What the API server said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It would create the object.
-    Admitted,
-    /// The freeze policy of this name refused.
-    RefusedByPolicy,
-    /// The guard's webhook refused.
-    RefusedByWebhook,
-    /// It would create the object, and the policy that warns warned.
-    WarnedByPolicy,
-    /// It would create the object, and the guard's webhook warned.
-    WarnedByWebhook,
-    /// The API server serves no such kind: there is nothing to freeze.
-    NotServed,
-    /// The guard let it pass, and something else stopped it, as Istio's own validation while istiod is down.
-    StoppedElsewhere(String),
-    /// Something else: no proof of anything.
-    NoProof(String),
 }
 
 /// An object that a freeze covers, never really created.
@@ -165,8 +149,7 @@ fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiResource
 #[derive(Clone, Debug)]
 pub struct Prover {
     cluster: Cluster,
-    policy: String,
-    warning_policy: String,
+    policies: Policies,
     scope: FreezeScope,
 }
 
@@ -177,8 +160,10 @@ impl Prover {
         let epoch = u64::try_from(freeze.epoch).unwrap_or_default();
         Self {
             cluster,
-            policy: names::freeze_policy(&freeze.mesh, epoch),
-            warning_policy: names::warning_policy(&freeze.mesh, epoch),
+            policies: Policies {
+                refusing: names::freeze_policy(&freeze.mesh, epoch),
+                warning: names::warning_policy(&freeze.mesh, epoch),
+            },
             scope: freeze.scope.clone(),
         }
     }
@@ -189,6 +174,57 @@ impl Prover {
     /// # Errors
     /// What the API server answered instead, in a sentence.
     pub async fn all_answer(&self, asker: Asker, expected: &Answer) -> Result<usize, String> {
+        let mut asked = 0;
+        for (canary, answer) in self.answers(asker).await? {
+            let expected = canary.stands_for(expected, self.scope.configuration.mode);
+            if answer == Answer::NotServed && canary.may_be_missing {
+                continue;
+            }
+            asked += 1;
+            // Whether istiod is well is not the question here, nor what others ask of every object: a mesh with a sick one
+            // must be mended by the holder.
+            let past_us = expected == Answer::Admitted && answer.is_past_the_guard();
+            if answer != expected && !past_us {
+                return Err(told(&canary, &answer));
+            }
+        }
+        Ok(asked)
+    }
+
+    /// Asks once, as somebody without an epoch, whether no freeze refuses any more. Whoever else refuses does not keep the
+    /// mesh frozen; what was said instead is returned in a sentence.
+    ///
+    /// # Errors
+    /// What still looks like a freeze, or was not answered, in a sentence.
+    pub async fn none_is_frozen(&self) -> Result<Option<String>, String> {
+        let mut others = None;
+        for (canary, answer) in self.answers(Asker::Stranger).await? {
+            if answer.may_be_a_freezes() {
+                return Err(told(&canary, &answer));
+            }
+            let is_told = !matches!(
+                answer,
+                Answer::Admitted | Answer::StoppedElsewhere(_) | Answer::NotServed
+            );
+            if is_told && others.is_none() {
+                others = Some(told(&canary, &answer));
+            }
+        }
+        Ok(others)
+    }
+
+    /// Policies of others behind which a freeze could not be seen, with the kind of what they refuse. Asked before there is
+    /// a freeze; nothing where it cannot be asked.
+    pub async fn foreign_policies(&self) -> Vec<(String, String)> {
+        let answers = self.answers(Asker::Stranger).await.unwrap_or_default().into_iter();
+        let foreign = answers.filter_map(|(canary, answer)| match answer {
+            Answer::RefusedByForeignPolicy(policy) => Some((policy, canary.resource.kind)),
+            _ => None,
+        });
+        foreign.collect()
+    }
+
+    async fn answers(&self, asker: Asker) -> Result<Vec<(Canary, Answer)>, String> {
         let canaries = canaries(&self.scope);
         if canaries.is_empty() {
             return Err("there is nothing in this cluster to try the freeze on".to_owned());
@@ -196,24 +232,7 @@ impl Prover {
         let client = self.client(asker)?;
         // Side by side, as they say nothing of each other.
         let answers = try_join_all(canaries.iter().map(|canary| self.ask(&client, canary))).await?;
-        let mut asked = 0;
-        for (canary, answer) in canaries.iter().zip(answers) {
-            let expected = canary.stands_for(expected, self.scope.configuration.mode);
-            if answer == Answer::NotServed && canary.may_be_missing {
-                continue;
-            }
-            asked += 1;
-            // Whether istiod is well is not the question here: a mesh with a sick one must be mended by the holder.
-            let past_us = expected == Answer::Admitted && matches!(answer, Answer::StoppedElsewhere(_));
-            if answer != expected && !past_us {
-                return Err(format!(
-                    "a dry run of a {} was {}",
-                    canary.resource.kind,
-                    describe(&answer)
-                ));
-            }
-        }
-        Ok(asked)
+        Ok(canaries.into_iter().zip(answers).collect())
     }
 
     fn client(&self, asker: Asker) -> Result<Client, String> {
@@ -249,7 +268,7 @@ impl Prover {
         // Asked past kube's Api, which keeps the warnings to itself.
         let response = match client.send(request.map(Body::from)).await {
             Ok(response) => response,
-            Err(error) => return Ok(Answer::NoProof(error.to_string())),
+            Err(error) => return Ok(Answer::Unanswered(error.to_string())),
         };
         let warnings: Vec<String> = response
             .headers()
@@ -267,52 +286,10 @@ impl Prover {
             let said = serde_json::from_slice::<Status>(&body).map(|status| (status.reason, status.message));
             said.unwrap_or_else(|_| (String::new(), String::from_utf8_lossy(&body).into_owned()))
         });
-        Ok(self.read(status, refusal, &warnings))
-    }
-
-    /// What an answer means; `refusal` is the reason and the message of one that is no success.
-    fn read(&self, status: http::StatusCode, refusal: Option<(String, String)>, warnings: &[String]) -> Answer {
-        let is_warned = |by: &dyn Fn(&str) -> bool| warnings.iter().any(|warning| by(warning));
-        let warned = if is_warned(&|header| guard::is_warned_by_policy(header, &self.warning_policy)) {
-            Some(Answer::WarnedByPolicy)
-        } else if is_warned(&guard::is_warned_by_webhook) {
-            Some(Answer::WarnedByWebhook)
-        } else {
-            None
-        };
-        let Some((reason, message)) = refusal else {
-            return warned.unwrap_or(Answer::Admitted);
-        };
-        if guard::is_refused_by_policy(&message, &self.policy) {
-            Answer::RefusedByPolicy
-        } else if guard::is_refused_by_webhook(&message) {
-            Answer::RefusedByWebhook
-        } else if is_another_webhook(&message) {
-            // Who warned was asked before, or at the same time.
-            warned.unwrap_or(Answer::StoppedElsewhere(message))
-        } else if status == http::StatusCode::NOT_FOUND && (reason.is_empty() || message.contains("requested resource"))
-        {
-            Answer::NotServed
-        } else {
-            Answer::NoProof(message)
-        }
+        Ok(self.policies.read(status, refusal, &warnings))
     }
 }
 
-/// Validating webhooks are asked together, after all policies have admitted; ours ignores failures to call it.
-fn is_another_webhook(message: &str) -> bool {
-    let ours = message.contains(guard::WEBHOOK_DOMAIN) || message.contains("MG0");
-    !ours && (message.contains("failed calling webhook") || message.contains("admission webhook"))
-}
-
-fn describe(answer: &Answer) -> String {
-    match answer {
-        Answer::Admitted => "admitted".to_owned(),
-        Answer::RefusedByPolicy => "refused by the freeze policy".to_owned(),
-        Answer::RefusedByWebhook => "refused by the guard's webhook".to_owned(),
-        Answer::WarnedByPolicy => "admitted with a warning of the freeze policy".to_owned(),
-        Answer::WarnedByWebhook => "admitted with a warning of the guard's webhook".to_owned(),
-        Answer::NotServed => "not known to the API server".to_owned(),
-        Answer::StoppedElsewhere(message) | Answer::NoProof(message) => format!("answered with: {message}"),
-    }
+fn told(canary: &Canary, answer: &Answer) -> String {
+    format!("a dry run of a {} was {}", canary.resource.kind, describe(answer))
 }

@@ -90,9 +90,14 @@ impl Effects<'_> {
             Effect::Check => {
                 // Side by side; what is found first to be in the way is told.
                 let counted = async { Ok(self.connections(spec).await) };
-                let looked = tokio::try_join!(self.check(spec), self.prove_abilities(spec), counted);
+                let looked = tokio::try_join!(
+                    self.check(spec),
+                    self.prove_abilities(spec),
+                    counted,
+                    self.hides_the_freeze(spec)
+                );
                 seen.check = Some(match looked {
-                    Ok(((), abilities, connections)) => {
+                    Ok(((), abilities, connections, ())) => {
                         seen.abilities = abilities;
                         seen.connections = self.comparable(connections);
                         CheckResult::Free

@@ -29,7 +29,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::{
     api::{FreezeScope, MeshFreeze, MeshUpgrade},
-    guard::{UNLOCKER_ROLE, codes::Code, own_objects},
+    guard::{self, UNLOCKER_ROLE, own_objects},
     names,
 };
 use std::{
@@ -258,7 +258,7 @@ async fn canary(cluster: &Cluster, namespace: &str) -> Canary {
         Ok(_) => Canary::Admitted,
         Err(error) => {
             let message = api_message(&error);
-            if message.contains(Code::MeshFrozen.as_str()) {
+            if guard::is_refused_by_a_freeze(&message) {
                 Canary::Refused(message)
             } else {
                 Canary::NoProof(message)

@@ -1,6 +1,7 @@
 //! Recognises, in the API server's own words, which barrier refused a request: proof needs more than our code.
 
 use super::codes::Code;
+use crate::names::FREEZE_POLICY_PREFIX;
 
 /// How the names of all our webhooks end; the API server quotes the name in a refusal.
 pub const WEBHOOK_DOMAIN: &str = "guard.meshupgrade.io";
@@ -25,6 +26,37 @@ pub fn is_refused_by_policy(message: &str, policy: &str) -> bool {
 #[must_use]
 pub fn is_refused_by_webhook(message: &str) -> bool {
     webhook_refusal(message) == Some(Code::MeshFrozen)
+}
+
+/// Whether `message` says that a freeze refused the request: the policy of whichever mesh and epoch, even where it could
+/// not be evaluated, or our webhook. Whoever wants to know that a mesh is open asks this.
+#[must_use]
+pub fn is_refused_by_a_freeze(message: &str) -> bool {
+    let of_a_freeze = |policy: &str| policy.starts_with(FREEZE_POLICY_PREFIX);
+    is_refused_by_webhook(message) || refusing_policy(message).is_some_and(of_a_freeze)
+}
+
+/// The policy that refused the request and is no freeze's. Of several that refuse the API server names one, so that nobody
+/// knows what a freeze would have said.
+#[must_use]
+pub fn foreign_policy(message: &str) -> Option<&str> {
+    refusing_policy(message).filter(|policy| !policy.starts_with(FREEZE_POLICY_PREFIX))
+}
+
+/// Whether a refusal, by its reason and its message, came after whatever admits: quotas are asked last, and whether there is
+/// such an object already is seen when it is to be stored.
+#[must_use]
+pub fn is_past_admission(reason: &str, message: &str) -> bool {
+    let is_quotas =
+        message.contains("is forbidden: exceeded quota: ") || message.contains("is forbidden: failed quota: ");
+    reason == "AlreadyExists" || is_quotas
+}
+
+fn refusing_policy(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("ValidatingAdmissionPolicy '")?;
+    let (policy, rest) = rest.split_once("' with binding '")?;
+    let (binding, _) = rest.split_once("' denied request: ")?;
+    (!policy.contains('\'') && !binding.contains('\'')).then_some(policy)
 }
 
 /// Whether a `Warning` header says that the policy of this name, bound to warn, would have refused the request because
@@ -91,6 +123,37 @@ mod tests {
         ] {
             assert!(!is_refused_by_policy(message, "mesh-freeze-default-3"), "{message}");
             assert!(!is_refused_by_webhook(message), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_freeze_is_told_from_what_others_refuse() {
+        let by = |policy: &str, says: &str| {
+            format!("x is forbidden: ValidatingAdmissionPolicy '{policy}' with binding 'b' denied request: {says}")
+        };
+        for (message, frozen, foreign) in [
+            (BY_POLICY.to_owned(), true, None),
+            (BY_WEBHOOK.to_owned(), true, None),
+            (by("mesh-freeze-other-9", "MG001 mesh-frozen: x"), true, None),
+            (
+                by("mesh-freeze-default-3", "expression 'x' resulted in error: y"),
+                true,
+                None,
+            ),
+            (
+                by("needs-a-team", "no label team, see MG001"),
+                false,
+                Some("needs-a-team"),
+            ),
+            ("x is forbidden: exceeded quota: few".to_owned(), false, None),
+            (
+                "admission webhook \"evil.example\" denied the request: MG001 x".to_owned(),
+                false,
+                None,
+            ),
+        ] {
+            assert_eq!(is_refused_by_a_freeze(&message), frozen, "{message}");
+            assert_eq!(foreign_policy(&message), foreign, "{message}");
         }
     }
 

@@ -111,8 +111,18 @@ pub async fn open(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, F
         return Ok(format!("thawed: mesh {other} stays frozen in this cluster"));
     }
     let prover = Prover::new(caller.clone(), freeze);
-    proved(&prover, &[(Asker::Stranger, Answer::Admitted)]).await?;
-    Ok("thawed: the mesh is open again".to_owned())
+    let opened = until(|| prover.none_is_frozen()).await;
+    let opened = opened.map_err(|what| {
+        let seconds = PROOF_DEADLINE.as_secs();
+        Fault::lasting(format!(
+            "the freeze is taken down, and still refuses after {seconds} s: {what}"
+        ))
+    });
+    Ok(match opened? {
+        None => "thawed: the mesh is open again".to_owned(),
+        // What others refuse is theirs to say, and nothing that a thaw could wait for.
+        Some(other) => format!("thawed: no freeze refuses any more ({other})"),
+    })
 }
 
 /// The cluster as the holder of a freeze.
@@ -133,23 +143,26 @@ async fn has_webhook(holder: &Cluster) -> Result<bool, Fault> {
 
 /// Waits until each asker is answered as expected, one after the other, and tells how many canaries said so of the first.
 async fn proved(prover: &Prover, expected: &[(Asker, Answer)]) -> Result<usize, Fault> {
+    until(|| in_turn(prover, expected)).await.map_err(|what| {
+        let seconds = PROOF_DEADLINE.as_secs();
+        Fault::lasting(format!("the freeze could not be proved within {seconds} s: {what}"))
+    })
+}
+
+/// Looks until it succeeds often enough in a row, or time is up.
+async fn until<T, F: Future<Output = Result<T, String>>>(look: impl Fn() -> F) -> Result<T, String> {
     let started = Instant::now();
     let mut in_a_row = 0;
     loop {
-        match in_turn(prover, expected).await {
-            Ok(canaries) => {
+        match look().await {
+            Ok(found) => {
                 in_a_row += 1;
                 if in_a_row >= IN_A_ROW {
-                    return Ok(canaries);
+                    return Ok(found);
                 }
             }
             Err(_) if started.elapsed() < PROOF_DEADLINE => in_a_row = 0,
-            Err(what) => {
-                let seconds = PROOF_DEADLINE.as_secs();
-                return Err(Fault::lasting(format!(
-                    "the freeze could not be proved within {seconds} s: {what}"
-                )));
-            }
+            Err(what) => return Err(what),
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

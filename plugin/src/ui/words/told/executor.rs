@@ -49,6 +49,10 @@ super::told! {
     "there is nothing in this cluster to try the freeze on" => "这个集群中没有可以用来试验冻结的对象";
     "a dry run of a {} was {}" => "对 {} 的 dry run {}";
     "refused by the freeze policy" => "被冻结策略拒绝";
+    "refused by the ValidatingAdmissionPolicy {policy}, which is none of this tool's: what a freeze says cannot be seen behind it"
+        => "被 ValidatingAdmissionPolicy {policy} 拒绝，它不属于本工具：在它后面看不出冻结怎么说";
+    "{cluster}: the ValidatingAdmissionPolicy {policy}, which is none of this tool's, refuses the dry run of a {kind} that a freeze is proved by: let it pass the user {driver}"
+        => "{cluster}：不属于本工具的 ValidatingAdmissionPolicy {policy} 拒绝了用来证明冻结的 {kind} 的 dry run：请让它放行用户 {driver}";
     "refused by the guard's webhook" => "被守卫的 webhook 拒绝";
     "admitted with a warning of the freeze policy" => "被放行，带有冻结策略的警告";
     "admitted with a warning of the guard's webhook" => "被放行，带有守卫 webhook 的警告";
@@ -127,6 +131,8 @@ super::told! {
     "thawed: the mesh is open again" => "已解冻：网格重新开放";
     "see whether the webhook is installed" => "查询是否安装了 webhook";
     "the freeze could not be proved within {seconds} s: {what}" => "没能在 {seconds} 秒内证明冻结：{what}";
+    "the freeze is taken down, and still refuses after {seconds} s: {what}" => "冻结已拿掉，{seconds} 秒之后却仍在拒绝：{what}";
+    "thawed: no freeze refuses any more ({other})" => "已解冻：不再有冻结拒绝请求（{other}）";
     "mesh {other} is frozen in this cluster by its own upgrade: finish that one first"
         => "网格 {other} 在这个集群中被它自己的升级冻结：请先完成那个升级";
     "a driver from before has put up its ValidatingAdmissionPolicy {} late"
