@@ -189,6 +189,20 @@ fn each_cluster_is_verified_before_the_next_is_touched() {
 }
 
 #[test]
+fn a_control_plane_that_is_not_well_keeps_the_gateways_of_its_own_cluster() {
+    let mut spec = plan_of_three();
+    spec.plan.clusters.retain(|planned| planned.name == "east");
+    spec.plan.steps.retain(|step| step.cluster == "east");
+    let (mut world, mut status) = (World::default(), MeshUpgradeStatus::default());
+    world.unhealthy.insert("east".to_owned());
+    let stop = drive(&spec, &mut status, 1, usize::MAX, |effect, seen| {
+        world.perform(effect, seen, 1, &spec);
+    });
+    stalled(stop, "Unhealthy", "east: istiod reports 1.30.3");
+    assert_eq!(world.changes, ["east/base", "east/istiod", "east/cni"]);
+}
+
+#[test]
 fn killed_after_every_journal_write_three_clusters_reach_the_same_end() {
     for kill in 0.. {
         let (mut world, mut status) = (World::default(), MeshUpgradeStatus::default());

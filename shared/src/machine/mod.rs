@@ -11,7 +11,7 @@ mod waves;
 pub use watched::{Drift, News, drift_condition, heard};
 
 use crate::{
-    api::{Abilities, Fingerprint, MeshUpgradeSpec, MeshUpgradeStatus, ProxyConnections, StepState},
+    api::{Abilities, Component, Fingerprint, MeshUpgradeSpec, MeshUpgradeStatus, ProxyConnections, StepState},
     phase::Phase,
 };
 use k8s_openapi::jiff::Timestamp;
@@ -116,7 +116,8 @@ pub enum Effect {
         /// Id of the step.
         step: String,
     },
-    /// Prove the health of one cluster before the next one's control plane is changed, into [`Observation::verified`].
+    /// Prove the health of one cluster before the next one's control plane is changed, or a gateway is replaced, into
+    /// [`Observation::verified`].
     VerifyCluster {
         /// Name of the cluster.
         cluster: String,
@@ -190,6 +191,13 @@ pub fn step(
 }
 
 type Decision = (Option<Effect>, Option<Stop>);
+
+/// What waits for a cluster to be verified.
+#[derive(Clone, Copy)]
+enum Before {
+    TheNext,
+    ItsGateways,
+}
 
 /// The status under construction.
 struct Next<'a> {
@@ -281,7 +289,14 @@ impl Next<'_> {
             return self.enter(Phase::Verifying, "every component is at the target");
         };
         if let Some(cluster) = waves::to_verify(&self.spec.plan.steps, &id, &self.status.verified_clusters) {
-            return self.verify(cluster.to_owned(), seen);
+            let of_gateways = spec.plan.steps.iter().find(|step| step.id == id);
+            let of_gateways = of_gateways.filter(|step| step.component == Component::Gateway);
+            let before = if of_gateways.is_some_and(|step| step.cluster == cluster) {
+                Before::ItsGateways
+            } else {
+                Before::TheNext
+            };
+            return self.verify(cluster.to_owned(), before, seen);
         }
         let Some(current) = self.status.steps.iter_mut().find(|step| step.id == id) else {
             return (None, None);
@@ -315,8 +330,8 @@ impl Next<'_> {
         }
     }
 
-    /// A cluster that is not healthy stops the wave: the next one is not touched.
-    fn verify(&mut self, cluster: String, seen: &Observation) -> Decision {
+    /// A cluster that is not healthy stops the wave: neither the next one is touched nor a gateway.
+    fn verify(&mut self, cluster: String, before: Before, seen: &Observation) -> Decision {
         match seen.verified.get(&cluster) {
             None => act(Effect::VerifyCluster {
                 abilities: waves::of_cluster(&self.status.abilities, &cluster),
@@ -324,7 +339,10 @@ impl Next<'_> {
                 cluster,
             }),
             Some(Ok(evidence)) => {
-                self.note(&format!("verified before the next cluster: {evidence}"));
+                self.note(&match before {
+                    Before::TheNext => format!("verified before the next cluster: {evidence}"),
+                    Before::ItsGateways => format!("verified before its gateways: {evidence}"),
+                });
                 self.status.verified_clusters.push(cluster);
                 (None, None)
             }

@@ -211,6 +211,7 @@ super::told! {
     "every component is at the target" => "每个组件都已到达目标版本";
     "{id}: attempt {attempt} begins (epoch {epoch})" => "{id}：第 {attempt} 次尝试开始（epoch {epoch}）";
     "verified before the next cluster: {evidence}" => "在下一个集群之前已验证：{evidence}";
+    "verified before its gateways: {evidence}" => "在它的网关之前已验证：{evidence}";
     "changed, and no guard is asked about it: {changed}" => "有变化，而没有守卫会被问到它：{changed}";
     "webhook configurations and admission policies of the mesh and the guard are as they were when it was frozen, or as the upgrade itself has made them since"
         => "网格和守卫的 webhook 配置及准入策略与冻结时一致，或者是升级自己之后改成的样子";
