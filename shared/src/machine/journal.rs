@@ -2,7 +2,7 @@
 
 use super::{Decision, Next, Stop};
 use crate::{
-    api::{CONDITION_STALLED, HISTORY_LIMIT, JournalEvent, StepStatus},
+    api::{CONDITION_STALLED, HISTORY_LIMIT, JournalEvent, StepState, StepStatus},
     conditions,
     guard::own_objects::CONDITION_UNLOCKED,
     phase::Phase,
@@ -33,7 +33,7 @@ impl Next<'_> {
             return;
         }
         let before = self.status.epoch;
-        self.take_back_unlocking();
+        let was_lifted = self.take_back_unlocking();
         self.status.epoch = self.driver.epoch;
         self.status.holder = Some(self.driver.name.clone());
         self.set_condition(CONDITION_STALLED, false, "Driven", "a driver is at work");
@@ -42,17 +42,42 @@ impl Next<'_> {
             before => format!("{} took the upgrade over from epoch {before}", self.driver.name),
         };
         self.note(&what);
+        if was_lifted || (self.spec.unguarded.is_some() && before != 0) {
+            self.look_again();
+        }
+    }
+
+    /// While the mesh stood open anybody may have taken back what was done, and proved. A look finds what is at the target
+    /// still, and nothing of that is changed a second time.
+    fn look_again(&mut self) {
+        if !matches!(self.status.phase, Phase::Upgrading | Phase::Verifying) {
+            return;
+        }
+        let steps = self.status.steps.iter_mut();
+        let mut count = 0_usize;
+        for step in steps.filter(|step| step.state == StepState::Done) {
+            step.state = StepState::Pending;
+            step.finished_at = None;
+            step.evidence = None;
+            count = count.saturating_add(1);
+        }
+        self.status.verified_clusters.clear();
+        if count > 0 {
+            self.note(&format!(
+                "nothing kept the mesh frozen meanwhile: the {count} components that were done are looked at again"
+            ));
+        }
     }
 
     /// Somebody lifted the freeze by hand meanwhile, and said why in a condition; it goes into the history, and the mesh
-    /// is frozen again before anything else is changed, since no driver goes on without its own proof.
-    fn take_back_unlocking(&mut self) {
+    /// is frozen again before anything else is changed, since no driver goes on without its own proof. Tells whether it was.
+    fn take_back_unlocking(&mut self) -> bool {
         let conditions = &self.status.conditions;
         let Some(unlocked) = conditions
             .iter()
             .find(|condition| condition.type_ == CONDITION_UNLOCKED && condition.status == "True")
         else {
-            return;
+            return false;
         };
         let what = format!("the freeze was lifted by hand, by {}", unlocked.message);
         let why = unlocked.message.clone();
@@ -61,6 +86,7 @@ impl Next<'_> {
             self.status.frozen_since = Some(self.time());
         }
         self.set_condition(CONDITION_UNLOCKED, false, "FrozenAgain", &why);
+        true
     }
 
     pub(super) fn add_missing_steps(&mut self) {

@@ -230,15 +230,7 @@ impl Next<'_> {
             },
             Phase::Freezing => self.freezing(seen),
             Phase::Upgrading => self.upgrading(seen),
-            Phase::Verifying => match (self.closed(seen), &seen.health) {
-                (Err(decision), _) => decision,
-                (Ok(()), None) => act(Effect::Verify {
-                    abilities: self.status.abilities.clone(),
-                    connections: self.status.connections.map(Box::new),
-                }),
-                (Ok(()), Some(Ok(evidence))) => self.enter(Phase::Thawing, evidence),
-                (Ok(()), Some(Err(why))) => self.stall("Unhealthy", why),
-            },
+            Phase::Verifying => self.verifying(seen),
             Phase::Thawing => match &seen.thaw {
                 None => act(Effect::Thaw),
                 Some(Ok(evidence)) => {
@@ -283,11 +275,39 @@ impl Next<'_> {
         if let Err(decision) = self.closed(seen) {
             return decision;
         }
+        match self.undone() {
+            Some(id) => self.go_on(id, seen),
+            None => self.enter(Phase::Verifying, "every component is at the target"),
+        }
+    }
+
+    fn verifying(&mut self, seen: &Observation) -> Decision {
+        if let Err(decision) = self.closed(seen) {
+            return decision;
+        }
+        // What went back while the mesh stood open is brought to the target again: no phase leads back.
+        if let Some(id) = self.undone() {
+            return self.go_on(id, seen);
+        }
+        match &seen.health {
+            None => act(Effect::Verify {
+                abilities: self.status.abilities.clone(),
+                connections: self.status.connections.map(Box::new),
+            }),
+            Some(Ok(evidence)) => self.enter(Phase::Thawing, evidence),
+            Some(Err(why)) => self.stall("Unhealthy", why),
+        }
+    }
+
+    fn undone(&self) -> Option<String> {
+        let mut steps = self.status.steps.iter();
+        let undone = steps.find(|step| step.state != StepState::Done);
+        undone.map(|step| step.id.clone())
+    }
+
+    /// Goes on with the first step that is not done.
+    fn go_on(&mut self, id: String, seen: &Observation) -> Decision {
         let (time, epoch, spec) = (self.time(), self.driver.epoch, self.spec);
-        let undone = self.status.steps.iter().find(|step| step.state != StepState::Done);
-        let Some(id) = undone.map(|step| step.id.clone()) else {
-            return self.enter(Phase::Verifying, "every component is at the target");
-        };
         if let Some(cluster) = waves::to_verify(&self.spec.plan.steps, &id, &self.status.verified_clusters) {
             let of_gateways = spec.plan.steps.iter().find(|step| step.id == id);
             let of_gateways = of_gateways.filter(|step| step.component == Component::Gateway);
@@ -373,6 +393,8 @@ fn act(effect: Effect) -> Decision {
 
 #[cfg(test)]
 mod clusters_tests;
+#[cfg(test)]
+mod reopened_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -200,6 +200,8 @@ super::told! {
     "a driver is at work" => "驱动者正在工作";
     "{} began the upgrade" => "{} 开始了升级";
     "{} took the upgrade over from epoch {before}" => "{0} 从 epoch {before} 接管了升级";
+    "nothing kept the mesh frozen meanwhile: the {count} components that were done are looked at again"
+        => "其间没有冻结保护网格：已完成的 {count} 个组件再看一遍";
     "the freeze was lifted by hand, by {}" => "冻结被手工解除，由 {}";
     "{phase} may not follow {from}" => "{phase} 不能跟在 {from} 之后";
     "stalled in {}: {message}" => "在 {0} 停住：{message}";

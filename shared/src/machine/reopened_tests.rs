@@ -1,0 +1,122 @@
+//! The machine after the mesh stood open in the middle of an upgrade, and somebody took back what was done.
+
+use super::tests::{NOW, drive, spec};
+use super::*;
+use crate::{api::Unguarded, guard::own_objects::CONDITION_UNLOCKED};
+use std::collections::BTreeSet;
+
+/// What runs, and what was done about it.
+#[derive(Default)]
+struct World {
+    at_target: BTreeSet<String>,
+    applied: Vec<String>,
+    looked_at: Vec<String>,
+}
+
+impl World {
+    fn perform(&mut self, effect: &Effect, seen: &mut Observation) {
+        match effect {
+            Effect::Check => seen.check = Some(CheckResult::Free),
+            Effect::PullImages => seen.images = Some(Ok("pulled".to_owned())),
+            Effect::Freeze { .. } => seen.freeze = FreezeState::Closed,
+            Effect::Recheck => seen.recheck = Some(CheckResult::Free),
+            Effect::Observe { step } => {
+                self.looked_at.push(step.clone());
+                let what = if self.at_target.contains(step) {
+                    StepObservation::AtTarget("there".to_owned())
+                } else {
+                    StepObservation::Due
+                };
+                seen.steps.insert(step.clone(), what);
+            }
+            Effect::Apply { step } => {
+                self.applied.push(step.clone());
+                self.at_target.insert(step.clone());
+                seen.steps
+                    .insert(step.clone(), StepObservation::AtTarget("upgraded".to_owned()));
+            }
+            Effect::VerifyCluster { cluster, .. } => {
+                seen.verified.insert(cluster.clone(), Ok("healthy".to_owned()));
+            }
+            Effect::Verify { .. } => {
+                assert_eq!(
+                    self.at_target.len(),
+                    2,
+                    "verified before everything is at the target again"
+                );
+                seen.health = Some(Ok("healthy".to_owned()));
+            }
+            Effect::Thaw => seen.thaw = Some(Ok("thawed".to_owned())),
+        }
+    }
+
+    fn drive(
+        &mut self,
+        spec: &MeshUpgradeSpec,
+        status: &mut MeshUpgradeStatus,
+        epoch: i64,
+        writes: usize,
+    ) -> Option<Stop> {
+        drive(spec, status, epoch, writes, |effect, seen| self.perform(effect, seen))
+    }
+}
+
+/// Drives until the phase is reached and all of `done` is done, and stops as by a kill.
+fn until(spec: &MeshUpgradeSpec, phase: Phase, done: usize) -> (World, MeshUpgradeStatus) {
+    for writes in 0..100 {
+        let (mut world, mut status) = (World::default(), MeshUpgradeStatus::default());
+        world.drive(spec, &mut status, 1, writes);
+        let count = status.steps.iter().filter(|step| step.state == StepState::Done).count();
+        if status.phase == phase && count == done {
+            return (world, status);
+        }
+    }
+    panic!("never in {phase} with {done} done");
+}
+
+fn unlock(status: &mut MeshUpgradeStatus) {
+    let conditions = &mut status.conditions;
+    crate::conditions::upsert(conditions, CONDITION_UNLOCKED, true, "ByHand", "bob: pager 7", NOW);
+}
+
+#[test]
+fn what_was_taken_back_after_an_unlock_is_brought_to_the_target_again() {
+    for (phase, done) in [(Phase::Upgrading, 1), (Phase::Verifying, 2)] {
+        let (mut world, mut status) = until(&spec(), phase, done);
+        status.verified_clusters.push("east".to_owned());
+        unlock(&mut status);
+        world.at_target.remove("base");
+        world.applied.clear();
+        assert_eq!(
+            world.drive(&spec(), &mut status, 2, usize::MAX),
+            Some(Stop::Succeeded),
+            "{phase}"
+        );
+        let expected: &[&str] = if done == 1 { &["base", "istiod"] } else { &["base"] };
+        assert_eq!(world.applied, expected, "{phase}: only what is not at the target");
+        assert_eq!(world.at_target.len(), 2, "{phase}");
+        assert!(status.steps.iter().all(|step| step.state == StepState::Done), "{phase}");
+        assert_eq!(status.steps[0].attempts, 2, "{phase}");
+    }
+}
+
+#[test]
+fn nothing_is_changed_twice_that_is_at_the_target_still() {
+    let mut unguarded = spec();
+    unguarded.unguarded = Some(Unguarded {
+        reason: "no admission here".to_owned(),
+    });
+    for (spec, is_unlocked, looks_again) in [(spec(), true, true), (unguarded, false, true), (spec(), false, false)] {
+        let (mut world, mut status) = until(&spec, Phase::Verifying, 2);
+        if is_unlocked {
+            unlock(&mut status);
+        }
+        world.applied.clear();
+        world.looked_at.clear();
+        assert_eq!(world.drive(&spec, &mut status, 2, usize::MAX), Some(Stop::Succeeded));
+        assert_eq!(world.applied, Vec::<String>::new());
+        let expected: &[&str] = if looks_again { &["base", "istiod"] } else { &[] };
+        assert_eq!(world.looked_at, expected, "unlocked {is_unlocked}");
+        assert!(status.steps.iter().all(|step| step.attempts == 1));
+    }
+}
