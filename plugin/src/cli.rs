@@ -2,7 +2,7 @@
 
 use crate::{
     cluster::ClusterFlags,
-    ui::{Format, Lang},
+    ui::{Chosen, Format, Lang},
 };
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use shared::{catalog::Date, version::IstioVersion};
@@ -101,6 +101,18 @@ impl Global {
             request_timeout: self.request_timeout,
             as_user: self.as_user.clone(),
             as_groups: self.as_groups.clone(),
+        }
+    }
+
+    /// What printed commands have to repeat.
+    #[must_use]
+    pub fn chosen(&self) -> Chosen {
+        let shown = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        Chosen {
+            context: self.context.clone(),
+            contexts: self.contexts.clone(),
+            kubeconfig: shown(&self.kubeconfig),
+            catalog: shown(&self.catalog),
         }
     }
 }
@@ -279,6 +291,15 @@ impl HowTo {
     #[must_use]
     pub fn is_canary(given: Option<Self>) -> bool {
         given == Some(Self::Canary)
+    }
+
+    /// The word of the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InPlace => "in-place",
+            Self::Canary => "canary",
+        }
     }
 }
 

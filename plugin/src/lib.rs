@@ -31,6 +31,7 @@ pub fn run<I: IntoIterator<Item = OsString>>(args: I) -> ExitCode {
         Err(error) => return usage(&error, lang),
     };
     let ui = Ui::new(cli.global.output, cli.global.lang);
+    ui::remember(cli.global.chosen());
     let outcome = match cli.command {
         None if commands::wizard::has_terminal() => block_on(commands::wizard::run(&cli.global, ui)).flatten(),
         None => return help(lang),
@@ -102,7 +103,7 @@ fn print_error(ui: Ui, error: &CommandError) {
         return ui.error(error);
     }
     let document = serde_json::json!({
-        "error": { "message": error.to_string(), "hints": error.hints(), "exitCode": error.exit.code() },
+        "error": { "message": error.to_string(), "hints": ui.hints(error), "exitCode": error.exit.code() },
     });
     ui.streamed("Error", document).ok();
 }

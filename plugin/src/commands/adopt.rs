@@ -1,6 +1,6 @@
 //! `adopt`: writes the Mesh object that says what was discovered, after showing it.
 
-use super::Scene;
+use super::{Scene, again};
 use crate::{
     cli::{AdoptArgs, Global, Kept},
     cluster::{Cluster, ObserveOptions},
@@ -92,7 +92,9 @@ pub async fn run(args: &AdoptArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
             &format!("its status could not be written: {}", api_message(&error)),
         );
     }
-    ui.next("kubectl get meshes");
+    // With several contexts, the one that leads to its home.
+    let context = home.own_context().filter(|_| !global.contexts.is_empty());
+    ui.next(&format!("kubectl get meshes{}", again::flag("--context", context)));
     Ok(Exit::Done)
 }
 

@@ -1,6 +1,6 @@
 //! `check`: can this mesh go to that version, what stands in the way, and what to do about it.
 
-use super::{Scene, charts, check_all, waivers};
+use super::{Scene, again, charts, check_all, waivers};
 use crate::{
     cli::{CheckArgs, FailOn, Global, HowTo, TargetArgs},
     clock::today,
@@ -136,31 +136,32 @@ async fn once(
     }
     ui.note(&faint(&ui.lang.catalog_edition(scene.catalog.edition())));
     scene.print_stats(global, ui);
-    let at = args
-        .target
-        .charts
-        .as_deref()
-        .map(|charts| format!(" --charts {charts}"))
-        .unwrap_or_default();
-    let at = match args.strategy {
-        Some(HowTo::Canary) => format!(" --strategy canary{at}"),
-        Some(HowTo::InPlace) | None => at,
-    };
+    let fixes = report.findings.iter().map(|finding| finding.fix.as_str());
+    if let Some(flags) = ui.same_flags(fixes) {
+        ui.note(&faint(&flags));
+    }
     if free {
-        // What its owner does by hand is written down, not planned.
-        let verb = match mesh.management {
-            Management::External => "guide",
-            Management::Dedicated | Management::Hosted => "plan",
-        };
         ui.next(&format!(
-            "kubectl mesh-upgrade {verb} {} --to {}{at}",
-            mesh.name, args.target.to
+            "kubectl mesh-upgrade {} {} --to {}{}",
+            on_to(mesh),
+            mesh.name,
+            args.target.to,
+            again::target(&args.target, args.strategy)
         ));
     } else {
-        let again = format!("kubectl mesh-upgrade check {} --to {}{at}", mesh.name, args.target.to);
+        let again = again::check(args);
+        let again = format!("kubectl mesh-upgrade check {} --to {}{again}", mesh.name, args.target.to);
         ui.next(&ui.lang.check_mend_and_repeat(again));
     }
     Ok(exit)
+}
+
+/// The verb that follows: what its owner does by hand is written down, not planned.
+pub(super) fn on_to(mesh: &MeshView) -> &'static str {
+    match mesh.management {
+        Management::External => "guide",
+        Management::Dedicated | Management::Hosted => "plan",
+    }
 }
 
 /// What a check of one mesh came to.

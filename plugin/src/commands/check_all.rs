@@ -1,8 +1,8 @@
 //! `check --all`: every mesh that is found, a line each, and one total.
 
 use super::{
-    Scene, charts,
-    check::{Judged, documented, judge},
+    Scene, again, charts,
+    check::{Judged, documented, judge, on_to},
 };
 use crate::{
     cli::{CheckArgs, Global},
@@ -66,13 +66,13 @@ pub async fn run(
     scene.print_stats(global, ui);
     // The first that needs somebody, or else the first of all.
     let blocked = judged.iter().find(|(_, judged)| !judged.free);
-    let (verb, mesh) = match (blocked, judged.first()) {
-        (Some((mesh, _)), _) => ("check", mesh),
-        (None, Some((mesh, _))) => ("plan", mesh),
+    let (verb, mesh, flags) = match (blocked, judged.first()) {
+        (Some((mesh, _)), _) => ("check", mesh, again::check(args)),
+        (None, Some((mesh, _))) => (on_to(mesh), mesh, again::target(&args.target, args.strategy)),
         (None, None) => return Ok(exit),
     };
     ui.next(&format!(
-        "kubectl mesh-upgrade {verb} {} --to {}",
+        "kubectl mesh-upgrade {verb} {} --to {}{flags}",
         mesh.name, args.target.to
     ));
     Ok(exit)

@@ -5,7 +5,7 @@ use crate::{
     cli::{Global, MeshArgs},
     cluster::ObserveOptions,
     error::{CommandError, Exit},
-    ui::{Mark, Output, Ui, strong},
+    ui::{Mark, Output, Ui, completed, strong},
 };
 use shared::data_plane::{self, DataPlaneStatus, Row, SidecarHotUpgrade};
 
@@ -129,13 +129,19 @@ fn print(ui: Ui, status: &DataPlaneStatus, hot: &[SidecarHotUpgrade]) {
     if !commands.is_empty() {
         ui.result("\nTo restart what is behind, one after the other:");
         for command in &commands {
-            ui.result(command);
+            // One of a cluster without a context of the operator's own is for none of this run's contexts.
+            ui.result(&if leads(command) { completed(command) } else { (*command).clone() });
         }
     }
-    match commands.first() {
+    match commands.iter().find(|command| leads(command)) {
         Some(command) => ui.next(command),
         None => ui.next("kubectl mesh-upgrade list"),
     }
+}
+
+/// Whether a command names the cluster that it is for.
+fn leads(command: &str) -> bool {
+    command.contains(" --context=") || command.contains(" '--context=")
 }
 
 fn pods<'a>(rows: impl Iterator<Item = &'a Row>) -> u64 {

@@ -11,6 +11,7 @@ use crate::{
 use serde::Serialize;
 use shared::{
     guard::coverage::{self, When},
+    guide::shell::quote,
     inventory::{ClusterState, Observed},
 };
 
@@ -73,10 +74,17 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     }
     print(ui, &all);
     match all.iter().find(|one| one.unknown.is_none() && !one.installed) {
-        Some(without) => ui.next(&format!(
-            "kubectl mesh-upgrade guard install --context {}",
-            without.cluster
-        )),
+        Some(without) => match scene.contexts().get(&without.cluster) {
+            Some(context) => ui.next(&format!(
+                "kubectl mesh-upgrade guard install --context {}",
+                quote(context)
+            )),
+            // Only a Secret of Istio's leads there, and that is for reading.
+            None => ui.next(&format!(
+                "with a context of your own for cluster {}: kubectl mesh-upgrade guard install --context NAME",
+                without.cluster
+            )),
+        },
         None => ui.next("kubectl mesh-upgrade list"),
     }
     Ok(exit)

@@ -1,6 +1,6 @@
 //! `guide`: the runbook of an upgrade for whoever does it by hand; reads, and writes nothing.
 
-use super::{Scene, apply::absolute, plan};
+use super::{Scene, again, apply::absolute, plan};
 use crate::{
     cli::{Global, GuideArgs, HowTo},
     clock::today,
@@ -77,20 +77,11 @@ pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     }
     ui.text(&guide::markdown(&runbook, &|text| ui.lang.told(text)));
     scene.print_stats(global, ui);
-    let charts = args
-        .target
-        .charts
-        .as_deref()
-        .map(|charts| format!(" --charts {charts}"));
-    let strategy = args
-        .strategy
-        .map(|_| format!(" --strategy {}", runbook.strategy.as_str()));
     ui.next(&format!(
-        "the same as a script that asks at each step: kubectl mesh-upgrade guide {} --to {}{}{} --script > runbook.sh",
+        "the same as a script that asks at each step: kubectl mesh-upgrade guide {} --to {}{} --script > runbook.sh",
         mesh.name,
         args.target.to,
-        charts.unwrap_or_default(),
-        strategy.unwrap_or_default()
+        again::target(&args.target, args.strategy)
     ));
     Ok(Exit::Done)
 }

@@ -1,6 +1,7 @@
 //! One file for each verb, and what they share: the cluster, its meshes and the catalog.
 
 pub mod adopt;
+mod again;
 pub mod apply;
 mod catalog;
 mod charts;

@@ -1,6 +1,6 @@
 //! `plan`: the ordered steps of an upgrade; changes nothing.
 
-use super::{Scene, apply::absolute, check::observe_options, path};
+use super::{Scene, again, apply::absolute, check::observe_options, path};
 use crate::{
     cli::{Global, HowTo, PlanArgs},
     clock::today,
@@ -306,16 +306,11 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
         ui.next(&format!("kubectl mesh-upgrade apply {}", path.display()));
         return Ok(exit);
     }
-    let charts = args
-        .target
-        .charts
-        .as_deref()
-        .map(|charts| format!(" --charts {charts}"))
-        .unwrap_or_default();
-    let strategy = if target.canary { " --strategy canary" } else { "" };
     ui.next(&format!(
-        "kubectl mesh-upgrade apply {} --to {}{strategy}{charts}",
-        mesh.name, args.target.to
+        "kubectl mesh-upgrade apply {} --to {}{}",
+        mesh.name,
+        args.target.to,
+        again::target(&args.target, args.strategy)
     ));
     Ok(exit)
 }

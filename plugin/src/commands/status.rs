@@ -73,10 +73,10 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
     }
     let mut journals = latest.iter().map(|held| &held.journal);
     match journals.find(|journal| !journal::phase(journal).is_final()) {
-        Some(journal) => ui.next(&format!(
-            "kubectl mesh-upgrade apply {}   (goes on where it stopped)",
-            journal.spec.mesh
-        )),
+        Some(journal) => ui.next_with(
+            &format!("kubectl mesh-upgrade apply {}", journal.spec.mesh),
+            "it goes on where it stopped",
+        ),
         None => ui.next("kubectl mesh-upgrade list"),
     }
     Ok(Exit::Done)

@@ -36,14 +36,20 @@ pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<E
     }
     ui.result("The guard is removed. Its CRDs stay, with the journals of past upgrades.");
     match running.first() {
-        None => ui.next(&format!(
-            "kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}   (deletes the journals)",
-            g = names::GROUP
-        )),
-        Some(journal) => ui.next(&format!(
-            "kubectl mesh-upgrade guard install   (needed before: kubectl mesh-upgrade apply {})",
-            journal.spec.mesh
-        )),
+        None => ui.next_with(
+            &format!(
+                "kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}",
+                g = names::GROUP
+            ),
+            "it deletes the journals, too",
+        ),
+        Some(journal) => ui.next_with(
+            "kubectl mesh-upgrade guard install",
+            &format!(
+                "only then can the upgrade of mesh {} go on, by apply",
+                journal.spec.mesh
+            ),
+        ),
     }
     Ok(Exit::Done)
 }

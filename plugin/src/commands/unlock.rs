@@ -9,7 +9,7 @@ use crate::{
     cli::{Global, UnlockArgs},
     error::{CommandError, Exit},
     executor::journal,
-    ui::{Mark, Output, Ui, confirm, strong},
+    ui::{Mark, Output, Ui, completed, confirm, strong},
 };
 use serde_json::json;
 use shared::guard::own_objects::LONGEST_REASON;
@@ -130,7 +130,8 @@ fn ask(args: &UnlockArgs, ui: Ui, freeze: &Freeze) -> Result<(), CommandError> {
              on anybody can change them.",
             journal.spec.from, journal.spec.to
         ));
-        ui.note("To finish the upgrade instead, with the mesh frozen to its end: kubectl mesh-upgrade apply");
+        let instead = "To finish the upgrade instead, with the mesh frozen to its end: kubectl mesh-upgrade apply";
+        ui.note(&completed(&ui.lang.told(instead)));
     }
     if args.yes {
         return Ok(());

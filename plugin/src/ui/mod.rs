@@ -1,5 +1,6 @@
 //! The only place that prints: results on stdout, everything else on stderr.
 
+mod chosen;
 pub mod progress;
 mod prompt;
 mod report;
@@ -9,6 +10,7 @@ pub mod upgrade;
 mod words;
 mod wrap;
 
+pub use chosen::{Chosen, completed, remember};
 pub use prompt::{ask, confirm};
 pub use report::{print_report, print_report_again};
 pub use stats::print_stats;
@@ -215,14 +217,22 @@ impl Ui {
         }
     }
 
-    /// What the person does next; every command ends with it.
+    /// What the person does next, in the clusters of this run; every command ends with it.
     pub fn next(self, command: &str) {
         if self.output == Output::Text && !self.led {
             self.note(&format!(
                 "\n{} {}",
                 strong(&self.lang.label_next()),
-                self.lang.told(command)
+                completed(&self.lang.told(command))
             ));
+        }
+    }
+
+    /// The same with what is to be said of the command, which ends with its line.
+    pub fn next_with(self, command: &str, about: &str) {
+        self.next(command);
+        if self.output == Output::Text && !self.led {
+            self.note(&faint(&format!("  {}", self.lang.told(about))));
         }
     }
 
@@ -243,10 +253,28 @@ impl Ui {
     pub fn error(self, error: &crate::error::CommandError) {
         let told = self.lang.told(&error.to_string());
         self.note(&format!("{} {told}", strong(&self.lang.label_error())));
-        for hint in error.hints() {
-            let told = self.lang.told(hint);
-            self.note(&format!("  {} {told}", strong(&self.lang.label_hint())));
+        for hint in self.hints(error) {
+            self.note(&format!("  {} {hint}", strong(&self.lang.label_hint())));
         }
+    }
+
+    /// What can be done about an error, and which flags of this run the commands in that need.
+    #[must_use]
+    pub fn hints(self, error: &crate::error::CommandError) -> Vec<String> {
+        let message = error.to_string();
+        let texts = std::iter::once(&message).chain(error.hints());
+        let flags = self.same_flags(texts.map(String::as_str));
+        error
+            .hints()
+            .iter()
+            .map(|hint| self.lang.told(hint))
+            .chain(flags)
+            .collect()
+    }
+
+    /// Which flags of this run the commands in these texts need, if they do.
+    pub fn same_flags<'t>(self, texts: impl IntoIterator<Item = &'t str>) -> Option<String> {
+        chosen::missing_in(texts).map(|flags| self.lang.same_flags(flags))
     }
 
     /// A document for programs.

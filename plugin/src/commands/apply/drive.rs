@@ -1,7 +1,8 @@
 //! Drives a journal to its end, and says how it ended.
 
-use super::{Task, members};
+use super::{super::again, Task, members};
 use crate::{
+    cli::ApplyArgs,
     cluster::{self, Cluster},
     error::{CommandError, Exit},
     executor::{Drive, End, Members, effects::Effects, journal, lease::DriverLease, watch::Watch, writing_client},
@@ -67,7 +68,7 @@ pub async fn to_the_end(
     };
     let (journal, end) = drive.run(journal).await?;
     drop(drive);
-    conclude(ui, &journal, end)
+    conclude(ui, task.args, &journal, end)
 }
 
 /// What the epoch fences off rests on its arrival, in every cluster that is written to.
@@ -94,8 +95,9 @@ fn frozen_since(journal: &MeshUpgrade) -> Option<Time> {
     status.frozen_since.clone()
 }
 
-fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandError> {
+fn conclude(ui: Ui, args: &ApplyArgs, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandError> {
     let spec = &journal.spec;
+    let going_on = || ui.lang.apply_go_on_with(format!("{}{}", spec.mesh, again::going_on(args)));
     match end {
         End::Stopped(Stop::Succeeded) => {
             if ui.output != Output::Text {
@@ -115,8 +117,11 @@ fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandErro
                 }
                 ui.note(&ui.lang.apply_move_over(&revisions.old, &revisions.new, &spec.mesh));
                 ui.next(&format!(
-                    "kubectl mesh-upgrade apply {} --to {} --strategy canary",
-                    spec.mesh, spec.to
+                    "kubectl mesh-upgrade apply {} --to {} --strategy canary{}{}",
+                    spec.mesh,
+                    spec.to,
+                    again::flag("--charts", args.charts.as_ref()),
+                    again::going_on(args)
                 ));
                 return Ok(Exit::Done);
             }
@@ -131,7 +136,8 @@ fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandErro
             Ok(Exit::Done)
         }
         End::Stopped(Stop::Withdrawn(reasons)) => {
-            let target = format!("{}{}", spec.to, spec.plan.strategy_flag());
+            let charts = again::flag("--charts", args.charts.as_ref());
+            let target = format!("{}{}{charts}", spec.to, spec.plan.strategy_flag());
             Err(CommandError::blocked(ui.lang.apply_withdrawn(reasons.join("; ")))
                 .hint(ui.lang.apply_mend_and_check(&spec.mesh, &target)))
         }
@@ -142,10 +148,10 @@ fn conclude(ui: Ui, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandErro
                 } else {
                     ui.lang.apply_keeps_its_target()
                 })
-                .hint(ui.lang.apply_go_on_with(&spec.mesh)))
+                .hint(going_on()))
         }
         End::Interrupted => Err(CommandError::error(ui.lang.apply_stopped(journal::phase(journal)))
-            .hint(ui.lang.apply_go_on_with(&spec.mesh))),
+            .hint(going_on())),
     }
 }
 

@@ -4,7 +4,7 @@ mod drive;
 mod members;
 mod plan_file;
 
-use super::{Scene, check::observe_options, journals::Journals, plan, refuse_impersonation, refuse_namespace, waivers};
+use super::{Scene, again, check::observe_options, journals::Journals, plan, refuse_impersonation, refuse_namespace, waivers};
 use crate::{
     cli::{ApplyArgs, Global, HowTo},
     clock::today,
@@ -273,7 +273,7 @@ impl Task<'_> {
         let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, today)?;
         if !report.is_free() {
             print_report(*ui, &report, false);
-            return Err(cannot_go(&report, &mesh.name, to, target.canary));
+            return Err(cannot_go(&report, &mesh.name, to, &again::check_for(args)));
         }
         let guarded = !args.unguarded;
         refuse_needless_consent(args, scene, mesh)?;
@@ -404,8 +404,7 @@ fn refuse_needless_consent(args: &ApplyArgs, scene: &Scene, mesh: &MeshView) -> 
 }
 
 /// The first blocker in the error itself, for who reads only the last line.
-fn cannot_go(report: &Report, mesh: &str, to: &IstioVersion, canary: bool) -> CommandError {
-    let how = if canary { " --strategy canary" } else { "" };
+fn cannot_go(report: &Report, mesh: &str, to: &IstioVersion, how: &str) -> CommandError {
     let mut blockers = report.blockers();
     let first = blockers.next().map(Finding::one_line).unwrap_or_default();
     let more = match blockers.count() {

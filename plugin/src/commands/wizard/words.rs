@@ -2,6 +2,7 @@
 //! is shown at the end cannot be another one.
 
 use crate::cli::Global;
+use shared::guide::shell::quote;
 use std::time::Duration;
 
 /// What was chosen.
@@ -46,18 +47,9 @@ pub(super) fn shown(words: &[String]) -> String {
     let mut line = "kubectl mesh-upgrade".to_owned();
     for word in words {
         line.push(' ');
-        line.push_str(&quoted(word));
+        line.push_str(&quote(word));
     }
     line
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]
@@ -97,7 +89,6 @@ mod tests {
             shown(&of("apply", &going_on, &self::global(&[]))),
             "kubectl mesh-upgrade apply default"
         );
-        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 
     #[test]

@@ -7,6 +7,7 @@ super::words! {
     label_hint() "hint:", "提示：";
     /// Before the command that comes next.
     label_next() "Next:", "下一步：";
+    same_flags(flags) "commands need the flags of this run, too: {flags}", "命令同样需要这次运行的参数：{flags}";
     /// Which edition of the catalog was asked.
     catalog_edition(edition) "Catalog: {edition}", "版本目录：{edition}";
 }

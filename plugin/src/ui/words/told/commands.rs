@@ -161,6 +161,8 @@ super::told! {
     "it was not asked" => "没有询问它";
     "the guard is not installed in cluster {}" => "集群 {} 中没有安装守卫";
     "install it with: kubectl mesh-upgrade guard install" => "安装它：kubectl mesh-upgrade guard install";
+    "with a context of your own for cluster {}: kubectl mesh-upgrade guard install --context NAME"
+        => "用您自己的通向集群 {} 的 context：kubectl mesh-upgrade guard install --context NAME";
     "Unknown: {why}\n" => "未知（Unknown）：{why}\n";
     "The guard is not installed.\n" => "没有安装守卫。\n";
     "\nNot protected:" => "\n不受保护：";
@@ -200,8 +202,8 @@ super::told! {
         => "查看是什么挡在路上：kubectl mesh-upgrade check {0} --to {to}";
     "--script is a format of its own: leave -o out" => "--script 本身就是一种格式：不要带 -o";
     "read it, then: sh RUNBOOK; it stops before each step and asks" => "先读一遍，然后：sh RUNBOOK；它在每一步之前停下来询问";
-    "the same as a script that asks at each step: kubectl mesh-upgrade guide {} --to {}{}{} --script > runbook.sh"
-        => "同样的内容作为每步都询问的脚本：kubectl mesh-upgrade guide {0} --to {1}{2}{3} --script > runbook.sh";
+    "the same as a script that asks at each step: kubectl mesh-upgrade guide {} --to {}{} --script > runbook.sh"
+        => "同样的内容作为每步都询问的脚本：kubectl mesh-upgrade guide {0} --to {1}{2} --script > runbook.sh";
     "mesh {} is being upgraded to {} by this tool: that is brought to its end first"
         => "本工具正在把网格 {} 升级到 {}：请先把它进行到底";
     "see it with: kubectl mesh-upgrade status {}" => "查看它：kubectl mesh-upgrade status {}";

@@ -163,11 +163,9 @@ super::told! {
     "No upgrade of mesh {mesh} has been made here by kubectl mesh-upgrade."
         => "kubectl mesh-upgrade 还没有在这里升级过网格 {mesh}。";
     "No upgrade has been made here by kubectl mesh-upgrade." => "kubectl mesh-upgrade 还没有在这里做过升级。";
-    "kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}   (deletes the journals)"
-        => "kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}   （会删除日志）";
-    "kubectl mesh-upgrade guard install   (needed before: kubectl mesh-upgrade apply {})"
-        => "kubectl mesh-upgrade guard install   （之后才能：kubectl mesh-upgrade apply {}）";
-    "kubectl mesh-upgrade apply {}   (goes on where it stopped)" => "kubectl mesh-upgrade apply {}   （从停下的地方继续）";
+    "it deletes the journals, too" => "它也会删除日志";
+    "only then can the upgrade of mesh {} go on, by apply" => "之后才能用 apply 继续网格 {} 的升级";
+    "it goes on where it stopped" => "它从停下的地方继续";
     "Mesh {}: {} to {}  {}" => "网格 {}：{} 升级到 {}  {}";
     " in cluster {}" => "（在集群 {} 中）";
     "  journal   {}{at}" => "  日志      {0}{at}";

@@ -1,0 +1,75 @@
+//! What a printed command takes over from the one that prints it, as a shell reads it. The flags that choose clusters come
+//! from [`crate::ui::Ui::next`].
+
+use crate::cli::{ApplyArgs, CheckArgs, HowTo, TargetArgs};
+use shared::guide::shell::quote;
+use std::{fmt::Display, path::Path};
+
+/// A flag with its value, where it was given.
+pub fn flag(name: &str, value: Option<impl Display>) -> String {
+    value.map_or_else(String::new, |value| format!(" {name} {}", quote(&value.to_string())))
+}
+
+fn file(name: &str, path: Option<&Path>) -> String {
+    flag(name, path.map(Path::display))
+}
+
+/// How, and with which charts.
+pub fn target(target: &TargetArgs, strategy: Option<HowTo>) -> String {
+    strategy_and_charts(strategy, target.charts.as_deref())
+}
+
+fn strategy_and_charts(strategy: Option<HowTo>, charts: Option<&str>) -> String {
+    flag("--strategy", strategy.map(HowTo::as_str)) + &flag("--charts", charts)
+}
+
+/// The same check once more.
+pub fn check(args: &CheckArgs) -> String {
+    target(&args.target, args.strategy)
+        + &file("--waivers", args.waivers.as_deref())
+        + &flag("--on", args.on)
+        + &file("--baseline", args.baseline.as_deref())
+}
+
+/// A check of what `apply` was to do.
+pub fn check_for(args: &ApplyArgs) -> String {
+    strategy_and_charts(args.strategy, args.charts.as_deref()) + &file("--waivers", args.waivers.as_deref())
+}
+
+/// The programs that were named: the journal keeps all else for whoever goes on.
+pub fn going_on(args: &ApplyArgs) -> String {
+    file("--helm", args.helm.as_deref()) + &file("--istioctl", args.istioctl.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use std::ffi::OsString;
+
+    fn read(words: &[&str]) -> Command {
+        let line = ["kubectl-mesh_upgrade"].iter().chain(words).map(OsString::from);
+        Cli::read(line).unwrap().command.unwrap()
+    }
+
+    #[test]
+    fn flags_are_repeated_as_a_shell_reads_them() {
+        let words = ["check", "--to", "1.31.0", "--charts", "/srv/istio charts", "--strategy", "in-place"];
+        let more = ["--waivers", "w.yaml", "--on", "2027-01-31", "--baseline", "b.json"];
+        let Command::Check(args) = read(&[&words[..], &more[..]].concat()) else {
+            panic!("check")
+        };
+        assert_eq!(
+            target(&args.target, args.strategy),
+            " --strategy in-place --charts '/srv/istio charts'"
+        );
+        assert_eq!(
+            check(&args),
+            " --strategy in-place --charts '/srv/istio charts' --waivers w.yaml --on 2027-01-31 --baseline b.json"
+        );
+        let words = ["apply", "--to", "1.31.0", "--helm", "/opt/my helm", "--istioctl", "/opt/istioctl"];
+        let Command::Apply(args) = read(&words) else { panic!("apply") };
+        assert_eq!(going_on(&args), " --helm '/opt/my helm' --istioctl /opt/istioctl");
+        assert_eq!(check_for(&args), "");
+    }
+}
