@@ -54,7 +54,15 @@ mod tests {
 
     #[test]
     fn flags_are_repeated_as_a_shell_reads_them() {
-        let words = ["check", "--to", "1.31.0", "--charts", "/srv/istio charts", "--strategy", "in-place"];
+        let words = [
+            "check",
+            "--to",
+            "1.31.0",
+            "--charts",
+            "/srv/istio charts",
+            "--strategy",
+            "in-place",
+        ];
         let more = ["--waivers", "w.yaml", "--on", "2027-01-31", "--baseline", "b.json"];
         let Command::Check(args) = read(&[&words[..], &more[..]].concat()) else {
             panic!("check")
@@ -67,8 +75,18 @@ mod tests {
             check(&args),
             " --strategy in-place --charts '/srv/istio charts' --waivers w.yaml --on 2027-01-31 --baseline b.json"
         );
-        let words = ["apply", "--to", "1.31.0", "--helm", "/opt/my helm", "--istioctl", "/opt/istioctl"];
-        let Command::Apply(args) = read(&words) else { panic!("apply") };
+        let words = [
+            "apply",
+            "--to",
+            "1.31.0",
+            "--helm",
+            "/opt/my helm",
+            "--istioctl",
+            "/opt/istioctl",
+        ];
+        let Command::Apply(args) = read(&words) else {
+            panic!("apply")
+        };
         assert_eq!(going_on(&args), " --helm '/opt/my helm' --istioctl /opt/istioctl");
         assert_eq!(check_for(&args), "");
     }

@@ -150,7 +150,10 @@ async fn once(
         ));
     } else {
         let again = again::check(args);
-        let again = format!("kubectl mesh-upgrade check {} --to {}{again}", mesh.name, args.target.to);
+        let again = format!(
+            "kubectl mesh-upgrade check {} --to {}{again}",
+            mesh.name, args.target.to
+        );
         ui.next(&ui.lang.check_mend_and_repeat(again));
     }
     Ok(exit)

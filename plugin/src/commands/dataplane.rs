@@ -130,7 +130,11 @@ fn print(ui: Ui, status: &DataPlaneStatus, hot: &[SidecarHotUpgrade]) {
         ui.result("\nTo restart what is behind, one after the other:");
         for command in &commands {
             // One of a cluster without a context of the operator's own is for none of this run's contexts.
-            ui.result(&if leads(command) { completed(command) } else { (*command).clone() });
+            ui.result(&if leads(command) {
+                completed(command)
+            } else {
+                (*command).clone()
+            });
         }
     }
     match commands.iter().find(|command| leads(command)) {

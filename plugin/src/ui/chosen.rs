@@ -135,7 +135,10 @@ mod tests {
                      mine.yaml > runbook.sh"
                 ),
             ),
-            ("kubectl get meshes", format!("kubectl get meshes --context prod {kubeconfig}")),
+            (
+                "kubectl get meshes",
+                format!("kubectl get meshes --context prod {kubeconfig}"),
+            ),
             (
                 "kubectl --context=east -n shop rollout restart deployment/a",
                 format!("kubectl --context=east -n shop rollout restart deployment/a {kubeconfig}"),
@@ -158,13 +161,22 @@ mod tests {
             ..Chosen::default()
         };
         for (text, completed) in [
-            ("kubectl mesh-upgrade apply a", "kubectl mesh-upgrade apply a --contexts east,west"),
+            (
+                "kubectl mesh-upgrade apply a",
+                "kubectl mesh-upgrade apply a --contexts east,west",
+            ),
             (
                 "kubectl mesh-upgrade unlock a --context NAME",
                 "kubectl mesh-upgrade unlock a --context NAME",
             ),
-            ("kubectl mesh-upgrade guard install", "kubectl mesh-upgrade guard install"),
-            ("kubectl mesh-upgrade guard status", "kubectl mesh-upgrade guard status --contexts east,west"),
+            (
+                "kubectl mesh-upgrade guard install",
+                "kubectl mesh-upgrade guard install",
+            ),
+            (
+                "kubectl mesh-upgrade guard status",
+                "kubectl mesh-upgrade guard status --contexts east,west",
+            ),
             ("kubectl get meshes", "kubectl get meshes"),
         ] {
             assert_eq!(several.completed(text), completed);

@@ -97,7 +97,10 @@ fn frozen_since(journal: &MeshUpgrade) -> Option<Time> {
 
 fn conclude(ui: Ui, args: &ApplyArgs, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandError> {
     let spec = &journal.spec;
-    let going_on = || ui.lang.apply_go_on_with(format!("{}{}", spec.mesh, again::going_on(args)));
+    let going_on = || {
+        ui.lang
+            .apply_go_on_with(format!("{}{}", spec.mesh, again::going_on(args)))
+    };
     match end {
         End::Stopped(Stop::Succeeded) => {
             if ui.output != Output::Text {
@@ -150,8 +153,7 @@ fn conclude(ui: Ui, args: &ApplyArgs, journal: &MeshUpgrade, end: End) -> Result
                 })
                 .hint(going_on()))
         }
-        End::Interrupted => Err(CommandError::error(ui.lang.apply_stopped(journal::phase(journal)))
-            .hint(going_on())),
+        End::Interrupted => Err(CommandError::error(ui.lang.apply_stopped(journal::phase(journal))).hint(going_on())),
     }
 }
 

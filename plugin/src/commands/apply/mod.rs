@@ -4,7 +4,9 @@ mod drive;
 mod members;
 mod plan_file;
 
-use super::{Scene, again, check::observe_options, journals::Journals, plan, refuse_impersonation, refuse_namespace, waivers};
+use super::{
+    Scene, again, check::observe_options, journals::Journals, plan, refuse_impersonation, refuse_namespace, waivers,
+};
 use crate::{
     cli::{ApplyArgs, Global, HowTo},
     clock::today,
