@@ -398,9 +398,12 @@ pub struct GuardInstallArgs {
     /// Where the API server reaches a webhook that runs outside of the cluster, as https://HOST:PORT
     #[arg(long, value_name = "URL")]
     pub webhook_url: Option<String>,
-    /// Replicas of the webhook
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub replicas: i32,
+    /// Replicas of the webhook [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..), conflicts_with_all = ["policy_only", "webhook_url"])]
+    pub replicas: Option<i32>,
+    /// Begin from the defaults, and not from how the guard is installed now
+    #[arg(long)]
+    pub reset: bool,
 }
 
 /// Flags of `guard uninstall`.

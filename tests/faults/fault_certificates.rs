@@ -161,21 +161,28 @@ fn pods_are_admitted_under_the_restricted_standard_and_cert_manager_is_asked_for
         cluster.kubectl(&[&home[..], &["get", "certificates.cert-manager.io", "-o", "name"]].concat())?;
     ensure!(certificates.ok()?.lines().count() == 2, "{certificates}");
 
-    // Back to the webhook's own certificates, with the same objects otherwise.
+    // An update keeps that, and the defaults bring the webhook's own certificates back, with the same objects otherwise.
     mesh_upgrade(&cluster, &["guard", "install"])?.ok()?;
-    let rollout = [
-        &home[..],
-        &["rollout", "status", "deployment", names::WEBHOOK, "--timeout=60s"],
-    ]
-    .concat();
-    cluster.kubectl(&rollout)?.ok()?;
+    let kept = cluster.kubectl(&[&home[..], &["get", "certificates.cert-manager.io", "-o", "name"]].concat())?;
+    ensure!(kept.ok()?.lines().count() == 2, "{kept}");
     let mounted = [
         &home[..],
         &["get", "deployment", names::WEBHOOK, "-o=jsonpath={..volumes}"],
     ]
     .concat();
     ensure!(
-        cluster.kubectl(&mounted)?.ok()?.is_empty(),
+        cluster.kubectl(&mounted)?.ok()?.contains("\"tls\""),
+        "an update has put the way of installation back"
+    );
+    mesh_upgrade(&cluster, &["guard", "install", "--reset"])?.ok()?;
+    let rollout = [
+        &home[..],
+        &["rollout", "status", "deployment", names::WEBHOOK, "--timeout=60s"],
+    ]
+    .concat();
+    cluster.kubectl(&rollout)?.ok()?;
+    ensure!(
+        !cluster.kubectl(&mounted)?.ok()?.contains("\"tls\""),
         "the volume of before is still mounted"
     );
 

@@ -6,7 +6,7 @@ use crate::{
     cluster::{self, Cluster, ObserveOptions},
     error::{CommandError, Exit},
     executor::journal,
-    guard::{apply, prove},
+    guard::{apply, lift, prove, standing},
     ui::{Mark, Ui},
 };
 use kube::ResourceExt;
@@ -14,7 +14,8 @@ use shared::{
     guard::{
         asked::Coverage,
         coverage::without_webhook,
-        install::{Certificates, InstallOptions, WebhookClient, objects},
+        install::{objects, webhook_objects},
+        standing::{Asked, Standing},
     },
     inventory::ClusterState,
 };
@@ -40,6 +41,15 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     }
     let cluster = cluster::connect(&global.cluster()).await?;
     refuse_during_unguarded_upgrade(&cluster).await?;
+    let standing = if args.reset {
+        Standing::default()
+    } else {
+        standing::read(&cluster.client).await?
+    };
+    let takes_webhook_away = args.policy_only && (args.reset || standing.has_webhook());
+    if takes_webhook_away {
+        refuse_without_webhook(&cluster).await?;
+    }
     if args.cert_manager && !apply::serves_cert_manager(&cluster.client).await? {
         return Err(
             CommandError::blocked(format!("cluster {} has no cert-manager", cluster.name))
@@ -49,23 +59,36 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     // The CRDs and the namespace, which an unguarded upgrade needs, too.
     apply::ensure_journal(&cluster).await?;
     ui.progress(Mark::Pass, "custom resources served");
-    let mut options = options(args);
+    let (mut options, kept) = standing.options(&asked(args));
+    if !kept.is_empty() {
+        ui.note(&format!(
+            "kept, as the guard is installed: {}; the defaults come with --reset",
+            kept.join(" ")
+        ));
+    }
     if let Some(ports) = apply::api_server_ports(&cluster.client).await {
         options.api_server_ports = ports;
     }
-    if !args.policy_only {
+    if !options.policy_only {
         options.coverage = coverage(&cluster, ui).await?;
     }
     for object in objects(&options) {
         apply::apply(&cluster.client, &object).await?;
         ui.progress(Mark::Pass, &apply::show(&object));
     }
+    if takes_webhook_away {
+        // Its configuration first: nothing is asked any more of what goes then.
+        for object in webhook_objects().iter().rev() {
+            apply::delete(&cluster.client, object).await?;
+            ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
+        }
+    }
     ui.result(&format!(
         "{} The guard is installed in cluster {}.",
         ui.mark(Mark::Pass),
         cluster.name
     ));
-    if args.policy_only {
+    if options.policy_only {
         ui.note("Only its policies. Without the webhook:");
         for difference in without_webhook() {
             ui.note(&format!("  - {difference}"));
@@ -118,22 +141,21 @@ async fn refuse_during_unguarded_upgrade(cluster: &Cluster) -> Result<(), Comman
     }
 }
 
-fn options(args: &GuardInstallArgs) -> InstallOptions {
-    let defaults = InstallOptions::default();
-    InstallOptions {
+/// One barrier is not taken away while it is needed.
+async fn refuse_without_webhook(cluster: &Cluster) -> Result<(), CommandError> {
+    let running = journal::unfinished(&cluster.client, None).await?;
+    let frozen = lift::frozen(cluster).await;
+    let frozen = frozen.map_err(|fault| CommandError::error(fault.to_string()))?;
+    uninstall::refuse(&running, frozen.into_keys().next())
+}
+
+fn asked(args: &GuardInstallArgs) -> Asked {
+    Asked {
         policy_only: args.policy_only,
-        image: args.image.clone().unwrap_or(defaults.image),
-        client: args
-            .webhook_url
-            .clone()
-            .map_or(WebhookClient::Service, WebhookClient::Url),
-        certificates: if args.cert_manager {
-            Certificates::CertManager
-        } else {
-            Certificates::Own
-        },
+        cert_manager: args.cert_manager,
+        image: args.image.clone(),
+        webhook_url: args.webhook_url.clone(),
         replicas: args.replicas,
-        ..InstallOptions::default()
     }
 }
 

@@ -54,7 +54,11 @@ pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<E
     Ok(Exit::Done)
 }
 
-fn refuse(running: &[MeshUpgrade], frozen: Option<String>) -> Result<(), CommandError> {
+/// The guard stays, or a part of it, while an upgrade runs or something is frozen.
+///
+/// # Errors
+/// When it is so.
+pub(super) fn refuse(running: &[MeshUpgrade], frozen: Option<String>) -> Result<(), CommandError> {
     let (what, mesh) = match (running.first(), frozen) {
         (Some(running), _) => (
             format!(

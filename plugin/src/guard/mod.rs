@@ -4,5 +4,6 @@ pub mod apply;
 pub mod certificate;
 pub mod lift;
 pub mod prove;
+pub mod standing;
 
 pub use apply::{ensure_crds, ensure_journal};

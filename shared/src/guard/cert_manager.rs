@@ -7,6 +7,9 @@ use crate::names;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// Annotation by which cert-manager writes its authority into a webhook configuration.
+pub(super) const INJECT_FROM: &str = "cert-manager.io/inject-ca-from";
+
 /// The served certificate lasts for 90 days and is renewed when a third of them is left.
 const LIFETIME_HOURS: u32 = 90 * 24;
 const RENEW_BEFORE_HOURS: u32 = 30 * 24;
@@ -49,7 +52,7 @@ pub(super) fn objects() -> Vec<Value> {
 /// Annotation of the webhook configuration by which cert-manager keeps the authority in it.
 pub(super) fn injection() -> BTreeMap<String, String> {
     BTreeMap::from([(
-        "cert-manager.io/inject-ca-from".to_owned(),
+        INJECT_FROM.to_owned(),
         format!("{}/{}", names::NAMESPACE, names::MANAGED_CERTIFICATE),
     )])
 }

@@ -114,17 +114,31 @@ pub fn all_objects() -> Vec<Value> {
         certificates: Certificates::CertManager,
         ..InstallOptions::default()
     });
-    let same = |one: &Value, other: &Value| {
-        ["/kind", "/metadata/namespace", "/metadata/name"]
-            .iter()
-            .all(|pointer| one.pointer(pointer) == other.pointer(pointer))
-    };
     for object in managed {
-        if !all.iter().any(|other| same(&object, other)) {
+        if !all.iter().any(|other| is_same(&object, other)) {
             all.push(object);
         }
     }
     all
+}
+
+/// What `--policy-only` leaves out, of every way to install, in the order in which it is applied.
+#[must_use]
+pub fn webhook_objects() -> Vec<Value> {
+    let policies = objects(&InstallOptions {
+        policy_only: true,
+        ..InstallOptions::default()
+    });
+    let mut all = all_objects();
+    all.retain(|object| !policies.iter().any(|other| is_same(object, other)));
+    all
+}
+
+/// Whether two objects are one, by kind and name.
+fn is_same(one: &Value, other: &Value) -> bool {
+    ["/kind", "/metadata/namespace", "/metadata/name"]
+        .iter()
+        .all(|pointer| one.pointer(pointer) == other.pointer(pointer))
 }
 
 fn labels() -> Value {
@@ -387,5 +401,29 @@ mod tests {
         for kind in ["Secret", "NetworkPolicy", "Certificate", "Issuer", "Deployment"] {
             assert!(!of_kind(&all, kind).is_empty(), "{kind}");
         }
+    }
+
+    #[test]
+    fn without_its_webhook_the_guard_keeps_its_policies_and_its_driver() {
+        let taken = webhook_objects();
+        for kind in [
+            "ValidatingWebhookConfiguration",
+            "Deployment",
+            "Service",
+            "Secret",
+            "Issuer",
+        ] {
+            assert!(!of_kind(&taken, kind).is_empty(), "{kind}");
+        }
+        for kind in [
+            "Namespace",
+            "ValidatingAdmissionPolicy",
+            "ValidatingAdmissionPolicyBinding",
+        ] {
+            assert!(of_kind(&taken, kind).is_empty(), "{kind}");
+        }
+        let accounts = of_kind(&taken, "ServiceAccount");
+        assert_eq!(accounts.len(), 1);
+        assert_eq!(accounts[0]["metadata"]["name"], names::WEBHOOK_SERVICE_ACCOUNT);
     }
 }

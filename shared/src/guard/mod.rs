@@ -24,6 +24,7 @@ pub mod review;
 #[cfg(test)]
 mod review_cases;
 pub mod rules;
+pub mod standing;
 pub mod table;
 mod versions;
 

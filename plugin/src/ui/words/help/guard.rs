@@ -28,7 +28,11 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "Where the API server reaches a webhook that runs outside of the cluster, as https://HOST:PORT",
         "API server 访问集群之外的 webhook 的地址，形如 https://HOST:PORT",
     ),
-    ("Replicas of the webhook", "webhook 的副本数"),
+    ("Replicas of the webhook [default: 3]", "webhook 的副本数 [默认：3]"),
+    (
+        "Begin from the defaults, and not from how the guard is installed now",
+        "从默认值开始，而不是从守卫现在的安装方式开始",
+    ),
     (
         "Also while an upgrade runs: its freeze is lifted first, as by `unlock`",
         "升级进行中也执行：先解除其冻结，如同 `unlock`",

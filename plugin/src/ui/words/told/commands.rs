@@ -134,6 +134,11 @@ super::told! {
     "cluster {} has no cert-manager" => "集群 {} 没有 cert-manager";
     "install it first, or leave --cert-manager out: the webhook then makes its certificates itself"
         => "先安装它，或者不带 --cert-manager：那样 webhook 会自己生成证书";
+    "kept, as the guard is installed: {}; the defaults come with --reset"
+        => "沿用守卫现有的安装方式：{}；用 --reset 恢复默认值";
+    "cannot read how the guard is installed: {}" => "无法读取守卫是如何安装的：{}";
+    "nothing was changed; with --reset it is installed as the flags say, whatever is there"
+        => "没有改动任何东西；用 --reset 则不管现状，按参数安装";
     "custom resources served" => "API server 已提供自定义资源";
     "{} The guard is installed in cluster {}." => "{} 守卫已安装在集群 {} 中。";
     "Only its policies. Without the webhook:" => "只有策略。没有 webhook 时：";
