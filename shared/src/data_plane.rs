@@ -180,7 +180,7 @@ pub fn status(mesh: &MeshView, inventory: &Inventory, contexts: &BTreeMap<String
 }
 
 /// Whether no other mesh of the cluster injected a workload.
-fn is_of(member: &ObservedMember<'_>, workload: &MeshedWorkload) -> bool {
+pub(crate) fn is_of(member: &ObservedMember<'_>, workload: &MeshedWorkload) -> bool {
     let Some(revision) = workload.revision.as_deref() else {
         return true;
     };

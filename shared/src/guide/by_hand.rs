@@ -4,6 +4,7 @@
 use super::{
     Action, Back, Check, Engine, Step, checks,
     journey::{Hop, Seat},
+    left::is_behind,
     way_back,
 };
 use crate::{
@@ -14,9 +15,15 @@ use crate::{
 
 /// Steps of one cluster, each with its component.
 pub(super) fn steps(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<(Component, Step)> {
-    let observed = seat.member.observed;
-    let mut steps = vec![(Component::Base, base(hop, seat))];
-    for plane in seat.member.control_planes() {
+    let mut steps = Vec::new();
+    if seat.has_components_behind(hop.to) {
+        steps.push((Component::Base, base(hop, seat)));
+    }
+    for plane in seat
+        .member
+        .control_planes()
+        .filter(|plane| is_behind(&plane.version, hop.to))
+    {
         let owner = owner(
             seat,
             plane.ownership.operator.as_deref(),
@@ -35,7 +42,11 @@ pub(super) fn steps(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<(Component, Step)> {
         step.look.push(checks::proxies(&seat.place));
         steps.push((Component::Istiod, step));
     }
-    for node in seat.member.node_components() {
+    for node in seat
+        .member
+        .node_components()
+        .filter(|node| is_behind(&node.version, hop.to))
+    {
         let owner = owner(
             seat,
             node.ownership.operator.as_deref(),
@@ -43,7 +54,11 @@ pub(super) fn steps(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<(Component, Step)> {
         );
         steps.push((node.component, one(hop, seat, node.component, &node.workload, &owner)));
     }
-    for gateway in &observed.gateways {
+    for gateway in seat
+        .member
+        .gateways()
+        .filter(|gateway| seat.is_gateway_behind(&gateway.workload, hop.to))
+    {
         let mut step = one(hop, seat, Component::Gateway, &gateway.workload, &seat.engine);
         if seat.is_injected(&gateway.workload) {
             let name = checks::reference(&gateway.workload);

@@ -24,6 +24,16 @@ pub(super) fn steps(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<(Component, Step)> {
         .collect()
 }
 
+/// Gateways that helm installed, whatever installed the control plane.
+pub(super) fn gateways(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<Step> {
+    let steps = steps(hop, seat).into_iter();
+    let released = steps.filter(|(component, _)| *component == Component::Gateway);
+    released
+        .map(|(_, step)| step)
+        .chain(gateways_without_release(hop, seat))
+        .collect()
+}
+
 /// Whether a release's chart is behind; one that cannot be read is upgraded.
 pub(super) fn is_due(release: &HelmRelease, to: &IstioVersion) -> bool {
     let chart = release.chart_version.parse::<IstioVersion>();
@@ -182,9 +192,9 @@ fn back(hop: &Hop<'_>, seat: &Seat<'_>, release: &HelmRelease) -> Back {
 
 /// Gateways that no release owns: their pods get the proxy of the istiod that injects them.
 pub(super) fn gateways_without_release(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<Step> {
-    let gateways = seat.member.observed.gateways.iter();
+    let gateways = seat.member.gateways();
     gateways
-        .filter(|gateway| gateway.helm_release.is_none())
+        .filter(|gateway| gateway.helm_release.is_none() && seat.is_gateway_behind(&gateway.workload, hop.to))
         .map(|gateway| {
             let workload = &gateway.workload;
             let name = checks::reference(workload);

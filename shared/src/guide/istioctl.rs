@@ -52,6 +52,9 @@ pub(super) fn precheck(seat: &Seat<'_>) -> Look {
 
 /// The whole of a cluster in one step, because istioctl does it in one.
 pub(super) fn in_place(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<Step> {
+    if !seat.has_components_behind(hop.to) {
+        return Vec::new();
+    }
     let place = &seat.place;
     let mut step = Step {
         title: format!("istioctl to {}", hop.to),

@@ -5,7 +5,7 @@ use super::{
     before::before,
     by_hand, canary, checks,
     detected::{facts, notes},
-    helm, istioctl,
+    helm, istioctl, left,
     place::Place,
     restarts,
     way_back::Guard,
@@ -20,7 +20,6 @@ use crate::{
     preflight::{self, Target},
     version::{IstioVersion, Minor},
 };
-use std::cmp::Ordering;
 
 /// A cluster of the mesh and how it is reached.
 pub(super) struct Seat<'a> {
@@ -106,9 +105,17 @@ pub fn build(
             }
         })
         .collect();
-    let from = running(mesh, &seats, &wish.to)?;
-    let strategy = strategy(mesh, &seats, wish.strategy)?;
-    let legs = legs(mesh, &seats, from, &wish.to, catalog)?;
+    let left::Way { from, rest } = left::running(mesh, &seats, &wish.to)?;
+    let from = &from;
+    let (strategy, legs) = if rest {
+        // Its control planes stand as they are to be, and what is left has no minors to go through.
+        (Strategy::InPlace, one_leg(from, &wish.to))
+    } else {
+        (
+            strategy(mesh, &seats, wish.strategy)?,
+            legs(mesh, &seats, from, &wish.to, catalog)?,
+        )
+    };
     let first_to = legs.iter().find_map(|leg| match leg {
         Leg::Istio { to, .. } => Some(to.clone()),
         Leg::Kubernetes { .. } => None,
@@ -137,6 +144,9 @@ pub fn build(
             }
         }
     }
+    if rest && chapters.iter().skip(1).all(|chapter| chapter.steps.is_empty()) {
+        return Err(left::nothing_to_do(mesh, &wish.to));
+    }
     Ok(Runbook {
         mesh: mesh.name.clone(),
         management: mesh.management,
@@ -148,31 +158,6 @@ pub fn build(
         findings: first_to.map_or_else(Vec::new, |to| findings(mesh, inventory, to, catalog, today)),
         chapters,
     })
-}
-
-/// The version that the whole mesh has left behind, if there is a way from it to the target.
-fn running<'a>(mesh: &MeshView, seats: &'a [Seat<'a>], to: &IstioVersion) -> Result<&'a IstioVersion, GuideError> {
-    let planes = seats.iter().flat_map(|seat| seat.member.control_planes());
-    let nodes = seats.iter().flat_map(|seat| seat.member.node_components());
-    let versions: Vec<&IstioVersion> = planes
-        .filter_map(|plane| plane.version.version.as_ref())
-        .chain(nodes.filter_map(|node| node.version.version.as_ref()))
-        .collect();
-    let mesh = mesh.name.clone();
-    let oldest = versions.iter().copied().min_by(|a, b| a.cmp_release(b));
-    let newest = versions.iter().copied().max_by(|a, b| a.cmp_release(b));
-    let (Some(oldest), Some(newest)) = (oldest, newest) else {
-        return Err(GuideError::Unreadable { mesh });
-    };
-    let (from, target) = (newest.to_string(), to.to_string());
-    if versions.iter().any(|version| version.flavor != to.flavor) {
-        return Err(GuideError::OtherFlavor { mesh, from, to: target });
-    }
-    match newest.cmp_release(to) {
-        Ordering::Greater => Err(GuideError::Downgrade { mesh, from, to: target }),
-        _ if oldest == to => Err(GuideError::NothingToDo { mesh, to: target }),
-        _ => Ok(oldest),
-    }
 }
 
 /// What was asked for, or what fits: a control plane with a revision of its own was installed to be followed by the next.
@@ -196,6 +181,14 @@ fn strategy(mesh: &MeshView, seats: &[Seat<'_>], asked: Option<Strategy>) -> Res
     }
 }
 
+fn one_leg(from: &IstioVersion, to: &IstioVersion) -> Vec<Leg> {
+    vec![Leg::Istio {
+        from: from.clone(),
+        to: to.clone(),
+        waive: Vec::new(),
+    }]
+}
+
 fn legs(
     mesh: &MeshView,
     seats: &[Seat<'_>],
@@ -203,13 +196,7 @@ fn legs(
     to: &IstioVersion,
     catalog: &Catalog,
 ) -> Result<Vec<Leg>, GuideError> {
-    let one = || {
-        vec![Leg::Istio {
-            from: from.clone(),
-            to: to.clone(),
-            waive: Vec::new(),
-        }]
-    };
+    let one = || one_leg(from, to);
     if from.minor() == to.minor() {
         return Ok(one());
     }
@@ -325,7 +312,7 @@ fn istio(
             (Engine::Istioctl, Strategy::InPlace) => {
                 let mine = istioctl::in_place(hop, seat).into_iter();
                 steps.extend(mine.map(|step| (rank(Component::Istiod, order), step)));
-                let more = helm::gateways_without_release(hop, seat).into_iter();
+                let more = helm::gateways(hop, seat).into_iter();
                 steps.extend(more.map(|step| (rank(Component::Gateway, order), step)));
             }
             (Engine::Operator(_) | Engine::GitOps(_) | Engine::Unknown, _) => {

@@ -12,6 +12,7 @@ mod detected;
 mod helm;
 mod istioctl;
 mod journey;
+mod left;
 mod markdown;
 mod place;
 mod restarts;
@@ -293,5 +294,7 @@ impl Back {
     }
 }
 
+#[cfg(test)]
+mod rest_tests;
 #[cfg(test)]
 mod tests;

@@ -4,20 +4,18 @@ use super::{
     Action, Back, Check, Step,
     checks::{self, namespace},
     journey::{Hop, Seat},
+    left::is_behind,
 };
 use crate::inventory::{MeshedWorkload, Owner, ProxyKind};
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One step for each namespace with sidecars that are behind; with a revision, those that it injected.
 pub(super) fn steps(hop: &Hop<'_>, seat: &Seat<'_>, revision: Option<&str>) -> Vec<Step> {
-    let Some(data_plane) = &seat.member.observed.data_plane else {
+    if seat.member.observed.data_plane.is_none() {
         return vec![unseen(seat)];
-    };
+    }
     let mut by_namespace: BTreeMap<&str, Vec<&MeshedWorkload>> = BTreeMap::new();
-    for workload in data_plane.workloads.iter().filter(|one| is_due(hop, one, revision)) {
+    for workload in seat.workloads().filter(|one| is_due(hop, one, revision)) {
         by_namespace.entry(&workload.namespace).or_default().push(workload);
     }
     by_namespace
@@ -43,8 +41,7 @@ pub(super) fn is_due(hop: &Hop<'_>, workload: &MeshedWorkload, revision: Option<
     if let Some(revision) = revision {
         return workload.revision.as_deref().is_none_or(|theirs| theirs == revision);
     }
-    let version = workload.version.version.as_ref();
-    version.is_none_or(|version| version.cmp_release(hop.to) == Ordering::Less)
+    is_behind(&workload.version, hop.to)
 }
 
 /// Adds the restart of these workloads, and what it would meet.

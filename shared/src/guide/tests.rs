@@ -9,13 +9,13 @@ use crate::{
 };
 use std::{collections::BTreeSet, sync::LazyLock};
 
-static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::embedded().unwrap());
+pub(super) static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::embedded().unwrap());
 
 fn the_mesh(inventory: &Inventory) -> MeshView {
     mesh::meshes(inventory).remove(0)
 }
 
-fn wish(to: &str, strategy: Option<Strategy>) -> Wish {
+pub(super) fn wish(to: &str, strategy: Option<Strategy>) -> Wish {
     Wish {
         to: to.parse().unwrap(),
         strategy,
@@ -24,12 +24,12 @@ fn wish(to: &str, strategy: Option<Strategy>) -> Wish {
     }
 }
 
-fn guide(inventory: &Inventory, to: &str, strategy: Option<Strategy>) -> Result<Runbook, GuideError> {
+pub(super) fn guide(inventory: &Inventory, to: &str, strategy: Option<Strategy>) -> Result<Runbook, GuideError> {
     let today = "2026-11-28".parse().unwrap();
     build(&the_mesh(inventory), inventory, &wish(to, strategy), &CATALOG, today)
 }
 
-fn sidecars(owner: Owner, version: &str) -> MeshedWorkload {
+pub(super) fn sidecars(owner: Owner, version: &str) -> MeshedWorkload {
     MeshedWorkload {
         namespace: "shop".to_owned(),
         owner,
@@ -43,7 +43,7 @@ fn sidecars(owner: Owner, version: &str) -> MeshedWorkload {
 }
 
 /// Helm's base, istiod and what ambient adds, with one Deployment that has sidecars.
-fn inventory(istio: &str) -> Inventory {
+pub(super) fn inventory(istio: &str) -> Inventory {
     let mut inventory = sample::one(istio, "v1.34.1");
     inventory.seen(0).data_plane = Some(Box::new(DataPlane {
         workloads: vec![sidecars(Owner::Deployment("reviews".to_owned()), istio)],
@@ -60,7 +60,7 @@ fn titles(runbook: &Runbook) -> Vec<String> {
     runbook.chapters.iter().flat_map(titled).collect()
 }
 
-fn commands(runbook: &Runbook) -> Vec<String> {
+pub(super) fn commands(runbook: &Runbook) -> Vec<String> {
     let steps = runbook.chapters.iter().skip(1).flat_map(|chapter| &chapter.steps);
     let actions = steps.flat_map(|step| &step.run);
     actions

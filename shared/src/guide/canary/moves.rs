@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        Action, Back, Engine, Step,
+        Action, Back, Step,
         checks::{self, namespace},
         helm, restarts,
     },
@@ -19,13 +19,7 @@ impl Canary<'_> {
         for namespace in labels.keys() {
             due.entry(namespace).or_default();
         }
-        let workloads = self
-            .seat
-            .member
-            .observed
-            .data_plane
-            .iter()
-            .flat_map(|one| &one.workloads);
+        let workloads = self.seat.workloads();
         // What was observed is the first revision; its workloads are moved in every hop.
         for workload in workloads.filter(|one| restarts::is_due(self.hop, one, self.first())) {
             due.entry(&workload.namespace).or_default().push(workload);
@@ -96,9 +90,6 @@ impl Canary<'_> {
     }
 
     pub(super) fn gateways(&self) -> Vec<Step> {
-        if self.seat.engine != Engine::Helm {
-            return helm::gateways_without_release(self.hop, self.seat);
-        }
         let releases = self.seat.member.releases();
         let gateways = releases
             .into_iter()
