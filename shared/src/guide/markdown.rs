@@ -162,9 +162,21 @@ fn prose(text: &str) -> String {
 /// Whether a command names the private folder.
 fn needs_folder(runbook: &Runbook) -> bool {
     let steps = runbook.chapters.iter().flat_map(|chapter| &chapter.steps);
-    steps
-        .flat_map(|step| &step.run)
-        .any(|action| matches!(action, Action::Run(command) if command.contains("\"$WORK\"")))
+    steps.flat_map(commands).any(|command| command.contains("\"$WORK\""))
+}
+
+/// All commands of a step.
+fn commands(step: &Step) -> impl Iterator<Item = &str> {
+    let run = step.run.iter().filter_map(|action| match action {
+        Action::Run(command) => Some(command),
+        Action::ByHand(_) => None,
+    });
+    let checks = step.before.iter().chain(&step.after).map(|check| &check.command);
+    let looks = step.look.iter().filter_map(|look| look.command.as_ref());
+    run.chain(checks)
+        .chain(looks)
+        .chain(&step.back.commands)
+        .map(String::as_str)
 }
 
 /// A block of its own, after one empty line.
