@@ -10,16 +10,37 @@ use kube::{
 use shared::{
     api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
     guard::{codes::Code, webhook_refusal},
+    names,
 };
 
 /// Characters of a home's UID in the names of its journals.
 const MARK: usize = 5;
+
+/// Journals, as far as whoever asks may see them.
+#[derive(Debug)]
+pub enum Seen {
+    /// All that there are, oldest first.
+    All(Vec<MeshUpgrade>),
+    /// They may not be read.
+    Denied(CommandError),
+}
 
 /// All journals, oldest first.
 ///
 /// # Errors
 /// When the API server refuses. A cluster without our CRDs has no journals: that is no error.
 pub async fn all(client: &Client) -> Result<Vec<MeshUpgrade>, CommandError> {
+    match look(client).await? {
+        Seen::All(journals) => Ok(journals),
+        Seen::Denied(error) => Err(error),
+    }
+}
+
+/// The same for who goes on without, where they may not be read.
+///
+/// # Errors
+/// When they cannot be read for another reason.
+pub async fn look(client: &Client) -> Result<Seen, CommandError> {
     let api: Api<MeshUpgrade> = Api::all(client.clone());
     let what = "read the journals of upgrades";
     let listed = patiently(|| async {
@@ -32,14 +53,25 @@ pub async fn all(client: &Client) -> Result<Vec<MeshUpgrade>, CommandError> {
     let listed = listed.await.map_err(|fault| CommandError::error(fault.to_string()))?;
     let mut journals = match listed {
         Ok(list) => list.items,
-        Err(error) if api_code(&error) == 404 => return Ok(Vec::new()),
+        Err(error) if api_code(&error) == 404 => return Ok(Seen::All(Vec::new())),
+        // The API server asks for the right before it looks whether there is such a kind.
+        Err(error) if api_code(&error) == 403 && serves_none(client).await => return Ok(Seen::All(Vec::new())),
         Err(error) => {
-            return Err(CommandError::error(format!("cannot read the journals of upgrades: {}", api_message(&error)))
-                .hint("the ClusterRole mesh-upgrade-operator allows it; it comes with: kubectl mesh-upgrade guard install"));
+            let is_denied = api_code(&error) == 403;
+            let error = CommandError::error(format!("cannot read the journals of upgrades: {}", api_message(&error)))
+                .hint("the ClusterRole mesh-upgrade-operator allows it; it comes with: kubectl mesh-upgrade guard install");
+            return if is_denied { Ok(Seen::Denied(error)) } else { Err(error) };
         }
     };
     journals.sort_by_key(|journal| (journal.creation_timestamp(), sequence(&journal.name_any())));
-    Ok(journals)
+    Ok(Seen::All(journals))
+}
+
+/// Whether the guard was never installed: its kinds are not served. Everybody may ask for that.
+async fn serves_none(client: &Client) -> bool {
+    let group = format!("{}/{}", names::GROUP, names::API_VERSION);
+    let kinds = client.list_api_group_resources(&group).await;
+    kinds.is_err_and(|error| api_code(&error) == 404)
 }
 
 /// Journals of upgrades that are not over yet: of all meshes, or of the one that is named.
@@ -47,7 +79,14 @@ pub async fn all(client: &Client) -> Result<Vec<MeshUpgrade>, CommandError> {
 /// # Errors
 /// As [`all`]; and when a journal was written by a newer plugin.
 pub async fn unfinished(client: &Client, mesh: Option<&str>) -> Result<Vec<MeshUpgrade>, CommandError> {
-    let mut journals = all(client).await?;
+    unfinished_of(all(client).await?, mesh)
+}
+
+/// Those of these journals.
+///
+/// # Errors
+/// When one was written by a newer plugin.
+pub fn unfinished_of(mut journals: Vec<MeshUpgrade>, mesh: Option<&str>) -> Result<Vec<MeshUpgrade>, CommandError> {
     journals.retain(|journal| !phase(journal).is_final() && mesh.is_none_or(|mesh| mesh == journal.spec.mesh));
     journals.iter().try_for_each(refuse_newer)?;
     Ok(journals)
@@ -237,4 +276,37 @@ pub fn gone(name: &str, why: &str) -> CommandError {
         "were the guard's CRDs deleted? put them back with kubectl mesh-upgrade guard install, see with kubectl \
              mesh-upgrade check what runs now, and begin anew",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{Request, Response, StatusCode};
+    use kube::client::Body;
+
+    /// A server that denies custom resources, and answers a discovery of ours with this.
+    fn denying(discovery: StatusCode) -> Client {
+        let server = tower::service_fn(move |request: Request<Body>| async move {
+            let is_discovery = request.uri().path().ends_with(names::API_VERSION);
+            let code = if is_discovery { discovery } else { StatusCode::FORBIDDEN };
+            let body = if code.is_success() {
+                serde_json::json!({"kind": "APIResourceList", "groupVersion": "x/v1", "resources": []})
+            } else {
+                serde_json::json!({"kind": "Status", "status": "Failure", "message": "no", "code": code.as_u16()})
+            };
+            let response = Response::builder().status(code);
+            response.body(Body::from(body.to_string().into_bytes()))
+        });
+        Client::new(server, "default")
+    }
+
+    #[tokio::test]
+    async fn who_may_read_nothing_sees_no_journals_where_the_guard_never_was() {
+        assert!(all(&denying(StatusCode::NOT_FOUND)).await.unwrap().is_empty());
+        for discovery in [StatusCode::OK, StatusCode::FORBIDDEN] {
+            let client = denying(discovery);
+            assert!(matches!(look(&client).await.unwrap(), Seen::Denied(_)), "{discovery}");
+            assert!(all(&client).await.is_err(), "{discovery}");
+        }
+    }
 }

@@ -211,6 +211,7 @@ super::told! {
         => "同样的内容作为每步都询问的脚本：kubectl mesh-upgrade guide {0} --to {1}{2} --script > runbook.sh";
     "mesh {} is being upgraded to {} by this tool: that is brought to its end first"
         => "本工具正在把网格 {} 升级到 {}：请先把它进行到底";
+    "whether this tool is upgrading mesh {} is not known: {why}" => "不知道本工具是否正在升级网格 {0}：{why}";
     "see it with: kubectl mesh-upgrade status {}" => "查看它：kubectl mesh-upgrade status {}";
     "cannot read the charts in {folder}: {error}" => "无法读取 {folder} 中的 chart：{error}";
 
