@@ -102,6 +102,8 @@ pub struct Observed {
     pub meshes: Vec<MeshRecord>,
     /// Control planes here that read their configuration in another cluster.
     pub hosted: Vec<Hosted>,
+    /// Clusters whose kubeconfigs the istiods here were given.
+    pub remotes: Vec<Remote>,
     /// The guard, as far as it is installed.
     pub guard: GuardPresence,
     /// What the caller may do of the things that `apply` needs; empty when not asked.
@@ -110,6 +112,15 @@ pub struct Observed {
     pub surroundings: Option<Box<Surroundings>>,
     /// What could not be read although the rest could, each in a sentence; empty in a cluster seen whole.
     pub unreadable: Vec<String>,
+}
+
+/// A cluster whose kubeconfig an istiod was given in a Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// Namespace of the Secret and of the istiod.
+    pub namespace: String,
+    /// Name of the cluster.
+    pub cluster: String,
 }
 
 /// How a version was learnt, most trusted first.

@@ -1,9 +1,14 @@
 //! Members: which clusters are asked, out of what the operator named, what Mesh objects list, and what istiod was given.
 
+mod relations;
+
+pub use relations::{Host, Led, hosts, remotes, tell_hosts, tell_remotes};
+
 use crate::{
     api::MeshCluster,
-    inventory::{ClusterState, Found, Hosted, Inventory, MeshRecord},
+    inventory::{ClusterState, Found, Hosted, Inventory, MeshRecord, Observed, Remote},
 };
+use relations::{Place, led_to, same_server};
 
 /// A cluster that the operator named, and what it says about others.
 #[derive(Clone, Debug, Default)]
@@ -29,60 +34,6 @@ pub struct RemoteSecret {
     pub server: Option<String>,
     /// Whether the istiod beside it reads its own configuration there, as Istio's external control plane does.
     pub configures: bool,
-}
-
-/// A control plane that reads its configuration in another cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Host {
-    /// Name of the cluster that it runs in.
-    pub cluster: String,
-    /// What it is there.
-    pub hosted: Hosted,
-}
-
-/// The control planes that read their configuration in another cluster, by the names that the members have.
-#[must_use]
-pub fn hosts(entries: &[Entry], contexts: &[KnownContext], members: &[Member]) -> Vec<Host> {
-    let mut hosts = Vec::new();
-    // The operator's clusters stand first among the members, in their order.
-    for (entry, host) in entries.iter().zip(members) {
-        for secret in entry.secrets.iter().filter(|secret| secret.configures) {
-            let is_it = |member: &&Member| match &member.way {
-                Way::Context(context) => contexts
-                    .iter()
-                    .any(|known| known.name == *context && same_server(secret, known)),
-                Way::Secret(..) => false,
-            };
-            let named = members.iter().find(|member| member.name == secret.cluster);
-            let member = members.iter().find(is_it).or(named);
-            hosts.push(Host {
-                cluster: host.name.clone(),
-                hosted: Hosted {
-                    namespace: secret.namespace.clone(),
-                    cluster: member.map_or_else(|| secret.cluster.clone(), |member| member.name.clone()),
-                },
-            });
-        }
-    }
-    hosts
-}
-
-/// Puts them into what was observed of the clusters that they run in.
-pub fn tell_hosts(inventory: &mut Inventory, hosts: Vec<Host>) {
-    for host in hosts {
-        let found = inventory
-            .clusters
-            .iter_mut()
-            .find(|cluster| cluster.name == host.cluster);
-        if let Some(ClusterState::Observed(observed)) = found.map(|cluster| &mut cluster.state) {
-            observed.hosted.push(host.hosted);
-        }
-    }
-}
-
-fn same_server(secret: &RemoteSecret, known: &KnownContext) -> bool {
-    let server = secret.server.as_deref().map(|server| server.trim_end_matches('/'));
-    server == Some(known.server.trim_end_matches('/'))
 }
 
 /// A context of the operator's kubeconfig.
@@ -172,7 +123,7 @@ pub fn members(entries: &[Entry], contexts: &[KnownContext]) -> Result<Vec<Membe
     }
     for (place, entry) in entries.iter().enumerate() {
         for (number, secret) in entry.secrets.iter().enumerate() {
-            members.extend(by_secret(&members, (place, number), secret, contexts));
+            members.extend(by_secret(&members, entries, (place, number), secret, contexts));
         }
     }
     Ok(members)
@@ -200,33 +151,45 @@ fn by_list(mesh: &MeshRecord, cluster: &MeshCluster) -> Member {
     }
 }
 
-/// A Secret's cluster, unless it is a member already by its name or by its server.
+/// A Secret's cluster, unless it is a member already by its name or by its server. Where a Secret of another istiod means
+/// another server by the same name, it is asked under a name of its own: whether it is the same one its UID tells.
 fn by_secret(
     members: &[Member],
-    place: (usize, usize),
+    entries: &[Entry],
+    place: Place,
     secret: &RemoteSecret,
     contexts: &[KnownContext],
 ) -> Option<Member> {
-    let mut own = contexts.iter().filter(|known| same_server(secret, known));
-    let is_member = |known: &KnownContext| {
-        let way = Way::Context(known.name.clone());
-        members.iter().any(|member| member.way == way)
-    };
-    if members.iter().any(|member| member.name == secret.cluster) || own.clone().any(is_member) {
+    if led_to(members, entries, place, secret, contexts).is_some() {
         return None;
     }
-    let way = match own.next() {
+    // The operator's clusters stand first, in their order.
+    let holder = &members.get(place.0)?.name;
+    let RemoteSecret {
+        namespace,
+        name,
+        cluster,
+        ..
+    } = secret;
+    let names = [
+        cluster.clone(),
+        format!("{cluster}@{holder}"),
+        format!("{cluster}@{holder}/{namespace}"),
+        format!("{cluster}@{holder}/{namespace}/{name}"),
+    ];
+    let mut names = names.into_iter();
+    let free = names.find(|name| !members.iter().any(|member| member.name == *name))?;
+    let way = match contexts.iter().find(|known| same_server(secret, known)) {
         Some(known) => Way::Context(known.name.clone()),
         None => Way::Secret(place.0, place.1),
     };
     Some(Member {
-        name: secret.cluster.clone(),
+        name: free,
         way,
         found: Found::RemoteSecret {
-            // The operator's clusters stand first, in their order.
-            cluster: members.get(place.0)?.name.clone(),
-            namespace: secret.namespace.clone(),
-            name: secret.name.clone(),
+            cluster: holder.clone(),
+            namespace: namespace.clone(),
+            name: name.clone(),
         },
     })
 }
@@ -282,23 +245,57 @@ pub fn merge(inventory: &mut Inventory) -> Vec<Same> {
             }
         }
     }
+    let mut moved: Vec<(String, Vec<Hosted>, Vec<Remote>)> = Vec::new();
     let same = |name: &str| merged.iter().find(|same| same.dropped == name);
-    inventory.clusters.retain(|cluster| same(&cluster.name).is_none());
-    for cluster in &mut inventory.clusters {
-        if let Found::RemoteSecret { cluster: holder, .. } = &mut cluster.found
-            && let Some(same) = same(holder)
-        {
-            holder.clone_from(&same.kept);
-        }
+    inventory.clusters.retain_mut(|cluster| {
+        let Some(same) = same(&cluster.name) else {
+            return true;
+        };
+        // What was found under the name that goes is true of the cluster.
         if let ClusterState::Observed(observed) = &mut cluster.state {
-            for hosted in &mut observed.hosted {
-                if let Some(same) = same(&hosted.cluster) {
-                    hosted.cluster.clone_from(&same.kept);
-                }
-            }
+            let Observed { hosted, remotes, .. } = observed.as_mut();
+            moved.push((same.kept.clone(), std::mem::take(hosted), std::mem::take(remotes)));
         }
+        false
+    });
+    let rename = |name: &mut String| {
+        if let Some(same) = same(name) {
+            name.clone_from(&same.kept);
+        }
+    };
+    for cluster in &mut inventory.clusters {
+        if let Found::RemoteSecret { cluster: holder, .. } = &mut cluster.found {
+            rename(holder);
+        }
+        let ClusterState::Observed(observed) = &mut cluster.state else {
+            continue;
+        };
+        for (_, hosted, remotes) in moved.iter_mut().filter(|(kept, ..)| *kept == cluster.name) {
+            observed.hosted.append(hosted);
+            observed.remotes.append(remotes);
+        }
+        observed
+            .hosted
+            .iter_mut()
+            .for_each(|hosted| rename(&mut hosted.cluster));
+        observed
+            .remotes
+            .iter_mut()
+            .for_each(|remote| rename(&mut remote.cluster));
+        let (mut hosted, mut remotes) = (Vec::new(), Vec::new());
+        observed.hosted.retain(|one| first(&mut hosted, one));
+        observed.remotes.retain(|one| first(&mut remotes, one));
     }
     merged
+}
+
+/// Whether it is met for the first time.
+fn first<T: Clone + PartialEq>(seen: &mut Vec<T>, one: &T) -> bool {
+    let is_first = !seen.contains(one);
+    if is_first {
+        seen.push(one.clone());
+    }
+    is_first
 }
 
 #[cfg(test)]

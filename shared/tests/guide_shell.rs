@@ -152,6 +152,7 @@ fn inventory(name: &str, istioctl: bool) -> Inventory {
         followed: Vec::new(),
         meshes: Vec::new(),
         hosted: Vec::new(),
+        remotes: Vec::new(),
         guard: GuardPresence::default(),
         permissions: Vec::new(),
         surroundings: Some(Box::new(Surroundings {

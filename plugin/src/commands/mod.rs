@@ -157,6 +157,16 @@ impl Scene {
                 .hint("nothing was changed; name another cluster with --context, or check: kubectl cluster-info"));
         };
         let mut meshes = mesh::meshes(&inventory);
+        // Where there is no mesh at all, that is told instead.
+        for stray in mesh::strays(&inventory, &meshes).filter(|_| !meshes.is_empty()) {
+            ui.progress(
+                Mark::Warn,
+                &format!(
+                    "cluster {stray} runs parts of Istio and is of none of the meshes: no istiod that was found has its \
+                     kubeconfig, and no Mesh object lists it"
+                ),
+            );
+        }
         if let Some(namespace) = &global.namespace {
             meshes.retain(|mesh| mesh.is_in(namespace));
         }

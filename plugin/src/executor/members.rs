@@ -3,7 +3,7 @@
 use crate::cluster::{self, Cluster, ObserveOptions};
 use shared::{
     inventory::{ClusterInventory, ClusterState, Found, Inventory},
-    members::{Host, tell_hosts},
+    members::{Host, Led, tell_hosts, tell_remotes},
 };
 use std::collections::BTreeMap;
 
@@ -20,6 +20,8 @@ pub struct Members {
     pub found: BTreeMap<String, Found>,
     /// Control planes of the plan that are configured in another cluster: what leads there is not read again.
     pub hosts: Vec<Host>,
+    /// Whose kubeconfigs their istiods were given, which is not read again either.
+    pub remotes: Vec<Led>,
     /// Clusters that could not be reached when this driver began, with the reason.
     pub unreached: BTreeMap<String, String>,
 }
@@ -52,6 +54,7 @@ impl Members {
             }
         }
         tell_hosts(&mut inventory, self.hosts.clone());
+        tell_remotes(&mut inventory, self.remotes.clone());
         inventory
     }
 }

@@ -275,6 +275,7 @@ pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
             followed: Vec::new(),
             meshes: Vec::new(),
             hosted: Vec::new(),
+            remotes: Vec::new(),
             guard: GuardPresence {
                 crds: true,
                 policies: true,

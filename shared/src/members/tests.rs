@@ -195,6 +195,129 @@ fn a_secret_adds_what_nobody_named() {
 }
 
 #[test]
+fn one_name_for_two_servers_is_two_clusters_until_their_uids_are_known() {
+    let holds = |context: &str, secrets: &[RemoteSecret]| Entry {
+        secrets: secrets.to_vec(),
+        ..entry(context)
+    };
+    let (one, other) = ("https://one:6443", "https://other:6443");
+    for (what, entries, contexts, members) in [
+        (
+            "two meshes",
+            vec![
+                holds("a", &[secret("cluster2", one)]),
+                holds("b", &[secret("cluster2", other)]),
+                holds("c", &[secret("cluster2", "https://other:6443/")]),
+            ],
+            vec![],
+            "a=a b=b c=c cluster2=secret 0.0 cluster2@b=secret 1.0",
+        ),
+        (
+            "one of them by a context",
+            vec![
+                holds("a", &[secret("cluster2", one)]),
+                holds("b", &[secret("cluster2", other)]),
+            ],
+            vec![known("mine", one)],
+            "a=a b=b cluster2=mine cluster2@b=secret 1.0",
+        ),
+        (
+            "the same server",
+            vec![
+                holds("a", &[secret("cluster2", one)]),
+                holds("b", &[secret("cluster2", one)]),
+            ],
+            vec![],
+            "a=a b=b cluster2=secret 0.0",
+        ),
+        (
+            "a person's own word",
+            vec![entry("cluster2"), holds("b", &[secret("cluster2", other)])],
+            vec![known("cluster2", one)],
+            "cluster2=cluster2 b=b",
+        ),
+        (
+            "the names that are left are taken",
+            vec![
+                entry("cluster2@b"),
+                holds("a", &[secret("cluster2", one)]),
+                holds("b", &[secret("cluster2", other)]),
+            ],
+            vec![],
+            "cluster2@b=cluster2@b a=a b=b cluster2=secret 1.0 cluster2@b/istio-system=secret 2.0",
+        ),
+    ] {
+        assert_eq!(shown(&entries, &contexts), members, "{what}");
+    }
+}
+
+#[test]
+fn who_was_given_a_kubeconfig_is_known_however_its_cluster_became_a_member() {
+    let holds = |context: &str, secrets: &[RemoteSecret]| Entry {
+        secrets: secrets.to_vec(),
+        ..entry(context)
+    };
+    let entries = [
+        holds(
+            "a",
+            &[secret("b", "https://inside-b:6443"), secret("w", "https://w:6443")],
+        ),
+        holds("b", &[secret("w", "https://another-w:6443")]),
+        entry("mine"),
+    ];
+    let contexts = [known("mine", "https://w:6443")];
+    let members = members(&entries, &contexts).unwrap();
+    let led: Vec<String> = remotes(&entries, &contexts, &members)
+        .iter()
+        .map(|led| format!("{}/{} {}", led.holder, led.remote.namespace, led.remote.cluster))
+        .collect();
+    // Nobody is called w; the server of the one is that of a cluster that was named.
+    assert_eq!(led, ["a/istio-system b", "a/istio-system mine", "b/istio-system w"]);
+}
+
+#[test]
+fn what_was_found_under_the_name_that_goes_stays() {
+    let mut inventory = Inventory {
+        clusters: vec![
+            cluster("context-of-a", "1.30.3", "v1.36.3"),
+            cluster("a", "1.30.3", "v1.36.3"),
+            cluster("b", "1.30.3", "v1.36.3"),
+            cluster("secret-of-b", "1.30.3", "v1.36.3"),
+        ],
+    };
+    inventory.clusters[1].found = Found::Listed {
+        mesh: "shop".to_owned(),
+    };
+    inventory.clusters[3].found = Found::RemoteSecret {
+        cluster: "context-of-a".to_owned(),
+        namespace: "istio-system".to_owned(),
+        name: "s".to_owned(),
+    };
+    for (one, other) in [(0, 1), (2, 3)] {
+        inventory.seen(other).uid = inventory.seen(one).uid.clone();
+    }
+    let led = |holder: &str, cluster: &str| Led {
+        holder: holder.to_owned(),
+        remote: Remote {
+            namespace: "istio-system".to_owned(),
+            cluster: cluster.to_owned(),
+        },
+    };
+    let leads = vec![
+        led("context-of-a", "secret-of-b"),
+        led("context-of-a", "b"),
+        led("b", "context-of-a"),
+        led("gone", "b"),
+    ];
+    tell_remotes(&mut inventory, leads);
+    assert_eq!(merge(&mut inventory).len(), 2);
+    let names: Vec<&str> = inventory.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(inventory.seen(0).remotes, [led("a", "b").remote]);
+    assert_eq!(inventory.seen(1).remotes, [led("b", "a").remote]);
+}
+
+#[test]
 fn one_cluster_under_two_names_is_counted_once() {
     let one = |name: &str, uid: &str, found: Found| {
         let mut cluster = cluster(name, "1.30.3", "v1.36.3");

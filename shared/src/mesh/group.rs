@@ -3,7 +3,7 @@
 use super::{MeshMember, MeshView};
 use crate::{
     api::{Management, MeshCluster, is_mesh_name},
-    inventory::{ClusterState, Found, Hosted, Inventory, MeshRecord, Observed},
+    inventory::{ClusterState, Found, Hosted, Inventory, MeshRecord, Observed, Remote},
     version::{Flavor, IstioVersion},
 };
 use std::{cmp::Ordering, collections::BTreeSet};
@@ -113,26 +113,24 @@ fn by_mesh_id(inventory: &Inventory) -> Vec<Group<'_>> {
 /// Joins what istiods know of each other: who was given a cluster's kubeconfig is of one mesh with the istiods there,
 /// unless their mesh IDs say otherwise.
 fn join_by_secrets<'a>(mut groups: Vec<Group<'a>>, inventory: &Inventory) -> Vec<Group<'a>> {
-    for cluster in &inventory.clusters {
-        let Found::RemoteSecret {
-            cluster: holder,
-            namespace,
-            ..
-        } = &cluster.found
-        else {
-            continue;
-        };
+    for (holder, remote) in remotes(inventory) {
         let of = |groups: &[Group<'_>], is_it: &dyn Fn(&Place) -> bool| {
             groups.iter().position(|group| group.places.iter().any(is_it))
         };
-        let ours = of(&groups, &|(cluster, place)| cluster == holder && place == namespace);
-        let theirs = of(&groups, &|(place, _)| *place == cluster.name);
-        let (Some(ours), Some(theirs)) = (ours, theirs) else {
+        let ours = of(&groups, &|place| is_holder(place, holder, remote));
+        let Some(ours) = ours else { continue };
+        let is_there = |(cluster, _): &Place| *cluster == remote.cluster;
+        if groups.get(ours).is_some_and(|group| group.places.iter().any(is_there)) {
+            continue;
+        }
+        // Of several there, the one in the namespace that such meshes share.
+        let alike = of(&groups, &|place| is_there(place) && place.1 == remote.namespace);
+        let Some(theirs) = alike.or_else(|| of(&groups, &is_there)) else {
             continue;
         };
         let id = |place: usize| groups.get(place).and_then(|group| group.mesh_id);
         let (our_id, their_id) = (id(ours), id(theirs));
-        if ours == theirs || our_id.is_some() && their_id.is_some() {
+        if our_id.is_some() && their_id.is_some() {
             continue;
         }
         let joined = groups.remove(theirs);
@@ -143,6 +141,16 @@ fn join_by_secrets<'a>(mut groups: Vec<Group<'a>>, inventory: &Inventory) -> Vec
         }
     }
     groups
+}
+
+/// Clusters whose kubeconfigs istiods were given, each with the name of the cluster of those istiods.
+fn remotes(inventory: &Inventory) -> impl Iterator<Item = (&str, &Remote)> {
+    observed(inventory).flat_map(|(holder, observed)| observed.remotes.iter().map(move |remote| (holder, remote)))
+}
+
+/// Whether the control plane there was given the kubeconfig.
+fn is_holder((cluster, namespace): &Place, holder: &str, remote: &Remote) -> bool {
+    cluster == holder && *namespace == remote.namespace
 }
 
 /// Gives a Mesh object the control planes in its namespace of its clusters, and all that share a mesh ID with them.
@@ -231,19 +239,11 @@ impl Group<'_> {
         };
         names.extend(self.places.iter().map(|(cluster, _)| cluster.as_str()));
         // Whose istiod was given a cluster's kubeconfig, its mesh the cluster is of: unless it has a mesh of its own.
-        names.extend(inventory.clusters.iter().filter_map(|cluster| {
-            let Found::RemoteSecret {
-                cluster: holder,
-                namespace,
-                ..
-            } = &cluster.found
-            else {
-                return None;
-            };
+        names.extend(remotes(inventory).filter_map(|(holder, remote)| {
             let has_its_own =
-                matches!(&cluster.state, ClusterState::Observed(observed) if !observed.control_planes.is_empty());
-            let is_its = |(cluster, place): &Place| cluster == holder && place == namespace;
-            (!has_its_own && self.places.iter().any(is_its)).then_some(cluster.name.as_str())
+                observed(inventory).any(|(name, seen)| name == remote.cluster && !seen.control_planes.is_empty());
+            let its = self.places.iter().any(|place| is_holder(place, holder, remote));
+            (its && !has_its_own).then_some(remote.cluster.as_str())
         }));
         // An external control plane and the cluster that holds its configuration are of one mesh.
         names.extend(observed(inventory).flat_map(|(host, observed)| {

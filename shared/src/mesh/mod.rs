@@ -4,9 +4,11 @@ mod gitops;
 mod group;
 mod hosted;
 mod istioctl;
+mod stray;
 
 pub use gitops::Brought;
 pub use group::meshes;
+pub use stray::strays;
 
 use crate::{
     api::{Component, FreezeSettings, Management},
@@ -218,11 +220,13 @@ pub fn select<'a>(meshes: &'a [MeshView], name: Option<&str>) -> Result<&'a Mesh
 }
 
 #[cfg(test)]
+mod secrets_tests;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         api::{MeshCluster, is_mesh_name},
-        inventory::{Found, sample},
+        inventory::sample,
     };
 
     fn names(inventory: &Inventory) -> Vec<String> {
@@ -306,39 +310,6 @@ mod tests {
         );
         assert_eq!(meshes[0].clusters().collect::<Vec<_>>(), ["east", "west"]);
         assert!(meshes[0].has_object);
-    }
-
-    #[test]
-    fn a_cluster_whose_kubeconfig_an_istiod_was_given_is_of_its_mesh() {
-        let by_secret = |holder: &str| Found::RemoteSecret {
-            cluster: holder.to_owned(),
-            namespace: "istio-system".to_owned(),
-            name: "istio-remote-secret-west".to_owned(),
-        };
-        let members = |inventory: &Inventory| {
-            let shown = |mesh: MeshView| format!("{}: {}", mesh.name, mesh.clusters().collect::<Vec<_>>().join(","));
-            meshes(inventory).into_iter().map(shown).collect::<Vec<_>>()
-        };
-        let mut inventory = two("1.30.3", "1.30.3");
-        inventory.clusters.push(sample::unknown("north"));
-        inventory.clusters[1].found = by_secret("east");
-        inventory.clusters[2].found = by_secret("east");
-        assert_eq!(members(&inventory), ["default: east,west,north"]);
-        // Another control plane beside it has nothing to do with that Secret.
-        let other = sample::istiod("other-istio", "1.30.3");
-        inventory.seen(0).control_planes.insert(0, other);
-        assert_eq!(members(&inventory), ["other-istio: east", "default: east,west,north"]);
-        inventory.seen(0).control_planes.remove(0);
-        inventory.seen(1).control_planes.clear();
-        assert_eq!(members(&inventory), ["default: east,west,north"]);
-        inventory.seen(0).meshes = vec![sample::record("shop")];
-        assert_eq!(members(&inventory), ["shop: east,west,north"]);
-        inventory = two("1.30.3", "1.30.3");
-        inventory.clusters[1].found = by_secret("east");
-        for (index, id) in ["shop", "bank"].into_iter().enumerate() {
-            inventory.seen(index).control_planes[0].mesh_id = Some(id.to_owned());
-        }
-        assert_eq!(members(&inventory), ["shop: east", "bank: west"]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{
 use futures::{StreamExt as _, future::join_all, stream};
 use shared::{
     inventory::{ClusterInventory, ClusterState, Inventory},
-    members::{self, Entry, Host, Member, RemoteSecret, Same, Way},
+    members::{self, Entry, Host, Led, Member, RemoteSecret, Same, Way},
 };
 use std::{sync::Arc, time::Instant};
 use tokio::task::JoinError;
@@ -220,6 +220,7 @@ async fn observe_once(
     let known = shared.source.known();
     let members = members::members(&entries, &known)?;
     let hosts = members::hosts(&entries, &known, &members);
+    let remotes = members::remotes(&entries, &known, &members);
     let shared = Arc::new(Shared {
         limit: at_once(members.len()),
         secrets: entered
@@ -242,7 +243,8 @@ async fn observe_once(
         .collect()
         .await;
     observed.sort_by_key(|(place, _)| *place);
-    Ok(gather(observed.into_iter().map(|(_, observed)| observed), hosts))
+    let observed = observed.into_iter().map(|(_, observed)| observed);
+    Ok(gather(observed, hosts, remotes))
 }
 
 async fn enter_all(shared: &Arc<Shared>, contexts: &[String]) -> Vec<Asked> {
@@ -372,7 +374,7 @@ async fn join(shared: &Shared, member: &Member) -> Result<Cluster, ClusterError>
     }
 }
 
-fn gather(observed: impl Iterator<Item = Observation>, hosts: Vec<Host>) -> Members {
+fn gather(observed: impl Iterator<Item = Observation>, hosts: Vec<Host>, remotes: Vec<Led>) -> Members {
     let mut members = Members {
         clusters: Vec::new(),
         inventory: Inventory::default(),
@@ -384,8 +386,9 @@ fn gather(observed: impl Iterator<Item = Observation>, hosts: Vec<Host>) -> Memb
         members.inventory.clusters.push(observation.inventory);
         members.stats.push(observation.stats);
     }
-    // Before two names of one cluster become one, so that this follows.
+    // Before two names of one cluster become one, so that these follow.
     members::tell_hosts(&mut members.inventory, hosts);
+    members::tell_remotes(&mut members.inventory, remotes);
     members.same = members::merge(&mut members.inventory);
     for same in &members.same {
         let place = |name: &str| members.clusters.iter().position(|cluster| cluster.name == name);

@@ -212,8 +212,9 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
         old_releases: istio.releases.old,
         followed: istio.followed,
         meshes: meshes?,
-        // Told by what leads there; see `members::hosts`.
+        // Told by what leads there; see `members::hosts` and `members::remotes`.
         hosted: Vec::new(),
+        remotes: Vec::new(),
         guard,
         permissions,
         unreadable,

@@ -8,8 +8,8 @@ use crate::{
 };
 use shared::{
     api::PlanCluster,
-    inventory::{ClusterState, Found},
-    members::Host,
+    inventory::{ClusterState, Found, Remote},
+    members::{Host, Led},
 };
 use std::collections::BTreeMap;
 
@@ -66,6 +66,15 @@ pub async fn find(task: &Task<'_>, planned: &[PlanCluster], flags: &ClusterFlags
             *cluster = renamed(cluster);
         }
         let name = renamed(&found.name);
+        if let ClusterState::Observed(observed) = &found.state {
+            members.remotes.extend(observed.remotes.iter().map(|remote| Led {
+                holder: name.clone(),
+                remote: Remote {
+                    cluster: renamed(&remote.cluster),
+                    ..remote.clone()
+                },
+            }));
+        }
         if let ClusterState::Unknown { reason } = &found.state
             && !members.all.iter().any(|cluster| cluster.name == name)
         {

@@ -238,6 +238,8 @@ super::told! {
     ", webhook {image}" => "，webhook {image}";
     "{} ({}): {} to {}" => "{}（{}）：{} 到 {}";
     "to {} ({phase})" => "升级到 {0}（{phase}）";
+    "cluster {stray} runs parts of Istio and is of none of the meshes: no istiod that was found has its kubeconfig, and no Mesh object lists it"
+        => "集群 {stray} 运行着 Istio 的部件，却不属于任何一个网格：找到的 istiod 都没有它的 kubeconfig，也没有 Mesh 对象列出它";
     "{} and {} are one cluster, counted once" => "{} 和 {} 是同一个集群，只算一次";
     "cluster {cluster} cannot be read: {reason}" => "无法读取集群 {cluster}：{reason}";
     "no Deployment of istiod was found in any namespace; is this the right --context, and --namespace?"
