@@ -139,6 +139,16 @@ pub enum ClusterError {
         /// What went wrong.
         reason: String,
     },
+    /// An answer, or a single object in it, is longer than what is read.
+    #[error("{server} answered with more than {mib} MiB when asked to {what}")]
+    TooLong {
+        /// Host and port of the API server.
+        server: String,
+        /// What was asked, as `list Deployments`.
+        what: String,
+        /// Longest answer that is read.
+        mib: usize,
+    },
     /// The private kubeconfig could not be written.
     #[error("cannot write a private kubeconfig into {path}: {source}")]
     PrivateFile {
@@ -181,7 +191,7 @@ impl ClusterError {
                 "compare certificate-authority and tls-server-name of the kubeconfig with the server".to_owned()
             }
             Self::Forbidden { what, .. } => format!("ask for the right to {what}; manifests/ has the roles"),
-            Self::Api { .. } | Self::Protocol { .. } | Self::PrivateFile { .. } => return None,
+            Self::Api { .. } | Self::Protocol { .. } | Self::TooLong { .. } | Self::PrivateFile { .. } => return None,
         };
         Some(text)
     }

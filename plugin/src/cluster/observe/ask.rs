@@ -4,13 +4,14 @@ use super::protobuf;
 use crate::cluster::{client::Cluster, error::ClusterError};
 use bytes::Bytes;
 use http::{Request, Response, header, request};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use k8s_openapi::jiff::{Timestamp, fmt::rfc2822};
 use kube::{client::Body, core::Status};
 use serde::de::DeserializeOwned;
 use std::{future::Future, time::Duration};
 
-/// Longest answer that is read whole: an object has at most some 1.5 MiB, base64 makes it a third longer.
+/// Longest answer that is read whole: an object has at most some 1.5 MiB, base64 makes it a third longer. A page that is
+/// longer is asked for in smaller ones, see [`super::pages`].
 const MAX_ANSWER: usize = 8 << 20;
 /// How objects are asked for that are walked on the wire.
 pub(super) const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
@@ -100,7 +101,16 @@ impl Asker<'_> {
 
     async fn whole(self, what: &str, response: Response<Body>) -> Result<Bytes, ClusterError> {
         let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-        let body = body.map_err(|error| self.cluster.error(what, &kube::Error::Service(error)))?;
+        let body = body.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                return ClusterError::TooLong {
+                    server: self.cluster.server(),
+                    what: what.to_owned(),
+                    mib: MAX_ANSWER >> 20,
+                };
+            }
+            self.cluster.error(what, &kube::Error::Service(error))
+        })?;
         Ok(body.to_bytes())
     }
 

@@ -2,19 +2,18 @@
 
 use super::{
     ask::Asker,
+    pages,
     workloads::{Istiod, Workloads},
 };
 use crate::cluster::error::ClusterError;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _, api::ListParams};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use shared::{
     gitops::{Application, Followed, HelmRelease, SailKind, SailObject, SailTag},
     inventory::Ownership,
 };
 
-/// Objects in a page.
-const PAGE: usize = 250;
 /// Where Argo CD keeps its Applications.
 const APPLICATIONS: &str = "/apis/argoproj.io/v1alpha1/applications";
 /// Where Flux keeps its HelmReleases, the version that every Flux of today serves first.
@@ -29,20 +28,6 @@ const FLUX_PODS: &str = "app=helm-controller";
 const SAIL_PODS: &str = "control-plane in (sail-operator, servicemesh-operator3)";
 /// Versions of the Sail Operator's API.
 const SAIL_VERSIONS: [&str; 2] = ["v1", "v1alpha1"];
-
-#[derive(Deserialize)]
-struct Page<T> {
-    #[serde(default)]
-    metadata: ListMeta,
-    #[serde(default = "Vec::new")]
-    items: Vec<T>,
-}
-
-#[derive(Default, Deserialize)]
-struct ListMeta {
-    #[serde(default, rename = "continue")]
-    next: String,
-}
 
 /// What is followed in a cluster, as far as it brings charts of Istio's.
 pub(super) async fn read(
@@ -104,23 +89,8 @@ async fn sail<T: DeserializeOwned>(asker: Asker<'_>, resource: &str) -> Result<V
 async fn list<T: DeserializeOwned>(asker: Asker<'_>, path: &str) -> Result<Option<Vec<T>>, ClusterError> {
     let what = format!("list {}", path.rsplit('/').next().unwrap_or_default());
     let mut all = Vec::new();
-    let mut next = String::new();
-    loop {
-        let more = if next.is_empty() {
-            String::new()
-        } else {
-            format!("&continue={next}")
-        };
-        let path = format!("{path}?limit={PAGE}{more}");
-        let Some(page) = asker.fields::<Page<T>>(&what, &path).await? else {
-            return Ok(None);
-        };
-        all.extend(page.items);
-        next = page.metadata.next;
-        if next.is_empty() {
-            return Ok(Some(all));
-        }
-    }
+    let is_served = pages::each(asker, &what, path, |one| all.push(one)).await?;
+    Ok(is_served.then_some(all))
 }
 
 /// Whom a controller writes as: the ServiceAccount of its pods.

@@ -11,6 +11,7 @@ mod leads;
 mod mesh_config;
 mod ownership;
 mod pace;
+mod pages;
 mod permissions;
 mod pods;
 mod protobuf;

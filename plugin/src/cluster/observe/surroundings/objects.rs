@@ -1,35 +1,18 @@
 //! Objects that the rules look at, page by page: one page of each kind is all that is held.
 
-use super::super::ask::Asker;
+use super::super::{
+    ask::Asker,
+    pages::{self, Page},
+};
 use crate::cluster::error::ClusterError;
 use futures::future::join_all;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 use shared::{
     inventory::Crd,
     preflight::rules::{COUNTED, Object, Reader},
 };
 use std::collections::BTreeMap;
-
-/// Objects in a page.
-const PAGE: usize = 250;
-
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    metadata: ListMeta,
-    #[serde(default, deserialize_with = "null_is_empty")]
-    items: Vec<Item>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ListMeta {
-    #[serde(default, rename = "continue")]
-    next: String,
-    #[serde(default)]
-    remaining_item_count: u64,
-}
 
 /// An object in a page.
 #[derive(Deserialize)]
@@ -51,11 +34,6 @@ pub(super) struct Meta {
     labels: BTreeMap<String, String>,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
-}
-
-/// The API server writes an empty list of custom resources as `[]`, other servers as null.
-fn null_is_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Item>, D::Error> {
-    Ok(Option::<Vec<Item>>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// What objects of a cluster say.
@@ -134,24 +112,13 @@ pub(super) async fn each(
     mut look: impl FnMut(&Item),
 ) -> Result<(), ClusterError> {
     let what = format!("list objects of the kind {}", crd.kind);
-    let mut next = String::new();
-    loop {
-        let page = format!("{path}?limit={PAGE}&continue={next}");
-        let Some(page) = asker.fields::<Page>(&what, &page).await? else {
-            return Ok(());
-        };
-        page.items.iter().for_each(&mut look);
-        // The token is of base64's alphabet for addresses.
-        next = page.metadata.next;
-        if next.is_empty() {
-            return Ok(());
-        }
-    }
+    pages::each(asker, &what, path, |item: Item| look(&item)).await?;
+    Ok(())
 }
 
 async fn count(asker: Asker<'_>, crd: &Crd, path: &str) -> Result<u64, ClusterError> {
     let what = format!("list objects of the kind {}", crd.kind);
-    let page = asker.fields::<Page>(&what, &format!("{path}?limit=1")).await?;
+    let page = asker.fields::<Page<Item>>(&what, &format!("{path}?limit=1")).await?;
     Ok(page.map_or(0, |page| {
         page.metadata
             .remaining_item_count
@@ -187,19 +154,5 @@ mod tests {
             assert_eq!(path.as_deref(), expected);
         }
         assert!(served(&[], "gateways.networking.istio.io").is_none());
-    }
-
-    #[test]
-    fn a_page_is_read_whatever_is_missing_in_it() {
-        let page: Page = serde_json::from_str(r#"{"items": null}"#).unwrap();
-        assert!(page.items.is_empty() && page.metadata.next.is_empty());
-        let text =
-            r#"{"metadata": {"continue": "abc", "remainingItemCount": 7}, "items": [{"metadata": {"name": "x"}}]}"#;
-        let page: Page = serde_json::from_str(text).unwrap();
-        assert_eq!(
-            (page.metadata.next.as_str(), page.metadata.remaining_item_count),
-            ("abc", 7)
-        );
-        assert!(page.items[0].spec.is_null());
     }
 }

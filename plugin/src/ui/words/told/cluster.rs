@@ -20,6 +20,7 @@ super::told! {
     "not allowed to {what}: {message}" => "没有权限 {what}：{message}";
     "{server} refused to {what}: {message}" => "{server} 拒绝了请求 {what}：{message}";
     "{server} gave no usable answer when asked to {what}: {reason}" => "{server} 对请求 {what} 没有给出可用的应答：{reason}";
+    "{server} answered with more than {mib} MiB when asked to {what}" => "{server} 对请求 {what} 的应答超过 {mib} MiB";
     "cannot write a private kubeconfig into {path}: {source}" => "无法把私有的 kubeconfig 写入 {path}：{source}";
     "name one with --kubeconfig FILE or KUBECONFIG" => "用 --kubeconfig FILE 或 KUBECONFIG 指定一个";
     "check its permissions: ls -l {}" => "检查其权限：ls -l {}";
