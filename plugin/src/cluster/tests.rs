@@ -1,5 +1,7 @@
 //! What connecting makes of servers that do not listen, do not answer, are not trusted or refuse.
 
+mod by_path_tests;
+
 use super::{
     Cluster, ClusterError, ClusterFlags, ClusterStats, ObserveOptions, connect, connector::Proxies, observe,
     observe_members, whoami,

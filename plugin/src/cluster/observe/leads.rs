@@ -1,8 +1,9 @@
 //! What a cluster says about others: clusters that its Mesh objects list, and kubeconfigs that its istiods were given.
 
-use super::{AGAIN_AFTER, ask::Asker, guard, kubernetes_version};
+use super::{AGAIN_AFTER, ask::Asker, guard, kubernetes_version, pages};
 use crate::cluster::{client::Cluster, error::ClusterError, remote_secret};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, api::ListParams};
 use serde::Deserialize;
@@ -70,12 +71,8 @@ pub(in crate::cluster) async fn leads(cluster: &Cluster, deadline: Duration) -> 
 }
 
 async fn read(asker: Asker<'_>) -> Result<Leads, ClusterError> {
-    let (kubernetes, meshes, namespaces, secrets) = futures::join!(
-        kubernetes_version(asker),
-        guard::meshes(asker),
-        namespaces(asker),
-        secrets(asker, "/api/v1/secrets"),
-    );
+    let (kubernetes, meshes, namespaces) =
+        futures::join!(kubernetes_version(asker), guard::meshes(asker), namespaces(asker));
     let mut leads = Leads::default();
     leads.known = Known {
         kubernetes: Some(kubernetes?),
@@ -84,30 +81,14 @@ async fn read(asker: Asker<'_>) -> Result<Leads, ClusterError> {
     leads.meshes = told("Mesh objects", meshes, &mut leads.unreadable)?;
     let mut namespaces = told("control planes", namespaces, &mut leads.unreadable)?;
     namespaces.extend(leads.meshes.iter().map(|mesh| mesh.istio_namespace.clone()));
-    let secrets = match secrets {
-        // Who may not read all Secrets may still read those beside istiod.
-        Err(ClusterError::Forbidden { .. }) => {
-            let each = namespaces
-                .iter()
-                .map(|namespace| async move { secrets_at(asker, namespace).await });
-            let each = futures::future::try_join_all(each).await;
-            each.map(|each| each.into_iter().flatten().collect())
-        }
-        secrets => secrets,
-    };
-    let secrets = told("kubeconfigs of remote clusters", secrets, &mut leads.unreadable)?;
-    // Only a Secret beside an istiod is one that istiod reads: elsewhere anybody may have made it.
-    let beside_istiod = |secret: &Secret| namespaces.contains(&secret.metadata.namespace);
-    leads.secrets = secrets
-        .into_iter()
-        .filter(beside_istiod)
-        .flat_map(Secret::leads)
-        .collect();
+    // Only a Secret beside an istiod is one that istiod reads: elsewhere anybody may have made it, and so large that
+    // nothing could be read for it.
+    let beside_istiod = namespaces.iter().map(|namespace| secrets(asker, namespace));
+    for secrets in join_all(beside_istiod).await {
+        let secrets = told("kubeconfigs of remote clusters", secrets, &mut leads.unreadable)?;
+        leads.secrets.extend(secrets.into_iter().flat_map(Secret::leads));
+    }
     Ok(leads)
-}
-
-async fn secrets_at(asker: Asker<'_>, namespace: &str) -> Result<Vec<Secret>, ClusterError> {
-    secrets(asker, &format!("/api/v1/namespaces/{namespace}/secrets")).await
 }
 
 /// What was read, or nothing and why where only this was refused.
@@ -134,16 +115,14 @@ async fn namespaces(asker: Asker<'_>) -> Result<BTreeSet<String>, ClusterError> 
     Ok(found.items.iter().filter_map(kube::ResourceExt::namespace).collect())
 }
 
-async fn secrets(asker: Asker<'_>, path: &str) -> Result<Vec<Secret>, ClusterError> {
-    #[derive(Deserialize)]
-    struct Secrets {
-        items: Vec<Secret>,
-    }
-    let path = format!("{path}?{SELECTOR}");
-    let found = asker
-        .fields::<Secrets>("list the Secrets of remote clusters", &path)
-        .await?;
-    Ok(found.map(|found| found.items).unwrap_or_default())
+async fn secrets(asker: Asker<'_>, namespace: &str) -> Result<Vec<Secret>, ClusterError> {
+    let path = format!("/api/v1/namespaces/{namespace}/secrets?{SELECTOR}");
+    let mut found = Vec::new();
+    pages::each(asker, "list the Secrets of remote clusters", &path, |secret| {
+        found.push(secret);
+    })
+    .await?;
+    Ok(found)
 }
 
 #[derive(Deserialize)]
