@@ -21,7 +21,7 @@ use futures::future::join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use shared::{
-    api::{Abilities, MeshUpgradeSpec, PlanCluster, PlanStep, ProxyConnections},
+    api::{Abilities, MeshUpgradeSpec, PlanCluster, PlanStep},
     arrival::{self, Arrival},
     canary,
     catalog::Catalog,
@@ -106,11 +106,33 @@ impl Effects<'_> {
                 });
             }
             Effect::Recheck => {
-                let looked = async {
-                    self.check(spec).await?;
-                    self.rehearse(spec).await
+                // Proved anew where another driver did, who knows when.
+                let is_known = seen.check.is_some();
+                let abilities = async {
+                    if is_known {
+                        return Ok(None);
+                    }
+                    self.prove_abilities(spec).await.map(Some)
                 };
-                seen.recheck = Some(looked.await.map_or_else(CheckResult::Blocked, |()| CheckResult::Free));
+                let looked = async {
+                    let counted = async { Ok(self.connections(spec).await) };
+                    let ((), abilities, counted) = tokio::try_join!(self.check(spec), abilities, counted)?;
+                    self.rehearse(spec).await?;
+                    Ok((abilities, counted))
+                };
+                seen.recheck = Some(match looked.await {
+                    Ok((abilities, counted)) => {
+                        if let Some(abilities) = abilities {
+                            seen.abilities = abilities;
+                        }
+                        // What this driver counted a moment ago is better than nothing.
+                        if counted.is_ok() || seen.connections.is_none() {
+                            seen.connections = self.comparable(counted);
+                        }
+                        CheckResult::Free
+                    }
+                    Err(blockers) => CheckResult::Blocked(blockers),
+                });
             }
             Effect::PullImages => seen.images = Some(self.pull(spec).await),
             Effect::Freeze { step } => {
@@ -239,45 +261,6 @@ impl Effects<'_> {
         let (proved, failed): (Vec<_>, Vec<_>) = proved.into_iter().partition(Result::is_ok);
         none_of(failed.into_iter().filter_map(Result::err).collect())?;
         Ok(proved.into_iter().flatten().flatten().collect())
-    }
-
-    /// What proxies are compared with afterwards, if they could be counted.
-    fn comparable(&self, counted: Result<ProxyConnections, String>) -> Option<ProxyConnections> {
-        if let Err(why) = &counted {
-            let says = format!("the proxies cannot be counted, and are not compared afterwards: {why}");
-            self.ui.progress(Mark::Warn, &says);
-        }
-        counted.ok()
-    }
-
-    async fn connections(&self, spec: &MeshUpgradeSpec) -> Result<ProxyConnections, String> {
-        health::connections::count(&self.planned(spec)?).await
-    }
-
-    fn planned<'c>(&'c self, spec: &'c MeshUpgradeSpec) -> Result<Vec<(&'c Cluster, &'c PlanCluster)>, String> {
-        let planned = spec.plan.clusters.iter();
-        planned
-            .map(|planned| Ok((self.cluster(&planned.name)?, planned)))
-            .collect()
-    }
-
-    /// What is healthy by itself is so only with its proxies; `later` they are counted once more.
-    async fn connected_again(
-        &self,
-        spec: &MeshUpgradeSpec,
-        proved: Result<String, String>,
-        before: Option<&ProxyConnections>,
-        later: bool,
-    ) -> Result<String, String> {
-        let evidence = proved?;
-        let Some(before) = before else { return Ok(evidence) };
-        let clusters = self.planned(spec);
-        let connected = match clusters {
-            // Not needed now, and asked in the end.
-            Err(_) if later => return Ok(evidence),
-            clusters => health::connections::return_of(self.ui, &clusters?, before, later).await?,
-        };
-        Ok(format!("{evidence}; {connected}"))
     }
 
     /// Frozen, so that the driver's dry runs pass everywhere, and before anything is changed.

@@ -16,6 +16,8 @@ pub struct Members {
     pub clusters: Vec<Cluster>,
     /// All members, for what is checked over the whole mesh.
     pub all: Vec<Cluster>,
+    /// Members of this mesh that the plan does not write to, with the namespaces of their control planes.
+    pub others: Vec<(Cluster, Vec<String>)>,
     /// How each became a member.
     pub found: BTreeMap<String, Found>,
     /// Control planes of the plan that are configured in another cluster: what leads there is not read again.

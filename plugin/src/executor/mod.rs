@@ -14,6 +14,7 @@ mod members;
 mod pauses;
 mod removal;
 mod report;
+mod proxies;
 mod shadowed;
 mod stuck;
 pub mod watch;

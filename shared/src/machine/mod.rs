@@ -66,9 +66,9 @@ pub type Outcome = Result<String, String>;
 pub struct Observation {
     /// The check before anything is changed.
     pub check: Option<CheckResult>,
-    /// What the control planes were proved to do at that check.
+    /// What the control planes were proved to do at the last check.
     pub abilities: Vec<Abilities>,
-    /// The proxies as they were at that check, where they could be counted.
+    /// The proxies as they were at the last check, where they could be counted.
     pub connections: Option<ProxyConnections>,
     /// Whether all images could be pulled.
     pub images: Option<Outcome>,
@@ -104,7 +104,8 @@ pub enum Effect {
         /// never try again by itself.
         step: Option<String>,
     },
-    /// Observe and check once more, frozen, into [`Observation::recheck`].
+    /// Observe and check once more, frozen, into [`Observation::recheck`]; the rest as in [`Effect::Check`], since the
+    /// journal's may be old.
     Recheck,
     /// Look at a step's component, into [`Observation::steps`].
     Observe {
@@ -250,6 +251,9 @@ impl Next<'_> {
             (FreezeState::Failed(why), _) => vec![why.clone()],
             (FreezeState::Closed, Some(CheckResult::Blocked(blockers))) => blockers.clone(),
             (FreezeState::Closed, Some(CheckResult::Free)) => {
+                // The check before the freeze may have been another driver's, days ago.
+                self.status.abilities.clone_from(&seen.abilities);
+                self.status.connections = seen.connections;
                 return self.enter(Phase::Upgrading, "frozen and checked once more: no way back from here");
             }
             (FreezeState::Closed, None) => {
@@ -391,6 +395,8 @@ fn act(effect: Effect) -> Decision {
     (Some(effect), None)
 }
 
+#[cfg(test)]
+mod baseline_tests;
 #[cfg(test)]
 mod clusters_tests;
 #[cfg(test)]

@@ -31,7 +31,8 @@ pub async fn to_the_end(
     let Task { ui, person, .. } = *task;
     let guarded = journal.spec.unguarded.is_none();
     let writer = super::writer(guarded, lease.epoch);
-    let members = members::find(task, &journal.spec.plan.clusters, &task.flags).await?;
+    let spec = &journal.spec;
+    let members = members::find(task, &spec.mesh, &spec.plan.clusters, &task.flags).await?;
     if guarded {
         refuse_lost_epoch(task.home, &members, lease.epoch).await?;
     }

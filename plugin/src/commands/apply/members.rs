@@ -10,6 +10,7 @@ use shared::{
     api::PlanCluster,
     inventory::{ClusterState, Found, Remote},
     members::{Host, Led},
+    mesh,
 };
 use std::collections::BTreeMap;
 
@@ -21,11 +22,16 @@ enum Missing {
     Other(CommandError),
 }
 
-/// Finds the clusters that the plan writes to, and all other members, under the plan's names.
+/// Finds the clusters that the plan of a mesh writes to, and all other members, under the plan's names.
 ///
 /// # Errors
 /// When a name of the plan leads to another cluster.
-pub async fn find(task: &Task<'_>, planned: &[PlanCluster], flags: &ClusterFlags) -> Result<Members, CommandError> {
+pub async fn find(
+    task: &Task<'_>,
+    mesh: &str,
+    planned: &[PlanCluster],
+    flags: &ClusterFlags,
+) -> Result<Members, CommandError> {
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     let mut members = Members::default();
     for planned in planned {
@@ -51,12 +57,18 @@ pub async fn find(task: &Task<'_>, planned: &[PlanCluster], flags: &ClusterFlags
     let renamed = |name: &String| names.get(name).unwrap_or(name).clone();
     members.home = renamed(&task.home.name);
     members.all.clone_from(&members.clusters);
+    let mesh = mesh::select(&task.scene.meshes, Some(mesh)).ok();
+    let of_mesh = |name: &str| mesh?.members.iter().find(|member| member.cluster == name);
     for cluster in &task.scene.clusters {
         let name = renamed(&cluster.name);
         let is_planned = planned.iter().any(|planned| planned.name == name);
         if !is_planned {
+            let member = of_mesh(&cluster.name);
             let mut cluster = cluster.clone();
             cluster.name = name;
+            if let Some(member) = member {
+                members.others.push((cluster.clone(), member.istio_namespaces.clone()));
+            }
             members.all.push(cluster);
         }
     }

@@ -7,7 +7,7 @@ use crate::{
 };
 use futures::future::try_join_all;
 use shared::{
-    api::{PlanCluster, ProxyConnections},
+    api::ProxyConnections,
     connections::{self, Judged},
 };
 
@@ -15,10 +15,10 @@ use shared::{
 ///
 /// # Errors
 /// Why they cannot be counted.
-pub async fn count(clusters: &[(&Cluster, &PlanCluster)]) -> Result<ProxyConnections, String> {
+pub async fn count(clusters: &[(&Cluster, &[String])]) -> Result<ProxyConnections, String> {
     let counting = clusters
         .iter()
-        .map(|(cluster, planned)| cluster::served(cluster, &planned.scope.istio_namespaces));
+        .map(|(cluster, namespaces)| cluster::served(cluster, namespaces));
     try_join_all(counting).await.map(connections::sum)
 }
 
@@ -29,7 +29,7 @@ pub async fn count(clusters: &[(&Cluster, &PlanCluster)]) -> Result<ProxyConnect
 /// How many are lost.
 pub async fn return_of(
     ui: Ui,
-    clusters: &[(&Cluster, &PlanCluster)],
+    clusters: &[(&Cluster, &[String])],
     before: &ProxyConnections,
     later: bool,
 ) -> Result<String, String> {

@@ -1,0 +1,46 @@
+//! What an upgrade is compared with: the mesh as it was right before the first change, not when the journal began.
+
+use super::tests::{NOW, driver, spec};
+use super::*;
+
+fn counted(connected: i64) -> ProxyConnections {
+    ProxyConnections {
+        ready: connected,
+        connected,
+        ..ProxyConnections::default()
+    }
+}
+
+fn abilities(name: &str) -> Vec<Abilities> {
+    vec![Abilities {
+        cluster: "east".to_owned(),
+        namespace: "istio-system".to_owned(),
+        name: name.to_owned(),
+        validates: true,
+        injects: true,
+    }]
+}
+
+#[test]
+fn whoever_resumes_compares_with_what_runs_when_the_first_component_is_changed() {
+    // Checked by another driver, when the mesh had more proxies.
+    let status = MeshUpgradeStatus {
+        phase: Phase::Freezing,
+        epoch: 1,
+        abilities: abilities("istiod-gone"),
+        connections: Some(counted(1000)),
+        ..MeshUpgradeStatus::default()
+    };
+    for connections in [Some(counted(10)), None] {
+        let seen = Observation {
+            freeze: FreezeState::Closed,
+            recheck: Some(CheckResult::Free),
+            abilities: abilities("istiod"),
+            connections,
+            ..Observation::default()
+        };
+        let next = step(&spec(), &status, &seen, &driver(2), NOW).status;
+        assert_eq!(next.phase, Phase::Upgrading);
+        assert_eq!((next.connections, next.abilities), (connections, abilities("istiod")));
+    }
+}
