@@ -30,17 +30,22 @@ pub async fn write(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Faul
     if existing.spec.epoch == freeze.epoch && is_same {
         return Ok(());
     }
-    // A takeover keeps when the mesh was frozen: that is what people are told.
-    let since = existing.spec.since.clone();
-    existing.spec = MeshFreezeSpec {
-        since,
-        ..freeze.clone()
-    };
+    existing.spec = taken_over(existing.spec, freeze);
     // The webhook writes into the same object, what it saw change.
     let replaced = records.replace(name, &PostParams::default(), &existing).await;
     replaced
         .map(drop)
         .map_err(|error| Fault::of_change(&format!("take over MeshFreeze {name}"), &error))
+}
+
+/// The record of a driver that follows. It keeps when the mesh was frozen, which people are told, and who unlocked it and
+/// why, which the guard lets no driver take back: where an unlocking was not brought to its end, only its thaw is left.
+fn taken_over(existing: MeshFreezeSpec, freeze: &MeshFreezeSpec) -> MeshFreezeSpec {
+    MeshFreezeSpec {
+        since: existing.since,
+        unlock: existing.unlock,
+        ..freeze.clone()
+    }
 }
 
 /// Whether the record stands and bears this driver's epoch.
@@ -72,9 +77,11 @@ fn unlocked(record: &MeshFreeze) -> Result<(), Fault> {
     match &record.spec.unlock {
         None => Ok(()),
         Some(unlock) => Err(Fault::lasting(format!(
-            "the freeze was unlocked by {}: {}",
+            "the freeze was unlocked by {}: {} (if that stopped half-way, bring it to its end first: kubectl mesh-upgrade \
+             unlock {} --reason TEXT)",
             one_line(&unlock.by),
-            one_line(&unlock.reason)
+            one_line(&unlock.reason),
+            record.spec.mesh
         ))),
     }
 }
@@ -166,4 +173,60 @@ fn labels(mesh: &str) -> BTreeMap<String, String> {
         (names::LABEL_MESH.to_owned(), mesh.to_owned()),
     ]
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+    use shared::api::{FreezeScope, Unlock};
+
+    fn freeze(epoch: i64, since: i64) -> MeshFreezeSpec {
+        MeshFreezeSpec {
+            mesh: "default".to_owned(),
+            upgrade: "default-1.31.0-1".to_owned(),
+            home: None,
+            from: "1.30.3".to_owned(),
+            to: "1.31.0".to_owned(),
+            holder: "alice".to_owned(),
+            epoch,
+            since: Time(Timestamp::from_second(since).unwrap()),
+            scope: FreezeScope::default(),
+            unlock: None,
+        }
+    }
+
+    #[test]
+    fn a_takeover_keeps_since_when_it_is_frozen_and_who_unlocked_it() {
+        let unlock = Some(Unlock {
+            by: "bob".to_owned(),
+            reason: "pager 7".to_owned(),
+        });
+        let existing = MeshFreezeSpec {
+            unlock: unlock.clone(),
+            ..freeze(1, 10)
+        };
+        let taken = taken_over(existing, &freeze(2, 60));
+        assert_eq!(
+            (taken.epoch, taken.since, taken.unlock),
+            (2, freeze(1, 10).since, unlock)
+        );
+    }
+
+    #[test]
+    fn who_finds_it_unlocked_is_told_how_to_bring_that_to_its_end() {
+        let record = |unlock| {
+            let spec = MeshFreezeSpec {
+                unlock,
+                ..freeze(1, 10)
+            };
+            unlocked(&MeshFreeze::new("default", spec))
+        };
+        assert_eq!(record(None), Ok(()));
+        let why = record(Some(Unlock::default())).unwrap_err().to_string();
+        assert!(
+            why.contains("kubectl mesh-upgrade unlock default --reason TEXT"),
+            "{why}"
+        );
+    }
 }

@@ -148,7 +148,8 @@ super::told! {
     "MeshFreeze {} is gone" => "MeshFreeze {} 不见了";
     "read MeshFreeze {}" => "读取 MeshFreeze {}";
     "read MeshFreeze {name}" => "读取 MeshFreeze {name}";
-    "the freeze was unlocked by {}: {}" => "冻结已被 {} 解除：{}";
+    "the freeze was unlocked by {}: {} (if that stopped half-way, bring it to its end first: kubectl mesh-upgrade unlock {} --reason TEXT)"
+        => "冻结已被 {} 解除：{}（如果解除中途停下，请先把它做完：kubectl mesh-upgrade unlock {} --reason TEXT）";
     "write the status of MeshFreeze {name}" => "写入 MeshFreeze {name} 的状态";
     "delete MeshFreeze {name}" => "删除 MeshFreeze {name}";
     "the mesh is frozen by another upgrade, {}: finish that one first" => "网格被另一个升级 {} 冻结：请先完成那个升级";
