@@ -1,5 +1,9 @@
 //! Whether a step's component has arrived at its target, judged from a fresh observation.
 
+mod unseen;
+
+pub use unseen::unseen;
+
 use crate::{
     api::{Component, InstallerKind, PlanStep, Revisions, StepAction, WorkloadKind, WorkloadName},
     canary, gitops,

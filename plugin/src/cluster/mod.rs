@@ -20,7 +20,7 @@ pub use error::ClusterError;
 pub use kubeconfig::known_contexts;
 pub use members::{Members, MembersError, Reached, observe_members, reach_members};
 pub use observe::{
-    GuardRelease, Marks, ObserveOptions, PermissionQuery, catalog_text, connected_to, guard_release,
+    GuardRelease, MOST_ASKED, Marks, ObserveOptions, PermissionQuery, catalog_text, connected_to, guard_release,
     impersonation_arrives, observe, observe_all, permissions_for_apply, permissions_for_unguarded_apply, served,
     whoami,
 };

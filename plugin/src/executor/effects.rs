@@ -141,7 +141,7 @@ impl Effects<'_> {
             }
             Effect::Observe { step } => {
                 if let Some(step) = find(spec, step) {
-                    let outcome = self.observe_step(step).await;
+                    let outcome = self.observe_step(spec, step).await;
                     // It has arrived without this driver, whose freeze may have let its controller through.
                     if matches!(outcome, StepObservation::AtTarget(_))
                         && let Err(why) = self.let_through(spec, step, None).await
@@ -310,7 +310,7 @@ impl Effects<'_> {
         all_or_why(join_all(pulling).await)
     }
 
-    async fn look(&self, step: &PlanStep) -> Result<Arrival, Fault> {
+    async fn look(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<Arrival, Fault> {
         let cluster = self.cluster(&step.cluster).map_err(Fault::lasting)?;
         let options = ObserveOptions {
             surroundings: canary::looks_around(step),
@@ -318,15 +318,18 @@ impl Effects<'_> {
         };
         let seen = cluster::observe(cluster, &options).await;
         match seen.state {
-            ClusterState::Observed(observed) => Ok(arrival::of_step(step, &observed)),
+            ClusterState::Observed(observed) => match arrival::unseen(step, &observed, &spec.waivers) {
+                Some(what) => Err(Fault::passing(format!("not everything could be read: {what}"))),
+                None => Ok(arrival::of_step(step, &observed)),
+            },
             ClusterState::Unknown { reason } => {
                 Err(Fault::passing(format!("cluster {} is unknown: {reason}", step.cluster)))
             }
         }
     }
 
-    async fn observe_step(&self, step: &PlanStep) -> StepObservation {
-        match patiently(|| self.look(step)).await {
+    async fn observe_step(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> StepObservation {
+        match patiently(|| self.look(spec, step)).await {
             Ok(Arrival::Arrived(evidence)) => StepObservation::AtTarget(evidence),
             Ok(Arrival::Waiting(_)) => StepObservation::Due,
             Err(why) => StepObservation::Failed(why.to_string()),
@@ -349,7 +352,7 @@ impl Effects<'_> {
                 return StepObservation::Failed(why);
             }
             match self.engines.upgrade(&change).await {
-                Ok(()) => self.wait_for(step, news).await,
+                Ok(()) => self.wait_for(spec, step, news).await,
                 Err(why) => StepObservation::Failed(because(why, cluster, step).await),
             }
         };
@@ -373,7 +376,7 @@ impl Effects<'_> {
     }
 
     /// The engine's word is not enough: the component is looked at until it is at the target, or the deadline passes.
-    async fn wait_for(&self, step: &PlanStep, news: &Telling) -> StepObservation {
+    async fn wait_for(&self, spec: &MeshUpgradeSpec, step: &PlanStep, news: &Telling) -> StepObservation {
         let started = Instant::now();
         let is_merged = step.installer.is_merged();
         let (timeout, longest) = if is_merged {
@@ -384,7 +387,7 @@ impl Effects<'_> {
         let mut pauses = Pauses::up_to(longest);
         let mut said = String::new();
         loop {
-            let what = match self.look(step).await {
+            let what = match self.look(spec, step).await {
                 Ok(Arrival::Arrived(evidence)) => return StepObservation::AtTarget(evidence),
                 Ok(Arrival::Waiting(what)) => what,
                 Err(fault) => fault.to_string(),

@@ -34,6 +34,7 @@ pub use guard_release::{GuardRelease, guard_release};
 pub use permissions::{
     PermissionQuery, impersonation_arrives, permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };
+pub use running::MOST_ASKED;
 pub use served::{connected_to, served};
 
 pub(super) use leads::{Known, Lead, Leads, leads};

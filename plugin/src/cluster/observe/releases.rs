@@ -57,7 +57,8 @@ pub(super) struct Storage {
     pub unreadable: Vec<String>,
 }
 
-/// Lists what is stored, without payloads; what may not be listed is said, not failed on.
+/// Lists what is stored, without payloads; what may not be listed is said, not failed on. By how that begins, and by how
+/// it does in [`read`], `shared::arrival` tells which steps it concerns.
 pub(super) async fn list(asker: Asker<'_>) -> Storage {
     let secrets: Api<Secret> = Api::all(asker.cluster.client.clone());
     let config_maps: Api<ConfigMap> = Api::all(asker.cluster.client.clone());

@@ -31,7 +31,7 @@ const METRICS: Question = Question {
     longest: 16 << 20,
 };
 /// Pods that are asked of one control plane; more would say nothing new.
-const MAX_PODS: usize = 16;
+pub const MOST_ASKED: usize = 16;
 
 /// A ready pod of istiod and the control plane it belongs to.
 pub(super) struct IstiodPod {
@@ -77,7 +77,7 @@ pub(super) async fn versions(
     let own = pods
         .iter()
         .filter(|pod| pod.namespace == namespace && pod.revision == revision)
-        .take(MAX_PODS);
+        .take(MOST_ASKED);
     let answers = join_all(own.map(|pod| async move {
         let answer = told(asker, pod, &VERSION).await;
         let answer = answer.map(|body| version::reported(&body));

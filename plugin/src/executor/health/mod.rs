@@ -262,20 +262,27 @@ fn reports_target(plane: &ControlPlane, target: &str) -> Result<usize, String> {
     report_target(&name, plane.rollout, &plane.running, target)
 }
 
-/// How many istiods of a Deployment say themselves that they are the target; all of them have to.
+/// How many istiods of a Deployment say themselves that they are the target; all of them have to, as far as so many are
+/// asked. Whoever does not answer has not agreed.
 fn report_target(name: &str, rollout: Rollout, running: &[String], target: &str) -> Result<usize, String> {
     if !rollout.is_complete() {
         return Err(format!("Deployment {name} to roll out"));
     }
-    if running.is_empty() {
-        return Err(format!("the pods of {name} to report their version"));
-    }
-    match running.iter().find(|running| !is_version(running, target)) {
-        Some(other) => Err(format!(
+    if let Some(other) = running.iter().find(|running| !is_version(running, target)) {
+        return Err(format!(
             "every istiod of {name} to report {target} (one reports {other})"
-        )),
-        None => Ok(running.len()),
+        ));
     }
+    let asked = usize::try_from(rollout.ready)
+        .unwrap_or_default()
+        .min(cluster::MOST_ASKED);
+    if running.is_empty() || running.len() < asked {
+        return Err(format!(
+            "the pods of {name} to report their version ({} of {asked} do)",
+            running.len()
+        ));
+    }
+    Ok(running.len())
 }
 
 fn is_version(text: &str, target: &str) -> bool {
@@ -320,6 +327,18 @@ mod tests {
         let wrong = reports(&["1.31.0", "1.30.3"], complete).unwrap_err();
         assert!(wrong.contains("to report 1.31.0 (one reports 1.30.3)"), "{wrong}");
         assert!(reports(&[], complete).unwrap_err().contains("to report their version"));
+        // One that does not answer may be anything.
+        let silent = reports(&["1.31.0"], complete).unwrap_err();
+        assert!(silent.contains("to report their version (1 of 2 do)"), "{silent}");
+        let many = Rollout {
+            desired: 40,
+            updated: 40,
+            ready: 40,
+            ..complete
+        };
+        let enough = vec!["1.31.0"; cluster::MOST_ASKED];
+        assert_eq!(reports(&enough, many), Ok(cluster::MOST_ASKED));
+        assert!(reports(&enough[1..], many).is_err());
         assert!(reports(&["1.31.0-mspider"], complete).is_err());
         assert!(
             reports(&["1.31.0"], Rollout::default())

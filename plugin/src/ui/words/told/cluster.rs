@@ -134,6 +134,9 @@ super::told! {
     "list helm's Secrets" => "列出 helm 的 Secret";
     "list helm's ConfigMaps" => "列出 helm 的 ConfigMap";
     "get Istio's CRDs" => "读取 Istio 的 CRD";
+    "helm releases" => "各个 helm release";
+    "the helm release of Istio's CRDs" => "Istio 的 CRD 所属的 helm release";
+    "what a GitOps controller or operator follows" => "GitOps 控制器或 operator 跟随的内容";
     "helm releases: {error}" => "helm release：{error}";
     "helm releases kept in ConfigMaps: {error}" => "存于 ConfigMap 的 helm release：{error}";
     "the helm release of Istio's CRDs: {error}" => "Istio 的 CRD 所属的 helm release：{error}";

@@ -183,7 +183,7 @@ super::told! {
     "injection yields {target}" => "注入得到 {target}";
     "the cluster to answer ({reason})" => "集群应答（{reason}）";
     "Deployment {name} to roll out" => "Deployment {name} 完成滚动更新";
-    "the pods of {name} to report their version" => "{name} 的 Pod 报告其版本";
+    "the pods of {name} to report their version ({} of {asked} do)" => "{name} 的 Pod 报告其版本（{asked} 个中有 {0} 个）";
     "every istiod of {name} to report {target} (one reports {other})"
         => "{name} 的每个 istiod 都报告 {target}（有一个报告 {other}）";
     "{what} in cluster {} does not work, and is not asked for afterwards: waited for {why}"
