@@ -244,6 +244,12 @@ impl Effects<'_> {
             .map(|finding| format!("{} {}", finding.code.id(), finding.cause))
             .collect();
         blockers.extend(plan::drift(&spec.plan, &inventory));
+        match plan::plan(mesh, &inventory, &target, &spec.plan.charts.location, &self.catalog) {
+            Ok(now) => blockers.extend(plan::joined(&spec.plan, &now)),
+            // Told above.
+            Err(plan::PlanError::NothingToDo { .. } | plan::PlanError::Unknown { .. }) => {}
+            Err(error) => blockers.push(error.to_string()),
+        }
         blockers.extend(self.still_served(spec).await);
         none_of(blockers)
     }

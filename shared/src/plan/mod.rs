@@ -6,12 +6,14 @@ mod file;
 mod gitops;
 mod images;
 mod istioctl;
+mod joined;
 mod scope;
 mod vendor;
 
 pub use drift::drift;
 pub use file::{PLAN_FILE_KIND, PLAN_FILE_VERSION, PlanFile, PlannedKubernetes};
 pub use images::{images_of_step, take_over_images};
+pub use joined::joined;
 
 use crate::{
     api::{ChartSource, Component, Hosted, InstallerKind, Plan, PlanCluster, PlanStep, StepAction, WorkloadName},

@@ -198,6 +198,11 @@ super::told! {
     "a driver is at work" => "驱动者正在工作";
     "{} began the upgrade" => "{} 开始了升级";
     "{} took the upgrade over from epoch {before}" => "{0} 从 epoch {before} 接管了升级";
+    "cluster {name} is to be upgraded and frozen with the mesh, and was not when the plan was made"
+        => "集群 {name} 应与网格一起升级和冻结，而制定计划时还没有它";
+    "istioctl's revision {} in {}" => "istioctl 在 {1} 中的修订 {0}";
+    "of cluster {name} the plan knows nothing of {}, which would be neither upgraded nor frozen"
+        => "集群 {name} 中有计划不知道的对象，它们既不会升级也不会冻结：{0}";
     "nothing kept the mesh frozen meanwhile: the {count} components that were done are looked at again"
         => "其间没有冻结保护网格：已完成的 {count} 个组件再看一遍";
     "the freeze was lifted by hand, by {}" => "冻结被手工解除，由 {}";
