@@ -5,6 +5,8 @@ pub mod effects;
 pub mod fault;
 pub mod freeze;
 mod frozen;
+#[cfg(unix)]
+mod hangup;
 mod health;
 mod images;
 pub mod journal;
@@ -12,9 +14,9 @@ mod late;
 pub mod lease;
 mod members;
 mod pauses;
+mod proxies;
 mod removal;
 mod report;
-mod proxies;
 mod shadowed;
 mod stuck;
 pub mod watch;
@@ -58,7 +60,7 @@ pub struct Drive<'a> {
 pub enum End {
     /// The machine stopped.
     Stopped(Stop),
-    /// Ctrl-C was pressed: once, and the step at hand was finished, or twice, and it was left in the middle.
+    /// Ctrl-C was pressed, or as much: once, and the step at hand was finished, or twice, and it was left in the middle.
     Interrupted,
 }
 
@@ -185,14 +187,18 @@ fn waits_for_a_merge(effect: &Effect, spec: &MeshUpgradeSpec) -> bool {
     steps.any(|planned| planned.id == *step && planned.installer.is_merged())
 }
 
-/// Counts Ctrl-C and SIGTERM: the first stops after the step at hand, the second at once.
+/// Counts Ctrl-C, SIGTERM and the loss of the terminal: the first stops after the step at hand, the second at once.
 struct Interrupts(channel::Receiver<u32>);
 
 impl Interrupts {
     fn listen(ui: Ui) -> Self {
         let (count, counted) = channel::channel(0_u32);
         tokio::spawn(async move {
-            while interrupted().await {
+            #[cfg(unix)]
+            let mut signals = hangup::Hangup::listen();
+            #[cfg(not(unix))]
+            let mut signals = ();
+            while interrupted(&mut signals).await {
                 count.send_modify(|count| *count = count.saturating_add(1));
                 let says = if *count.borrow() == 1 {
                     "stopping after this step; press Ctrl-C again to leave at once"
@@ -221,7 +227,7 @@ impl Interrupts {
 
 /// Waits for the next signal to stop; `false` when signals cannot be listened to.
 #[cfg(unix)]
-async fn interrupted() -> bool {
+async fn interrupted(hangup: &mut hangup::Hangup) -> bool {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminated) = signal(SignalKind::terminate()) else {
         return tokio::signal::ctrl_c().await.is_ok();
@@ -229,12 +235,13 @@ async fn interrupted() -> bool {
     tokio::select! {
         pressed = tokio::signal::ctrl_c() => pressed.is_ok(),
         _ = terminated.recv() => true,
+        () = hangup.asked() => true,
     }
 }
 
 /// Waits for the next signal to stop; `false` when signals cannot be listened to.
 #[cfg(not(unix))]
-async fn interrupted() -> bool {
+async fn interrupted((): &mut ()) -> bool {
     tokio::signal::ctrl_c().await.is_ok()
 }
 
