@@ -230,6 +230,8 @@ async fn prove_place(
 async fn observe(cluster: &Cluster, ask: bool) -> Result<Box<Observed>, String> {
     let options = ObserveOptions {
         ask_running_versions: ask,
+        // Neither releases nor the guard say anything of health, and each look would decode them all.
+        installation: false,
         ..ObserveOptions::default()
     };
     match cluster::observe(cluster, &options).await.state {
