@@ -1,5 +1,7 @@
 //! The command line: verbs and flags, as kubectl's users expect them.
 
+mod values;
+
 use crate::{
     cluster::ClusterFlags,
     ui::{Chosen, Format, Lang},
@@ -7,6 +9,7 @@ use crate::{
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use shared::{catalog::Date, version::IstioVersion};
 use std::{ffi::OsString, path::PathBuf, time::Duration};
+use values::{day, request_timeout, step_timeout, version};
 
 /// Upgrade Istio meshes one minor at a time, checked first and frozen while it runs.
 #[derive(Debug, Parser)]
@@ -171,6 +174,17 @@ pub struct TargetArgs {
     pub charts: Option<String>,
 }
 
+/// Programs of the operator's that install.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Programs {
+    /// The helm binary, for what helm installed [default: helm on the PATH]
+    #[arg(long, value_name = "FILE")]
+    pub helm: Option<PathBuf>,
+    /// The istioctl of the target's version, for what istioctl installed [default: istioctl on the PATH]
+    #[arg(long, value_name = "FILE")]
+    pub istioctl: Option<PathBuf>,
+}
+
 /// Flags of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -202,6 +216,9 @@ pub struct CheckArgs {
     /// An earlier report of `check -o json`: only what is new is shown; what blocks still blocks
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// The programs that install.
+    #[command(flatten)]
+    pub programs: Programs,
 }
 
 /// Severity from which `check` fails beside blockers.
@@ -226,6 +243,9 @@ pub struct PlanArgs {
     /// Write the plan to a file, bound to what was observed, for `apply FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// The programs that install.
+    #[command(flatten)]
+    pub programs: Programs,
 }
 
 /// Flags of `adopt`.
@@ -339,12 +359,9 @@ pub struct ApplyArgs {
     /// How long somebody may take to merge the change of one component that Argo CD or Flux brings, as 1h
     #[arg(long, value_name = "DURATION", value_parser = step_timeout, default_value = "1h")]
     pub merge_timeout: Duration,
-    /// The helm binary, for what helm installed [default: helm on the PATH]
-    #[arg(long, value_name = "FILE")]
-    pub helm: Option<PathBuf>,
-    /// The istioctl of the target's version, for what istioctl installed [default: istioctl on the PATH]
-    #[arg(long, value_name = "FILE")]
-    pub istioctl: Option<PathBuf>,
+    /// The programs that install.
+    #[command(flatten)]
+    pub programs: Programs,
 }
 
 /// Flags of `status`.
@@ -433,54 +450,6 @@ pub struct ExplainArgs {
     pub code: String,
 }
 
-fn version(text: &str) -> Result<IstioVersion, String> {
-    text.parse()
-        .map_err(|error: shared::version::VersionError| error.to_string())
-}
-
-fn day(text: &str) -> Result<Date, String> {
-    text.parse().map_err(|_| "expected a day, as 2027-01-31".to_owned())
-}
-
-/// A component that gets no time, or a week, is a slip of the pen.
-fn step_timeout(text: &str) -> Result<Duration, String> {
-    let timeout = duration(text)?;
-    let range = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
-    if range.contains(&timeout) {
-        Ok(timeout)
-    } else {
-        Err("expected between 1s and 24h".to_owned())
-    }
-}
-
-/// No wait is without a deadline, so what kubectl calls none is an hour.
-fn request_timeout(text: &str) -> Result<Duration, String> {
-    const NONE: Duration = Duration::from_secs(3600);
-    let timeout = duration(text)?;
-    Ok(if timeout.is_zero() { NONE } else { timeout })
-}
-
-/// Reads `90s`, `10m`, `1h`, or `0` for none, as kubectl does.
-fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let seconds = match unit {
-        "ms" | "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err("expected a duration, as 30s, 10m or 1h".to_owned()),
-    };
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "expected a duration, as 30s, 10m or 1h".to_owned())?;
-    if unit == "ms" {
-        return Ok(Duration::from_millis(number));
-    }
-    number
-        .checked_mul(seconds)
-        .map(Duration::from_secs)
-        .ok_or_else(|| "the duration is too long".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -488,32 +457,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn reads_durations() {
-        for (text, seconds) in [("30s", 30), ("10m", 600), ("1h", 3600), ("5", 5)] {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
-        }
-        for text in ["", "s", "1d", "-1s", "99999999999999999h"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn no_timeout_is_a_long_one() {
-        for text in ["0", "0s", "0ms"] {
-            assert_eq!(request_timeout(text), Ok(Duration::from_secs(3600)));
-        }
-        assert_eq!(request_timeout("250ms"), Ok(Duration::from_millis(250)));
-    }
-
-    #[test]
-    fn a_component_gets_some_time_and_not_for_ever() {
-        for text in ["0", "0s", "25h", "18446744073709551615s"] {
-            assert!(step_timeout(text).is_err(), "{text}");
-        }
-        assert_eq!(step_timeout("24h"), Ok(Duration::from_secs(86400)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a printed command takes over from the one that prints it, as a shell reads it. The flags that choose clusters come
 //! from [`crate::ui::Ui::next`].
 
-use crate::cli::{ApplyArgs, CheckArgs, HowTo, TargetArgs};
+use crate::cli::{ApplyArgs, CheckArgs, HowTo, Programs, TargetArgs};
 use shared::guide::shell::quote;
 use std::{fmt::Display, path::Path};
 
@@ -29,16 +29,26 @@ pub fn check(args: &CheckArgs) -> String {
         + &file("--waivers", args.waivers.as_deref())
         + &flag("--on", args.on)
         + &file("--baseline", args.baseline.as_deref())
+        + &programs(&args.programs)
 }
 
 /// A check of what `apply` was to do.
 pub fn check_for(args: &ApplyArgs) -> String {
-    strategy_and_charts(args.strategy, args.charts.as_deref()) + &file("--waivers", args.waivers.as_deref())
+    strategy_and_charts(args.strategy, args.charts.as_deref())
+        + &file("--waivers", args.waivers.as_deref())
+        + &programs(&args.programs)
 }
 
-/// The programs that were named: the journal keeps all else for whoever goes on.
-pub fn going_on(args: &ApplyArgs) -> String {
+/// The programs that were named. For whoever goes on with an upgrade the journal keeps all else.
+pub fn programs(args: &Programs) -> String {
     file("--helm", args.helm.as_deref()) + &file("--istioctl", args.istioctl.as_deref())
+}
+
+/// A plan file as `apply` tells it from the name of a mesh, which has neither a dot nor a slash.
+pub fn plan_file(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_told = path.contains(['.', '/']);
+    quote(&if is_told { path } else { format!("./{path}") })
 }
 
 #[cfg(test)]
@@ -87,7 +97,22 @@ mod tests {
         let Command::Apply(args) = read(&words) else {
             panic!("apply")
         };
-        assert_eq!(going_on(&args), " --helm '/opt/my helm' --istioctl /opt/istioctl");
-        assert_eq!(check_for(&args), "");
+        assert_eq!(
+            programs(&args.programs),
+            " --helm '/opt/my helm' --istioctl /opt/istioctl"
+        );
+        assert_eq!(check_for(&args), " --helm '/opt/my helm' --istioctl /opt/istioctl");
+    }
+
+    #[test]
+    fn a_plan_file_is_no_name_of_a_mesh() {
+        for (path, shown) in [
+            ("myplan", "./myplan"),
+            ("my plan", "'./my plan'"),
+            ("plan.json", "plan.json"),
+            ("/tmp/myplan", "/tmp/myplan"),
+        ] {
+            assert_eq!(plan_file(Path::new(path)), shown);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Scene, plan};
 use crate::{
-    cli::Global,
+    cli::{CheckArgs, Global, TargetArgs},
     error::CommandError,
     installer::{Installer as _, helm::Helm, istioctl::Istioctl},
 };
@@ -11,7 +11,6 @@ use shared::{
     api::{Component, InstallerKind, PlanStep},
     mesh::MeshView,
     preflight::{ChartLookup, Target},
-    version::IstioVersion,
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -30,12 +29,13 @@ pub struct Asked(BTreeMap<(String, Component), Result<(), String>>);
 pub async fn lookup(
     scene: &Scene,
     mesh: &MeshView,
-    to: &IstioVersion,
-    given: Option<&str>,
+    args: &CheckArgs,
     helm: &Result<Helm, CommandError>,
     global: &Global,
     asked: &mut Asked,
 ) -> Result<Option<ChartLookup>, CommandError> {
+    let TargetArgs { to, charts, .. } = &args.target;
+    let given = charts.as_deref();
     let source = match plan::charts_of(given, scene, mesh, to) {
         Ok(source) => source,
         Err(error) if given.is_some() => return Err(error),
@@ -52,10 +52,12 @@ pub async fn lookup(
     };
     let of = |installer: InstallerKind| plan.steps.iter().filter(move |step| step.installer == installer);
     if let Some(step) = of(InstallerKind::Istioctl).next() {
-        lookup.istioctl = Some(match Istioctl::find(None, &step.to).await {
-            Ok(_) => Ok(format!("istioctl is of {}", step.to)),
-            Err(error) => Err(error.to_string()),
-        });
+        lookup.istioctl = Some(
+            match Istioctl::find(args.programs.istioctl.as_deref(), &step.to).await {
+                Ok(_) => Ok(format!("istioctl is of {}", step.to)),
+                Err(error) => Err(error.to_string()),
+            },
+        );
     }
     let steps: BTreeMap<_, &PlanStep> = of(InstallerKind::Helm).map(|step| (step.component, step)).collect();
     if steps.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::{Scene, again, charts, check_all, waivers};
 use crate::{
-    cli::{CheckArgs, FailOn, Global, HowTo, TargetArgs},
+    cli::{CheckArgs, FailOn, Global, HowTo},
     clock::today,
     cluster::{Marks, ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
     error::{CommandError, Exit},
@@ -51,7 +51,7 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         Scene::observe(global, ui, options)
     };
     // helm is found beside the observing: its start takes a while.
-    let (scene, helm) = futures::join!(observed(), Helm::find(None));
+    let (scene, helm) = futures::join!(observed(), Helm::find(args.programs.helm.as_deref()));
     let mut scene = scene?;
     if args.all {
         return check_all::run(args, global, ui, &scene, &helm).await;
@@ -80,7 +80,8 @@ pub async fn for_apply(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit
         to: Some(args.target.to.minor()),
         ..observe_options(true)
     };
-    let (scene, helm) = futures::join!(Scene::observe(global, ui, options), Helm::find(None));
+    let helm = Helm::find(args.programs.helm.as_deref());
+    let (scene, helm) = futures::join!(Scene::observe(global, ui, options), helm);
     once(args, global, ui, &scene?, &helm, Purpose::Apply).await
 }
 
@@ -93,17 +94,7 @@ async fn once(
     purpose: Purpose,
 ) -> Result<Exit, CommandError> {
     let mesh = scene.mesh(args.target.mesh.mesh.as_deref())?;
-    let TargetArgs { to, charts, .. } = &args.target;
-    let charts = charts::lookup(
-        scene,
-        mesh,
-        to,
-        charts.as_deref(),
-        helm,
-        global,
-        &mut charts::Asked::default(),
-    )
-    .await?;
+    let charts = charts::lookup(scene, mesh, args, helm, global, &mut charts::Asked::default()).await?;
     let judged = judge(args, scene, mesh, charts, purpose)?;
     let exit = judged.exit(args);
     let Judged { report, known, free } = judged;
@@ -146,7 +137,7 @@ async fn once(
             on_to(mesh),
             mesh.name,
             args.target.to,
-            again::target(&args.target, args.strategy)
+            follow_up(args, mesh)
         ));
     } else {
         let again = again::check(args);
@@ -157,6 +148,15 @@ async fn once(
         ui.next(&ui.lang.check_mend_and_repeat(again));
     }
     Ok(exit)
+}
+
+/// The flags that the verb that follows takes over.
+pub(super) fn follow_up(args: &CheckArgs, mesh: &MeshView) -> String {
+    let target = again::target(&args.target, args.strategy);
+    match mesh.management {
+        Management::External => target,
+        Management::Dedicated | Management::Hosted => target + &again::programs(&args.programs),
+    }
 }
 
 /// The verb that follows: what its owner does by hand is written down, not planned.

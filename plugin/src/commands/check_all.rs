@@ -2,7 +2,7 @@
 
 use super::{
     Scene, again, charts,
-    check::{Judged, documented, judge, on_to},
+    check::{Judged, documented, follow_up, judge, on_to},
 };
 use crate::{
     cli::{CheckArgs, Global},
@@ -35,8 +35,7 @@ pub async fn run(
     let mut judged = Vec::with_capacity(scene.meshes.len());
     let mut asked = charts::Asked::default();
     for mesh in &scene.meshes {
-        let given = args.target.charts.as_deref();
-        let charts = charts::lookup(scene, mesh, &args.target.to, given, helm, global, &mut asked).await?;
+        let charts = charts::lookup(scene, mesh, args, helm, global, &mut asked).await?;
         judged.push((mesh, judge(args, scene, mesh, charts, Purpose::Check)?));
     }
     let exits: Vec<Exit> = judged.iter().map(|(_, judged)| judged.exit(args)).collect();
@@ -68,7 +67,7 @@ pub async fn run(
     let blocked = judged.iter().find(|(_, judged)| !judged.free);
     let (verb, mesh, flags) = match (blocked, judged.first()) {
         (Some((mesh, _)), _) => ("check", mesh, again::check(args)),
-        (None, Some((mesh, _))) => (on_to(mesh), mesh, again::target(&args.target, args.strategy)),
+        (None, Some((mesh, _))) => (on_to(mesh), mesh, follow_up(args, mesh)),
         (None, None) => return Ok(exit),
     };
     ui.next(&format!(

@@ -222,14 +222,21 @@ fn write(path: &Path, scene: &Scene, mesh: &MeshView, to: &IstioVersion, plan: &
     std::fs::write(path, text + "\n").map_err(|error| failed(&error))
 }
 
+/// A plan file names the images that will run, so that it takes what tells of them; the hints say how.
+fn no_plan_file(why: &CommandError) -> CommandError {
+    let error = CommandError::error(format!("no plan was written: {why}"));
+    let error = error.hint("a plan file names the images that the charts will run");
+    why.hints().iter().fold(error, CommandError::hint)
+}
+
 /// Runs `plan`.
 ///
 /// # Errors
 /// When the cluster cannot be read, no mesh can be chosen, or there is no plan.
 pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     let given = Given {
-        helm: AskedHelm::begin(None),
-        istioctl: None,
+        helm: AskedHelm::begin(args.programs.helm.as_deref()),
+        istioctl: args.programs.istioctl.as_deref(),
     };
     let scene = Scene::observe(global, ui, observe_options(true)).await?;
     let mesh = scene.mesh(args.target.mesh.mesh.as_deref())?;
@@ -257,18 +264,24 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     refuse_in_place(args.strategy, &mesh.name, &plan)?;
     // A plan can be read without its engines and charts; only its images are then guessed from those that run now.
     let looked = match Engines::find(&plan.steps, given, ui).await {
-        Ok(engines) => look_at_charts(&engines, &scene, &mut plan).await,
-        Err(error) => Err(error.to_string()),
+        Ok(engines) => {
+            let looked = look_at_charts(&engines, &scene, &mut plan).await;
+            looked.map_err(|why| CommandError::error(why).hint("say where the charts are with --charts"))
+        }
+        Err(error) => Err(error),
     };
-    if let (Err(why), Some(_)) = (&looked, &args.out) {
-        return Err(CommandError::error(format!("no plan was written: {why}"))
-            .hint("a plan file names the images that the charts will run: say where the charts are with --charts"));
-    }
-    if let Err(why) = looked {
-        ui.progress(
-            Mark::Warn,
-            &format!("images are those of today with the target's tag: {why}"),
-        );
+    match looked {
+        Err(why) if args.out.is_some() => return Err(no_plan_file(&why)),
+        Err(why) => {
+            ui.progress(
+                Mark::Warn,
+                &format!("images are those of today with the target's tag: {why}"),
+            );
+            for hint in why.hints() {
+                ui.note(&format!("  {}", ui.lang.told(hint)));
+            }
+        }
+        Ok(()) => {}
     }
     if let Some(path) = args.out.as_deref().filter(|_| !plan.steps.is_empty()) {
         write(path, &scene, mesh, &args.target.to, &plan)?;
@@ -303,14 +316,36 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     ui.result("Nothing was changed.");
     scene.print_stats(global, ui);
     if let Some(path) = &args.out {
-        ui.next(&format!("kubectl mesh-upgrade apply {}", path.display()));
+        let programs = again::programs(&args.programs);
+        ui.next(&format!(
+            "kubectl mesh-upgrade apply {}{programs}",
+            again::plan_file(path)
+        ));
         return Ok(exit);
     }
     ui.next(&format!(
-        "kubectl mesh-upgrade apply {} --to {}{}",
+        "kubectl mesh-upgrade apply {} --to {}{}{}",
         mesh.name,
         args.target.to,
-        again::target(&args.target, args.strategy)
+        again::target(&args.target, args.strategy),
+        again::programs(&args.programs)
     ));
     Ok(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_no_plan_was_written_keeps_what_helps() {
+        let why = CommandError::error("istioctl: not found").hint("name it with --istioctl FILE");
+        let told = no_plan_file(&why);
+        assert_eq!(told.to_string(), "no plan was written: istioctl: not found");
+        assert_eq!(
+            told.hints().last().map(String::as_str),
+            Some("name it with --istioctl FILE")
+        );
+        assert!(!told.hints().iter().any(|hint| hint.contains("--charts")));
+    }
 }

@@ -100,7 +100,7 @@ fn conclude(ui: Ui, args: &ApplyArgs, journal: &MeshUpgrade, end: End) -> Result
     let spec = &journal.spec;
     let going_on = || {
         ui.lang
-            .apply_go_on_with(format!("{}{}", spec.mesh, again::going_on(args)))
+            .apply_go_on_with(format!("{}{}", spec.mesh, again::programs(&args.programs)))
     };
     match end {
         End::Stopped(Stop::Succeeded) => {
@@ -125,7 +125,7 @@ fn conclude(ui: Ui, args: &ApplyArgs, journal: &MeshUpgrade, end: End) -> Result
                     spec.mesh,
                     spec.to,
                     again::flag("--charts", args.charts.as_ref()),
-                    again::going_on(args)
+                    again::programs(&args.programs)
                 ));
                 return Ok(Exit::Done);
             }

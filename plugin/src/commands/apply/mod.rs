@@ -47,7 +47,7 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         ));
     }
     refuse_namespace(global, "apply")?;
-    let helm = AskedHelm::begin(args.helm.as_deref());
+    let helm = AskedHelm::begin(args.programs.helm.as_deref());
     let mesh = args.mesh.mesh.as_deref();
     let (scene, journals) = look(args, global, ui).await?;
     let begun = journals.unfinished(mesh)?;
@@ -333,7 +333,7 @@ impl Task<'_> {
     async fn engines(&self, plan: &Plan, helm: AskedHelm) -> Result<Engines, CommandError> {
         let given = Given {
             helm,
-            istioctl: self.args.istioctl.as_deref(),
+            istioctl: self.args.programs.istioctl.as_deref(),
         };
         Engines::find(&plan.steps, given, self.ui).await
     }

@@ -81,8 +81,8 @@ super::told! {
         => "计划文件只容纳一跳，而这条路有多段：没有写入任何东西";
     "see them with the same command without --out" => "用不带 --out 的同一条命令查看它们";
     "no plan was written: {why}" => "没有写入计划：{why}";
-    "a plan file names the images that the charts will run: say where the charts are with --charts"
-        => "计划文件写明 chart 将运行的镜像：请用 --charts 说明 chart 在哪里";
+    "a plan file names the images that the charts will run" => "计划文件写明 chart 将运行的镜像";
+    "say where the charts are with --charts" => "请用 --charts 说明 chart 在哪里";
     "images are those of today with the target's tag: {why}" => "镜像按现有镜像加目标版本的标签推定：{why}";
     "Mesh {} runs {} already: nothing to do." => "网格 {} 已经运行 {}：无事可做。";
     "Mesh {}: {} steps to {}" => "网格 {0}：到 {2} 共 {1} 步";
