@@ -111,6 +111,7 @@ fn already(ui: Ui, mesh: &MeshView, differences: &[String]) -> Result<Exit, Comm
     let name = &mesh.name;
     if differences.is_empty() {
         ui.result(&format!("Mesh {name} says what was discovered: nothing to do."));
+        ui.nothing_to_do("adopt", json!({ "mesh": name }))?;
         ui.next("kubectl mesh-upgrade list");
         return Ok(Exit::Done);
     }

@@ -109,7 +109,11 @@ async fn once(
             "known": known, "catalog": scene.catalog.edition(),
         });
         scene.add_stats(global, &mut document);
-        ui.document("CheckReport", document)?;
+        if args.watch {
+            ui.streamed("CheckReport", document)?;
+        } else {
+            ui.document("CheckReport", document)?;
+        }
         return Ok(exit);
     }
     let title = ui.lang.check_title(&mesh.name, from, &args.target.to);

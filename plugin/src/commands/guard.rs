@@ -7,14 +7,15 @@ use crate::{
     error::{CommandError, Exit},
     executor::journal,
     guard::{apply, lift, prove, standing},
-    ui::{Mark, Ui},
+    ui::{Mark, Output, Ui},
 };
 use kube::ResourceExt;
+use serde_json::json;
 use shared::{
     guard::{
         asked::Coverage,
         coverage::without_webhook,
-        install::{objects, webhook_objects},
+        install::{Certificates, InstallOptions, WebhookClient, objects, webhook_objects},
         standing::{Asked, Standing},
     },
     inventory::ClusterState,
@@ -88,6 +89,9 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
         ui.mark(Mark::Pass),
         cluster.name
     ));
+    if ui.output != Output::Text {
+        ui.document("GuardInstalled", document(&cluster, &options, &kept))?;
+    }
     if options.policy_only {
         ui.note("Only its policies. Without the webhook:");
         for difference in without_webhook() {
@@ -96,6 +100,19 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     }
     ui.next("kubectl mesh-upgrade guard status");
     Ok(Exit::Done)
+}
+
+fn document(cluster: &Cluster, options: &InstallOptions, kept: &[String]) -> serde_json::Value {
+    let url = match &options.client {
+        WebhookClient::Url(url) => Some(url),
+        WebhookClient::Service => None,
+    };
+    let in_cluster = !options.policy_only && url.is_none();
+    json!({
+        "cluster": cluster.name, "policyOnly": options.policy_only, "webhookURL": url,
+        "image": in_cluster.then_some(&options.image), "replicas": in_cluster.then_some(options.replicas),
+        "certManager": in_cluster && options.certificates == Certificates::CertManager, "kept": kept,
+    })
 }
 
 /// What the webhook is to be asked about: what is found of Istio, and what is frozen. Where nothing is found, or nothing

@@ -50,6 +50,8 @@ pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         Ok(runbook) => runbook,
         Err(nothing @ GuideError::NothingToDo { .. }) => {
             ui.note(&format!("{nothing}."));
+            let to = args.target.to.to_string();
+            ui.nothing_to_do("guide", serde_json::json!({ "mesh": mesh.name, "to": to }))?;
             ui.next("kubectl mesh-upgrade list");
             return Ok(Exit::Done);
         }

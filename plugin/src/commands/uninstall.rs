@@ -7,9 +7,10 @@ use crate::{
     error::{CommandError, Exit},
     executor::journal,
     guard::{apply, lift},
-    ui::{Mark, Ui},
+    ui::{Mark, Output, Ui},
 };
 use kube::ResourceExt as _;
+use serde_json::json;
 use shared::{api::MeshUpgrade, guard::install::all_objects, names};
 use std::collections::BTreeSet;
 
@@ -30,9 +31,17 @@ pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<E
         Some(reason) => force(&cluster, ui, &running, &meshes, &reason).await?,
         None => refuse(&running, meshes.pop_first())?,
     }
+    let mut deleted = Vec::new();
     for object in all_objects().iter().rev() {
         apply::delete(&cluster.client, object).await?;
         ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
+        deleted.push(apply::show(object));
+    }
+    if ui.output != Output::Text {
+        ui.document(
+            "GuardUninstalled",
+            json!({ "cluster": cluster.name, "deleted": deleted }),
+        )?;
     }
     ui.result("The guard is removed. Its CRDs stay, with the journals of past upgrades.");
     match running.first() {

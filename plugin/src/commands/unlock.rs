@@ -78,6 +78,7 @@ fn nothing_frozen(ui: Ui, members: &Members) -> Result<Exit, CommandError> {
     }
     let names: Vec<&str> = members.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
     ui.result(&format!("Nothing is frozen in cluster {}.", names.join(", ")));
+    ui.nothing_to_do("unlock", json!({ "clusters": names }))?;
     ui.next("kubectl mesh-upgrade status");
     Ok(Exit::Done)
 }

@@ -293,6 +293,17 @@ impl Ui {
         Ok(())
     }
 
+    /// That a verb had nothing to do, and of what, as a document; people are told in a sentence.
+    ///
+    /// # Errors
+    /// As [`Self::document`].
+    pub fn nothing_to_do(self, verb: &str, of: serde_json::Value) -> Result<(), crate::error::CommandError> {
+        if self.output == Output::Text {
+            return Ok(());
+        }
+        self.streamed("NothingToDo", told_by(verb, of))
+    }
+
     /// One of a stream of documents: a line of JSON, or a document of YAML with its mark before it.
     ///
     /// # Errors
@@ -320,6 +331,14 @@ fn locale(category: &str) -> String {
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     told.unwrap_or_default()
+}
+
+fn told_by(verb: &str, of: serde_json::Value) -> serde_json::Value {
+    let mut document = serde_json::json!({ "verb": verb });
+    if let (Some(target), serde_json::Value::Object(fields)) = (document.as_object_mut(), of) {
+        target.extend(fields);
+    }
+    document
 }
 
 fn versioned(kind: &str, value: serde_json::Value) -> serde_json::Value {
@@ -382,4 +401,23 @@ pub fn faint(text: &str) -> String {
 
 fn paint(text: &str, style: Style) -> String {
     format!("{style}{text}{style:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_to_do_is_a_document_with_its_verb() {
+        let document = versioned(
+            "NothingToDo",
+            told_by("apply", serde_json::json!({ "mesh": "default" })),
+        );
+        assert_eq!(
+            document,
+            serde_json::json!({
+                "apiVersion": OUTPUT_VERSION, "kind": "NothingToDo", "verb": "apply", "mesh": "default",
+            })
+        );
+    }
 }

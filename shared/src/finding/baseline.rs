@@ -13,6 +13,9 @@ pub struct Baseline(BTreeSet<(String, Option<String>, Option<String>)>);
 struct Document {
     kind: String,
     findings: Vec<Known>,
+    /// What was in the baseline of that report: it stood there, too.
+    #[serde(default)]
+    known: Vec<Known>,
 }
 
 #[derive(Deserialize)]
@@ -38,7 +41,7 @@ impl Baseline {
             );
             return Err(DocumentError::at(origin, None, reason));
         }
-        let known = document.findings.into_iter();
+        let known = document.findings.into_iter().chain(document.known);
         Ok(Self(known.map(|one| (one.code, one.cluster, one.object)).collect()))
     }
 
@@ -79,14 +82,20 @@ mod tests {
                 .about(object)
         };
         let text = r#"{"apiVersion": "x", "kind": "CheckReport", "free": true, "findings": [
-            {"code": "MU727", "severity": "Warning", "cluster": "east", "object": "a", "cause": "2", "fix": "f"}]}"#;
+            {"code": "MU727", "severity": "Warning", "cluster": "east", "object": "a", "cause": "2", "fix": "f"}],
+            "known": [{"code": "MU727", "cluster": "north", "object": "a"}]}"#;
         let baseline = Baseline::read(text, "b.json").unwrap();
         let report = Report {
-            findings: vec![finding("east", "a"), finding("east", "b"), finding("west", "a")],
+            findings: vec![
+                finding("east", "a"),
+                finding("east", "b"),
+                finding("west", "a"),
+                finding("north", "a"),
+            ],
             ..Report::default()
         };
         let (new, known) = baseline.split(report);
-        assert_eq!((new.findings.len(), known.len()), (2, 1));
+        assert_eq!((new.findings.len(), known.len()), (2, 2));
         assert_eq!(known[0].object.as_deref(), Some("a"));
     }
 

@@ -18,6 +18,7 @@ use crate::{
     ui::{Mark, Ui, confirm, print_report, print_report_again, strong},
 };
 use kube::ResourceExt as _;
+use serde_json::json;
 use shared::{
     api::{Management, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
     finding::{Finding, Report},
@@ -287,6 +288,7 @@ impl Task<'_> {
         plan::refuse_in_place(args.strategy, &mesh.name, &plan)?;
         if plan.steps.is_empty() {
             ui.result(&ui.lang.apply_nothing_to_do(&mesh.name, to));
+            ui.nothing_to_do("apply", json!({ "mesh": mesh.name, "to": to.to_string() }))?;
             ui.next("kubectl mesh-upgrade list");
             return Ok(Exit::Done);
         }
