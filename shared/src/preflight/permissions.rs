@@ -1,8 +1,8 @@
 //! Whether the caller and the driver may do all that an upgrade does; what is missing is given as rules to grant.
 
-use super::Subject;
+use super::{Purpose, Subject};
 use crate::{
-    finding::{Code, Finding, Report, codes},
+    finding::{Code, Finding, Report, Severity, codes},
     inventory::Permission,
 };
 use std::{
@@ -11,6 +11,11 @@ use std::{
 };
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
+    // Whoever only looks needs none of it.
+    let severity = match subject.target.purpose {
+        Purpose::Check => Severity::Warning,
+        Purpose::Apply | Purpose::ApplyUnguarded => Severity::Blocker,
+    };
     for member in &subject.members {
         for (by_driver, code) in [
             (false, codes::CALLER_LACKS_PERMISSIONS),
@@ -26,12 +31,12 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
                 .iter()
                 .filter(|permission| permission.needed_by_driver == by_driver)
                 .collect();
-            judge(member.name(), code, &needed, report);
+            judge(member.name(), code, severity, &needed, report);
         }
     }
 }
 
-fn judge(cluster: &str, code: Code, needed: &[&Permission], report: &mut Report) {
+fn judge(cluster: &str, code: Code, severity: Severity, needed: &[&Permission], report: &mut Report) {
     let missing: Vec<&Permission> = needed
         .iter()
         .copied()
@@ -65,6 +70,7 @@ fn judge(cluster: &str, code: Code, needed: &[&Permission], report: &mut Report)
             ),
             format!("{how}:\n{}", rules(&missing)),
         )
+        .weighing(severity)
         .in_cluster(cluster),
     );
 }
@@ -103,8 +109,12 @@ fn rules(missing: &[&Permission]) -> String {
 #[cfg(test)]
 mod tests {
     use crate::{
+        finding::Severity,
         inventory::{Permission, sample},
-        preflight::tests::{check, found, ids},
+        preflight::{
+            Purpose,
+            tests::{check, check_for, found, ids},
+        },
     };
 
     #[test]
@@ -148,6 +158,29 @@ mod tests {
                 .contains("kubectl mesh-upgrade guard install")
         );
         assert!(!finding.code.is_waivable());
+    }
+
+    #[test]
+    fn whoever_only_looks_is_warned() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        for needed_by_driver in [false, true] {
+            inventory.seen(0).permissions.push(Permission {
+                allowed: false,
+                needed_by_driver,
+                ..sample::permission("apps", "deployments", "patch")
+            });
+        }
+        for (purpose, severity) in [
+            (Purpose::Check, Severity::Warning),
+            (Purpose::Apply, Severity::Blocker),
+            (Purpose::ApplyUnguarded, Severity::Blocker),
+        ] {
+            let report = check_for(&inventory, "1.31.0", purpose);
+            for code in ["MU501", "MU502"] {
+                assert_eq!(found(&report, code).severity, severity, "{code} {purpose:?}");
+            }
+            assert_eq!(report.is_free(), severity == Severity::Warning);
+        }
     }
 
     #[test]
