@@ -8,7 +8,7 @@ pub const NO_HELM_RELEASE: Code = Code(&Rule {
     title: "A component was installed neither by helm nor by istioctl",
     severity: Severity::Blocker,
     waivable: false,
-    cause: "The component was installed by something else, or its helm release was removed; this tool upgrades helm releases, and what istioctl installed.",
+    cause: "The component was installed by something else, or its helm release was removed; this tool upgrades helm releases, and what istioctl installed. What a GitOps controller or an operator brings has a finding of its own, and blocks apply here, too, until it is at the target.",
     evidence: "The annotation meta.helm.sh/release-name of the workload, the release Secrets of its namespace, and istioctl's labels and field manager.",
     fix: "Upgrade it with the tool that installed it, or take it over into a helm release first.",
 });
@@ -90,7 +90,7 @@ pub const OWNED_BY_GITOPS: Code = Code(&Rule {
     waivable: true,
     cause: "It would take back what the upgrade changes; apply waits for what is merged where one object in this cluster brings one of Istio's charts, and its controller is found.",
     evidence: "Labels and annotations of Argo CD and Flux on the control plane and the node components, their Applications and HelmReleases, and the pods of their controllers.",
-    fix: "Mend what the finding names, so that apply can wait; or change the version in the repository by hand; or suspend the controller for the time of the upgrade, and waive this.",
+    fix: "Mend what the finding names, so that apply can wait; or change the version in the repository by hand; or, of what is a helm release, suspend the controller for the time of the upgrade, and waive this.",
 });
 /// An operator would revert the upgrade.
 pub const OWNED_BY_OPERATOR: Code = Code(&Rule {

@@ -1,6 +1,6 @@
 //! Whether everything that would be upgraded is a healthy helm release, with images from a registry that lasts.
 
-use super::{Part, Subject, data_plane, named, parts_of};
+use super::{Part, Subject, data_plane, named, ownership, parts_of};
 use crate::{
     api::Component,
     catalog::RetiredRegistry,
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     for member in &subject.members {
         for part in parts_of(member) {
-            owner(member, &part, report);
+            owner(subject, member, &part, report);
         }
         for release in member.releases() {
             state(member.name(), release, report);
@@ -36,8 +36,12 @@ fn find<'a>(member: &ObservedMember<'a>, owner: &(String, String)) -> Option<&'a
         .find(|release| release.namespace == owner.0 && release.name == owner.1)
 }
 
-fn owner(member: &ObservedMember<'_>, part: &Part<'_>, report: &mut Report) {
+fn owner(subject: &Subject<'_>, member: &ObservedMember<'_>, part: &Part<'_>, report: &mut Report) {
     let component = part.component;
+    let record = part.helm_release.and_then(|owner| find(member, owner));
+    if record.is_none() && ownership::is_brought_otherwise(part) {
+        return ownership::by_hand_first(subject, part, report);
+    }
     let cause = match part.helm_release {
         // What does not go together with the rest is told by itself.
         None if part.engine == Engine::Istioctl => {
@@ -64,7 +68,7 @@ fn owner(member: &ObservedMember<'_>, part: &Part<'_>, report: &mut Report) {
             "{component} was installed neither by helm, of which it would have the annotation meta.helm.sh/release-name, \
              nor by istioctl"
         ),
-        Some(owner) => match find(member, owner) {
+        Some(owner) => match record {
             Some(release) => return agreement(member.name(), part, release, report),
             None => format!(
                 "{component} names the helm release {}/{}, of which no record of Istio's own chart is left",

@@ -1,6 +1,6 @@
 //! Who owns what would be upgraded: helm alone, or somebody who would take the change back.
 
-use super::Subject;
+use super::{Part, Purpose, Subject};
 use crate::{
     api::Component,
     engine::Engine,
@@ -22,24 +22,57 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     for member in &subject.members {
         for plane in member.control_planes() {
             let engine = Engine::of_plane(plane);
-            owner(
-                member,
-                &super::named(&plane.workload),
-                &plane.ownership,
-                &engine,
-                report,
-            );
+            let object = super::named(&plane.workload);
+            let release = plane.helm_release.as_ref();
+            owner(member, &object, &plane.ownership, release, &engine, report);
         }
         for node in member.node_components() {
             let engine = Engine::of_node(node);
-            owner(member, &super::named(&node.workload), &node.ownership, &engine, report);
+            let object = super::named(&node.workload);
+            let release = node.helm_release.as_ref();
+            owner(member, &object, &node.ownership, release, &engine, report);
         }
         definitions(member, report);
         vendor(subject, member, report);
     }
 }
 
-fn owner(member: &ObservedMember<'_>, object: &str, ownership: &Ownership, engine: &Engine, report: &mut Report) {
+/// Whether a GitOps controller or an operator brings it whom an upgrade can neither wait for nor tell: that is a finding of
+/// its own, with what is in the way.
+pub(super) fn is_brought_otherwise(part: &Part<'_>) -> bool {
+    matches!(part.engine, Engine::GitOps(_) | Engine::Operator(_)) && part.followed.is_none()
+}
+
+/// Without a release there is no step for it, also when the other finding is waived: apply would upgrade all else around
+/// it. Once it is at the target, nothing is left to do.
+pub(super) fn by_hand_first(subject: &Subject<'_>, part: &Part<'_>, report: &mut Report) {
+    let target = &subject.target.version;
+    if subject.target.purpose == Purpose::Check || part.version.version.as_ref() == Some(target) {
+        return;
+    }
+    report.find(
+        Finding::new(
+            codes::NO_HELM_RELEASE,
+            format!(
+                "{} is brought by {}, and is not at {target}: apply can neither wait for that nor change it itself",
+                part.component,
+                part.engine.told()
+            ),
+            "change the version where that takes it from, as kubectl mesh-upgrade guide tells, then apply what is left",
+        )
+        .in_cluster(part.cluster)
+        .about(super::named(part.workload)),
+    );
+}
+
+fn owner(
+    member: &ObservedMember<'_>,
+    object: &str,
+    ownership: &Ownership,
+    release: Option<&(String, String)>,
+    engine: &Engine,
+    report: &mut Report,
+) {
     let mut found = Vec::new();
     if let Some(gitops) = ownership
         .gitops
@@ -58,9 +91,18 @@ fn owner(member: &ObservedMember<'_>, object: &str, ownership: &Ownership, engin
         found.push(Finding::new(
             codes::OWNED_BY_GITOPS,
             format!("{gitops} owns it and would take the upgrade back, and apply cannot wait for it: {why}"),
-            "mend that, so that apply can wait for what is merged; or change the version in the repository that it \
-             follows by hand, as kubectl mesh-upgrade guide tells; or suspend it for the time of the upgrade, and waive \
-             MU409",
+            // Suspended, it leaves helm what helm has a release of; of all else apply would have nothing to go by.
+            match release.and_then(|(namespace, name)| member.observed.helm_release(namespace, name)) {
+                Some(_) => {
+                    "mend that, so that apply can wait for what is merged; or change the version in the repository that \
+                     it follows by hand, as kubectl mesh-upgrade guide tells; or suspend it for the time of the upgrade, \
+                     and waive MU409"
+                }
+                None => {
+                    "mend that, so that apply can wait for what is merged; or change the version in the repository that \
+                     it follows by hand, as kubectl mesh-upgrade guide tells"
+                }
+            },
         ));
     }
     let followed = member.follows(ownership);
@@ -181,9 +223,18 @@ fn vendor(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Repor
 #[cfg(test)]
 mod tests {
     use crate::{
-        inventory::{Crd, Ownership, sample},
-        preflight::tests::{check, found, ids},
+        inventory::{Crd, Inventory, Ownership, sample},
+        preflight::{
+            Purpose,
+            tests::{check, check_for, found, ids},
+        },
     };
+
+    fn with_ambient() -> Inventory {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        sample::add_ambient(&mut inventory.clusters[0], "1.30.3");
+        inventory
+    }
 
     #[test]
     fn whoever_would_take_it_back_is_named() {
@@ -205,8 +256,7 @@ mod tests {
             (edited, "MU411", false, "kubectl-edit"),
         ] {
             for of_node in [false, true] {
-                let mut inventory = sample::one("1.30.3", "v1.36.3");
-                sample::add_ambient(&mut inventory.clusters[0], "1.30.3");
+                let mut inventory = with_ambient();
                 let observed = inventory.seen(0);
                 if of_node {
                     observed.node_components[0].ownership = ownership.clone();
@@ -217,6 +267,39 @@ mod tests {
                 assert_eq!(ids(&report), [code]);
                 assert!(found(&report, code).cause.contains(part) && report.is_free() != blocks);
             }
+        }
+    }
+
+    #[test]
+    fn what_a_controller_brings_blocks_once_and_with_its_own_way_out() {
+        type Own = fn(&mut Ownership);
+        let argo: Own = |ownership| ownership.gitops = Some("Argo CD application mesh".to_owned());
+        let operator: Own = |ownership| ownership.operator = Some("IstioRevision default".to_owned());
+        let owner = |name: &str| Some(("istio-system".to_owned(), name.to_owned()));
+        for (own, release, code, suspends) in [
+            (argo, None, "MU409", false),
+            // An umbrella chart of somebody's own.
+            (argo, owner("umbrella"), "MU409", false),
+            (argo, owner("istiod"), "MU409", true),
+            (operator, None, "MU410", false),
+        ] {
+            let mut inventory = with_ambient();
+            let plane = &mut inventory.seen(0).control_planes[0];
+            own(&mut plane.ownership);
+            plane.helm_release = release;
+            let report = check(&inventory, "1.31.0");
+            assert_eq!(ids(&report), [code]);
+            let fix = &found(&report, code).fix;
+            assert_eq!(fix.contains("waive"), suspends, "{fix}");
+            assert!(fix.contains("kubectl mesh-upgrade guide"));
+            // Who waives it all the same must not have everything else upgraded around it.
+            let report = check_for(&inventory, "1.31.0", Purpose::Apply);
+            assert_eq!(ids(&report).contains(&"MU401"), !suspends, "{code}");
+            let plane = &mut inventory.seen(0).control_planes[0];
+            plane.version = sample::version("1.31.0");
+            plane.running.clear();
+            let report = check_for(&inventory, "1.31.0", Purpose::Apply);
+            assert!(!ids(&report).contains(&"MU401"), "{code}");
         }
     }
 

@@ -6,7 +6,7 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU401",
         title: "有组件既不是由 helm 也不是由 istioctl 安装的",
-        cause: "该组件是由其他方式安装的，或者其 helm release 已被移除；本工具升级 helm release，以及由 istioctl 安装的内容。",
+        cause: "该组件是由其他方式安装的，或者其 helm release 已被移除；本工具升级 helm release，以及由 istioctl 安装的内容。由 GitOps 控制器或 Operator 带来的组件有自己的发现；在它到达目标版本之前，这一条也会阻止 apply。",
         evidence: "工作负载的注解 meta.helm.sh/release-name、其命名空间中的 release Secret，以及 istioctl 的标签和字段管理者。",
         fix: "用安装它的工具升级，或先把它接管到一个 helm release 中。",
     },
@@ -64,7 +64,7 @@ pub(super) const TOLD: &[Told] = &[
         title: "安装归某个 GitOps 控制器所有，且无法等待它",
         cause: "它会撤回升级所改动的内容；只有当本集群中的一个对象带来 Istio 的一个 chart，并且找得到它的控制器时，apply 才能等待合并的改动。",
         evidence: "控制平面和节点组件上 Argo CD 和 Flux 的标签和注解、它们的 Application 和 HelmRelease，以及其控制器的 pod。",
-        fix: "处理该发现指出的问题，让 apply 可以等待；或者手工在仓库中更改版本；或者在升级期间暂停该控制器，并豁免此发现。",
+        fix: "处理该发现指出的问题，让 apply 可以等待；或者手工在仓库中更改版本；或者，如果它是 helm release，在升级期间暂停该控制器，并豁免此发现。",
     },
     Told {
         id: "MU410",

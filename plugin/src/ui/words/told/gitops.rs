@@ -83,6 +83,12 @@ super::told! {
         => "{gitops} 拥有它，会把升级撤回，而 apply 无法等待它：{why}";
     "mend that, so that apply can wait for what is merged; or change the version in the repository that it follows by hand, as kubectl mesh-upgrade guide tells; or suspend it for the time of the upgrade, and waive MU409"
         => "请先处理，使 apply 可以等待合并的内容；或者按 kubectl mesh-upgrade guide 所说，在它跟随的仓库中手工修改版本；或者在升级期间暂停它，并豁免 MU409";
+    "mend that, so that apply can wait for what is merged; or change the version in the repository that it follows by hand, as kubectl mesh-upgrade guide tells"
+        => "请先处理，使 apply 可以等待合并的内容；或者按 kubectl mesh-upgrade guide 所说，在它跟随的仓库中手工修改版本";
+    "{} is brought by {}, and is not at {target}: apply can neither wait for that nor change it itself"
+        => "{0} 由 {1} 带来，且还不在 {target}：apply 既无法等待它，也无法自己更改它";
+    "change the version where that takes it from, as kubectl mesh-upgrade guide tells, then apply what is left"
+        => "按 kubectl mesh-upgrade guide 所说，在它取得版本的地方修改版本，然后用 apply 升级余下的部分";
     ", and apply waits for what is merged for {}" => "，apply 会等待为 {} 合并的内容";
     "{object} is its installer's alone: {}{}" => "{object} 只归其安装者所有：{0}{1}";
 }
