@@ -63,6 +63,8 @@ struct ReleaseEntry {
     #[serde(default)]
     gateway_api: BTreeMap<String, Spanned<semver::Version>>,
     #[serde(default)]
+    gateway_api_below: BTreeMap<String, Spanned<semver::Version>>,
+    #[serde(default)]
     default_hub: Option<String>,
 }
 
@@ -196,13 +198,17 @@ fn release(flavor: &Flavor, entry: ReleaseEntry, origin: &str) -> Result<Release
         kubernetes: entry.kubernetes.value,
         tested: entry.tested.map(|tested| tested.value).unwrap_or_default(),
         minimum_kubernetes: entry.minimum_kubernetes.map(|minimum| minimum.value),
-        gateway_api: entry
-            .gateway_api
-            .into_iter()
-            .map(|(kind, version)| (kind, version.value))
-            .collect(),
+        gateway_api: bundles(entry.gateway_api),
+        gateway_api_below: bundles(entry.gateway_api_below),
         default_hub: entry.default_hub,
     })
+}
+
+fn bundles(of_kinds: BTreeMap<String, Spanned<semver::Version>>) -> BTreeMap<String, semver::Version> {
+    of_kinds
+        .into_iter()
+        .map(|(kind, version)| (kind, version.value))
+        .collect()
 }
 
 /// Versions ascend; a supported range has no gap either, or its ends would promise what nobody tested.

@@ -114,6 +114,8 @@ pub struct Release {
     pub minimum_kubernetes: Option<Minor>,
     /// Oldest bundle of the Gateway API of which it reads a kind, by resource.
     pub gateway_api: BTreeMap<String, semver::Version>,
+    /// First bundle of the Gateway API of which it no longer reads a kind, by resource.
+    pub gateway_api_below: BTreeMap<String, semver::Version>,
     /// Registry that its charts take images from unless told otherwise, where it is not that of the flavor.
     pub default_hub: Option<String>,
 }

@@ -51,6 +51,8 @@ fn the_embedded_catalog_holds_every_minor_from_1_10_to_1_31() {
     assert_eq!(release.range().unwrap().to_string(), "1.32 to 1.36");
     assert_eq!(release.gateway_api["tcproutes"], semver::Version::new(1, 6, 0));
     assert_eq!(release.minimum_kubernetes, Some(minor("1.32")));
+    let before = catalog.release(&Flavor::Native, minor("1.29")).unwrap();
+    assert_eq!(before.gateway_api_below["tlsroutes"], semver::Version::new(1, 5, 0));
 }
 
 #[test]

@@ -272,15 +272,15 @@ pub const ENVOY_FILTER: Code = Code(&Rule {
     evidence: "Objects of the kind EnvoyFilter, and the filters, listeners and types that they name.",
     fix: "Try each of them with the target in a test mesh, and look for proxies that refuse: istioctl proxy-status. Remove those that an API of Istio has replaced.",
 });
-/// Istio ignores kinds of old bundles.
-pub const GATEWAY_API_TOO_OLD: Code = Code(&Rule {
+/// Istio ignores kinds of bundles that it does not know.
+pub const GATEWAY_API_BUNDLE: Code = Code(&Rule {
     id: "MU728",
-    title: "The Gateway API's bundle is too old for a kind in use",
+    title: "The Gateway API's bundle does not go with the target",
     severity: Severity::Blocker,
     waivable: true,
-    cause: "Istio ignores kinds of a bundle that is older than it needs: the routes stay where they are and lead nowhere.",
-    evidence: "The annotation gateway.networking.k8s.io/bundle-version of the definitions, the number of objects, and the catalog.",
-    fix: "Install the newer bundle before the upgrade; running Istio reads it, too.",
+    cause: "Istio ignores kinds of a bundle that is older than it needs, or newer than it knows: the routes stay where they are and lead nowhere. For a version of a kind that the bundle does not serve istiod waits, and never becomes ready.",
+    evidence: "The annotation gateway.networking.k8s.io/bundle-version of the definitions, the versions that they serve, the number of objects, the catalog, and PILOT_ENABLE_ALPHA_GATEWAY_API of istiod.",
+    fix: "Install the bundle that the finding names right before the upgrade, in its experimental channel, which goes on to serve the older versions that the running istiod reads; do not restart istiod between the two.",
 });
 /// 1.21 makes aliases of them.
 pub const EXTERNAL_NAME_ROUTED: Code = Code(&Rule {
@@ -391,7 +391,7 @@ pub(super) const ALL: &[Code] = &[
     UNHEALTHY_ENDPOINTS,
     AUTO_REGISTERED,
     ENVOY_FILTER,
-    GATEWAY_API_TOO_OLD,
+    GATEWAY_API_BUNDLE,
     EXTERNAL_NAME_ROUTED,
     EXCLUDED_AMBIENT_NAMESPACE,
     DEBUG_ACCESS,

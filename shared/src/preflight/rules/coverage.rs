@@ -154,7 +154,7 @@ const CHANGES: [(u64, &str, Seen); 61] = [
         Not("what else connects to istiod is in no object"),
     ),
     (28, "InferencePool v1 only", By(codes::INFERENCE_POOL_VERSION)),
-    (28, "BackendTLSPolicy v1 only", By(codes::GATEWAY_API_TOO_OLD)),
+    (28, "BackendTLSPolicy v1 only", By(codes::GATEWAY_API_BUNDLE)),
     (
         28,
         "METRIC_ROTATION_INTERVAL and METRIC_GRACEFUL_DELETION_INTERVAL are gone",
@@ -192,7 +192,7 @@ const CHANGES: [(u64, &str, Seen); 61] = [
         By(codes::IPTABLES_RECONCILED),
     ),
     (30, "Kubernetes 1.32 is the minimum", By(codes::BELOW_HARD_MINIMUM)),
-    (30, "a TLSRoute needs the bundle 1.5", By(codes::GATEWAY_API_TOO_OLD)),
+    (30, "a TLSRoute needs the bundle 1.5", By(codes::GATEWAY_API_BUNDLE)),
     (
         30,
         "the CNI agent heeds excludeNamespaces",
@@ -213,7 +213,7 @@ const CHANGES: [(u64, &str, Seen); 61] = [
         "charts take images from registry.istio.io by default",
         By(codes::RETIRED_DEFAULT_HUB),
     ),
-    (31, "a TCPRoute needs the bundle 1.6", By(codes::GATEWAY_API_TOO_OLD)),
+    (31, "a TCPRoute needs the bundle 1.6", By(codes::GATEWAY_API_BUNDLE)),
     (
         31,
         "Gateways are merged with managed ones only within a namespace",

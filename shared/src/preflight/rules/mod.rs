@@ -14,7 +14,7 @@ mod values;
 pub use coverage::reference;
 pub use values::removed_values;
 
-pub(super) use settings::{environment, mesh_config};
+pub(super) use settings::{environment, mesh_config, switch};
 pub(super) use values::left_behind;
 
 use routed::Routed;

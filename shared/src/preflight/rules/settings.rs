@@ -37,6 +37,15 @@ const REMOVED_ENVIRONMENT: [(&str, u64, &str); 6] = [
     ),
 ];
 
+/// What a switch of istiod says, read as Go reads it; `None` where it says nothing, or comes from elsewhere.
+pub(in crate::preflight) fn switch(settings: &Settings, name: &str) -> Option<bool> {
+    match settings.environment.get(name)?.as_str() {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
 /// Variables of istiod that the way leaves behind, with what changes.
 pub(in crate::preflight) fn environment(settings: &Settings, way: Way) -> Vec<String> {
     REMOVED_ENVIRONMENT

@@ -19,8 +19,14 @@ super::told! {
     "an unknown version" => "未知版本";
     "{used} {} come with the bundle {found}: Istio {} ignores them below {minimum}"
         => "有 {used} 个 {0}，bundle 为 {found}：低于 {minimum} 时 Istio {1} 会忽略它们";
-    "install the Gateway API {minimum} or newer before the upgrade, with the channel that you use now"
-        => "升级之前用现在使用的渠道安装 Gateway API {minimum} 或更新的版本";
+    "{used} {} come with the bundle {found}: Istio {} ignores them from {below} on"
+        => "有 {used} 个 {0}，bundle 为 {found}：从 {below} 起 Istio {1} 会忽略它们";
+    "right before the upgrade install the Gateway API {minimum} or newer in its experimental channel, which goes on to serve what the running istiod reads; do not restart istiod between the two: once restarted, an older one may ignore these objects"
+        => "在升级之前不久安装 Gateway API {minimum} 或更新版本的 experimental 渠道，它继续提供正在运行的 istiod 所读取的版本；在这两步之间不要重启 istiod：旧的 istiod 重启之后可能会忽略这些对象";
+    "keep a bundle below {below}, in its experimental channel, until a newer Istio runs that reads the later ones"
+        => "保留低于 {below} 的 bundle（experimental 渠道），直到运行着能读取更新 bundle 的 Istio";
+    "install the bundle's experimental channel before the upgrade: it goes on to serve v1alpha2, which the standard channel no longer does"
+        => "在升级之前安装该 bundle 的 experimental 渠道：它继续提供 v1alpha2，而 standard 渠道已不再提供";
 
     // the ambient mesh
     "the CNI looks at the iptables rules of each ambient pod when it starts, and mends them"
