@@ -110,7 +110,7 @@ pub struct Release {
     pub kubernetes: Vec<Minor>,
     /// Kubernetes versions that were tested but are not supported.
     pub tested: Vec<Minor>,
-    /// Oldest Kubernetes that its installer accepts at all.
+    /// Oldest Kubernetes that its istioctl takes without a warning.
     pub minimum_kubernetes: Option<Minor>,
     /// Oldest bundle of the Gateway API of which it reads a kind, by resource.
     pub gateway_api: BTreeMap<String, semver::Version>,

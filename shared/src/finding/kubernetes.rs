@@ -32,15 +32,15 @@ pub const NO_ISTIO_FOR_KUBERNETES: Code = Code(&Rule {
     evidence: "The API server's version against the catalog's ranges of all releases of the flavor.",
     fix: "Wait for a release that supports it, or waive this finding with an owner and an expiry; a vendor's wider range can be passed with --catalog FILE.",
 });
-/// The cluster is below what the target accepts at all.
-pub const BELOW_HARD_MINIMUM: Code = Code(&Rule {
+/// The cluster is below the minimum that the target names itself.
+pub const BELOW_MINIMUM: Code = Code(&Rule {
     id: "MU204",
-    title: "Kubernetes is below the target's hard minimum",
+    title: "Kubernetes is below the target's own minimum",
     severity: Severity::Blocker,
-    waivable: false,
-    cause: "Istio's own installer refuses this Kubernetes: the target needs API versions that it does not serve.",
+    waivable: true,
+    cause: "Nobody has tried the target on a Kubernetes this old: istioctl installs there only with the warning that there may be problems, its precheck reports an error, and helm does not look.",
     evidence: "The API server's version against the minimum that is compiled into istioctl of the target's minor.",
-    fix: "Upgrade that cluster's Kubernetes to at least the version that the finding names, then check again.",
+    fix: "Upgrade that cluster's Kubernetes to at least the version that the finding names, then check again; or waive this with an owner and an expiry, when you have tried the target there yourself.",
 });
 
 /// Kubelets are out of range.
@@ -78,7 +78,7 @@ pub(super) const ALL: &[Code] = &[
     KUBERNETES_TOO_LOW,
     KUBERNETES_TOO_HIGH,
     NO_ISTIO_FOR_KUBERNETES,
-    BELOW_HARD_MINIMUM,
+    BELOW_MINIMUM,
     NODE_SKEW,
     REMOVED_API,
     OLD_STORED_VERSIONS,

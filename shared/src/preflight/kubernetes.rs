@@ -38,7 +38,7 @@ fn too_low(subject: &Subject<'_>, release: &Release, range: Range, kubernetes: M
         ""
     };
     let code = match release.minimum_kubernetes {
-        Some(minimum) if kubernetes < minimum => codes::BELOW_HARD_MINIMUM,
+        Some(minimum) if kubernetes < minimum => codes::BELOW_MINIMUM,
         _ => codes::KUBERNETES_TOO_LOW,
     };
     Finding::new(
@@ -147,6 +147,8 @@ mod tests {
             finding.fix
         );
         assert_eq!(finding.cluster.as_deref(), Some("east"));
+        // Istio's installers warn there, or do not look at all.
+        assert!(finding.code.is_waivable());
         let report = check(&sample::one("1.28.3", "v1.30.1"), "1.29.10");
         assert!(found(&report, "MU201").cause.ends_with("tested but is not supported"));
     }

@@ -17,7 +17,7 @@ pub const OF_CATALOGS: &[Case] = &[
         report: |cluster| with_ranges(cluster, "kubernetes: [\"1.37\", \"1.38\"]", ""),
     },
     Case {
-        what: "a target whose hard minimum is the next Kubernetes",
+        what: "a target whose own minimum is the next Kubernetes",
         shows: &[("MU204", "supports Kubernetes 1.37; this cluster runs 1.36")],
         report: |cluster| with_ranges(cluster, "kubernetes: [\"1.37\"], minimumKubernetes: \"1.37\"", ""),
     },

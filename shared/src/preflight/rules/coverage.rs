@@ -191,7 +191,7 @@ const CHANGES: [(u64, &str, Seen); 61] = [
         "the CNI mends iptables rules when it starts",
         By(codes::IPTABLES_RECONCILED),
     ),
-    (30, "Kubernetes 1.32 is the minimum", By(codes::BELOW_HARD_MINIMUM)),
+    (30, "Kubernetes 1.32 is the minimum", By(codes::BELOW_MINIMUM)),
     (30, "a TLSRoute needs the bundle 1.5", By(codes::GATEWAY_API_BUNDLE)),
     (
         30,

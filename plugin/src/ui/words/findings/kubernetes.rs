@@ -26,10 +26,10 @@ pub(super) const TOLD: &[Told] = &[
     },
     Told {
         id: "MU204",
-        title: "Kubernetes 低于目标的硬性下限",
-        cause: "Istio 自己的安装程序拒绝这个 Kubernetes：目标需要它所不提供的 API 版本。",
+        title: "Kubernetes 低于目标自己的下限",
+        cause: "没有人在这么旧的 Kubernetes 上试过目标版本：istioctl 只是警告可能会有问题，仍会安装；它的 precheck 报告一个错误；helm 则不检查。",
         evidence: "API server 的版本，与编译进目标次要版本的 istioctl 的下限对照。",
-        fix: "把该集群的 Kubernetes 升级到至少该发现所指出的版本，然后重新检查。",
+        fix: "把该集群的 Kubernetes 升级到至少该发现所指出的版本，然后重新检查；如果您自己在那里试过目标版本，也可以豁免此发现，并注明负责人和到期日。",
     },
     Told {
         id: "MU205",
