@@ -229,8 +229,8 @@ pub const HOST_IN_SEVERAL_NAMESPACES: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.30 on a sidecar takes the Kubernetes service or else the oldest ServiceEntry of a host, and no longer the first namespace by the alphabet.",
-    evidence: "The hosts of ServiceEntries.",
-    fix: "Declare each host once, or limit each declaration with exportTo.",
+    evidence: "The hosts of ServiceEntries that other namespaces see, names of Services in other namespaces among them, and PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE of istiod.",
+    fix: "Declare each host once, or limit each declaration to its own namespace with exportTo; PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE=false keeps the old choice.",
 });
 /// 1.31 merges strictly.
 pub const MANAGED_GATEWAY_SELECTED: Code = Code(&Rule {

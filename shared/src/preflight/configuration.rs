@@ -41,7 +41,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
             continue;
         }
         if let Some(way) = way {
-            objects(member, around, way, report);
+            objects(subject, member, around, way, report);
             envoy_filters(member, around, way, report);
             definitions(member, around, way, report);
         }
@@ -69,16 +69,28 @@ pub(super) fn way(subject: &Subject<'_>, member: &ObservedMember<'_>) -> Option<
     })
 }
 
-fn objects(member: &ObservedMember<'_>, around: &Surroundings, way: Way, report: &mut Report) {
+fn objects(subject: &Subject<'_>, member: &ObservedMember<'_>, around: &Surroundings, way: Way, report: &mut Report) {
     for code in way.rules() {
-        let needs_ztunnel = [codes::PASSTHROUGH_NACK, codes::DRY_RUN_POLICY].contains(&code);
         match around.hits.of(code) {
-            Some(hits) if !needs_ztunnel || has_ztunnel(member) => {
+            Some(hits) if takes_effect(subject, member, code) => {
                 report.find(told(code, hits).in_cluster(member.name()));
             }
             _ if needs_settings(code) => {}
             _ => report.pass(code, Some(member.name()), format!("nothing that {code} is about")),
         }
+    }
+}
+
+/// Whether what a rule is about happens here at all.
+fn takes_effect(subject: &Subject<'_>, member: &ObservedMember<'_>, code: Code) -> bool {
+    const PICK_BEST: &str = "PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE";
+    let mut planes = planes(subject, member);
+    if [codes::PASSTHROUGH_NACK, codes::DRY_RUN_POLICY].contains(&code) {
+        has_ztunnel(member)
+    } else if code == codes::HOST_IN_SEVERAL_NAMESPACES {
+        planes.any(|plane| rules::switch(&plane.settings, PICK_BEST) != Some(false))
+    } else {
+        true
     }
 }
 

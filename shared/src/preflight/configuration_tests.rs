@@ -44,6 +44,22 @@ fn a_hit_is_found_only_on_the_way_that_it_matters_for() {
 }
 
 #[test]
+fn who_keeps_the_old_choice_of_a_namespace_is_left_alone() {
+    for (switch, expected) in [("", true), ("true", true), ("false", false), ("0", false)] {
+        let mut inventory = sample::one("1.29.9", "v1.34.1");
+        set(&mut inventory, "PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE", switch);
+        let entry = "ServiceEntry b/three".to_owned();
+        let hits = &mut inventory.around(0).hits;
+        hits.add(codes::HOST_IN_SEVERAL_NAMESPACES, entry, "x".to_owned());
+        assert_eq!(
+            ids(&check(&inventory, "1.30.7")).contains(&"MU723"),
+            expected,
+            "{switch}"
+        );
+    }
+}
+
+#[test]
 fn one_object_is_named_and_many_are_counted() {
     let mut inventory = sample::one("1.30.3", "v1.36.3");
     let hits = &mut inventory.around(0).hits;

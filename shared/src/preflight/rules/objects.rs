@@ -126,6 +126,19 @@ pub(super) fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
         .filter_map(Value::as_str)
 }
 
+/// Whether proxies of no other namespace see what the object declares.
+pub(super) fn is_kept_private(object: &Object<'_>) -> bool {
+    let mut to = texts(object.spec.get("exportTo")).peekable();
+    to.peek().is_some() && to.all(|namespace| [".", "~", object.namespace].contains(&namespace))
+}
+
+/// Namespace of the Service that has this host in a cluster, as `NAME.NAMESPACE.svc.cluster.local`.
+pub(super) fn namespace_of_service(host: &str) -> Option<&str> {
+    let mut parts = host.split('.');
+    let (_name, namespace, svc) = (parts.next()?, parts.next()?, parts.next()?);
+    (svc == "svc" && parts.next().is_some()).then_some(namespace)
+}
+
 /// All values of a key at any depth.
 fn all<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
     match value {

@@ -237,6 +237,58 @@ fn a_host_is_told_only_where_namespaces_differ() {
 }
 
 #[test]
+fn what_no_other_namespace_sees_collides_with_nothing() {
+    let none = BTreeMap::new();
+    for (host, export_to, expected) in [
+        ("x.example.com", json!(["."]), None),
+        ("x.example.com", json!(["shop"]), None),
+        ("x.example.com", json!(["~"]), None),
+        (
+            "x.example.com",
+            json!([".", "pay"]),
+            Some("x.example.com is declared in first as well"),
+        ),
+        (
+            "x.example.com",
+            json!([]),
+            Some("x.example.com is declared in first as well"),
+        ),
+        // A Service has this host already, whether or not a ServiceEntry of its namespace has it, too.
+        (
+            "db.pay.svc.cluster.local",
+            json!(null),
+            Some("db.pay.svc.cluster.local is the name of a Service in pay"),
+        ),
+        ("db.pay.svc.cluster.local", json!(["."]), None),
+        ("db.shop.svc.cluster.local", json!(null), None),
+        ("db.pay.svc", json!(null), None),
+    ] {
+        let mut reader = Reader::default();
+        let mut look = |namespace: &str, spec: &Value| {
+            reader.look(&Object {
+                definition: "serviceentries.networking.istio.io",
+                kind: "ServiceEntry",
+                namespace,
+                name: "one",
+                labels: &none,
+                annotations: &none,
+                spec,
+            });
+        };
+        look("first", &json!({"hosts": ["x.example.com"], "resolution": "DNS"}));
+        look(
+            "shop",
+            &json!({"hosts": [host], "exportTo": export_to, "resolution": "DNS"}),
+        );
+        let hits = reader.finish();
+        let detail = hits
+            .of(codes::HOST_IN_SEVERAL_NAMESPACES)
+            .map(|hits| hits.examples[0].detail.as_str());
+        assert_eq!(detail, expected, "{host} {export_to}");
+    }
+}
+
+#[test]
 fn an_envoy_filter_is_told_for_the_release_that_changed_what_it_names() {
     let hits = |spec: &Value| -> Vec<(u64, String)> {
         let mut reader = Reader::default();

@@ -161,8 +161,8 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU723",
         title: "同一主机名在多个命名空间中声明",
         cause: "从 1.30 起，对于一个主机名，sidecar 采用 Kubernetes 服务，否则采用最旧的 ServiceEntry，而不再是字母顺序上的第一个命名空间。",
-        evidence: "ServiceEntry 的主机名。",
-        fix: "每个主机名只声明一次，或用 exportTo 限制每处声明。",
+        evidence: "其他命名空间看得到的 ServiceEntry 的主机名（包括其他命名空间中 Service 的名称），以及 istiod 的 PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE。",
+        fix: "每个主机名只声明一次，或用 exportTo 把每处声明限制在自己的命名空间；PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE=false 可保持原来的选择。",
     },
     Told {
         id: "MU724",
