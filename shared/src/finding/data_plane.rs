@@ -42,15 +42,15 @@ pub const PROXIES_OF_NO_REVISION: Code = Code(&Rule {
     evidence: "The revision that injection left in the pods, against the control planes and tags.",
     fix: "Move their namespace to a revision or tag that exists, and restart them.",
 });
-/// Two patches refuse newer listeners.
+/// Old waypoints refuse what some patches send.
 pub const PROXIES_REFUSE_NEWER: Code = Code(&Rule {
     id: "MU805",
-    title: "Proxies refuse listeners of a newer istiod",
+    title: "Waypoints refuse listeners of the target",
     severity: Severity::Warning,
     waivable: true,
     cause: "Proxies 1.29.0 and 1.29.1 refuse listeners that istiod sends from 1.30 on (istio issue 60486).",
     evidence: "The images of all proxies, counted by namespace, kind and version.",
-    fix: "Bring the control plane to the newest patch of 1.29 and restart these workloads before this hop.",
+    fix: "Choose 1.29.5, 1.30.2 or newer, which ask how old the waypoint is.",
 });
 /// 1.27 makes sidecars native.
 pub const BECOME_NATIVE: Code = Code(&Rule {

@@ -136,17 +136,19 @@ fn versions(subject: &Subject<'_>, member: &ObservedMember<'_>, proxies: &[&Prox
                 format!("{} run {shown}, newer than {target}", group.told(kind)),
                 "find out who injected them, and choose a target that is not older".to_owned(),
             ),
-            _ if minor == Minor::new(1, 29) && patch < 2 && target.minor() > minor => (
-                codes::PROXIES_REFUSE_NEWER,
-                format!(
-                    "{} run {shown}, which refuses listeners of istiod {target}",
-                    group.told(kind)
-                ),
-                format!(
-                    "go to the newest patch of 1.29 and restart them before this hop: {}",
-                    group.restart()
-                ),
-            ),
+            _ if kind == ProxyKind::Waypoint && (minor, patch) < KNOWS_HASHABLE => {
+                let Some(mended) = mended(target) else {
+                    continue;
+                };
+                (
+                    codes::PROXIES_REFUSE_NEWER,
+                    format!(
+                        "{} run {shown}, which refuses listeners of istiod {target}",
+                        group.told(kind)
+                    ),
+                    format!("choose {mended} or newer, which sends them what they know"),
+                )
+            }
             _ => continue,
         };
         all_fit = false;
@@ -172,6 +174,23 @@ fn versions(subject: &Subject<'_>, member: &ObservedMember<'_>, proxies: &[&Prox
         let summary = format!("{count} proxies are at most one minor behind {target}");
         report.pass(codes::PROXIES_TOO_OLD, Some(member.name()), summary);
     }
+}
+
+/// First proxies that know the filter state `istio.hashable_string`.
+const KNOWS_HASHABLE: (Minor, u64) = (Minor::new(1, 29), 2);
+
+/// Of a patch that sends it to every waypoint, the first patch that asks how old the waypoint is.
+fn mended(target: &IstioVersion) -> Option<IstioVersion> {
+    let mended = [(29, 2..=4, 5), (30, 0..=1, 2)];
+    let mended = mended
+        .into_iter()
+        .find(|(minor, patches, _)| target.minor() == Minor::new(1, *minor) && patches.contains(&target.patch));
+    let (_, _, patch) = mended?;
+    Some(IstioVersion {
+        patch,
+        pre: None,
+        ..target.clone()
+    })
 }
 
 /// How many minors a proxy is behind the target; `None` across majors.
@@ -262,8 +281,13 @@ mod tests {
             ("1.29.9", "1.30.3", "1.30.7", None),
             ("1.31.0", "1.31.0", "1.31.3", None),
             ("1.31.3", "1.30.3", "1.30.7", Some("MU802")),
-            ("1.29.1", "1.29.9", "1.30.7", Some("MU805")),
-            ("1.29.2", "1.29.9", "1.30.7", None),
+            ("1.29.1", "1.29.9", "1.30.7", None),
+            ("1.29.1", "1.29.9", "1.30.2", None),
+            ("1.29.1", "1.29.9", "1.30.1", Some("MU805")),
+            ("1.29.1", "1.29.1", "1.29.4", Some("MU805")),
+            ("1.28.9", "1.28.9", "1.29.2", Some("MU805")),
+            ("1.28.9", "1.28.9", "1.29.5", None),
+            ("1.29.2", "1.29.9", "1.30.1", None),
             ("sha256-0", "1.30.3", "1.31.0", Some("MU803")),
             ("auto", "1.30.3", "1.31.0", Some("MU803")),
         ] {
@@ -280,8 +304,12 @@ mod tests {
                 }];
                 let report = check(&inventory, to);
                 let outcome = ids(&report).into_iter().find(|id| id.starts_with("MU8"));
-                // ztunnel is judged as a component.
-                let expected = expected.filter(|_| kind != ProxyKind::Ztunnel);
+                // ztunnel is judged as a component, and only waypoints get what they may not know.
+                let expected = expected.filter(|code| match kind {
+                    ProxyKind::Ztunnel => false,
+                    ProxyKind::Waypoint => true,
+                    ProxyKind::Sidecar | ProxyKind::Gateway => *code != "MU805",
+                });
                 assert_eq!(outcome, expected, "{proxy} {kind:?} {from} to {to}");
             }
         }

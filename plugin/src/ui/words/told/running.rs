@@ -121,8 +121,7 @@ super::told! {
     "{} run {shown}, newer than {target}" => "{0} 运行 {shown}，比 {target} 更新";
     "find out who injected them, and choose a target that is not older" => "查明是谁注入的，并选择不比它们旧的目标";
     "{} run {shown}, which refuses listeners of istiod {target}" => "{0} 运行 {shown}，它会拒绝 istiod {target} 的 listener";
-    "go to the newest patch of 1.29 and restart them before this hop: {}"
-        => "在这一跳之前先升级到 1.29 的最新补丁并重启它们：{}";
+    "choose {mended} or newer, which sends them what they know" => "选择 {mended} 或更新的版本，它向它们发送它们认识的内容";
     "{} were never injected: their image is auto" => "{} 从未被注入：其镜像是 auto";
     "the version of {} cannot be read from {raw:?}" => "无法从 {raw} 读出 {0} 的版本";
     "let them run an image whose tag is a version, or restart them: {}" => "让它们使用以版本为标签的镜像，或者重启它们：{}";
