@@ -58,8 +58,8 @@ pub const BECOME_NATIVE: Code = Code(&Rule {
     title: "Sidecars become native ones",
     severity: Severity::Warning,
     waivable: true,
-    cause: "From 1.27 on a sidecar is an init container that stays, where Kubernetes can do it: what looks for istio-proxy among the containers, patches it there, or ends it when a Job is done, no longer finds it.",
-    evidence: "Pods whose istio-proxy is an ordinary container, and a hop that leads over 1.27.",
+    cause: "From 1.27 on a sidecar is an init container that stays, where every kubelet is 1.33 or newer or ENABLE_NATIVE_SIDECARS is true: what looks for istio-proxy among the containers, patches it there, or ends it when a Job is done, no longer finds it.",
+    evidence: "Pods whose istio-proxy is an ordinary container, a hop that leads over 1.27, the kubelets of all nodes, and the environment of istiod.",
     fix: "Look at webhooks, policies and Jobs that name the container istio-proxy; set ENABLE_NATIVE_SIDECARS to false for the time being.",
 });
 /// A node's long connections end with its ztunnel.

@@ -1,16 +1,13 @@
 //! Whether the proxies that run can live with the target, and belong to a control plane that is there.
 
-use super::{Subject, configuration::crosses};
+use super::{Subject, native};
 use crate::{
     finding::{Code, Finding, Report, codes},
     inventory::{Proxies, ProxyKind},
     mesh::ObservedMember,
     version::{IstioVersion, Minor},
 };
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Namespaces that a finding names.
 const NAMED: usize = 8;
@@ -23,7 +20,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         }
         versions(subject, member, &proxies, report);
         revisions(member, &proxies, report);
-        native(subject, member, &proxies, report);
+        native::check(subject, member, &proxies, report);
     }
 }
 
@@ -234,36 +231,6 @@ fn revisions(member: &ObservedMember<'_>, proxies: &[&Proxies], report: &mut Rep
     }
 }
 
-fn native(subject: &Subject<'_>, member: &ObservedMember<'_>, proxies: &[&Proxies], report: &mut Report) {
-    let oldest = member
-        .control_planes()
-        .filter_map(|plane| plane.version.version.as_ref())
-        .min_by(|a, b| a.cmp_release(b));
-    let becomes = oldest.is_some_and(|from| {
-        from.cmp_release(&subject.target.version) == Ordering::Less
-            && crosses(from.minor(), subject.target.version.minor(), 27)
-    });
-    if !becomes {
-        return;
-    }
-    let ordinary = grouped(proxies, |one| {
-        (one.kind == ProxyKind::Sidecar && !one.native).then_some(())
-    });
-    for ((kind, ()), group) in ordinary {
-        report.find(
-            Finding::new(
-                codes::BECOME_NATIVE,
-                format!(
-                    "{} are ordinary containers, and become native ones when restarted",
-                    group.told(kind)
-                ),
-                codes::BECOME_NATIVE.fix(),
-            )
-            .in_cluster(member.name()),
-        );
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::{
@@ -371,22 +338,5 @@ mod tests {
             ..sample::sidecars("1.28.1", 4)
         }];
         assert!(!ids(&check(&inventory, "1.31.0")).contains(&"MU801"));
-    }
-
-    #[test]
-    fn ordinary_sidecars_become_native_on_the_way_over_1_27() {
-        for (from, to, native, expected) in [
-            ("1.26.1", "1.27.9", false, true),
-            ("1.26.1", "1.27.9", true, false),
-            ("1.27.1", "1.28.10", false, false),
-        ] {
-            let mut inventory = sample::one(from, "v1.32.1");
-            inventory.seen(0).proxies[0].native = native;
-            assert_eq!(
-                ids(&check(&inventory, to)).contains(&"MU806"),
-                expected,
-                "{from} to {to}"
-            );
-        }
     }
 }

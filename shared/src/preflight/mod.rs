@@ -17,6 +17,7 @@ mod install;
 mod installers;
 mod kubernetes;
 mod leaders;
+mod native;
 mod ownership;
 mod permissions;
 pub mod rules;
