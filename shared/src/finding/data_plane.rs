@@ -39,7 +39,7 @@ pub const PROXIES_OF_NO_REVISION: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "They were injected by a control plane that is gone: nobody configures them, and a restart is refused or leaves them without a proxy.",
-    evidence: "The revision that injection left in the pods, against the control planes and tags.",
+    evidence: "The revision that injection left in the pods, against the control planes, tags, and the webhooks that inject.",
     fix: "Move their namespace to a revision or tag that exists, and restart them.",
 });
 /// Old waypoints refuse what some patches send.
@@ -48,7 +48,7 @@ pub const PROXIES_REFUSE_NEWER: Code = Code(&Rule {
     title: "Waypoints refuse listeners of the target",
     severity: Severity::Warning,
     waivable: true,
-    cause: "Proxies 1.29.0 and 1.29.1 refuse listeners that istiod sends from 1.30 on (istio issue 60486).",
+    cause: "istiod 1.29.2 to 1.29.4, 1.30.0 and 1.30.1 send every waypoint a filter that proxies older than 1.29.2 do not know: they refuse the listener.",
     evidence: "The images of all proxies, counted by namespace, kind and version.",
     fix: "Choose 1.29.5, 1.30.2 or newer, which ask how old the waypoint is.",
 });

@@ -3,7 +3,7 @@
 use super::{Subject, native};
 use crate::{
     finding::{Code, Finding, Report, codes},
-    inventory::{Proxies, ProxyKind},
+    inventory::{Proxies, ProxyKind, WebhookTarget},
     mesh::ObservedMember,
     version::{IstioVersion, Minor},
 };
@@ -19,7 +19,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
             continue;
         }
         versions(subject, member, &proxies, report);
-        revisions(member, &proxies, report);
+        revisions(subject, member, &proxies, report);
         native::check(subject, member, &proxies, report);
     }
 }
@@ -195,14 +195,22 @@ fn behind(minor: Minor, target: &IstioVersion) -> Option<i64> {
     minor.distance(target.minor())
 }
 
-fn revisions(member: &ObservedMember<'_>, proxies: &[&Proxies], report: &mut Report) {
-    // Tags are names of revisions too, and only the webhooks tell them.
+fn revisions(subject: &Subject<'_>, member: &ObservedMember<'_>, proxies: &[&Proxies], report: &mut Report) {
+    // Tags are names of revisions too, and only the webhooks tell them; they also lead to an istiod in another cluster.
     let Some(around) = &member.observed.surroundings else {
         return;
     };
     let planes = member.observed.control_planes.iter();
     let mut known: BTreeSet<&str> = planes.map(|plane| plane.revision.as_str()).collect();
     known.extend(around.webhooks.iter().filter_map(|webhook| webhook.tag.as_deref()));
+    let injectors = around.webhooks.iter();
+    let injectors =
+        injectors.filter(|webhook| webhook.injects.is_some() && !matches!(webhook.target, WebhookTarget::Missing(_)));
+    known.extend(injectors.filter_map(|webhook| webhook.revision.as_deref()));
+    if member.control_planes().next().is_none() {
+        let others = subject.members.iter().flat_map(ObservedMember::control_planes);
+        known.extend(others.map(|plane| plane.revision.as_str()));
+    }
     if known.is_empty() {
         return;
     }
@@ -234,8 +242,9 @@ fn revisions(member: &ObservedMember<'_>, proxies: &[&Proxies], report: &mut Rep
 #[cfg(test)]
 mod tests {
     use crate::{
+        api::MeshCluster,
         finding::Severity,
-        inventory::{Proxies, ProxyKind, sample},
+        inventory::{Proxies, ProxyKind, Webhook, WebhookTarget, sample},
         preflight::tests::{check, found, ids},
     };
 
@@ -324,6 +333,62 @@ mod tests {
             inventory.around(0).webhooks[0].tag = tag.map(str::to_owned);
             let report = check(&inventory, "1.31.0");
             assert_eq!(ids(&report).contains(&"MU804"), expected, "{revision:?} {tag:?}");
+        }
+    }
+
+    #[test]
+    fn a_revision_that_stands_in_another_cluster_is_there() {
+        let missing = WebhookTarget::Missing("istio-system/istiod-1-30".to_owned());
+        let service = WebhookTarget::Service("istio-system/istiod-1-30".to_owned());
+        for (plane_here, target, plane_there, expected) in [
+            (false, None, "default", true),
+            (false, None, "1-30", false),
+            (false, Some(WebhookTarget::Url), "default", false),
+            (false, Some(service.clone()), "default", false),
+            (false, Some(missing.clone()), "default", true),
+            // With control planes of its own a cluster is served by them.
+            (true, None, "1-30", true),
+            (true, Some(missing), "default", true),
+        ] {
+            let mut inventory = sample::one("1.30.3", "v1.36.3");
+            inventory.clusters.push(sample::cluster("west", "1.30.3", "v1.36.3"));
+            inventory.seen(0).control_planes[0].revision = plane_there.to_owned();
+            let west = inventory.seen(1);
+            west.proxies[0].revision = Some("1-30".to_owned());
+            if !plane_here {
+                west.control_planes.clear();
+                west.helm_releases.clear();
+            }
+            let tagged = Webhook {
+                tag: Some("prod".to_owned()),
+                ..sample::webhook("istio-revision-tag-prod")
+            };
+            let around = inventory.around(1);
+            around.webhooks = vec![tagged];
+            around.webhooks.extend(target.map(|target| Webhook {
+                revision: Some("1-30".to_owned()),
+                target,
+                ..sample::webhook("istio-sidecar-injector-1-30")
+            }));
+            let mut mesh = sample::record("shop");
+            mesh.clusters = ["east", "west"]
+                .map(|name| MeshCluster {
+                    name: name.to_owned(),
+                    ..MeshCluster::default()
+                })
+                .to_vec();
+            inventory.seen(0).meshes = vec![mesh];
+            let report = check(&inventory, "1.31.0");
+            let found = report
+                .findings
+                .iter()
+                .any(|one| one.code.id() == "MU804" && one.cluster.as_deref() == Some("west"));
+            assert_eq!(
+                found,
+                expected,
+                "{plane_here} {:?} {plane_there}",
+                inventory.around(1).webhooks.get(1)
+            );
         }
     }
 
