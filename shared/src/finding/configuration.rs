@@ -208,9 +208,9 @@ pub const DRY_RUN_POLICY: Code = Code(&Rule {
     title: "A dry-run AuthorizationPolicy meets an older ztunnel",
     severity: Severity::Warning,
     waivable: true,
-    cause: "From 1.29 on dry-run policies are sent to ztunnel; one that is older does not know the flag and enforces them.",
-    evidence: "The annotation istio.io/dry-run of AuthorizationPolicies, and the version of ztunnel.",
-    fix: "Remove these policies until ztunnel is upgraded too.",
+    cause: "From 1.29 on istiod sends dry-run policies to ztunnel where AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY says so; one that is older does not know the flag and enforces them.",
+    evidence: "The annotation istio.io/dry-run of AuthorizationPolicies, the environment of istiod, and whether there is a ztunnel.",
+    fix: "Remove these policies, or the variable, until ztunnel is upgraded too.",
 });
 /// 1.29 drops metrics.
 pub const REMAINING_METRICS: Code = Code(&Rule {

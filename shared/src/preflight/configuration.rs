@@ -83,10 +83,14 @@ fn objects(subject: &Subject<'_>, member: &ObservedMember<'_>, around: &Surround
 
 /// Whether what a rule is about happens here at all.
 fn takes_effect(subject: &Subject<'_>, member: &ObservedMember<'_>, code: Code) -> bool {
+    const DRY_RUN: &str = "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY";
     const PICK_BEST: &str = "PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE";
     let mut planes = planes(subject, member);
-    if [codes::PASSTHROUGH_NACK, codes::DRY_RUN_POLICY].contains(&code) {
+    if code == codes::PASSTHROUGH_NACK {
         has_ztunnel(member)
+    } else if code == codes::DRY_RUN_POLICY {
+        // istiod keeps them to itself unless it is told otherwise.
+        has_ztunnel(member) && planes.any(|plane| rules::switch(&plane.settings, DRY_RUN) == Some(true))
     } else if code == codes::HOST_IN_SEVERAL_NAMESPACES {
         planes.any(|plane| rules::switch(&plane.settings, PICK_BEST) != Some(false))
     } else {

@@ -80,8 +80,14 @@ fn one_object_is_named_and_many_are_counted() {
 
 #[test]
 fn what_needs_ztunnel_waits_for_one() {
-    for (ambient, expected) in [(false, false), (true, true)] {
+    for (ambient, switch, expected) in [
+        (false, "true", false),
+        (true, "true", true),
+        (true, "false", false),
+        (true, "", false),
+    ] {
         let mut inventory = sample::one("1.28.3", "v1.34.1");
+        set(&mut inventory, "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY", switch);
         if ambient {
             sample::add_ambient(&mut inventory.clusters[0], "1.28.3");
         }

@@ -16,6 +16,7 @@ pub fn old_values() -> Vec<String> {
         format!("{provider}.name=traces"),
         format!("{provider}.lightstep.service=lightstep.example.com"),
         format!("{provider}.lightstep.port=443"),
+        "pilot.env.AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY=true".to_owned(),
         releases::REMOVED_VALUE.to_owned(),
     ]
 }

@@ -146,9 +146,9 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU721",
         title: "试运行的 AuthorizationPolicy 遇到较旧的 ztunnel",
-        cause: "从 1.29 起，试运行的策略会发送给 ztunnel；较旧的 ztunnel 不认识该标志，会真正执行它们。",
-        evidence: "AuthorizationPolicy 的注解 istio.io/dry-run，以及 ztunnel 的版本。",
-        fix: "在 ztunnel 也升级之前移除这些策略。",
+        cause: "从 1.29 起，如果 AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY 这样要求，istiod 会把试运行的策略发送给 ztunnel；较旧的 ztunnel 不认识该标志，会真正执行它们。",
+        evidence: "AuthorizationPolicy 的注解 istio.io/dry-run、istiod 的环境变量，以及是否有 ztunnel。",
+        fix: "在 ztunnel 也升级之前移除这些策略，或者移除该变量。",
     },
     Told {
         id: "MU722",
