@@ -78,9 +78,9 @@ pub const CRDS_NOT_OWNED: Code = Code(&Rule {
     title: "The chart base does not own Istio's definitions",
     severity: Severity::Blocker,
     waivable: true,
-    cause: "Helm refuses to change objects that do not name its release: the upgrade of base would fail at its first step.",
+    cause: "From 1.24 on the chart base brings Istio's definitions as templates, and helm refuses to change objects that do not name its release: the upgrade of base would fail at its first step.",
     evidence: "The annotations meta.helm.sh/release-name and release-namespace of Istio's definitions.",
-    fix: "Let the release own them: annotate and label each, or run helm upgrade with --take-ownership once, at the version that runs.",
+    fix: "Let the release own them, once: label and annotate each, as the finding tells.",
 });
 /// Argo CD or Flux would revert the upgrade.
 pub const OWNED_BY_GITOPS: Code = Code(&Rule {

@@ -6,8 +6,9 @@ use crate::{
     engine::Engine,
     finding::{Finding, Report, codes},
     gitops::{self, Followed, FollowedKind},
-    inventory::Ownership,
+    inventory::{HelmRelease, Ownership},
     mesh::ObservedMember,
+    version::Minor,
 };
 
 /// Groups whose definitions the chart base installs.
@@ -17,6 +18,9 @@ const GROUPS: [&str; 4] = [
     ".security.istio.io",
     ".telemetry.istio.io",
 ];
+
+/// First minor whose chart base brings the definitions as templates of its own.
+const TEMPLATED_SINCE: Minor = Minor::new(1, 24);
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     for member in &subject.members {
@@ -32,7 +36,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
             let release = node.helm_release.as_ref();
             owner(member, &object, &node.ownership, release, &engine, report);
         }
-        definitions(member, report);
+        definitions(subject, member, report);
         vendor(subject, member, report);
     }
 }
@@ -153,8 +157,12 @@ fn owner(
     }
 }
 
-/// Definitions that the release of base does not own, which it would refuse to change.
-fn definitions(member: &ObservedMember<'_>, report: &mut Report) {
+/// Definitions that the release of base does not own, which it would refuse to change. Until 1.23 the chart brings them as
+/// helm's own `crds`, which no release owns and no upgrade changes.
+fn definitions(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Report) {
+    if subject.target.version.minor() < TEMPLATED_SINCE {
+        return;
+    }
     let Some(around) = &member.observed.surroundings else {
         return;
     };
@@ -172,6 +180,8 @@ fn definitions(member: &ObservedMember<'_>, report: &mut Report) {
         let summary = format!("{} definitions belong to {}/{}", owned.len(), base.namespace, base.name);
         return report.pass(codes::CRDS_NOT_OWNED, Some(member.name()), summary);
     }
+    let crds: Vec<&str> = foreign.iter().map(|crd| crd.name.as_str()).collect();
+    let (crds, HelmRelease { namespace, name, .. }) = (crds.join(" "), base);
     let names: Vec<String> = foreign
         .iter()
         .map(|crd| match &crd.helm_release {
@@ -184,8 +194,9 @@ fn definitions(member: &ObservedMember<'_>, report: &mut Report) {
             codes::CRDS_NOT_OWNED,
             format!("helm would refuse to change {}", names.join(", ")),
             format!(
-                "let the release own them once, at the version that runs: helm upgrade {} CHART -n {} --take-ownership",
-                base.name, base.namespace
+                "let the release own them: kubectl label --overwrite crd {crds} app.kubernetes.io/managed-by=Helm && \
+                 kubectl annotate --overwrite crd {crds} meta.helm.sh/release-name={name} \
+                 meta.helm.sh/release-namespace={namespace}"
             ),
         )
         .in_cluster(member.name())
@@ -311,16 +322,33 @@ mod tests {
             ..Crd::default()
         };
         let base = Some(("istio-system", "istio-base"));
-        for (owner, expected) in [(base, false), (None, true), (Some(("istio-system", "other")), true)] {
-            let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let other = Some(("istio-system", "other"));
+        for (from, to, owner, expected) in [
+            ("1.30.3", "1.31.0", base, false),
+            ("1.30.3", "1.31.0", None, true),
+            ("1.30.3", "1.31.0", other, true),
+            ("1.23.6", "1.24.6", None, true),
+            // The chart leaves them alone.
+            ("1.22.8", "1.23.6", None, false),
+        ] {
+            let mut inventory = sample::one(from, "v1.30.3");
             inventory.around(0).crds = vec![
                 crd("gateways.networking.istio.io", base),
                 crd("sidecars.networking.istio.io", owner),
                 crd("gateways.gateway.networking.k8s.io", None),
             ];
-            let report = check(&inventory, "1.31.0");
-            assert_eq!(ids(&report).contains(&"MU408"), expected, "{owner:?}");
+            let report = check(&inventory, to);
+            assert_eq!(ids(&report).contains(&"MU408"), expected, "{owner:?} {to}");
             if expected {
+                let fix = &found(&report, "MU408").fix;
+                assert!(
+                    fix.contains("crd sidecars.networking.istio.io app.kubernetes.io/managed-by=Helm")
+                        && fix.ends_with(
+                            "crd sidecars.networking.istio.io meta.helm.sh/release-name=istio-base \
+                             meta.helm.sh/release-namespace=istio-system"
+                        ),
+                    "{fix}"
+                );
                 let cause = &found(&report, "MU408").cause;
                 assert!(cause.contains("sidecars") && !cause.contains("gateways"), "{cause}");
             }

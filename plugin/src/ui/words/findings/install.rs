@@ -55,9 +55,9 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU408",
         title: "Istio 的定义不归 chart base 所有",
-        cause: "helm 拒绝改动没有写明其 release 的对象：base 的升级会在第一步失败。",
+        cause: "从 1.24 起，chart base 以模板的形式带来 Istio 的定义，而 helm 拒绝改动没有写明其 release 的对象：base 的升级会在第一步失败。",
         evidence: "Istio 各定义的注解 meta.helm.sh/release-name 和 release-namespace。",
-        fix: "让该 release 拥有它们：给每个定义加上注解和标签，或在正在运行的版本上用 --take-ownership 运行一次 helm upgrade。",
+        fix: "一次性地让该 release 拥有它们：按该发现所说，给每个定义加上标签和注解。",
     },
     Told {
         id: "MU409",

@@ -199,8 +199,8 @@ super::told! {
         => "把这个改动移到 chart 的 values 中，否则升级会使它丢失";
     "{} definitions belong to {}/{}" => "{0} 个 CRD 属于 {1}/{2}";
     "helm would refuse to change {}" => "helm 会拒绝修改 {}";
-    "let the release own them once, at the version that runs: helm upgrade {} CHART -n {} --take-ownership"
-        => "用正在运行的版本让 release 一次性接管它们：helm upgrade {0} CHART -n {1} --take-ownership";
+    "let the release own them: kubectl label --overwrite crd {crds} app.kubernetes.io/managed-by=Helm && kubectl annotate --overwrite crd {crds} meta.helm.sh/release-name={name} meta.helm.sh/release-namespace={namespace}"
+        => "让 release 拥有它们：kubectl label --overwrite crd {crds} app.kubernetes.io/managed-by=Helm && kubectl annotate --overwrite crd {crds} meta.helm.sh/release-name={name} meta.helm.sh/release-namespace={namespace}";
     "{} (of {namespace}/{name})" => "{0}（属于 {namespace}/{name}）";
     "{object} is upgraded with its helm release {}/{}" => "{object} 随其 helm release {0}/{1} 一起升级";
     "{} runs, which this tool does not upgrade" => "{} 正在运行，本工具不升级它";
