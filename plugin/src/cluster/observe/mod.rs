@@ -330,6 +330,10 @@ async fn complete(asker: Asker<'_>, istiod: &Istiod, pods: &[IstiodPod]) -> (Con
         }
         Err(error) => unreadable.push(format!("mesh configuration in {namespace}: {error}")),
     }
+    let running = running.into_iter();
+    let running: Vec<String> = running
+        .map(|said| version::flavored(said, &control_plane.image))
+        .collect();
     control_plane.version = version::choose(&running, &control_plane.image, istiod.label.as_deref());
     control_plane.running = running;
     (control_plane, unreadable)

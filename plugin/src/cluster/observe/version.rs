@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use shared::{
     inventory::{ObservedVersion, VersionSource},
-    version::IstioVersion,
+    version::{Flavor, IstioVersion},
 };
 
 /// How Istio ends the version it reports: state of the source tree it was built from.
@@ -31,6 +31,16 @@ fn without_build(text: &str) -> &str {
     match rest.rsplit_once('-') {
         Some((version, _revision)) if BUILD_STATES.contains(&state) => version,
         _ => text,
+    }
+}
+
+/// What a pod reports, with the flavor of its image's tag where a vendor has only given Istio's own build a tag of its own:
+/// whatever else runs by such tags can tell its flavor by them alone.
+pub(super) fn flavored(reported: String, image: &str) -> String {
+    let release = |version: &IstioVersion| (version.minor(), version.patch, version.pre.clone());
+    match (reported.parse::<IstioVersion>(), IstioVersion::from_image(image)) {
+        (Ok(said), Ok(tag)) if said.flavor == Flavor::Native && release(&said) == release(&tag) => tag.to_string(),
+        _ => reported,
     }
 }
 
@@ -96,6 +106,28 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(reported(body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_vendors_tag_on_istios_own_build_tells_the_flavor() {
+        for (reported, image, expected) in [
+            ("1.30.3", "registry.example.com/pilot:1.30.3-corp", "1.30.3-corp"),
+            ("1.30.3", "registry.example.com/pilot:1.30.3", "1.30.3"),
+            ("1.30.3", "registry.example.com/pilot:1.30.3-distroless", "1.30.3"),
+            ("1.32.0-rc.0", "registry.example.com/pilot:1.32.0-corp", "1.32.0-rc.0"),
+            // Of another template than the one that stands in the Deployment.
+            ("1.30.3", "registry.example.com/pilot:1.31.0-corp", "1.30.3"),
+            (
+                "1.30.3-mspider",
+                "registry.example.com/pilot:1.30.3-corp",
+                "1.30.3-mspider",
+            ),
+            ("1.30.3-mspider", "registry.example.com/pilot:1.30.3", "1.30.3-mspider"),
+            ("1.30.3", "registry.example.com/pilot@sha256:00", "1.30.3"),
+            ("unknown", "registry.example.com/pilot:1.30.3-corp", "unknown"),
+        ] {
+            assert_eq!(flavored(reported.to_owned(), image), expected, "{reported} {image}");
         }
     }
 
