@@ -65,11 +65,7 @@ impl Gathering {
             return;
         };
         let meta = proxies::meta(pod);
-        let labels: BTreeMap<String, String> = meta
-            .all(11)
-            .map(Value::fields)
-            .map(|label| (label.text(1).to_owned(), label.text(2).to_owned()))
-            .collect();
+        let labels = labels(meta);
         let namespace = meta.text(3);
         let held_by = self
             .budgets
@@ -113,8 +109,16 @@ impl Gathering {
     }
 }
 
+/// The labels of a pod.
+pub(super) fn labels(meta: Fields<'_>) -> BTreeMap<String, String> {
+    meta.all(11)
+        .map(Value::fields)
+        .map(|label| (label.text(1).to_owned(), label.text(2).to_owned()))
+        .collect()
+}
+
 /// What made a pod: its controlling owner, and of a ReplicaSet the Deployment, by the hash that its name ends with.
-fn owner(meta: Fields<'_>, labels: &BTreeMap<String, String>) -> Owner {
+pub(super) fn owner(meta: Fields<'_>, labels: &BTreeMap<String, String>) -> Owner {
     let mut owners = meta.all(13).map(Value::fields);
     let controls = |owner: &Fields<'_>| owner.all(6).next() == Some(Value::Number(1));
     let Some(owner) = owners.find(controls) else {

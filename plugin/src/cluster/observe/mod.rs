@@ -199,6 +199,15 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
         unreadable.push(format!("proxies of the data plane: {error}"));
         (proxies::Pods::default(), None)
     });
+    let mut gateways = istio.workloads.gateways;
+    match workloads::unlabelled(asker, &pods.gateways, &gateways).await {
+        Ok(found) if found.is_empty() => {}
+        Ok(found) => {
+            gateways.extend(found);
+            gateways.sort_by(|a, b| workloads::key(&a.workload).cmp(&workloads::key(&b.workload)));
+        }
+        Err(error) => unreadable.push(format!("gateways without Istio's label: {error}")),
+    }
     let surroundings = around.map(|around| Box::new(around.finish(pods.beside)));
     Ok(Observed {
         uid: uid?,
@@ -206,7 +215,7 @@ async fn look(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> Res
         control_planes: istio.control_planes,
         node_components: istio.workloads.node_components,
         vendor_components: istio.vendor_components,
-        gateways: istio.workloads.gateways,
+        gateways,
         proxies: pods.proxies,
         data_plane,
         surroundings,

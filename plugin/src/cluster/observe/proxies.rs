@@ -5,19 +5,19 @@
 
 use super::{
     ask::Asker,
-    pods,
+    data_plane, pods,
     protobuf::{Fields, Value},
     requests::Requests,
-    version,
+    version, workloads,
 };
 use crate::cluster::error::ClusterError;
 use serde::Deserialize;
 use shared::{
     finding::Code,
-    inventory::{Proxies, ProxyKind},
+    inventory::{Owner, Proxies, ProxyKind},
     preflight::rules::POD_ANNOTATIONS,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Name of the proxy's container, and the revision's annotation and label.
 pub(super) const PROXY: &str = "istio-proxy";
@@ -30,6 +30,8 @@ const STATUS: &str = "sidecar.istio.io/status";
 pub(super) struct Pods {
     /// Their proxies.
     pub proxies: Vec<Proxies>,
+    /// Deployments whose pods are gateways that istiod does not manage, by namespace and name.
+    pub gateways: BTreeSet<(String, String)>,
     /// What rules ask of pods.
     pub beside: Beside,
 }
@@ -82,6 +84,7 @@ struct Key {
 struct Count {
     proxies: BTreeMap<Key, (u32, String)>,
     annotated: BTreeMap<(usize, String), (u64, String)>,
+    gateways: BTreeSet<(String, String)>,
 }
 
 impl Count {
@@ -101,6 +104,9 @@ impl Count {
                     .or_insert_with(|| (0, meta.text(1).to_owned()));
                 known.0 = known.0.saturating_add(1);
             }
+        }
+        if kind(proxy) == ProxyKind::Gateway {
+            self.gateways.extend(gateway_of(meta));
         }
         let (labels, annotations) = (meta.all(11), meta.all(12));
         let key = Key {
@@ -145,7 +151,23 @@ impl Count {
             annotated,
             requests: Requests::default(),
         };
-        Pods { proxies, beside }
+        Pods {
+            proxies,
+            gateways: self.gateways,
+            beside,
+        }
+    }
+}
+
+/// The Deployment of a gateway's pod, by namespace and name; none of one that istiod manages.
+fn gateway_of(meta: Fields<'_>) -> Option<(String, String)> {
+    let labels = data_plane::labels(meta);
+    if labels.contains_key(workloads::MANAGED) {
+        return None;
+    }
+    match data_plane::owner(meta, &labels) {
+        Owner::Deployment(name) => Some((meta.text(3).to_owned(), name)),
+        _ => None,
     }
 }
 
@@ -328,6 +350,30 @@ mod tests {
                 "shop ztunnel x/ztunnel@sha256:00 - 1 ztunnel",
             ]
         );
+    }
+
+    #[test]
+    fn gateways_are_known_by_their_pods_unless_istiod_manages_them() {
+        let owner = |name: &str| [held(1, "ReplicaSet"), held(3, name), vec![0x30, 1]].concat();
+        let mut count = Count::default();
+        for (name, of, role, label) in [
+            ("ingress-5d-a", "ingress-5d", "router", "istio"),
+            ("ingress-5d-b", "ingress-5d", "router", "istio"),
+            ("edge-5d-a", "edge-5d", "router", workloads::MANAGED),
+            ("reviews-5d-a", "reviews-5d", "sidecar", "app"),
+        ] {
+            let meta = [
+                held(1, name),
+                held(3, "shop"),
+                held(11, entry("pod-template-hash", "5d")),
+                held(11, entry(label, "x")),
+                held(13, owner(of)),
+            ];
+            let spec = held(2, container(PROXY, IMAGE, &["proxy", role]));
+            count.pod(Fields(&[held(1, meta.concat()), held(2, spec)].concat()));
+        }
+        let found: Vec<_> = count.pods().gateways.into_iter().collect();
+        assert_eq!(found, [("shop".to_owned(), "ingress".to_owned())]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{ask::Asker, ownership, pace, surge, version};
 use crate::cluster::error::ClusterError;
+use futures::future::try_join_all;
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, Deployment},
     core::v1::{Container, PodTemplateSpec},
@@ -11,14 +12,16 @@ use shared::{
     api::{Component, WorkloadKind, WorkloadName},
     inventory::{ControlPlane, Gateway, NodeComponent, Rollout, Settings, Surge},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Label of a revision, on istiod and everything that belongs to it.
 const REVISION: &str = "istio.io/rev";
 /// Label on gateways that istiod made itself out of Gateway objects.
-const MANAGED: &str = "gateway.istio.io/managed";
+pub(super) const MANAGED: &str = "gateway.istio.io/managed";
 /// Annotation of a pod template that names the injection templates.
 const TEMPLATES: &str = "inject.istio.io/templates";
+/// Gateways without Istio's label that are asked for at most.
+const UNLABELLED: usize = 50;
 
 /// What of Istio runs as a Deployment or a DaemonSet.
 #[derive(Default)]
@@ -140,6 +143,32 @@ impl Workloads {
             None => {}
         }
     }
+}
+
+/// Gateways whose Deployment lacks the label `istio` and so was not listed, as those of Istio's own example of an injected
+/// gateway: they are known by their pods. Each is asked for by itself, since there are hardly any.
+pub(super) async fn unlabelled(
+    asker: Asker<'_>,
+    by_pods: &BTreeSet<(String, String)>,
+    known: &[Gateway],
+) -> Result<Vec<Gateway>, ClusterError> {
+    let is_known = |namespace: &str, name: &str| {
+        known
+            .iter()
+            .map(|gateway| &gateway.workload)
+            .any(|one| one.kind == WorkloadKind::Deployment && one.namespace == namespace && one.name == name)
+    };
+    let others = by_pods.iter().filter(|(namespace, name)| !is_known(namespace, name));
+    let asked = others.take(UNLABELLED).map(|(namespace, name)| async move {
+        let api: Api<Deployment> = Api::namespaced(asker.cluster.client.clone(), namespace);
+        let named = ListParams::default().fields(&format!("metadata.name={name}"));
+        asker.ask("list Deployments", api.list(&named)).await
+    });
+    let mut found = Workloads::default();
+    for listed in try_join_all(asked).await? {
+        listed.items.iter().for_each(|deployment| found.deployment(deployment));
+    }
+    Ok(found.gateways)
 }
 
 /// How far a Deployment is.
@@ -295,7 +324,7 @@ pub(super) fn name<K: Resource>(object: &K, kind: WorkloadKind) -> WorkloadName 
     }
 }
 
-fn key(workload: &WorkloadName) -> (&str, &str) {
+pub(super) fn key(workload: &WorkloadName) -> (&str, &str) {
     (&workload.namespace, &workload.name)
 }
 

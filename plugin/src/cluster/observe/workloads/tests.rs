@@ -77,6 +77,7 @@ fn only_gateways_of_their_own_are_gateways() {
     for (what, labels, template, expected) in [
         ("injected by template", &own, &injected, true),
         ("image auto", &own, &auto, true),
+        ("of Istio's own example, without labels", &json!({}), &injected, true),
         ("only a proxy", &own, &alone, true),
         ("a workload with a proxy beside it", &own, &beside, false),
         ("a workload", &own, &app, false),

@@ -123,6 +123,7 @@ super::told! {
     "list MeshFreezes" => "列出 MeshFreeze";
     "list the Secrets of remote clusters" => "列出远程集群的 Secret";
     "get the ConfigMaps of istiod" => "读取 istiod 的 ConfigMap";
+    "gateways without Istio's label: {error}" => "没有 Istio 标签的网关：{error}";
     "proxies of the data plane: {error}" => "数据平面的代理：{error}";
     "tell its version" => "说明其版本";
     "get the Namespace kube-system" => "读取 Namespace kube-system";
