@@ -188,6 +188,13 @@ impl Cluster {
         }
     }
 
+    /// How many seconds a watch may be asked for: nothing may happen for so long, and a server that is silent for longer
+    /// counts as away.
+    #[must_use]
+    pub fn watch_seconds(&self) -> u32 {
+        shorter_than(self.config.read_timeout)
+    }
+
     /// What a failed request means; `what` completes "not allowed to …", as `list Deployments`.
     #[must_use]
     pub fn error(&self, what: &str, error: &kube::Error) -> ClusterError {
@@ -201,6 +208,12 @@ impl Cluster {
             .as_deref()
             .filter(|user| !user.is_empty())
     }
+}
+
+fn shorter_than(silence: Option<Duration>) -> u32 {
+    let silence = silence.unwrap_or(connector::READ_TIMEOUT);
+    let five_sixths = silence.saturating_mul(5) / 6;
+    u32::try_from(five_sixths.as_secs()).unwrap_or(u32::MAX).max(1)
 }
 
 /// Names only: the configuration holds tokens and keys.
@@ -219,4 +232,22 @@ fn extras(extra: &[(&str, &str)]) -> HashMap<String, Vec<String>> {
         map.entry((*key).to_owned()).or_default().push((*value).to_owned());
     }
     map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quiet_watch_ends_before_its_server_counts_as_away() {
+        for (silence, seconds) in [
+            (None, 25),
+            (Some(30), 25),
+            (Some(12), 10),
+            (Some(0), 1),
+            (Some(600), 500),
+        ] {
+            assert_eq!(shorter_than(silence.map(Duration::from_secs)), seconds, "{silence:?}");
+        }
+    }
 }

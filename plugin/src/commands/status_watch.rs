@@ -52,15 +52,20 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
     let name = journal.name_any();
     let api: Api<MeshUpgrade> = Api::all(home.client.clone());
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    // While nothing happens the server is silent.
+    let config = config.timeout(home.watch_seconds());
     let mut seen = watcher(api, config).default_backoff().boxed();
     let how_far = HowFar::new();
     let mut told = MeshUpgradeStatus::default();
     let gone = || CommandError::error(format!("the journal {name} is gone"));
+    let mut listed = false;
     while let Some(event) = seen.next().await {
+        if event.as_ref().is_ok_and(|event| is_gone(event, &mut listed)) {
+            return Err(gone());
+        }
         let now = match event {
             Ok(watcher::Event::Apply(journal) | watcher::Event::InitApply(journal)) => journal,
-            Ok(watcher::Event::Delete(_)) => return Err(gone()),
-            Ok(watcher::Event::Init | watcher::Event::InitDone) => continue,
+            Ok(watcher::Event::Delete(_) | watcher::Event::Init | watcher::Event::InitDone) => continue,
             Err(error) if is_refused(&error) => {
                 return Err(CommandError::error(format!(
                     "the journal {name} cannot be watched: {error}"
@@ -83,6 +88,18 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
         told = status;
     }
     Err(gone())
+}
+
+/// Whether the journal is gone: it was deleted, or a watch that began anew did not list it.
+fn is_gone<T>(event: &watcher::Event<T>, listed: &mut bool) -> bool {
+    match event {
+        watcher::Event::Init => *listed = false,
+        watcher::Event::InitApply(_) => *listed = true,
+        watcher::Event::InitDone => return !*listed,
+        watcher::Event::Apply(_) => {}
+        watcher::Event::Delete(_) => return true,
+    }
+    false
 }
 
 /// Asking again would get the same answer.
@@ -134,4 +151,23 @@ fn end(ui: Ui, journal: &MeshUpgrade, phase: Phase) -> Exit {
     ));
     ui.next(&format!("kubectl mesh-upgrade check {mesh} --to {}", journal.spec.to));
     Exit::Error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watcher::Event;
+
+    #[test]
+    fn a_journal_that_is_listed_no_more_is_gone() {
+        let is_gone = |events: &[Event<()>]| {
+            let mut listed = false;
+            events.iter().any(|event| super::is_gone(event, &mut listed))
+        };
+        let there = [Event::Init, Event::InitApply(()), Event::InitDone, Event::Apply(())];
+        assert!(!is_gone(&there));
+        assert!(!is_gone(&[&there[..], &there[..]].concat()), "a watch that began anew");
+        assert!(is_gone(&[&there[..], &[Event::Init, Event::InitDone]].concat()));
+        assert!(is_gone(&[&there[..], &[Event::Delete(())]].concat()));
+    }
 }

@@ -9,7 +9,7 @@ use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use kube::client::Body;
 use serde::Deserialize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is watched, metadata alone: control planes, releases, webhooks, definitions, Mesh objects with their waivers, and
 /// the configuration that rules read. Nodes and DaemonSets are not: their status changes all the time.
@@ -34,14 +34,13 @@ const WATCHED: [&str; 19] = [
     "/apis/telemetry.istio.io/v1/telemetries?",
     "/apis/policy/v1/poddisruptionbudgets?labelSelector=app%3Distiod",
 ];
-/// How long one watch lasts before it is begun anew. While many clusters are watched only some watches of each run at
-/// once; they take turns, and none misses anything, because each goes on from its mark.
-const LASTS: Duration = Duration::from_secs(240);
 /// Pause after a watch that could not be had: the kind may not be there, or the server be away.
 const PAUSE: Duration = Duration::from_secs(30);
+/// A watch that ends sooner is begun again only after so long: a server that ends each at once is not asked all the time.
+const SHORTEST: Duration = Duration::from_secs(1);
 /// How long taking one mark may take.
 const MARKING: Duration = Duration::from_secs(20);
-/// Longest list of one object's metadata.
+/// Longest list, or event, of one object's metadata.
 const MAX_LIST: usize = 2 << 20;
 const AS_METADATA: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
 
@@ -52,7 +51,7 @@ pub struct Marks(Vec<Mark>);
 struct Mark {
     cluster: Cluster,
     path: &'static str,
-    /// Resource version of the list; `None` where the kind could not be listed.
+    /// Up to which resource version nothing has changed; `None` where the kind could not be listed.
     version: Option<String>,
 }
 
@@ -99,12 +98,14 @@ impl Mark {
     /// Ends with the first event of the kind.
     async fn change(mut self) -> String {
         loop {
-            let watched = match &self.version {
+            let began = Instant::now();
+            let watched = match &mut self.version {
                 Some(version) => watch(&self.cluster, self.path, version).await,
                 None => None,
             };
             match watched.unwrap_or(Watched::Refused) {
                 Watched::Changed => return format!("{} of {}", self.kind(), self.cluster.name),
+                Watched::Quiet if began.elapsed() < SHORTEST => tokio::time::sleep(SHORTEST).await,
                 Watched::Quiet => {}
                 Watched::Refused => {
                     tokio::time::sleep(PAUSE).await;
@@ -123,6 +124,12 @@ impl Mark {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Meta {
+    resource_version: String,
+}
+
 fn request(path: &str, accept: &str) -> Option<Request<Body>> {
     let request = Request::get(path).header(header::ACCEPT, accept);
     request.body(Body::empty()).ok()
@@ -134,11 +141,6 @@ async fn version(cluster: &Cluster, path: &str) -> Option<String> {
     struct List {
         metadata: Meta,
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Meta {
-        resource_version: String,
-    }
     let listed = cluster.client.send(request(&format!("{path}&limit=1"), AS_METADATA)?);
     let listed = listed.await.ok().filter(|answer| answer.status().is_success())?;
     let body = Limited::new(listed.into_body(), MAX_LIST).collect().await.ok()?;
@@ -146,9 +148,12 @@ async fn version(cluster: &Cluster, path: &str) -> Option<String> {
     Some(list.metadata.resource_version)
 }
 
-async fn watch(cluster: &Cluster, path: &str, from: &str) -> Option<Watched> {
-    let lasts = LASTS.as_secs();
-    let watch = format!("{path}&watch=1&resourceVersion={from}&timeoutSeconds={lasts}");
+/// Watches one kind for as long as a server may be silent, so that those of a server that takes only some at once come by
+/// turns; none misses anything, because each goes on from its mark. Bookmarks move that: a kind in which nothing happens
+/// would else have a mark that is too old before long.
+async fn watch(cluster: &Cluster, path: &str, mark: &mut String) -> Option<Watched> {
+    let lasts = cluster.watch_seconds();
+    let watch = format!("{path}&watch=1&allowWatchBookmarks=true&resourceVersion={mark}&timeoutSeconds={lasts}");
     let request = request(&watch, &AS_METADATA.replace("List", ""))?;
     let watched = cluster.client.send(request).await.ok()?;
     if watched.status() == StatusCode::GONE {
@@ -158,9 +163,68 @@ async fn watch(cluster: &Cluster, path: &str, from: &str) -> Option<Watched> {
         return None;
     }
     let mut events = watched.into_body().into_data_stream();
-    Some(match events.next().await {
-        Some(Ok(event)) if !event.is_empty() => Watched::Changed,
-        // The connection was silent for longer than it may be.
-        _ => Watched::Quiet,
-    })
+    let mut unread = Vec::new();
+    // Until it ends, or the connection was silent for longer than it may be.
+    while let Some(Ok(more)) = events.next().await {
+        unread.extend_from_slice(&more);
+        if tells_of_a_change(&mut unread, mark) || unread.len() > MAX_LIST {
+            return Some(Watched::Changed);
+        }
+    }
+    Some(Watched::Quiet)
+}
+
+/// Reads the events that have come whole, each a line. What is no bookmark is a change, or the word that the mark is too
+/// old to tell.
+fn tells_of_a_change(unread: &mut Vec<u8>, mark: &mut String) -> bool {
+    #[derive(Deserialize)]
+    struct Event {
+        #[serde(rename = "type")]
+        kind: String,
+        object: Object,
+    }
+    #[derive(Deserialize)]
+    struct Object {
+        metadata: Meta,
+    }
+    while let Some(end) = unread.iter().position(|byte| *byte == b'\n') {
+        let line: Vec<u8> = unread.drain(..=end).collect();
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        match serde_json::from_slice::<Event>(&line) {
+            Ok(event) if event.kind == "BOOKMARK" => *mark = event.object.metadata.resource_version,
+            _ => return true,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bookmarks_move_the_mark_and_anything_else_is_a_change() {
+        let bookmark =
+            r#"{"type":"BOOKMARK","object":{"kind":"PartialObjectMetadata","metadata":{"resourceVersion":"9"}}}"#;
+        let added = r#"{"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"10"}}}"#;
+        let expired = r#"{"type":"ERROR","object":{"kind":"Status","metadata":{},"code":410}}"#;
+        let line = |text: &str| format!("{text}\n").into_bytes();
+        for (unread, changed, mark, left) in [
+            (line(bookmark), false, "9", 0),
+            (bookmark.as_bytes().to_vec(), false, "5", bookmark.len()),
+            ([line(bookmark), b"{".to_vec()].concat(), false, "9", 1),
+            ([line(bookmark), line(added)].concat(), true, "9", 0),
+            (line(added), true, "5", 0),
+            (line(expired), true, "5", 0),
+            (line("<html>"), true, "5", 0),
+            (line(""), false, "5", 0),
+        ] {
+            let (mut rest, mut seen) = (unread.clone(), "5".to_owned());
+            let text = String::from_utf8_lossy(&unread).into_owned();
+            assert_eq!(tells_of_a_change(&mut rest, &mut seen), changed, "{text}");
+            assert_eq!((seen.as_str(), rest.len()), (mark, left), "{text}");
+        }
+    }
 }
