@@ -23,7 +23,7 @@ use hyper_util::client::{
 };
 use kube::{
     Config,
-    client::{Body, ConfigExt as _},
+    client::{Body, ConfigExt as _, middleware::AuthLayer},
 };
 use std::{net::IpAddr, sync::Arc, time::Duration};
 use tower::{BoxError, Service, ServiceBuilder, retry::RetryLayer, util::BoxCloneSyncService};
@@ -45,12 +45,22 @@ type Decompressed = DecompressionBody<UnsyncBoxBody<Bytes, hyper::Error>>;
 
 /// Builds the transport of a cluster. Runs the credential plugin, if there is one, so it may block.
 pub(super) fn transport(config: &Config, meter: &Arc<Meter>) -> Result<Transport, kube::Error> {
+    let auth = config.auth_layer()?;
+    // A plugin that gave a token has no certificate to give: TLS would run it once more to find out.
+    let mut config = config.clone();
+    if auth.is_some() {
+        config.auth_info.exec = None;
+    }
+    connect(&config, auth, meter)
+}
+
+fn connect(config: &Config, auth: Option<AuthLayer>, meter: &Arc<Meter>) -> Result<Transport, kube::Error> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     let tcp = tower::ServiceExt::<Uri>::map_response(tcp, read_ahead);
     let Some(url) = &config.proxy_url else {
-        return stack(config, meter, tcp);
+        return stack(config, auth, meter, tcp);
     };
     // A matcher that always matches: it parses credentials out of the proxy's URL.
     let proxy = Matcher::builder()
@@ -62,17 +72,17 @@ pub(super) fn transport(config: &Config, meter: &Arc<Meter>) -> Result<Transport
     };
     let proxy = proxy.ok_or_else(unsupported)?;
     match url.scheme_str() {
-        Some("http") => stack(config, meter, tunnel(&proxy, tcp)),
+        Some("http") => stack(config, auth, meter, tunnel(&proxy, tcp)),
         Some("https") => {
             let tls = config.rustls_https_connector_with_connector(tcp)?;
-            stack(config, meter, tunnel(&proxy, tls))
+            stack(config, auth, meter, tunnel(&proxy, tls))
         }
         Some("socks5" | "socks5h") => {
             let mut socks = SocksV5::new(proxy.uri().clone(), tcp).local_dns(false);
             if let Some((user, password)) = proxy.raw_auth() {
                 socks = socks.with_auth(user.to_owned(), password.to_owned());
             }
-            stack(config, meter, socks)
+            stack(config, auth, meter, socks)
         }
         _ => Err(unsupported()),
     }
@@ -139,7 +149,12 @@ fn tunnel<C>(proxy: &Intercept, connector: C) -> Tunnel<C> {
     }
 }
 
-fn stack<C>(config: &Config, meter: &Arc<Meter>, connector: C) -> Result<Transport, kube::Error>
+fn stack<C>(
+    config: &Config,
+    auth: Option<AuthLayer>,
+    meter: &Arc<Meter>,
+    connector: C,
+) -> Result<Transport, kube::Error>
 where
     C: Service<Uri> + Clone + Send + Sync + 'static,
     C::Response: Connection + hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
@@ -151,7 +166,7 @@ where
         .layer(config.base_uri_layer())
         .layer(DecompressionLayer::new().gzip(!config.disable_compression))
         .layer(RetryLayer::new(Again::default()))
-        .option_layer(config.auth_layer()?)
+        .option_layer(auth)
         .layer_fn(|inner| Metered {
             inner,
             meter: Arc::clone(meter),

@@ -204,6 +204,22 @@ async fn a_failing_credential_plugin_is_named_without_its_output() {
 }
 
 #[tokio::test]
+async fn a_credential_plugin_that_gives_a_token_runs_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let runs = directory.path().join("runs");
+    let credential = json!({"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+        "status": {"token": TOKEN}});
+    let script = format!("echo run >> {}; echo '{credential}'", runs.display());
+    let exec = json!({"apiVersion": "client.authentication.k8s.io/v1", "command": "sh", "args": ["-c", script],
+        "interactiveMode": "Never"});
+    let entry = json!({"server": "https://127.0.0.1:1"});
+    cluster(entry, json!({"exec": exec}), ClusterFlags::default())
+        .await
+        .unwrap();
+    assert_eq!(std::fs::read_to_string(&runs).unwrap(), "run\n");
+}
+
+#[tokio::test]
 async fn impersonation_does_not_nest() {
     let entry = json!({"server": "https://127.0.0.1:1"});
     let flags = ClusterFlags {

@@ -18,8 +18,12 @@ use shared::{
     inventory::{ClusterInventory, ClusterState, Inventory},
     members::{self, Entry, Host, Led, Member, RemoteSecret, Same, Way},
 };
-use std::{sync::Arc, time::Instant};
-use tokio::task::JoinError;
+use std::{
+    num::NonZero,
+    sync::{Arc, LazyLock},
+    time::Instant,
+};
+use tokio::{sync::Semaphore, task::JoinError};
 
 /// Clusters that are observed at once. Their answers are read while they arrive, so a hundred take little memory.
 const CLUSTERS_AT_ONCE: usize = 128;
@@ -27,6 +31,14 @@ const CLUSTERS_AT_ONCE: usize = 128;
 const CONNECTIONS: usize = 768;
 /// How many times the deadline of one question a cluster may take in all.
 const QUESTIONS_LONG: u32 = 3;
+/// How many times its deadline a cluster may wait for others' credential plugins to end.
+const TURNS: u32 = 3;
+/// Connections that are built at once, by credential plugins most of all: those of a hundred clusters, each a program, would
+/// keep the processors from ending any of them in time.
+static BUILT_AT_ONCE: LazyLock<Semaphore> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    Semaphore::new(processors.saturating_mul(2))
+});
 
 /// The clusters that were asked, and what they said.
 pub struct Members {
@@ -68,6 +80,8 @@ impl Asked {
         options: &ObserveOptions,
         connecting: impl Future<Output = Result<Cluster, ClusterError>>,
     ) -> Self {
+        // Where all of them hang, nobody waits for ever; the deadline is for what is done after the wait.
+        let turn = tokio::time::timeout(options.deadline.saturating_mul(TURNS), BUILT_AT_ONCE.acquire()).await;
         let since = Instant::now();
         let connected = match tokio::time::timeout(options.deadline, Box::pin(connecting)).await {
             Ok(connected) => connected,
@@ -76,6 +90,7 @@ impl Asked {
                 reason: "its credential plugin did not end in time".to_owned(),
             }),
         };
+        drop(turn);
         let (cluster, failure) = match connected {
             Ok(cluster) => (Some(cluster), None),
             Err(error) => (None, Some(error)),
