@@ -6,6 +6,7 @@
 //! HTTP/1.1 only: some forty questions at once would then be as many handshakes.
 
 use super::{
+    bounds::{Beginning, Bounded, silence},
     http_versions::Versions,
     read_ahead::read_ahead,
     retry::Again,
@@ -34,7 +35,7 @@ use tower_http::{
 
 /// How long connecting may take, TLS included.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the server may be silent within a response.
+/// How long the server may be silent on a connection; see [`silence`] for one request.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends requests with the caller's credentials; clones share connections.
@@ -162,6 +163,7 @@ where
     C::Error: Into<BoxError> + Send + Sync + std::error::Error + 'static,
 {
     let client = Versions::new(config, connector, meter)?;
+    let within = silence(config.read_timeout.unwrap_or(READ_TIMEOUT));
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(DecompressionLayer::new().gzip(!config.disable_compression))
@@ -171,8 +173,9 @@ where
             inner,
             meter: Arc::clone(meter),
         })
+        .layer_fn(|inner| Beginning { inner, within })
         .map_err(BoxError::from)
         .service(client);
-    let service = service.map_response_body(|body: Decompressed| body.map_err(BoxError::from).boxed_unsync());
-    Ok(BoxCloneSyncService::new(service))
+    let inner = service.map_response_body(|body: Decompressed| body.map_err(BoxError::from).boxed_unsync());
+    Ok(BoxCloneSyncService::new(Bounded { inner, within }))
 }

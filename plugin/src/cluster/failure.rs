@@ -1,6 +1,7 @@
 //! From the client library's errors to ours: which of the many failures it was, with nothing secret carried over.
 
 use super::error::ClusterError;
+use http_body_util::LengthLimitError;
 use kube::{
     client::AuthError,
     config::{KubeconfigError, LoadDataError},
@@ -110,6 +111,17 @@ fn transport(context: &str, server: String, what: String, error: &(dyn Error + '
         }
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
             return tls(server, error);
+        }
+        if error.is::<LengthLimitError>() {
+            let mib = super::bounds::LONGEST >> 20;
+            return ClusterError::TooLong { server, what, mib };
+        }
+        // The connection was tried, and nothing came back.
+        if error
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_timeout)
+        {
+            return ClusterError::Timeout { server, what };
         }
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
             connecting |= error.is_connect();

@@ -12,7 +12,7 @@ use hyper_util::{
         Client, Error,
         connect::{Connected, Connection, capture_connection},
     },
-    rt::TokioExecutor,
+    rt::{TokioExecutor, TokioTimer},
 };
 use kube::{
     Config,
@@ -31,6 +31,13 @@ use tower::{BoxError, Service};
 
 /// How long other requests wait for the first connection: a server that is slow, or not there, is not waited for twice.
 const HEAD_START: Duration = Duration::from_secs(1);
+
+/// A connection on which requests wait is tried after so long without a word from the server. One that dies without a sign
+/// would else not be noticed while anything is written to it, which the renewal of a Lease does all the time; both times
+/// together are shorter than a Lease stands still before its holder counts as gone.
+const PING_AFTER: Duration = Duration::from_secs(5);
+/// How long the server has for the answer.
+const PONG_WITHIN: Duration = Duration::from_secs(5);
 
 /// The two ways to one server. Clones share connections.
 #[derive(Clone)]
@@ -104,7 +111,12 @@ where
     connector.set_read_timeout(config.read_timeout);
     connector.set_write_timeout(config.write_timeout);
     connector.set_reset_reader_on_write(config.reset_reader_on_write);
-    Ok(Client::builder(TokioExecutor::new()).build(connector))
+    let mut client = Client::builder(TokioExecutor::new());
+    client.timer(TokioTimer::new());
+    client
+        .http2_keep_alive_interval(PING_AFTER)
+        .http2_keep_alive_timeout(PONG_WITHIN);
+    Ok(client.build(connector))
 }
 
 fn https<C>(config: &Config, tls: ClientConfig, newest: bool, connector: C) -> Result<HttpsConnector<C>, kube::Error> {

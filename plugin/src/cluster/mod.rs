@@ -1,6 +1,7 @@
 //! Clusters as the plugin reads them: finding the members of a mesh, connecting, private kubeconfigs for helm, and
 //! observing what runs.
 
+mod bounds;
 mod client;
 mod connector;
 mod error;

@@ -1,6 +1,7 @@
 //! What connecting makes of servers that do not listen, do not answer, are not trusted or refuse.
 
 mod by_path_tests;
+mod silent_tests;
 
 use super::{
     Cluster, ClusterError, ClusterFlags, ClusterStats, ObserveOptions, connect, connector::Proxies, observe,
@@ -31,7 +32,7 @@ async fn cluster(entry: Value, user: Value, flags: ClusterFlags) -> Result<Clust
     std::fs::write(&path, document.to_string()).unwrap();
     connect(&ClusterFlags {
         kubeconfig: Some(path),
-        request_timeout: Some(Duration::from_millis(300)),
+        request_timeout: flags.request_timeout.or(Some(Duration::from_millis(300))),
         ..flags
     })
     .await
@@ -64,8 +65,8 @@ fn answering(status: &'static str, body: &'static str) -> u16 {
     })
 }
 
-/// A TLS server whose certificate ends in `until`; returns its port and its authority, as the kubeconfig has it.
-fn tls_server(name: &str, until: i32) -> (u16, String) {
+/// What a TLS server with a certificate that ends in `until` goes by, and its authority, as the kubeconfig has it.
+fn tls(name: &str, until: i32) -> (ServerConfig, String) {
     rustls::crypto::ring::default_provider().install_default().ok();
     let mut parameters = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
     parameters.not_after = rcgen::date_time_ymd(until, 1, 1);
@@ -77,6 +78,12 @@ fn tls_server(name: &str, until: i32) -> (u16, String) {
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], private)
         .unwrap();
+    (config, authority)
+}
+
+/// Such a server, which hangs up after the first request; returns its port and its authority.
+fn tls_server(name: &str, until: i32) -> (u16, String) {
+    let (config, authority) = tls(name, until);
     let config = Arc::new(config);
     let port = serve(move |stream| {
         let connection = ServerConnection::new(Arc::clone(&config)).unwrap();

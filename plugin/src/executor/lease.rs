@@ -21,6 +21,10 @@ use std::time::{Duration, Instant};
 const TTL: Duration = Duration::from_secs(15);
 /// How often a driver renews.
 const RENEW_EVERY: Duration = Duration::from_secs(4);
+/// How long a renewal may take; what takes longer is given up, and tried again over a connection that answers.
+const RENEWED_WITHIN: Duration = Duration::from_secs(5);
+/// Pause before a renewal that failed is tried again: a rival may be watching.
+const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often a rival looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -252,25 +256,36 @@ async fn take(
 }
 
 async fn renew_forever(leases: Api<Lease>, name: String, identity: String) {
+    let mut pause = RENEW_EVERY;
     loop {
-        tokio::time::sleep(RENEW_EVERY).await;
-        let renewed = async {
-            let mut lease = leases.get(&name).await?;
-            let spec = lease.spec.get_or_insert_default();
-            if spec.holder_identity.as_deref() != Some(&identity) {
-                return Ok(false);
-            }
-            spec.renew_time = Some(MicroTime(Timestamp::now()));
-            leases.replace(&name, &PostParams::default(), &lease).await?;
-            Ok::<_, kube::Error>(true)
-        };
-        match renewed.await {
-            Ok(true) => {}
+        tokio::time::sleep(pause).await;
+        let renewed = tokio::time::timeout(RENEWED_WITHIN, renew(&leases, &name, &identity));
+        pause = match renewed.await {
+            Ok(Ok(true)) => RENEW_EVERY,
             // Somebody else holds it; the next effect asks and stops.
-            Ok(false) => return,
-            Err(error) => tracing::warn!(error = %api_message(&error), "could not renew the lease"),
-        }
+            Ok(Ok(false)) => return,
+            Ok(Err(error)) => {
+                tracing::warn!(error = %api_message(&error), "could not renew the lease");
+                RENEW_AGAIN_AFTER
+            }
+            Err(_) => {
+                tracing::warn!("the API server did not answer in time when the lease was renewed");
+                RENEW_AGAIN_AFTER
+            }
+        };
     }
+}
+
+/// Whether it was still ours.
+async fn renew(leases: &Api<Lease>, name: &str, identity: &str) -> Result<bool, kube::Error> {
+    let mut lease = leases.get(name).await?;
+    let spec = lease.spec.get_or_insert_default();
+    if spec.holder_identity.as_deref() != Some(identity) {
+        return Ok(false);
+    }
+    spec.renew_time = Some(MicroTime(Timestamp::now()));
+    leases.replace(name, &PostParams::default(), &lease).await?;
+    Ok(true)
 }
 
 fn lease_of(name: &str, identity: &str, epoch: i64) -> Lease {

@@ -1,7 +1,7 @@
 //! Asking one API server: every question with a deadline, and Secrets without the client library's logging.
 
 use super::protobuf;
-use crate::cluster::{client::Cluster, error::ClusterError};
+use crate::cluster::{bounds::Streamed, client::Cluster, error::ClusterError};
 use bytes::Bytes;
 use http::{Request, Response, header, request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -133,6 +133,7 @@ impl Asker<'_> {
         let failed = |error: &kube::Error| self.cluster.error(what, error);
         let request = request
             .header(header::ACCEPT, accept)
+            .extension(Streamed)
             .body(Body::empty())
             .map_err(|error| failed(&kube::Error::HttpError(error)))?;
         let response = self
