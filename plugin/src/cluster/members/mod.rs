@@ -29,8 +29,6 @@ use tokio::{sync::Semaphore, task::JoinError};
 const CLUSTERS_AT_ONCE: usize = 128;
 /// Connections to all clusters together: many systems allow a process 1,024 open files.
 const CONNECTIONS: usize = 768;
-/// How many times the deadline of one question a cluster may take in all.
-const QUESTIONS_LONG: u32 = 3;
 /// How many times its deadline a cluster may wait for others' credential plugins to end.
 const TURNS: u32 = 3;
 /// Connections that are built at once, by credential plugins most of all: those of a hundred clusters, each a program, would
@@ -134,20 +132,10 @@ impl Asked {
         let (Some(cluster), None) = (&self.cluster, &self.failure) else {
             return self.unobserved(member);
         };
-        let limit = options.deadline.saturating_mul(QUESTIONS_LONG);
-        // Large, and a hundred of them are made: kept off the stack.
-        let state =
-            match tokio::time::timeout(limit, Box::pin(observe_further(cluster, options, &self.leads.known))).await {
-                Ok(mut observed) => {
-                    if let ClusterState::Observed(observed) = &mut observed.state {
-                        observed.unreadable.append(&mut self.leads.unreadable);
-                    }
-                    observed.state
-                }
-                Err(_) => ClusterState::Unknown {
-                    reason: format!("{} took longer than {} s in all", cluster.server(), limit.as_secs()),
-                },
-            };
+        let mut state = observe_further(cluster, options, &self.leads.known).await.state;
+        if let ClusterState::Observed(observed) = &mut state {
+            observed.unreadable.append(&mut self.leads.unreadable);
+        }
         self.with(member, state)
     }
 

@@ -96,6 +96,8 @@ impl Default for ObserveOptions {
     }
 }
 
+/// How many times the deadline of one question a cluster may take in all.
+const QUESTIONS_LONG: u32 = 3;
 /// Pause before a server that is not ready yet is asked again.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
@@ -106,22 +108,18 @@ pub async fn observe(cluster: &Cluster, options: &ObserveOptions) -> ClusterInve
 
 /// The same of a cluster of which something is known already.
 pub(super) async fn observe_further(cluster: &Cluster, options: &ObserveOptions, known: &Known) -> ClusterInventory {
-    let started = std::time::Instant::now();
-    let looked = loop {
-        match look(cluster, options, known).await {
-            // A server that has just started or been given a CRD says so for a moment, while its caches fill.
-            Err(ClusterError::Api { code: 429 | 503, .. }) if started.elapsed() < options.deadline => {
-                tokio::time::sleep(AGAIN_AFTER).await;
-            }
-            looked => break looked,
-        }
+    let limit = options.deadline.saturating_mul(QUESTIONS_LONG);
+    // Large, and a hundred of them are made: kept off the stack.
+    let looking = Box::pin(look_until_ready(cluster, options, known));
+    let reason = match tokio::time::timeout(limit, looking).await {
+        Ok(Ok(observed)) => return of(cluster, ClusterState::Observed(Box::new(observed))),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("{} took longer than {} s in all", cluster.server(), limit.as_secs()),
     };
-    let state = match looked {
-        Ok(observed) => ClusterState::Observed(Box::new(observed)),
-        Err(error) => ClusterState::Unknown {
-            reason: error.to_string(),
-        },
-    };
+    of(cluster, ClusterState::Unknown { reason })
+}
+
+fn of(cluster: &Cluster, state: ClusterState) -> ClusterInventory {
     ClusterInventory {
         name: cluster.name.clone(),
         found: Found::Named,
@@ -129,9 +127,37 @@ pub(super) async fn observe_further(cluster: &Cluster, options: &ObserveOptions,
     }
 }
 
-/// Observes several clusters at the same time.
+async fn look_until_ready(
+    cluster: &Cluster,
+    options: &ObserveOptions,
+    known: &Known,
+) -> Result<Observed, ClusterError> {
+    let started = std::time::Instant::now();
+    loop {
+        match look(cluster, options, known).await {
+            // A server that has just started or been given a CRD says so for a moment, while its caches fill.
+            Err(ClusterError::Api { code: 429 | 503, .. }) if started.elapsed() < options.deadline => {
+                tokio::time::sleep(AGAIN_AFTER).await;
+            }
+            looked => return looked,
+        }
+    }
+}
+
+/// Observes several clusters at the same time, each as a task of its own: reading what many answer takes the processor
+/// longer than the network.
 pub async fn observe_all(clusters: &[Cluster], options: &ObserveOptions) -> Inventory {
-    let asked = clusters.iter().map(|cluster| observe(cluster, options));
+    let options = Arc::new(options.clone());
+    let asked = clusters.iter().map(|cluster| {
+        let (own, options) = (cluster.clone(), Arc::clone(&options));
+        let observing = tokio::spawn(async move { observe(&own, &options).await });
+        async move {
+            observing.await.unwrap_or_else(|error| {
+                let reason = format!("asking it broke off: {error}");
+                of(cluster, ClusterState::Unknown { reason })
+            })
+        }
+    });
     Inventory {
         clusters: join_all(asked).await,
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// A server that answers each path and query with what `answer` makes of it, `None` for "not found", and tells of it.
-fn answering(answer: impl Fn(&str) -> Option<Vec<u8>> + Send + 'static) -> (u16, mpsc::Receiver<String>) {
+pub(super) fn answering(answer: impl Fn(&str) -> Option<Vec<u8>> + Send + 'static) -> (u16, mpsc::Receiver<String>) {
     let (sender, asked) = mpsc::channel();
     let port = serve(move |mut stream| {
         let mut request = [0; 4096];
@@ -35,7 +35,7 @@ fn answering(answer: impl Fn(&str) -> Option<Vec<u8>> + Send + 'static) -> (u16,
     (port, asked)
 }
 
-fn version() -> Value {
+pub(super) fn version() -> Value {
     json!({"major": "1", "minor": "36", "gitVersion": "v1.36.3", "gitCommit": "", "gitTreeState": "", "buildDate": "",
         "goVersion": "", "compiler": "", "platform": ""})
 }

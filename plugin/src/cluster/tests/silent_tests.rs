@@ -1,11 +1,12 @@
-//! Servers that fall silent.
+//! Servers that fall silent, or have no end to tell.
 
-use super::{TOKEN, cluster, serve, tls};
-use crate::cluster::{ClusterError, ClusterFlags};
+use super::{super::observe::observe, TOKEN, at, by_path_tests, cluster, serve, tls};
+use crate::cluster::{ClusterError, ClusterFlags, ObserveOptions};
 use http::Request;
 use kube::client::Body;
 use rustls::{ServerConnection, StreamOwned};
 use serde_json::json;
+use shared::inventory::ClusterState;
 use std::{
     io::{Read as _, Write as _},
     sync::Arc,
@@ -37,4 +38,28 @@ async fn a_connection_that_dies_without_a_sign_is_noticed_before_the_server_has_
     let answer = tokio::time::timeout(Duration::from_secs(60), asked).await.unwrap();
     let error = east.error("write", &answer.unwrap_err());
     assert!(matches!(error, ClusterError::Timeout { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_list_without_end_makes_its_cluster_unknown() {
+    let (port, _asked) = by_path_tests::answering(|path| {
+        let answer = match path.split('?').next() {
+            Some("/version") => by_path_tests::version(),
+            Some("/api/v1/services") => json!({"metadata": {"continue": "more"}, "items": []}),
+            _ => json!({"apiVersion": "v1", "kind": "List", "metadata": {"name": "kube-system", "uid": "1"},
+                "items": []}),
+        };
+        Some(answer.to_string().into_bytes())
+    });
+    let cluster = at(&format!("http://127.0.0.1:{port}")).await;
+    let options = ObserveOptions {
+        surroundings: true,
+        deadline: Duration::from_secs(1),
+        ..ObserveOptions::default()
+    };
+    let observed = tokio::time::timeout(Duration::from_secs(60), observe(&cluster, &options)).await;
+    let ClusterState::Unknown { reason } = observed.unwrap().state else {
+        panic!("it was observed")
+    };
+    assert!(reason.ends_with("took longer than 3 s in all"), "{reason}");
 }
