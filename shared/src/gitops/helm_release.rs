@@ -173,7 +173,9 @@ impl HelmRelease {
             Some(ready) => format!("it is not ready, {}: {}", ready.reason, one_line(&ready.message)),
         };
         Progress {
-            version: history.first().map(|newest| without_build(&newest.chart_version).to_owned()),
+            version: history
+                .first()
+                .map(|newest| without_build(&newest.chart_version).to_owned()),
             is_done: is_seen && ready.is_some_and(|ready| ready.status == "True"),
             says,
             by_hand: None,

@@ -66,11 +66,15 @@ pub fn by_argo_cd_after_helm(istio: &str, once: &str) -> Inventory {
     let before = before.seen(0).clone();
     let observed = inventory.seen(0);
     observed.helm_releases = before.helm_releases;
-    observed.control_planes[0].helm_release.clone_from(&before.control_planes[0].helm_release);
+    observed.control_planes[0]
+        .helm_release
+        .clone_from(&before.control_planes[0].helm_release);
     for (node, named) in observed.node_components.iter_mut().zip(before.node_components) {
         node.helm_release = named.helm_release;
     }
-    observed.gateways[0].helm_release.clone_from(&before.gateways[0].helm_release);
+    observed.gateways[0]
+        .helm_release
+        .clone_from(&before.gateways[0].helm_release);
     inventory
 }
 

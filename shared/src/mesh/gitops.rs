@@ -65,7 +65,10 @@ impl<'a> ObservedMember<'a> {
             let nodes = nodes.map(|node| (&node.workload, &node.helm_release));
             let gateways = observed.gateways.iter();
             let gateways = gateways.map(|gateway| (&gateway.workload, &gateway.helm_release));
-            let mut own = planes.chain(nodes).chain(gateways).filter(|(_, named)| **named == owner);
+            let mut own = planes
+                .chain(nodes)
+                .chain(gateways)
+                .filter(|(_, named)| **named == owner);
             match release.component {
                 Component::Base => brought.iter().any(|one| one.component == Component::Base),
                 _ => own.any(|(workload, _)| brought.iter().any(|one| one.workloads.contains(workload))),

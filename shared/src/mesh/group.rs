@@ -3,7 +3,7 @@
 use super::{MeshMember, MeshView};
 use crate::{
     api::{Management, MeshCluster, is_mesh_name},
-    inventory::{ClusterState, Found, Hosted, Inventory, MeshRecord, Observed, Remote},
+    inventory::{ClusterState, Found, Hosted, Inventory, MeshRecord, Observed},
     version::{Flavor, IstioVersion},
 };
 use std::{cmp::Ordering, collections::BTreeSet};
@@ -113,18 +113,18 @@ fn by_mesh_id(inventory: &Inventory) -> Vec<Group<'_>> {
 /// Joins what istiods know of each other: who was given a cluster's kubeconfig is of one mesh with the istiods there,
 /// unless their mesh IDs say otherwise.
 fn join_by_secrets<'a>(mut groups: Vec<Group<'a>>, inventory: &Inventory) -> Vec<Group<'a>> {
-    for (holder, remote) in remotes(inventory) {
+    for remote in given(inventory) {
         let of = |groups: &[Group<'_>], is_it: &dyn Fn(&Place) -> bool| {
             groups.iter().position(|group| group.places.iter().any(is_it))
         };
-        let ours = of(&groups, &|place| is_holder(place, holder, remote));
+        let ours = of(&groups, &|place| remote.is_holder(place));
         let Some(ours) = ours else { continue };
         let is_there = |(cluster, _): &Place| *cluster == remote.cluster;
         if groups.get(ours).is_some_and(|group| group.places.iter().any(is_there)) {
             continue;
         }
         // Of several there, the one in the namespace that such meshes share.
-        let alike = of(&groups, &|place| is_there(place) && place.1 == remote.namespace);
+        let alike = of(&groups, &|place| is_there(place) && place.1 == remote.holder.1);
         let Some(theirs) = alike.or_else(|| of(&groups, &is_there)) else {
             continue;
         };
@@ -143,14 +143,37 @@ fn join_by_secrets<'a>(mut groups: Vec<Group<'a>>, inventory: &Inventory) -> Vec
     groups
 }
 
-/// Clusters whose kubeconfigs istiods were given, each with the name of the cluster of those istiods.
-fn remotes(inventory: &Inventory) -> impl Iterator<Item = (&str, &Remote)> {
-    observed(inventory).flat_map(|(holder, observed)| observed.remotes.iter().map(move |remote| (holder, remote)))
+/// A cluster whose kubeconfig an istiod was given.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    /// The cluster of that istiod, and its namespace.
+    holder: (&'a str, &'a str),
+    cluster: &'a str,
 }
 
-/// Whether the control plane there was given the kubeconfig.
-fn is_holder((cluster, namespace): &Place, holder: &str, remote: &Remote) -> bool {
-    cluster == holder && *namespace == remote.namespace
+/// By what istiods have, and by what led to clusters.
+fn given(inventory: &Inventory) -> impl Iterator<Item = Given<'_>> {
+    let had = observed(inventory).flat_map(|(holder, observed)| {
+        observed.remotes.iter().map(move |remote| Given {
+            holder: (holder, &remote.namespace),
+            cluster: &remote.cluster,
+        })
+    });
+    let led = inventory.clusters.iter().filter_map(|found| match &found.found {
+        Found::RemoteSecret { cluster, namespace, .. } => Some(Given {
+            holder: (cluster, namespace),
+            cluster: &found.name,
+        }),
+        _ => None,
+    });
+    had.chain(led)
+}
+
+impl Given<'_> {
+    /// Whether the control plane there was given the kubeconfig.
+    fn is_holder(&self, (cluster, namespace): &Place) -> bool {
+        (cluster.as_str(), namespace.as_str()) == self.holder
+    }
 }
 
 /// Gives a Mesh object the control planes in its namespace of its clusters, and all that share a mesh ID with them.
@@ -239,11 +262,11 @@ impl Group<'_> {
         };
         names.extend(self.places.iter().map(|(cluster, _)| cluster.as_str()));
         // Whose istiod was given a cluster's kubeconfig, its mesh the cluster is of: unless it has a mesh of its own.
-        names.extend(remotes(inventory).filter_map(|(holder, remote)| {
+        names.extend(given(inventory).filter_map(|remote| {
             let has_its_own =
                 observed(inventory).any(|(name, seen)| name == remote.cluster && !seen.control_planes.is_empty());
-            let its = self.places.iter().any(|place| is_holder(place, holder, remote));
-            (its && !has_its_own).then_some(remote.cluster.as_str())
+            let its = self.places.iter().any(|place| remote.is_holder(place));
+            (its && !has_its_own).then_some(remote.cluster)
         }));
         // An external control plane and the cluster that holds its configuration are of one mesh.
         names.extend(observed(inventory).flat_map(|(host, observed)| {

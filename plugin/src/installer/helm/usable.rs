@@ -8,7 +8,9 @@ const KEEPS_VALUES: semver::Version = semver::Version::new(3, 14, 0);
 
 /// The version that a helm answered, if it is one that will do; what did not succeed is only quoted.
 pub(super) fn version(shown: &str, answer: Result<&str, &str>) -> Result<semver::Version, CommandError> {
-    let version = answer.ok().map(|text| semver::Version::parse(text.trim_start_matches('v')));
+    let version = answer
+        .ok()
+        .map(|text| semver::Version::parse(text.trim_start_matches('v')));
     match version {
         Some(Ok(version)) if version.major == 4 || (version.major == 3 && version >= KEEPS_VALUES) => Ok(version),
         Some(Ok(version)) if version.major == 3 => Err(CommandError::error(format!(
