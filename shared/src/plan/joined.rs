@@ -1,6 +1,6 @@
 //! What joined a mesh after its plan was made: it would be neither upgraded nor frozen, and nobody would notice.
 
-use crate::api::{FreezeScope, ObjectName, Plan};
+use crate::api::{FreezeScope, ObjectName, Plan, PlanStep};
 use std::collections::BTreeSet;
 
 /// What a plan made now has, and this one lacks, a sentence for each cluster. Images are left out: those of this plan are
@@ -21,7 +21,7 @@ pub fn joined(plan: &Plan, now: &Plan) -> Vec<String> {
             .steps
             .iter()
             .filter(|step| step.cluster == *name && is_new(&step.id));
-        let mut new: BTreeSet<String> = steps.map(|step| step.told()).collect();
+        let mut new: BTreeSet<String> = steps.map(PlanStep::told).collect();
         let known = names(&planned.scope);
         new.extend(names(&fresh.scope).into_iter().filter(|one| !known.contains(one)));
         if !new.is_empty() {
