@@ -47,6 +47,12 @@ impl Next<'_> {
         }
     }
 
+    /// Whether somebody with the right to do so has ever lifted this upgrade's freeze.
+    pub(super) fn was_unlocked(&self) -> bool {
+        let mut conditions = self.status.conditions.iter();
+        conditions.any(|condition| condition.type_ == CONDITION_UNLOCKED)
+    }
+
     /// While the mesh stood open anybody may have taken back what was done, and proved. A look finds what is at the target
     /// still, and nothing of that is changed a second time.
     fn look_again(&mut self) {

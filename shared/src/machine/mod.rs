@@ -5,13 +5,14 @@
 
 mod journal;
 pub mod progress;
+mod steps;
 mod watched;
 mod waves;
 
 pub use watched::{Drift, News, drift_condition, heard};
 
 use crate::{
-    api::{Abilities, Component, Fingerprint, MeshUpgradeSpec, MeshUpgradeStatus, ProxyConnections, StepState},
+    api::{Abilities, Fingerprint, MeshUpgradeSpec, MeshUpgradeStatus, ProxyConnections, StepState},
     phase::Phase,
 };
 use k8s_openapi::jiff::Timestamp;
@@ -193,13 +194,6 @@ pub fn step(
 
 type Decision = (Option<Effect>, Option<Stop>);
 
-/// What waits for a cluster to be verified.
-#[derive(Clone, Copy)]
-enum Before {
-    TheNext,
-    ItsGateways,
-}
-
 /// The status under construction.
 struct Next<'a> {
     spec: &'a MeshUpgradeSpec,
@@ -268,109 +262,18 @@ impl Next<'_> {
         match &seen.thaw {
             None => act(Effect::Thaw),
             Some(Ok(_)) => self.withdraw(failure),
-            Some(Err(why)) => self.stall(
-                "ThawFailed",
-                &format!("{why}; to be withdrawn, since {}", failure.join("; ")),
-            ),
-        }
-    }
-
-    fn upgrading(&mut self, seen: &Observation) -> Decision {
-        if let Err(decision) = self.closed(seen) {
-            return decision;
-        }
-        match self.undone() {
-            Some(id) => self.go_on(id, seen),
-            None => self.enter(Phase::Verifying, "every component is at the target"),
-        }
-    }
-
-    fn verifying(&mut self, seen: &Observation) -> Decision {
-        if let Err(decision) = self.closed(seen) {
-            return decision;
-        }
-        // What went back while the mesh stood open is brought to the target again: no phase leads back.
-        if let Some(id) = self.undone() {
-            return self.go_on(id, seen);
-        }
-        match &seen.health {
-            None => act(Effect::Verify {
-                abilities: self.status.abilities.clone(),
-                connections: self.status.connections.map(Box::new),
-            }),
-            Some(Ok(evidence)) => self.enter(Phase::Thawing, evidence),
-            Some(Err(why)) => self.stall("Unhealthy", why),
-        }
-    }
-
-    fn undone(&self) -> Option<String> {
-        let mut steps = self.status.steps.iter();
-        let undone = steps.find(|step| step.state != StepState::Done);
-        undone.map(|step| step.id.clone())
-    }
-
-    /// Goes on with the first step that is not done.
-    fn go_on(&mut self, id: String, seen: &Observation) -> Decision {
-        let (time, epoch, spec) = (self.time(), self.driver.epoch, self.spec);
-        if let Some(cluster) = waves::to_verify(&self.spec.plan.steps, &id, &self.status.verified_clusters) {
-            let of_gateways = spec.plan.steps.iter().find(|step| step.id == id);
-            let of_gateways = of_gateways.filter(|step| step.component == Component::Gateway);
-            let before = if of_gateways.is_some_and(|step| step.cluster == cluster) {
-                Before::ItsGateways
-            } else {
-                Before::TheNext
-            };
-            return self.verify(cluster.to_owned(), before, seen);
-        }
-        let Some(current) = self.status.steps.iter_mut().find(|step| step.id == id) else {
-            return (None, None);
-        };
-        let plan = spec.plan.steps.iter().find(|step| step.id == id);
-        let is_repeated = plan.is_some_and(|step| step.installer.is_repeated_until_it_ends());
-        let seen = match seen.steps.get(&id) {
-            // What a killed driver began is not known to be done by a look: its effect is performed again.
-            None if is_repeated && current.state == StepState::Running => Some(&StepObservation::Due),
-            seen => seen,
-        };
-        match seen {
-            None => act(Effect::Observe { step: id }),
-            Some(StepObservation::AtTarget(evidence)) => {
-                current.state = StepState::Done;
-                current.finished_at = Some(time);
-                current.evidence = Some(evidence.clone());
-                self.note(&format!("{id}: {evidence}"));
-                // Persisted on its own, so that a kill between two components finds the first one done.
-                (None, None)
+            Some(Err(why)) if self.was_unlocked() => {
+                let left = format!("lifted by hand, so that nothing waits for what could not be thawed: {why}");
+                self.withdraw([failure, vec![left]].concat())
             }
-            Some(StepObservation::Due) => {
-                current.state = StepState::Running;
-                current.attempts = current.attempts.saturating_add(1);
-                current.started_at.get_or_insert(time);
-                let attempt = current.attempts;
-                self.note(&format!("{id}: attempt {attempt} begins (epoch {epoch})"));
-                act(Effect::Apply { step: id })
+            Some(Err(why)) => {
+                let (failure, mesh) = (failure.join("; "), &self.spec.mesh);
+                let message = format!(
+                    "{why}; to be withdrawn, since {failure} (if a cluster is gone for good: kubectl mesh-upgrade unlock \
+                     {mesh} --reason TEXT, then kubectl mesh-upgrade apply {mesh})"
+                );
+                self.stall("ThawFailed", &message)
             }
-            Some(StepObservation::Failed(why)) => self.stall("StepFailed", &format!("{id}: {why}")),
-        }
-    }
-
-    /// A cluster that is not healthy stops the wave: neither the next one is touched nor a gateway.
-    fn verify(&mut self, cluster: String, before: Before, seen: &Observation) -> Decision {
-        match seen.verified.get(&cluster) {
-            None => act(Effect::VerifyCluster {
-                abilities: waves::of_cluster(&self.status.abilities, &cluster),
-                connections: self.status.connections.map(Box::new),
-                cluster,
-            }),
-            Some(Ok(evidence)) => {
-                self.note(&match before {
-                    Before::TheNext => format!("verified before the next cluster: {evidence}"),
-                    Before::ItsGateways => format!("verified before its gateways: {evidence}"),
-                });
-                self.status.verified_clusters.push(cluster);
-                (None, None)
-            }
-            Some(Err(why)) => self.stall("Unhealthy", why),
         }
     }
 

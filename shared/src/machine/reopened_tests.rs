@@ -1,6 +1,6 @@
 //! The machine after the mesh stood open in the middle of an upgrade, and somebody took back what was done.
 
-use super::tests::{NOW, drive, spec};
+use super::tests::{NOW, drive, driver, spec};
 use super::*;
 use crate::{api::Unguarded, guard::own_objects::CONDITION_UNLOCKED};
 use std::collections::BTreeSet;
@@ -119,4 +119,37 @@ fn nothing_is_changed_twice_that_is_at_the_target_still() {
         assert_eq!(world.looked_at, expected, "unlocked {is_unlocked}");
         assert!(status.steps.iter().all(|step| step.attempts == 1));
     }
+}
+
+#[test]
+fn a_cluster_that_is_gone_for_good_keeps_no_journal_that_was_unlocked() {
+    let gone = Observation {
+        freeze: FreezeState::Failed("cluster west is Unknown: gone".to_owned()),
+        thaw: Some(Err("west: cluster west is Unknown: gone".to_owned())),
+        ..Observation::default()
+    };
+    let mut status = MeshUpgradeStatus {
+        phase: Phase::Freezing,
+        epoch: 1,
+        ..MeshUpgradeStatus::default()
+    };
+    let stalled = step(&spec(), &status, &gone, &driver(2), NOW);
+    match stalled.stop {
+        Some(Stop::Stalled { reason, message }) => {
+            assert_eq!(reason, "ThawFailed");
+            assert!(
+                message.contains("kubectl mesh-upgrade unlock default --reason TEXT"),
+                "{message}"
+            );
+        }
+        other => panic!("not stalled: {other:?}"),
+    }
+    unlock(&mut status);
+    let ended = step(&spec(), &status, &gone, &driver(2), NOW);
+    assert!(matches!(&ended.stop, Some(Stop::Withdrawn(why)) if why.iter().any(|why| why.contains("west"))));
+    assert_eq!(ended.status.phase, Phase::Withdrawn);
+    // Where something was changed there is no such way out.
+    status.phase = Phase::Thawing;
+    let thawing = step(&spec(), &status, &gone, &driver(2), NOW);
+    assert!(matches!(thawing.stop, Some(Stop::Stalled { .. })));
 }

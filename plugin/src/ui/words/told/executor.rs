@@ -127,7 +127,9 @@ super::told! {
     "refused" => "被拒绝";
     "the mesh stays frozen, by another upgrade" => "网格仍由另一次升级冻结";
     "thawed: mesh {other} stays frozen in this cluster" => "已解冻：网格 {other} 在这个集群中仍处于冻结";
-    "{why}; to be withdrawn, since {}" => "{why}；本应撤回，因为 {0}";
+    "{why}; to be withdrawn, since {failure} (if a cluster is gone for good: kubectl mesh-upgrade unlock {mesh} --reason TEXT, then kubectl mesh-upgrade apply {mesh})"
+        => "{why}；本应撤回，因为 {failure}（如果某个集群永远不会回来：kubectl mesh-upgrade unlock {mesh} --reason TEXT，然后 kubectl mesh-upgrade apply {mesh}）";
+    "lifted by hand, so that nothing waits for what could not be thawed: {why}" => "已手工解除，因此不再等待没能解冻的部分：{why}";
     "thawed: the mesh is open again" => "已解冻：网格重新开放";
     "see whether the webhook is installed" => "查询是否安装了 webhook";
     "the freeze could not be proved within {seconds} s: {what}" => "没能在 {seconds} 秒内证明冻结：{what}";
