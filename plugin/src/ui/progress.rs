@@ -35,8 +35,18 @@ impl HowFar {
 
     /// Changes what it says: the way as a whole, and what is done now.
     pub fn set(&self, way: &str, now: &str) {
-        self.0.set_prefix(way.to_owned());
-        self.0.set_message(beside_spinner(now, super::columns_beside()));
+        let choice = anstream::AutoStream::choice(&std::io::stderr());
+        self.0.set_prefix(coloured(way, choice));
+        self.0
+            .set_message(coloured(&beside_spinner(now, super::columns_beside()), choice));
+    }
+}
+
+/// A text with its colours, or without where none are wanted: what draws it here prints it as it is.
+fn coloured(text: &str, choice: anstream::ColorChoice) -> String {
+    match choice {
+        anstream::ColorChoice::Never => anstream::adapter::strip_str(text).to_string(),
+        _ => text.to_owned(),
     }
 }
 
@@ -78,6 +88,13 @@ pub(super) fn above<T>(print: impl FnOnce() -> T) -> T {
 mod tests {
     use super::*;
     use crate::ui::width;
+
+    #[test]
+    fn the_live_line_has_colours_only_where_they_are_wanted() {
+        let way = format!("{} Checking", super::super::strong("ok"));
+        assert_eq!(coloured(&way, anstream::ColorChoice::Never), "ok Checking");
+        assert_eq!(coloured(&way, anstream::ColorChoice::Always), way);
+    }
 
     #[test]
     fn what_is_done_now_leaves_room_for_the_spinner_and_the_time() {
