@@ -50,7 +50,7 @@ impl Cli {
 /// Flags that every verb takes, named as kubectl names them.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
-    /// Path to the kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
+    /// Path to the kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the ServiceAccount of a pod]
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// Context of the kubeconfig to use
@@ -65,7 +65,8 @@ pub struct Global {
         conflicts_with = "context"
     )]
     pub contexts: Vec<String>,
-    /// Only meshes whose control plane is in this namespace, for verbs that only read [default: all namespaces]
+    /// Only meshes whose control plane is in this namespace, for list, check, plan, guide, dataplane and adopt [default:
+    /// all namespaces]
     #[arg(short, long, global = true, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
     /// Meshes of all namespaces, which is the default

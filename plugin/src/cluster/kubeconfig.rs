@@ -1,6 +1,6 @@
 //! Kubeconfig files: reading them as kubectl does, and reducing them to one context for helm.
 
-use super::{connector::Proxies, error::ClusterError, failure, private::PrivateKubeconfig};
+use super::{connector::Proxies, error::ClusterError, failure, in_cluster, private::PrivateKubeconfig};
 use kube::{
     Config,
     config::{
@@ -31,7 +31,8 @@ pub fn known_contexts(flag: Option<&Path>) -> Vec<KnownContext> {
 }
 
 impl Kubeconfigs {
-    /// Reads `--kubeconfig`, the files of `KUBECONFIG`, or `~/.kube/config`, in this order of preference.
+    /// Reads `--kubeconfig`, the files of `KUBECONFIG`, or `~/.kube/config`, in this order of preference; where none is
+    /// named or there, a pod has its ServiceAccount.
     pub(super) fn read(flag: Option<&Path>) -> Result<Self, ClusterError> {
         if let Some(path) = flag {
             return Self::read_files(&[path.to_owned()]);
@@ -47,7 +48,14 @@ impl Kubeconfigs {
             return Self::read_files(&listed);
         }
         let home = std::env::home_dir().unwrap_or_default();
-        Self::read_files(&[home.join(".kube").join("config")])
+        match Self::read_files(&[home.join(".kube").join("config")]) {
+            Err(missing @ ClusterError::KubeconfigMissing { .. }) => {
+                let pod = in_cluster::kubeconfig();
+                pod.map(|pod| Self::of(pod, "the ServiceAccount of the pod"))
+                    .ok_or(missing)
+            }
+            read => read,
+        }
     }
 
     /// Merges files by kubectl's rules: what an earlier file says wins, and of several some may be missing.

@@ -7,6 +7,7 @@ mod connector;
 mod error;
 mod failure;
 mod http_versions;
+mod in_cluster;
 mod kubeconfig;
 mod members;
 mod observe;

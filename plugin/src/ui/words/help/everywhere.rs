@@ -19,8 +19,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ),
     ("Print help for the subcommand(s)", "显示指定动词的帮助"),
     (
-        "Path to the kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]",
-        "kubeconfig 文件的路径 [默认：$KUBECONFIG，否则 ~/.kube/config]",
+        "Path to the kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the ServiceAccount of a pod]",
+        "kubeconfig 文件的路径 [默认：$KUBECONFIG，否则 ~/.kube/config，否则 Pod 的 ServiceAccount]",
     ),
     ("Context of the kubeconfig to use", "使用 kubeconfig 中的哪个 context"),
     (
@@ -28,8 +28,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "网格中多个集群的 context：a,b,c；如果一个能通向其余的，写一个就够",
     ),
     (
-        "Only meshes whose control plane is in this namespace, for verbs that only read [default: all namespaces]",
-        "只看控制平面在该命名空间的网格，用于只读的动词 [默认：所有命名空间]",
+        "Only meshes whose control plane is in this namespace, for list, check, plan, guide, dataplane and adopt [default: all namespaces]",
+        "只看控制平面在该命名空间的网格，用于 list、check、plan、guide、dataplane 和 adopt [默认：所有命名空间]",
     ),
     (
         "Meshes of all namespaces, which is the default",

@@ -1,6 +1,7 @@
 //! Errors of reaching clusters, and what was asked of them.
 
 super::told! {
+    "the ServiceAccount of the pod" => "Pod 的 ServiceAccount";
     // kubeconfig and connection
     "no kubeconfig at {path}" => "{path} 没有 kubeconfig";
     "cannot read the kubeconfig {path}: {source}" => "无法读取 kubeconfig {path}：{source}";
