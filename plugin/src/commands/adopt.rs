@@ -1,6 +1,6 @@
 //! `adopt`: writes the Mesh object that says what was discovered, after showing it.
 
-use super::{Scene, again};
+use super::{Scene, again, refuse_to_write_as};
 use crate::{
     cli::{AdoptArgs, Global, Kept},
     cluster::{Cluster, ObserveOptions},
@@ -26,6 +26,9 @@ use shared::{
 /// # Errors
 /// When a cluster cannot be read, an object is there and says something else, or it cannot be written.
 pub async fn run(args: &AdoptArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
+    if !args.dry_run {
+        refuse_to_write_as(global, "adopt")?;
+    }
     let options = ObserveOptions {
         ask_running_versions: true,
         ..ObserveOptions::default()

@@ -257,10 +257,24 @@ pub fn refuse_namespace(global: &Global, verb: &str) -> Result<(), CommandError>
     match global.namespace {
         None => Ok(()),
         Some(_) => Err(CommandError::usage(format!(
-            "{verb} knows no namespace: --namespace is for verbs that only read"
+            "{verb} takes no --namespace: that is for list, check, plan, guide, dataplane and adopt"
         ))
         .hint("name the mesh instead; see them with: kubectl mesh-upgrade list")),
     }
+}
+
+/// Refuses to write as somebody else with a verb that writes in the caller's own name.
+///
+/// # Errors
+/// When `--as` or `--as-group` is given.
+pub fn refuse_to_write_as(global: &Global, verb: &str) -> Result<(), CommandError> {
+    if global.as_user.is_none() && global.as_groups.is_empty() {
+        return Ok(());
+    }
+    Err(CommandError::usage(format!(
+        "{verb} cannot be combined with --as: it writes, and --as is for reading"
+    ))
+    .hint("use a kubeconfig of the user who is to do it"))
 }
 
 /// Refuses to write as somebody else: impersonation does not nest, and the driver is impersonated already.
@@ -276,4 +290,30 @@ pub fn refuse_impersonation(global: &Global, verb: &str) -> Result<(), CommandEr
         shared::names::driver_user()
     ))
     .hint("use a kubeconfig of the user who is to do it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use std::ffi::OsString;
+
+    fn global(words: &[&str]) -> Global {
+        let line = ["kubectl-mesh_upgrade"].iter().chain(words).map(OsString::from);
+        Cli::read(line).unwrap().global
+    }
+
+    #[test]
+    fn a_verb_says_which_flags_are_not_for_it() {
+        let namespace = refuse_namespace(&global(&["-n", "istio-system"]), "status").unwrap_err();
+        assert_eq!(
+            namespace.to_string(),
+            "status takes no --namespace: that is for list, check, plan, guide, dataplane and adopt"
+        );
+        for flag in ["--as", "--as-group"] {
+            let error = refuse_to_write_as(&global(&[flag, "bob"]), "adopt").unwrap_err();
+            assert_eq!(error.exit, Exit::Usage, "{flag}");
+        }
+        assert!(refuse_to_write_as(&global(&[]), "adopt").is_ok());
+    }
 }

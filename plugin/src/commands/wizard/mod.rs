@@ -106,6 +106,11 @@ async fn execute(chosen: Chosen, global: &Global, ui: Ui) -> Result<Step, Comman
         Command::Apply(args) => args,
         _ => return Err(other_verb()),
     };
+    // The mesh was chosen by its name, and apply takes no namespace.
+    let global = &Global {
+        namespace: None,
+        ..global.clone()
+    };
     match apply::run(&args, global, ui).await {
         Ok(exit) => Ok(Step::Leave(Some(chosen), exit)),
         Err(error) if error.is_declined() => {

@@ -250,7 +250,10 @@ super::told! {
     "{verb} acts in one cluster: --contexts is for what concerns a whole mesh"
         => "{verb} 只作用于一个集群：--contexts 用于涉及整个网格的动词";
     "name the cluster with --context" => "用 --context 指定集群";
-    "{verb} knows no namespace: --namespace is for verbs that only read" => "{verb} 不接受命名空间：--namespace 用于只读的动词";
+    "{verb} takes no --namespace: that is for list, check, plan, guide, dataplane and adopt"
+        => "{verb} 不接受 --namespace：它用于 list、check、plan、guide、dataplane 和 adopt";
+    "{verb} cannot be combined with --as: it writes, and --as is for reading"
+        => "{verb} 不能与 --as 同用：它要写入，而 --as 用于读取";
     "name the mesh instead; see them with: kubectl mesh-upgrade list" => "请改为指定网格；查看有哪些：kubectl mesh-upgrade list";
     "{verb} cannot be combined with --as: it writes as the ServiceAccount {} by impersonation, which does not nest"
         => "{verb} 不能与 --as 同用：它通过扮演 ServiceAccount {0} 来写入，而扮演不能嵌套";
