@@ -6,6 +6,7 @@ use super::{
     failure,
     kubeconfig::Kubeconfigs,
     private::PrivateKubeconfig,
+    renewal::Renewing,
     stats::Meter,
 };
 use http::{HeaderValue, header};
@@ -88,6 +89,13 @@ pub(super) async fn open(
             reason: error.to_string(),
         })?
         .map_err(|error| failure::unusable(context, &error))?;
+    let transport = if config.auth_info.exec.is_some() {
+        let (config, meter) = (config.clone(), Arc::clone(&meter));
+        let build = move || connector::transport(&config, &meter);
+        Transport::new(Renewing::new(transport, build))
+    } else {
+        transport
+    };
     let client = client(context, &config, &transport)?;
     Ok(Cluster {
         name: context.to_owned(),

@@ -14,6 +14,7 @@ mod observe;
 mod private;
 mod read_ahead;
 mod remote_secret;
+mod renewal;
 mod retry;
 mod stats;
 
