@@ -170,8 +170,8 @@ const HELM: [(&str, &str, &str); 15] = [
     ("", "serviceaccounts", "patch"),
 ];
 
-/// Questions that are asked at the same time: each may need a connection of its own.
-const AT_ONCE: usize = 6;
+/// Questions that are asked at the same time. Where each needs a connection of its own, fewer run.
+const AT_ONCE: usize = 16;
 
 /// A namespace that nobody has: what is allowed there is allowed in the whole cluster.
 const NOWHERE: &str = "mesh-upgrade-no-such-namespace";

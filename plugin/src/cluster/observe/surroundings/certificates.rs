@@ -50,17 +50,17 @@ pub(super) async fn read(asker: Asker<'_>, namespace: &str) -> Result<Vec<Certif
     let path = |kind: &str, name: &str| format!("/api/v1/namespaces/{namespace}/{kind}/{name}");
     let (own, made) = (path("secrets", "cacerts"), path("secrets", "istio-ca-secret"));
     let root = path("configmaps", "istio-ca-root-cert");
-    let (own, made, root) = futures::try_join!(
-        asker.fields::<Secret>("get the Secret cacerts", &own),
-        asker.fields::<Secret>("get the Secret istio-ca-secret", &made),
-        asker.fields::<ConfigMap>("get the ConfigMap istio-ca-root-cert", &root),
-    )?;
-    let mut found = Vec::new();
-    // Where cacerts is there, istiod does not look at the other.
-    let (name, public) = match own {
-        Some(own) => ("cacerts", own.data),
-        None => ("istio-ca-secret", made.and_then(|made| made.data)),
+    let authority = async {
+        // Where cacerts is there, istiod does not look at the other.
+        if let Some(own) = asker.fields::<Secret>("get the Secret cacerts", &own).await? {
+            return Ok(("cacerts", own.data));
+        }
+        let made = asker.fields::<Secret>("get the Secret istio-ca-secret", &made).await?;
+        Ok(("istio-ca-secret", made.and_then(|made| made.data)))
     };
+    let root = asker.fields::<ConfigMap>("get the ConfigMap istio-ca-root-cert", &root);
+    let ((name, public), root) = futures::try_join!(authority, root)?;
+    let mut found = Vec::new();
     let public = public.unwrap_or_default();
     for (key, text, role) in [
         ("ca-cert.pem", public.issuer, CertificateRole::Issuer),

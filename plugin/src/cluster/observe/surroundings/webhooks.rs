@@ -5,6 +5,7 @@ use super::{
     certificates,
 };
 use crate::cluster::error::ClusterError;
+use futures::future::try_join_all;
 use k8s_openapi::{
     api::{
         admissionregistration::v1::{
@@ -16,7 +17,7 @@ use k8s_openapi::{
 };
 use kube::{Api, Resource, ResourceExt as _, api::ListParams};
 use shared::inventory::{Certificate, CertificateRole, Webhook, WebhookTarget};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// End of the names of Istio's own webhooks.
 const OURS: &str = ".istio.io";
@@ -119,28 +120,29 @@ impl Webhooks {
     }
 
     async fn look_for_services(&mut self, asker: Asker<'_>) -> Result<(), ClusterError> {
-        let mut there: BTreeMap<String, bool> = BTreeMap::new();
-        for webhook in &mut self.webhooks {
-            let WebhookTarget::Missing(service) = &webhook.target else {
-                continue;
-            };
-            let is_there = match there.get(service) {
-                Some(known) => *known,
-                None => {
-                    let (namespace, name) = service.split_once('/').unwrap_or_default();
-                    let api: Api<Service> = Api::namespaced(asker.cluster.client.clone(), namespace);
-                    let found = asker
-                        .ask_optional("get Services of webhooks", api.get_metadata(name))
-                        .await?;
-                    there.insert(service.clone(), found.is_some());
-                    found.is_some()
-                }
-            };
-            if is_there {
-                webhook.target = WebhookTarget::Service(service.clone());
+        let named: BTreeSet<String> = self.missing().map(|(service, _)| service).collect();
+        let asked = named.into_iter().map(|service| async move {
+            let (namespace, name) = service.split_once('/').unwrap_or_default();
+            let api: Api<Service> = Api::namespaced(asker.cluster.client.clone(), namespace);
+            let found = asker.ask_optional("get Services of webhooks", api.get_metadata(name));
+            let found = found.await?;
+            Ok::<_, ClusterError>(found.map(|_| service))
+        });
+        let there: BTreeSet<String> = try_join_all(asked).await?.into_iter().flatten().collect();
+        for (service, target) in self.missing() {
+            if there.contains(&service) {
+                *target = WebhookTarget::Service(service);
             }
         }
         Ok(())
+    }
+
+    /// Services that are not known to be there, and the targets that name them.
+    fn missing(&mut self) -> impl Iterator<Item = (String, &mut WebhookTarget)> {
+        self.webhooks.iter_mut().filter_map(|webhook| match &webhook.target {
+            WebhookTarget::Missing(service) => Some((service.clone(), &mut webhook.target)),
+            WebhookTarget::Service(_) | WebhookTarget::Url => None,
+        })
     }
 }
 
