@@ -46,6 +46,8 @@ pub struct Cluster {
 
 /// How audit logs name this program; helm and istioctl, which it starts, say who they are themselves.
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("kubectl-mesh_upgrade/v", env!("CARGO_PKG_VERSION")));
+/// Seconds of the longest watch, however long its server may be silent: where only some run at once, others wait for it.
+const LONGEST_WATCH: u32 = 240;
 /// Requests to a single cluster that run at once.
 pub(super) const AT_ONCE: usize = 32;
 
@@ -221,7 +223,8 @@ impl Cluster {
 fn shorter_than(silence: Option<Duration>) -> u32 {
     let silence = silence.unwrap_or(connector::READ_TIMEOUT);
     let five_sixths = silence.saturating_mul(5) / 6;
-    u32::try_from(five_sixths.as_secs()).unwrap_or(u32::MAX).max(1)
+    let seconds = u32::try_from(five_sixths.as_secs()).unwrap_or(u32::MAX);
+    seconds.clamp(1, LONGEST_WATCH)
 }
 
 /// Names only: the configuration holds tokens and keys.
