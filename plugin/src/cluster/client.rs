@@ -256,7 +256,7 @@ mod tests {
             (Some(30), 25),
             (Some(12), 10),
             (Some(0), 1),
-            (Some(600), 500),
+            (Some(3600), 240),
         ] {
             assert_eq!(shorter_than(silence.map(Duration::from_secs)), seconds, "{silence:?}");
         }
