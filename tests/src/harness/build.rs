@@ -1,21 +1,19 @@
 //! Builds the test control plane into a cache that every checkout on the machine shares.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+use super::cache::{self, CONTROL_PLANE};
 use super::recipe::{CHART_MODULES, CHARTS, KWOK_MODULE, KWOK_STAGES, MULTI_CALL, OWN_STAGE, PARTS, Part};
 
 /// How often a long build shows that it is alive.
 const PROGRESS_EVERY: Duration = Duration::from_secs(30);
-
-/// A build takes 350 MB, so those of sources that nobody has any more go after two weeks.
-const UNUSED: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// Where the Go modules are.
 fn sources() -> PathBuf {
@@ -24,59 +22,8 @@ fn sources() -> PathBuf {
 
 /// The folder with the built control plane, built first if it is not there.
 pub(super) fn cached() -> Result<PathBuf> {
-    let root = cache_root()?;
-    fs::create_dir_all(&root).with_context(|| format!("create {}", root.display()))?;
-    let done = root.join(format!("controlplane-{}", key()?));
-    if done.is_dir() {
-        mark_used(&done);
-        return Ok(done);
-    }
-    let lock = File::create(root.join("controlplane.lock")).context("create the build's lock")?;
-    if lock.try_lock().is_err() {
-        progress("waiting for another build of the test control plane");
-        lock.lock().context("lock the build")?;
-    }
-    // Somebody else may have built it while this process waited.
-    if done.is_dir() {
-        return Ok(done);
-    }
-    remove_unused(&root)?;
-    let unfinished = tempfile::Builder::new().prefix("unfinished-").tempdir_in(&root)?;
-    build(unfinished.path())?;
-    fs::rename(unfinished.path(), &done).context("move the build to its place")?;
-    Ok(done)
-}
-
-/// Lets [`remove_unused`] see that somebody needs this one.
-fn mark_used(built: &Path) {
-    // Only a hint: a cache that may not be touched still serves.
-    let _ = File::open(built).and_then(|folder| folder.set_modified(SystemTime::now()));
-}
-
-/// Removes what killed builds left, and builds that no test has used for long. To be called with the lock held.
-fn remove_unused(root: &Path) -> Result<()> {
-    for entry in fs::read_dir(root)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
-        let old = name.starts_with("controlplane-") && entry.file_type()?.is_dir() && age > UNUSED;
-        if name.starts_with("unfinished-") || old {
-            fs::remove_dir_all(entry.path()).with_context(|| format!("remove {}", entry.path().display()))?;
-        }
-    }
-    Ok(())
-}
-
-fn cache_root() -> Result<PathBuf> {
-    let variable = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
-    Ok(cache
-        .context("neither XDG_CACHE_HOME nor HOME is set")?
-        .join("mesh-upgrade"))
+    let waiting = || progress("waiting for another build of the test control plane");
+    CONTROL_PLANE.kept(&cache::root()?, &key()?, waiting, build)
 }
 
 /// A digest of everything the result depends on.
@@ -232,7 +179,7 @@ pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Tells the person on standard error, past the test runner's capture: a first build takes minutes.
-fn progress(message: &str) {
+pub(super) fn progress(message: &str) {
     // A closed standard error is no reason to stop building.
     let _ = writeln!(io::stderr(), "controlplane: {message}");
 }

@@ -14,6 +14,7 @@
 
 mod background;
 mod build;
+mod cache;
 mod charts;
 mod cluster;
 mod contexts;

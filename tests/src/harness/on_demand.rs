@@ -1,14 +1,15 @@
 //! Programs that only few tests need, each built when it is first asked for and kept beside the test control plane:
 //! API servers of other Kubernetes versions (4 to 6 minutes each on two cores, once), istioctl, and krew.
 
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest as _, Sha256};
 
+use super::build::progress;
+use super::cache::ON_DEMAND;
 use super::recipe::Part;
 use super::toolbox::Toolbox;
 
@@ -92,10 +93,9 @@ impl OnDemand {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("controlplane")
             .join(part.module);
-        let done = cache.join(format!("on-demand-{}-{}", part.module, key(&part, &sources)?));
-        if !done.is_dir() {
-            build(&part, &sources, cache, &done)?;
-        }
+        let name = format!("{}-{}", part.module, key(&part, &sources)?);
+        let waiting = || progress("waiting for another build on demand");
+        let done = ON_DEMAND.kept(cache, &name, waiting, |to| build(&part, &sources, to))?;
         Ok(done.join(part.program))
     }
 }
@@ -134,20 +134,8 @@ fn key(part: &Part, sources: &Path) -> Result<String> {
         .collect())
 }
 
-fn build(part: &Part, sources: &Path, cache: &Path, done: &Path) -> Result<()> {
-    let lock = File::create(cache.join("on-demand.lock")).context("create the lock of builds on demand")?;
-    lock.lock().context("lock the build")?;
-    // Somebody else may have built it while this process waited.
-    if done.is_dir() {
-        return Ok(());
-    }
-    // Past the test runner's capture: this takes minutes.
-    let _ = writeln!(
-        std::io::stderr(),
-        "controlplane: building {}, once for this machine",
-        part.module
-    );
-    let unfinished = tempfile::Builder::new().prefix("unfinished-").tempdir_in(cache)?;
+fn build(part: &Part, sources: &Path, to: &Path) -> Result<()> {
+    progress(&format!("building {}, once for this machine", part.module));
     let mut link = String::from("-s -w");
     for (name, value) in part.variables {
         link.push_str(&format!(" -X {name}={value}"));
@@ -157,7 +145,7 @@ fn build(part: &Part, sources: &Path, cache: &Path, done: &Path) -> Result<()> {
         .env("CGO_ENABLED", "0")
         .env("GOWORK", "off")
         .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &link, "-o"])
-        .arg(unfinished.path().join(part.program))
+        .arg(to.join(part.program))
         .arg(part.package)
         .stdin(Stdio::null())
         .output()
@@ -169,5 +157,5 @@ fn build(part: &Part, sources: &Path, cache: &Path, done: &Path) -> Result<()> {
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
-    fs::rename(unfinished.path(), done).context("move the program to its place")
+    Ok(())
 }
