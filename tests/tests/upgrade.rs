@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    path::Path,
     process::{Child, Stdio},
     time::Duration,
 };
@@ -14,6 +15,9 @@ use mesh_upgrade_tests::{
     product::{Guard, HeldHelm, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
 use serde_json::Value;
+
+#[path = "upgrade/secrets.rs"]
+mod secrets;
 
 const FROM: &str = "1.30.3";
 const TO: &str = "1.31.0";
@@ -49,6 +53,7 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     let cluster = Cluster::start(ClusterOptions::named("east"))?;
     let options = IstioOptions {
         replicas: 2,
+        values: vec![secrets::value()],
         ..IstioOptions::version(FROM)
     };
     let istio = Istio::install(&cluster, options)?;
@@ -57,7 +62,8 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     let before = releases(&cluster)?;
 
     let helm = HeldHelm::before("istiod")?;
-    let mut apply = start_apply(&cluster, &helm)?;
+    let charts = secrets::charts(&cluster)?;
+    let mut apply = start_apply(&cluster, &charts, &helm)?;
     helm.wait_until_reached(DEADLINE)?;
     apply.kill()?;
     apply.wait()?;
@@ -81,6 +87,7 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     another_target_is_refused(&cluster)?;
     let held = releases(&cluster)?;
     ensure!(held.len() == before.len() + 1, "only base has a new revision: {held:?}");
+    secrets::are_told_by_nobody(&cluster, &guard, &charts)?;
 
     let watched = std::thread::scope(|scope| {
         let watch = scope.spawn(|| mesh_upgrade(&cluster, &["status", "--watch", "-o", "json"]));
@@ -90,7 +97,7 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     it_was_followed_to_its_end(&watched)?;
     let journal = wait_for_journal(&cluster, "the journal", DEADLINE, |_| true)?;
     ensure!(text(&journal, "/status/phase") == "Succeeded", "{journal:#}");
-    ensure!(journal.pointer("/status/epoch") == Some(&Value::from(2)), "{journal:#}");
+    ensure!(journal.pointer("/status/epoch") == Some(&Value::from(3)), "{journal:#}");
     ensure!(image(&cluster)?.ends_with(&format!(":{TO}")));
     ensure!(istio.injected_image(&cluster)?.ends_with(&format!(":{TO}")));
     ensure!(istio.version_through_port_forward(&cluster)?.starts_with(TO));
@@ -109,13 +116,13 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     no_leftovers()
 }
 
-/// A line of JSON for each event, from before the kill to the end, by both drivers.
+/// A line of JSON for each event, from before the kill to the end, by all three drivers.
 fn it_was_followed_to_its_end(watched: &Run) -> Result<()> {
     watched.ok()?;
     let events = watched.stdout.lines().map(serde_json::from_str);
     let events: Vec<Value> = events.collect::<Result<_, _>>().with_context(|| watched.to_string())?;
     let epochs: BTreeSet<i64> = events.iter().filter_map(|event| event.get("epoch")?.as_i64()).collect();
-    ensure!(epochs == BTreeSet::from([1, 2]), "{watched}");
+    ensure!(epochs == BTreeSet::from([1, 2, 3]), "{watched}");
     ensure!(
         events
             .iter()
@@ -130,8 +137,8 @@ fn it_was_followed_to_its_end(watched: &Run) -> Result<()> {
     Ok(())
 }
 
-fn start_apply(cluster: &Cluster, helm: &HeldHelm) -> Result<Child> {
-    let charts = Toolbox::get()?.charts(TO)?.display().to_string();
+fn start_apply(cluster: &Cluster, charts: &Path, helm: &HeldHelm) -> Result<Child> {
+    let charts = charts.display().to_string();
     let helm = helm.program().display().to_string();
     let arguments = ["apply", "--to", TO, "--charts", &charts, "--yes", "--helm", &helm];
     let mut command = mesh_upgrade_command(cluster, "alice", &arguments)?;
