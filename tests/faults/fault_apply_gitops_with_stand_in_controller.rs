@@ -272,7 +272,8 @@ impl Apply {
     }
 
     fn ends_well(&mut self) -> Result<()> {
-        let ended = self.child.wait()?;
+        let ended = wait_until("apply to end", DEADLINE, || Ok(self.child.try_wait()?));
+        let ended = ended.with_context(|| read(&self.told).unwrap_or_default())?;
         ensure!(ended.success(), "{ended}: {}{}", read(&self.said)?, read(&self.told)?);
         Ok(())
     }

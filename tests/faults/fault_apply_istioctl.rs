@@ -1,17 +1,12 @@
 //! A mesh that the real istioctl installed, upgraded by `apply` with the real istioctl: what no record tells is not undone,
 //! a kill in its middle is survived, foreign istioctls are refused meanwhile, and every write carries the epoch.
 
-use std::{
-    collections::BTreeSet,
-    path::PathBuf,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     audit,
-    harness::{Cluster, ClusterOptions, Istio, Moment, OnDemand, Proxy, Run, wait_until},
+    harness::{Cluster, ClusterOptions, Istio, Moment, OnDemand, Proxy, Run, Started, wait_until},
     product::{Guard, installed_by_istioctl, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
 use serde_json::Value;
@@ -43,17 +38,15 @@ fn killed_in_the_middle_of_istioctl_it_stays_frozen_and_is_finished() -> Result<
     })?;
     let mut command = apply(&cluster)?;
     command.env("KUBECONFIG", proxy.kubeconfig());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut killed = command.spawn().context("start apply")?;
+    let mut killed = Started::of(command)?;
     wait_until("istioctl to have changed istiod", DEADLINE, || {
         ensure!(
-            killed.try_wait()?.is_none() || proxy.is_reached(),
+            killed.child.try_wait()?.is_none() || proxy.is_reached(),
             "apply ended before istioctl was at istiod"
         );
         Ok(proxy.is_reached().then_some(()))
     })?;
     killed.kill()?;
-    killed.wait()?;
     // The istioctl that it has left behind has lost its way to the API server.
     drop(proxy);
     let journal = wait_for_journal(&cluster, "a journal", DEADLINE, |_| true)?;

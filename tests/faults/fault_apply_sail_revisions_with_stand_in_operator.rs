@@ -172,8 +172,7 @@ fn killed_before_the_operator_is_told(cluster: &Cluster) -> Result<()> {
         );
         Ok(proxy.is_reached().then_some(()))
     });
-    killed.child.kill()?;
-    killed.child.wait()?;
+    killed.kill()?;
     drop(proxy);
     reached.with_context(|| killed.said())?;
     let journal = wait_for_journal(cluster, "a journal", DEADLINE, |_| true)?;

@@ -2,11 +2,11 @@
 //! the other, lets the operator through for what belongs to each, and waits for its conditions. The operator is a
 //! stand-in; its helm, its charts and its identity are the real ones, and its kinds have the documented fields.
 
-use std::{process::Stdio, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Moment, Proxy, Run, wait_until},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Moment, Proxy, Run, Started, wait_until},
     product::{FOREIGN_CHANGE, Guard, StandInSail, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
 use serde_json::{Value, json};
@@ -102,14 +102,15 @@ fn killed_before_the_operator_is_told(cluster: &Cluster) -> Result<()> {
     })?;
     let mut command = apply(cluster)?;
     command.env("KUBECONFIG", proxy.kubeconfig());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut killed = command.spawn().context("start apply")?;
+    let mut killed = Started::of(command)?;
     wait_until("apply to be about to tell the operator", DEADLINE, || {
-        ensure!(killed.try_wait()?.is_none() || proxy.is_reached(), "apply ended before");
+        ensure!(
+            killed.child.try_wait()?.is_none() || proxy.is_reached(),
+            "apply ended before"
+        );
         Ok(proxy.is_reached().then_some(()))
     })?;
     killed.kill()?;
-    killed.wait()?;
     drop(proxy);
     let journal = wait_for_journal(cluster, "a journal", DEADLINE, |_| true)?;
     ensure!(text(&journal, "/status/phase") == "Upgrading", "{journal:#}");

@@ -79,7 +79,7 @@ fn stopped_in_west(mesh: &SeveralClusters) -> Result<()> {
     reached.with_context(|| apply.said())?;
     west.kubectl(&["cordon", &node(west)?])?.ok()?;
     helm.release()?;
-    let (ended, said) = (apply.child.wait()?, apply.said());
+    let (ended, said) = (apply.ended()?, apply.said());
     for words in ["stalled (StepFailed)", "west/istiod/istio-system/istiod-1-31-0"] {
         ensure!(ended.code() == Some(1) && said.contains(words), "{ended}: {said}");
     }

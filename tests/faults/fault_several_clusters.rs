@@ -61,7 +61,7 @@ fn a_member_that_is_cut_off_blocks_before_and_stalls_during_and_after_its_turn()
         let since = Instant::now();
         cut.store(true, Ordering::SeqCst);
         helm.release()?;
-        let ended = running.child.wait()?;
+        let ended = running.ended()?;
         let said = running.said();
         ensure!(ended.code() == Some(1) && said.contains("stalled ("), "{turn}: {said}");
         let why = said.lines().find(|line| line.contains("stalled (")).unwrap_or_default();

@@ -57,7 +57,7 @@ fn whoever_freezes_second_withdraws_and_opens_nothing() -> Result<()> {
     reached.with_context(|| second.said())?;
 
     proxy.let_go();
-    let ended = first.child.wait()?;
+    let ended = first.ended()?;
     let said = first.said();
     ensure!(ended.code() == Some(3) && said.contains("withdrawn"), "{ended}: {said}");
     ensure!(said.contains("frozen by another upgrade"), "{said}");
@@ -71,7 +71,7 @@ fn whoever_freezes_second_withdraws_and_opens_nothing() -> Result<()> {
     ensure!(mesh.charts(home)? == [FROM, FROM], "{said}");
 
     helm.release()?;
-    let ended = second.child.wait()?;
+    let ended = second.ended()?;
     ensure!(ended.success(), "{ended}: {}", second.said());
     ensure!(mesh.charts(other)? == [TO, TO], "{}", second.said());
     mesh.is_open()?;

@@ -2,14 +2,11 @@
 //! nobody else, `guard uninstall` by force, and kubectl alone as `manifests/break-glass.md` says; and after each of
 //! them the same upgrade goes on, frozen again.
 
-use std::{
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox, no_leftovers, wait_until},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Started, Toolbox, no_leftovers, wait_until},
     product::{Guard, HeldHelm, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
 use serde_json::Value;
@@ -84,7 +81,7 @@ fn a_stopped_upgrade_is_unlocked_by_those_who_may_and_goes_on_afterwards() -> Re
 /// An apply that waits before its second component, with the first one changed.
 struct Held {
     helm: HeldHelm,
-    apply: Child,
+    apply: Started,
 }
 
 impl Held {
@@ -94,25 +91,23 @@ impl Held {
         let charts = Toolbox::get()?.charts(TO)?.display().to_string();
         let program = helm.program().display().to_string();
         let arguments = ["apply", "--to", TO, "--charts", &charts, "--yes", "--helm", &program];
-        let mut command = mesh_upgrade_command(cluster, "alice", &arguments)?;
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let apply = command.spawn().context("start apply")?;
-        helm.wait_until_reached(DEADLINE)?;
+        let mut apply = Started::of(mesh_upgrade_command(cluster, "alice", &arguments)?)?;
+        let reached = helm.wait_until_reached_by(&mut apply.child, DEADLINE);
+        reached.with_context(|| apply.said())?;
         Ok(Self { helm, apply })
     }
 
     /// As a lost machine would.
     fn kill(mut self) -> Result<()> {
         self.apply.kill()?;
-        self.apply.wait()?;
         self.helm.kill()
     }
 
     /// As somebody who presses Ctrl-C until it ends: the lease is given up.
     fn interrupt(mut self) -> Result<()> {
-        let pid = self.apply.id().to_string();
+        let pid = self.apply.child.id().to_string();
         wait_until("apply to end", DEADLINE, || {
-            let ended = self.apply.try_wait()?;
+            let ended = self.apply.child.try_wait()?;
             if ended.is_none() {
                 Command::new("kill").args(["-TERM", &pid]).status()?;
             }

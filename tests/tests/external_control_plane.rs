@@ -170,8 +170,7 @@ fn killed_before_istiod(mesh: &Mesh) -> Result<()> {
     let mut apply = Started::of(apply)?;
     let reached = helm.wait_until_reached_by(&mut apply.child, DEADLINE);
     reached.with_context(|| apply.said())?;
-    apply.child.kill()?;
-    apply.child.wait()?;
+    apply.kill()?;
     helm.kill()
 }
 

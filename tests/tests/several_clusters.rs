@@ -75,8 +75,7 @@ fn killed_before_its_first_control_plane(mesh: &SeveralClusters) -> Result<()> {
         rival.code == 5 && rival.stderr.contains("is driving this upgrade"),
         "{rival}"
     );
-    apply.child.kill()?;
-    apply.child.wait()?;
+    apply.kill()?;
     helm.kill()?;
     let journal = wait_for_journal(mesh.cluster("east")?, "a journal", DEADLINE, |_| true)?;
     let images = |name: &str| -> Vec<String> {

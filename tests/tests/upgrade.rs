@@ -1,17 +1,12 @@
 //! The main job, end to end: an upgrade that is killed between two components, a freeze that holds meanwhile, and the
 //! same upgrade finished.
 
-use std::{
-    collections::BTreeSet,
-    path::Path,
-    process::{Child, Stdio},
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     audit,
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox, no_leftovers},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Started, Toolbox, no_leftovers},
     product::{Guard, HeldHelm, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
 use serde_json::Value;
@@ -64,9 +59,9 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     let helm = HeldHelm::before("istiod")?;
     let charts = secrets::charts(&cluster)?;
     let mut apply = start_apply(&cluster, &charts, &helm)?;
-    helm.wait_until_reached(DEADLINE)?;
+    let reached = helm.wait_until_reached_by(&mut apply.child, DEADLINE);
+    reached.with_context(|| apply.said())?;
     apply.kill()?;
-    apply.wait()?;
     helm.kill()?;
     let journal = wait_for_journal(&cluster, "a journal", DEADLINE, |_| true)?;
     ensure!(text(&journal, "/status/phase") == "Upgrading", "{journal:#}");
@@ -137,14 +132,12 @@ fn it_was_followed_to_its_end(watched: &Run) -> Result<()> {
     Ok(())
 }
 
-fn start_apply(cluster: &Cluster, charts: &Path, helm: &HeldHelm) -> Result<Child> {
+fn start_apply(cluster: &Cluster, charts: &Path, helm: &HeldHelm) -> Result<Started> {
     let charts = charts.display().to_string();
     let helm = helm.program().display().to_string();
     let arguments = ["apply", "--to", TO, "--charts", &charts, "--yes", "--helm", &helm];
-    let mut command = mesh_upgrade_command(cluster, "alice", &arguments)?;
     // kubectl replaces itself by the plugin, so that this process is the plugin.
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.spawn().context("start apply")
+    Started::of(mesh_upgrade_command(cluster, "alice", &arguments)?)
 }
 
 /// Everything that the freeze is there to stop, tried by an administrator of the group system:masters.

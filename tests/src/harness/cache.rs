@@ -99,12 +99,7 @@ mod tests {
 
     fn put(shelf: Shelf, root: &Path, name: &str) -> PathBuf {
         shelf
-            .kept(
-                root,
-                name,
-                || (),
-                |folder| Ok(fs::write(folder.join("program"), name)?),
-            )
+            .kept(root, name, || (), |folder| Ok(fs::write(folder.join("program"), name)?))
             .unwrap()
     }
 
@@ -117,10 +112,15 @@ mod tests {
     fn a_build_of_another_kind_that_is_under_way_is_left_alone() {
         let root = tempfile::tempdir().unwrap();
         for (running, other) in [(ON_DEMAND, CONTROL_PLANE), (CONTROL_PLANE, ON_DEMAND)] {
-            let done = running.kept(root.path(), "slow", || panic!("it waits"), |folder| {
-                put(other, root.path(), "meanwhile");
-                Ok(fs::write(folder.join("program"), "")?)
-            });
+            let done = running.kept(
+                root.path(),
+                "slow",
+                || panic!("it waits"),
+                |folder| {
+                    put(other, root.path(), "meanwhile");
+                    Ok(fs::write(folder.join("program"), "")?)
+                },
+            );
             assert!(done.unwrap().join("program").is_file());
             fs::remove_dir_all(root.path()).unwrap();
         }
@@ -149,6 +149,9 @@ mod tests {
         let failed = ON_DEMAND.kept(root.path(), "broken", || (), |_| anyhow::bail!("no compiler"));
         assert_eq!(failed.unwrap_err().to_string(), "no compiler");
         let left: Vec<_> = fs::read_dir(root.path()).unwrap().flatten().collect();
-        assert!(left.iter().all(|entry| entry.file_name() == "on-demand.lock"), "{left:?}");
+        assert!(
+            left.iter().all(|entry| entry.file_name() == "on-demand.lock"),
+            "{left:?}"
+        );
     }
 }

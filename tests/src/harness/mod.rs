@@ -18,6 +18,7 @@ mod cache;
 mod charts;
 mod cluster;
 mod contexts;
+mod end;
 mod external_istiod;
 mod istio;
 mod leftovers;

@@ -1,10 +1,23 @@
 //! A finished program: how it ended and what it said.
 
 use std::fmt;
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::io::{Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+
+use super::end;
+
+/// How long a program may take, whatever it does: longer than any upgrade here, and shorter than anybody's patience.
+pub(super) const DEADLINE: Duration = Duration::from_secs(15 * 60);
+
+/// For the last words of a program that was killed.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// Between an output's end and the program's own there is next to nothing.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// What a program left behind.
 #[derive(Debug, Clone)]
@@ -20,29 +33,45 @@ pub struct Run {
 }
 
 impl Run {
-    /// Runs a program to its end, with `stdin` as its standard input.
-    pub fn of(mut command: Command, stdin: Option<&str>) -> Result<Self> {
+    /// Runs a program to its end, with `stdin` as its standard input. One that has not ended after a quarter of an hour is
+    /// killed, and the error tells what it has said so far.
+    pub fn of(command: Command, stdin: Option<&str>) -> Result<Self> {
+        Self::within(DEADLINE, command, stdin)
+    }
+
+    fn within(deadline: Duration, mut command: Command, stdin: Option<&str>) -> Result<Self> {
+        let began = Instant::now();
         let shown = shown(&command);
         command.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("start {shown}"))?;
-        let pipe = child.stdin.take();
-        let output = std::thread::scope(|scope| {
+        if let (Some(mut pipe), Some(text)) = (child.stdin.take(), stdin.map(str::to_owned)) {
             // Written beside the reading, because a program may answer before it has read everything.
-            scope.spawn(move || {
-                if let (Some(mut pipe), Some(text)) = (pipe, stdin) {
-                    // A program may well end without reading its input.
-                    let _ = pipe.write_all(text.as_bytes());
-                }
+            std::thread::spawn(move || {
+                // A program may well end without reading its input.
+                let _ = pipe.write_all(text.as_bytes());
             });
-            child.wait_with_output()
-        })
-        .with_context(|| format!("wait for {shown}"))?;
+        }
+        let (open, outputs) = mpsc::channel();
+        let stdout = gathered(child.stdout.take(), open.clone());
+        let stderr = gathered(child.stderr.take(), open);
+        let status = match outputs.recv_timeout(deadline) {
+            Err(RecvTimeoutError::Timeout) => None,
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+                ended(&mut child, began + deadline).with_context(|| format!("wait for {shown}"))?
+            }
+        };
+        let Some(status) = status else {
+            end::with_children(&mut child);
+            let _ = outputs.recv_timeout(LAST_WORDS);
+            let said = [stdout, stderr].map(|output| text(&output)).concat();
+            bail!("{shown} had not ended after {deadline:?} and was killed; it said\n{said}");
+        };
         Ok(Self {
             command: shown,
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            code: status.code().unwrap_or(-1),
+            stdout: text(&stdout),
+            stderr: text(&stderr),
         })
     }
 
@@ -84,6 +113,39 @@ impl fmt::Display for Run {
     }
 }
 
+/// What a pipe gives, to its end. Nothing is ever sent: the channel ends when all that is gathered has.
+fn gathered(pipe: Option<impl Read + Send + 'static>, open: Sender<()>) -> Arc<Mutex<Vec<u8>>> {
+    let all = Arc::new(Mutex::new(Vec::new()));
+    let gathered = Arc::clone(&all);
+    std::thread::spawn(move || {
+        let mut part = vec![0; 64 * 1024];
+        if let Some(mut pipe) = pipe {
+            while let Some(read) = pipe.read(&mut part).ok().and_then(|count| part.get(..count))
+                && !read.is_empty()
+            {
+                gathered.lock().unwrap_or_else(PoisonError::into_inner).extend(read);
+            }
+        }
+        drop(open);
+    });
+    all
+}
+
+fn text(gathered: &Mutex<Vec<u8>>) -> String {
+    String::from_utf8_lossy(&gathered.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+}
+
+/// How a program ended whose outputs have; none when it goes on beyond `latest`.
+fn ended(child: &mut Child, latest: Instant) -> std::io::Result<Option<ExitStatus>> {
+    loop {
+        let status = child.try_wait()?;
+        if status.is_some() || Instant::now() >= latest {
+            return Ok(status);
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
 /// A command line as one would type it, without the program's folder.
 fn shown(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
@@ -93,4 +155,36 @@ fn shown(command: &Command) -> String {
         shown.push_str(&argument.to_string_lossy());
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::end::tests::has_ended;
+
+    fn shell(script: &str) -> Command {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]);
+        shell
+    }
+
+    #[test]
+    fn all_of_both_outputs_and_the_code_are_told() {
+        let long = "x".repeat(300_000);
+        let run = Run::of(shell("cat; echo bad >&2; exit 7"), Some(&long)).unwrap();
+        assert_eq!((run.code, run.stderr.as_str()), (7, "bad\n"));
+        assert_eq!(run.stdout.len(), long.len());
+    }
+
+    #[test]
+    fn one_that_hangs_is_killed_with_its_children_and_what_it_said_is_told() {
+        let hangs = "sleep 1000 & echo \"child $!\"; wait";
+        for script in [hangs, "echo child $$; exec >&- 2>&-; sleep 1000"] {
+            let error = Run::within(Duration::from_secs(2), shell(script), None).unwrap_err();
+            let said = format!("{error:#}");
+            assert!(said.contains("had not ended"), "{said}");
+            let child = said.lines().find_map(|line| line.strip_prefix("child "));
+            assert!(has_ended(child.unwrap()), "{said}");
+        }
+    }
 }

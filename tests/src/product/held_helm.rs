@@ -32,8 +32,12 @@ impl HeldHelm {
     /// # Errors
     /// When the script cannot be written.
     pub fn at(server: &str, release: &str) -> Result<Self> {
+        Self::of(&Toolbox::get()?.helm(), server, release)
+    }
+
+    fn of(helm: &Path, server: &str, release: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
-        let helm = Toolbox::get()?.helm();
+        // Where a test fails, its folder goes, and nobody is there any more who would let it go on.
         let script = format!(
             "#!/bin/sh\n\
              for argument in \"$@\"; do\n\
@@ -42,7 +46,7 @@ impl HeldHelm {
              done\n\
              if [ \"$1 $2\" = \"upgrade {release}\" ] && [ ! -e {dir}/go ] && grep -q '{server}' \"$kubeconfig\"; then\n\
                echo $$ > {dir}/reached\n\
-               while [ ! -e {dir}/go ]; do sleep 0.05; done\n\
+               while [ ! -e {dir}/go ]; do [ -d {dir} ] || exit 1; sleep 0.05; done\n\
              fi\n\
              exec {helm} \"$@\"\n",
             dir = dir.path().display(),
@@ -110,5 +114,35 @@ impl HeldHelm {
     #[must_use]
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::Started;
+
+    #[test]
+    fn what_is_held_ends_when_the_test_does_and_helm_is_not_called() {
+        let beside = tempfile::tempdir().unwrap();
+        let called = beside.path().join("called");
+        let helm = beside.path().join("helm");
+        std::fs::write(&helm, format!("#!/bin/sh\ntouch {}\n", called.display())).unwrap();
+        std::fs::set_permissions(&helm, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let kubeconfig = beside.path().join("kubeconfig");
+        std::fs::write(&kubeconfig, "server: https://localhost\n").unwrap();
+
+        let held = HeldHelm::of(&helm, "", "istiod").unwrap();
+        let mut command = std::process::Command::new(held.program());
+        command.args(["upgrade", "istiod", "--kubeconfig"]).arg(kubeconfig);
+        let mut script = Started::of(command).unwrap();
+        held.wait_until_reached_by(&mut script.child, Duration::from_secs(20))
+            .unwrap();
+        drop(held);
+        let ended = wait_until("the script to end", Duration::from_secs(20), || {
+            Ok(script.child.try_wait()?)
+        });
+        assert!(!ended.unwrap().success());
+        assert!(!called.exists(), "helm was called");
     }
 }

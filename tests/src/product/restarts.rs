@@ -2,7 +2,6 @@
 //! passes. The upgrade that holds the freeze survives all of it and arrives.
 
 use std::{
-    process::Stdio,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
@@ -10,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::{Guard, HeldHelm, journal_phase, mesh_upgrade, mesh_upgrade_command};
-use crate::harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox, wait_until};
+use crate::harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Started, Toolbox, wait_until};
 
 /// Answers to wait for after each restart.
 const WRITES_EACH: usize = 15;
@@ -72,13 +71,9 @@ pub fn survive_restarts(restarts: usize) -> Result<String> {
     let arguments = [
         "apply", "--to", "1.31.0", "--charts", &charts, "--yes", "--helm", &program,
     ];
-    let mut apply = mesh_upgrade_command(&cluster, "alice", &arguments)?;
-    let apply = apply
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    helm.wait_until_reached(DEADLINE)?;
+    let mut apply = Started::of(mesh_upgrade_command(&cluster, "alice", &arguments)?)?;
+    let reached = helm.wait_until_reached_by(&mut apply.child, DEADLINE);
+    reached.with_context(|| apply.said())?;
     let frozen = write_through_restarts(&cluster, restarts)?;
     ensure!(frozen.passed == 0, "frozen: {frozen:?}");
     ensure!(
@@ -88,8 +83,7 @@ pub fn survive_restarts(restarts: usize) -> Result<String> {
     let told = format!("idle {idle:?}\nfrozen {frozen:?}");
 
     helm.release()?;
-    let output = apply.wait_with_output().context("wait for apply")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(apply.ended()?.success(), "{}", apply.said());
     ensure!(journal_phase(&cluster)?.as_deref() == Some("Succeeded"));
     istio.wait_serving(&cluster, "1.31.0")?;
     Ok(told)
