@@ -1,8 +1,9 @@
 //! Every finding of the catalog on the real control plane, each shown by a case: what is wrong is brought about, checked,
-//! and told with what it is about. A finding without a case fails here. And a healthy mesh, which has none.
+//! and told with what it is about. A finding without a case fails here. And healthy meshes, which have none.
 //!
-//! Two clusters: a guarded one of today with two istiods, and an old one without a guard, from which every release is
-//! crossed. Where the real thing would take another machine, the stand-in's name or its case says so.
+//! Three clusters: a guarded one of today with two istiods, a healthy one that is in use, and an old one without a guard,
+//! from which every release is crossed. Where the real thing would take another machine, the stand-in's name or its case
+//! says so.
 
 mod access;
 mod case;
@@ -84,6 +85,24 @@ fn a_healthy_mesh_has_no_finding_and_a_spoilt_one_has_them_all() -> Result<()> {
     waivers::let_apply_through_or_not(&cluster)?;
     show(TODAY, &cluster)?;
     waivers::stand_in_an_annotation_too(&cluster)
+}
+
+#[test]
+fn a_mesh_in_use_has_no_finding_either() -> Result<()> {
+    let cluster = Cluster::start(ClusterOptions {
+        nodes: 2,
+        ..ClusterOptions::named("in-use")
+    })?;
+    let options = IstioOptions {
+        replicas: 2,
+        cni: true,
+        ztunnel: true,
+        gateway: true,
+        ..IstioOptions::version("1.30.3")
+    };
+    Istio::install(&cluster, options)?;
+    let _guard = Guard::install(&cluster)?;
+    healthy::IN_USE.show(&cluster)
 }
 
 #[test]
