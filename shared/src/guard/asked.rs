@@ -200,8 +200,12 @@ impl Coverage {
     /// The condition: true for what is covered, before or after the change.
     #[must_use]
     pub fn condition(&self) -> MatchCondition {
-        let releases = cel::list(self.helm_releases.iter().map(path));
-        let prefixes = cel::list(self.storage_prefixes());
+        // Each release once, for all that is asked of it: an expression may have no more than 100,000 characters.
+        let releases: Vec<String> = self
+            .helm_releases
+            .iter()
+            .map(|release| cel::list([&release.namespace, &release.name]))
+            .collect();
         let namespace = format!("({})", cel::NAMESPACE);
         let here = format!("({namespace} + '/' + o.metadata.name)");
         let config_maps = cel::list(
@@ -212,25 +216,36 @@ impl Coverage {
             ),
         );
         let (owner, name) = (cel::literal(HELM_OWNER_LABEL), cel::literal(HELM_NAME_LABEL));
-        let named = format!("has(o.metadata.name) && {prefixes}.exists(p, {here}.startsWith(p))");
+        let named = format!(
+            "has(o.metadata.name) && {here}.startsWith(r[0] + {} + r[1] + '.v')",
+            cel::literal(&format!("/{HELM_STORAGE_PREFIX}"))
+        );
         let labelled = format!(
             "has(o.metadata.labels) && {owner} in o.metadata.labels && o.metadata.labels[{owner}] == {} && \
-             {name} in o.metadata.labels && ({namespace} + '/' + o.metadata.labels[{name}]) in {releases}",
+             {name} in o.metadata.labels && o.metadata.labels[{name}] == r[1] && {namespace} == r[0]",
             cel::literal(HELM_OWNER),
         );
-        let config_map =
-            format!("request.resource.resource == 'configmaps' && has(o.metadata.name) && {here} in {config_maps}");
         let (by_name, by_namespace) = (cel::literal(HELM_RELEASE_NAME), cel::literal(HELM_RELEASE_NAMESPACE));
         let owned = format!(
             "has(o.metadata.annotations) && {by_name} in o.metadata.annotations && \
-             {by_namespace} in o.metadata.annotations && \
-             (o.metadata.annotations[{by_namespace}] + '/' + o.metadata.annotations[{by_name}]) in {releases}"
+             {by_namespace} in o.metadata.annotations && o.metadata.annotations[{by_name}] == r[1] && \
+             o.metadata.annotations[{by_namespace}] == r[0]"
         );
+        let storage = "request.resource.resource in ['secrets', 'configmaps']";
+        let of_a_release = format!(
+            "[{}].exists(r, ({storage} && ({})) || ({owned}))",
+            releases.join(", "),
+            cel::any([named, labelled])
+        );
+        let further = format!(
+            "{storage} && has(o.metadata.name) && {}.exists(p, {here}.startsWith(p))",
+            cel::list(self.further_prefixes())
+        );
+        let config_map =
+            format!("request.resource.resource == 'configmaps' && has(o.metadata.name) && {here} in {config_maps}");
         let of_helm = format!(
-            "[object, oldObject].exists(o, o != null && ((request.resource.resource in ['secrets', 'configmaps'] && \
-             ({})) || {}))",
-            cel::any([named, labelled]),
-            cel::any([config_map, owned]),
+            "[object, oldObject].exists(o, o != null && ({}))",
+            cel::any([of_a_release, further, config_map])
         );
         let mut expressions = vec![of_helm];
         if !self.istioctl.is_empty() {
@@ -241,16 +256,14 @@ impl Coverage {
         }
         MatchCondition {
             name: CONDITION.to_owned(),
-            expression: expressions.join(" || "),
+            expression: cel::any(expressions),
         }
     }
 
-    /// Beginnings of `NAMESPACE/NAME` of helm's storage: up to the revision, and of further control planes.
-    fn storage_prefixes(&self) -> impl Iterator<Item = String> {
-        let known = self.helm_releases.iter();
-        let known = known.map(|release| format!("{}/{HELM_STORAGE_PREFIX}{}.v", release.namespace, release.name));
-        let further = self.istio_namespaces.iter();
-        known.chain(further.map(|namespace| format!("{namespace}/{HELM_STORAGE_PREFIX}{REVISIONED}")))
+    /// Beginnings of `NAMESPACE/NAME` of helm's storage of further control planes.
+    fn further_prefixes(&self) -> impl Iterator<Item = String> {
+        let namespaces = self.istio_namespaces.iter();
+        namespaces.map(|namespace| format!("{namespace}/{HELM_STORAGE_PREFIX}{REVISIONED}"))
     }
 }
 

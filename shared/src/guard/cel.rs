@@ -1,20 +1,22 @@
 //! CEL out of plain values and out of the table. Names, users and reasons are data: they enter only as literals.
 
 mod owners;
+mod scope;
 
 pub use owners::{application_owned, istioctl_owned};
+pub use scope::lists;
 
 use super::table::{
     self, FREE_METADATA, HELM_OWNER, HELM_OWNER_LABEL, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE,
     ISTIOD_PROBE_ANNOTATION, ISTIOD_PROBE_NAME, MANAGED_GATEWAY_LABEL, May, Operation, Picks, Row, Who, Writer,
 };
 use crate::{
-    api::{FreezeScope, WorkloadKind},
+    api::FreezeScope,
     gitops::{TRACKING_ANNOTATION, TRACKING_LABEL},
     istioctl::{OWNER_NAMESPACE_LABEL, REVISION_LABEL},
     names,
 };
-use owners::{brings, helm_storage, owned};
+use owners::brings;
 use std::fmt::Write as _;
 
 /// A string as a CEL literal: double quotes, ASCII only, on one line.
@@ -114,7 +116,8 @@ pub fn unchanged(except: &[&str]) -> String {
     )
 }
 
-/// True when a request falls under this row of the table. Expects the variables `resource`, `name` and `inNamespace`.
+/// True when a request falls under this row of the table. Expects the variables `resource`, `name` and `inNamespace`, and
+/// those of [`lists`].
 #[must_use]
 pub fn row(row: &Row, scope: &FreezeScope) -> String {
     let mut parts = vec![format!("request.resource.group in {}", list(row.groups))];
@@ -174,25 +177,6 @@ fn owners_change(scope: &FreezeScope) -> String {
     changes.join(" || ")
 }
 
-fn paths(pairs: &[(&str, &str)]) -> String {
-    list(pairs.iter().map(|(namespace, name)| format!("{namespace}/{name}")))
-}
-
-fn workloads(scope: &FreezeScope) -> String {
-    let of = |kind: WorkloadKind| {
-        let named = scope.workloads.iter().filter(|workload| workload.kind == kind);
-        let pairs: Vec<(&str, &str)> = named
-            .map(|workload| (workload.namespace.as_str(), workload.name.as_str()))
-            .collect();
-        format!(
-            "request.resource.resource == {} && {PATH} in {}",
-            literal(kind.resource()),
-            paths(&pairs)
-        )
-    };
-    any([of(WorkloadKind::Deployment), of(WorkloadKind::DaemonSet)])
-}
-
 /// True for an object `o` that carries the label of helm's storage.
 #[must_use]
 pub fn helm_labelled() -> String {
@@ -213,35 +197,27 @@ fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
             Some(within) => within,
             None => "variables.inNamespace != ''".to_owned(),
         }),
-        Picks::ScopeConfigMaps => Some(format!(
-            "{PATH} in {}",
-            paths(&table::guarded_config_maps(scope).collect::<Vec<_>>())
-        )),
-        Picks::ScopeWorkloads => Some(workloads(scope)),
-        Picks::ScopeOperators => Some(format!(
-            "(variables.resource + '/' + variables.name) in {}",
-            list(&scope.operator_objects)
-        )),
+        Picks::ScopeConfigMaps => Some(format!("{PATH} in variables.configMaps")),
+        Picks::ScopeWorkloads => Some("variables.workload".to_owned()),
+        Picks::ScopeOperators => {
+            Some("(variables.resource + '/' + variables.name) in variables.operatorObjects".to_owned())
+        }
         Picks::MeshCrds => Some(any(
             table::crd_suffixes_of(scope).map(|suffix| format!("variables.name.endsWith({})", literal(suffix)))
         )),
-        Picks::ScopeNamespaces => Some(format!(
-            "variables.name in {}",
-            list(table::protected_namespaces(scope))
-        )),
-        Picks::HelmStorage => Some(helm_storage(&scope.helm_releases)),
-        Picks::Owned => Some(owned(scope)),
+        Picks::ScopeNamespaces => Some("variables.name in variables.componentNamespaces".to_owned()),
+        Picks::HelmStorage => Some("variables.helmStorage".to_owned()),
+        Picks::Owned => Some("variables.owned".to_owned()),
         Picks::StatusMetadata => Some(format!(
-            "({}) && ({})",
-            any([workloads(scope), owned(scope)]),
+            "(variables.workload || variables.owned) && ({})",
             owners_change(scope)
         )),
     }
 }
 
 fn in_configuration_namespaces(scope: &FreezeScope) -> Option<String> {
-    let namespaces = table::configuration_namespaces(scope)?;
-    Some(format!("variables.inNamespace in {}", list(namespaces)))
+    table::configuration_namespaces(scope)?;
+    Some("variables.inNamespace in variables.configurationNamespaces".to_owned())
 }
 
 /// True when this writer of the table makes the request and may. Expects the variable `name`.
@@ -364,11 +340,13 @@ mod tests {
     #[test]
     fn an_empty_scope_matches_nothing_by_name() {
         let scope = FreezeScope::default();
-        let storage = table::FROZEN
-            .iter()
-            .find(|row| row.picks == Picks::HelmStorage)
-            .unwrap();
-        assert!(row(storage, &scope).ends_with("&& (false)"));
+        for (name, expression) in lists(&scope) {
+            let own = name == "configMaps" || name == "componentNamespaces";
+            assert!(
+                own || expression.starts_with("[]") || expression.contains("variables."),
+                "{name}: {expression}"
+            );
+        }
         assert_eq!(any([]), "false");
     }
 }

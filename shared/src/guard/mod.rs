@@ -16,6 +16,8 @@ mod matching;
 pub mod message;
 pub mod own_objects;
 mod policy;
+#[cfg(test)]
+mod policy_cases;
 mod rbac;
 mod reference;
 mod refusal;

@@ -121,7 +121,7 @@ fn variables(freeze: &MeshFreezeSpec, rows: &[&Row]) -> Vec<Variable> {
         let writers = table::WRITERS.iter().filter(|writer| writer.reported == reported);
         cel::any(writers.map(|writer| cel::writer(writer, scope)))
     };
-    vec![
+    let mut variables = vec![
         variable("resource", cel::RESOURCE),
         variable("name", cel::NAME),
         variable("inNamespace", cel::NAMESPACE),
@@ -134,6 +134,10 @@ fn variables(freeze: &MeshFreezeSpec, rows: &[&Row]) -> Vec<Variable> {
                 cel::list([names::PROBE_WEBHOOK])
             ),
         ),
+    ];
+    let lists = cel::lists(scope).into_iter();
+    variables.extend(lists.map(|(name, expression)| variable(name, &expression)));
+    variables.extend([
         variable("frozen", &cel::any(rows.iter().map(|row| cel::row(row, scope)))),
         variable("letThrough", &writers(false)),
         variable("toldOf", &writers(true)),
@@ -146,7 +150,8 @@ fn variables(freeze: &MeshFreezeSpec, rows: &[&Row]) -> Vec<Variable> {
                 cel::unchanged(&[])
             ),
         ),
-    ]
+    ]);
+    variables
 }
 
 /// A binding of the same name as its policy, for the whole cluster, that refuses.

@@ -1,7 +1,7 @@
 //! What belongs to whom, as CEL: helm's releases, installations by istioctl, Argo CD's Applications; and what a controller may
 //! bring of its own.
 
-use super::{any, helm_labelled, list, literal};
+use super::{PATH, any, helm_labelled, list, literal, scope::paths};
 use crate::{
     api::{Controller, FreezeScope, ObjectName},
     gitops::{SailKind, TRACKING_ANNOTATION, TRACKING_LABEL, VERSION_LABEL},
@@ -12,32 +12,40 @@ use crate::{
     istioctl::{OWNER_NAMESPACE_LABEL, REVISION_LABEL},
 };
 
-/// True for the storage of one of these releases, by name, or by the labels by which helm finds it.
-pub(super) fn helm_storage(releases: &[ObjectName]) -> String {
-    any(releases.iter().map(|release| {
-        format!(
-            "variables.inNamespace == {} && (variables.name.startsWith({}) || \
-             [object, oldObject].exists(o, {} && {name} in o.metadata.labels && o.metadata.labels[{name}] == {}))",
-            literal(&release.namespace),
-            literal(&format!("{HELM_STORAGE_PREFIX}{}.v", release.name)),
-            helm_labelled(),
-            literal(&release.name),
-            name = literal(HELM_NAME_LABEL),
-        )
-    }))
+/// Beginnings of NAMESPACE/NAME of the storage of these releases, up to the revision.
+pub(super) fn storage_prefixes(releases: &[ObjectName]) -> String {
+    let releases = releases.iter();
+    list(releases.map(|release| format!("{}/{HELM_STORAGE_PREFIX}{}.v", release.namespace, release.name)))
 }
 
-/// True for what a part of the scope owns, before or after the change.
+/// True for helm's storage by its name, one of these prefixes, or by the labels by which helm finds it, of one of these
+/// releases.
+pub(super) fn helm_storage(prefixes: &str, releases: &str) -> String {
+    let name = literal(HELM_NAME_LABEL);
+    any([
+        format!("{prefixes}.exists(p, {PATH}.startsWith(p))"),
+        format!(
+            "[object, oldObject].exists(o, {} && {name} in o.metadata.labels && \
+             (variables.inNamespace + '/' + o.metadata.labels[{name}]) in {releases})",
+            helm_labelled()
+        ),
+    ])
+}
+
+/// True for what a part of the scope owns, before or after the change. Expects the variables of [`super::lists`].
 pub(super) fn owned(scope: &FreezeScope) -> String {
     let mut owned = vec![format!(
         "[object, oldObject].exists(o, o != null && {})",
-        helm_owns(&scope.helm_releases)
+        helm_owns("variables.releases")
     )];
     if !scope.istioctl.is_empty() {
-        owned.push(istioctl_owned(&scope.istioctl));
+        owned.push(istioctl_owns("variables.installations"));
     }
     if !scope.applications.is_empty() {
-        owned.push(application_owned(&scope.applications));
+        owned.push(format!(
+            "[object, oldObject].exists(o, o != null && {})",
+            application_owns("variables.applications")
+        ));
     }
     any(owned)
 }
@@ -47,19 +55,17 @@ pub(super) fn owned(scope: &FreezeScope) -> String {
 pub fn application_owned<'a>(applications: impl IntoIterator<Item = &'a String>) -> String {
     format!(
         "[object, oldObject].exists(o, o != null && {})",
-        application_owns(applications)
+        application_owns(&list(applications))
     )
 }
 
-/// True for an object `o` that bears the mark of one of these Applications: by its label where it has no annotation.
-fn application_owns<'a>(applications: impl IntoIterator<Item = &'a String>) -> String {
+/// True for an object `o` that bears the mark of one in this list of Applications: by its label where it has no annotation.
+fn application_owns(applications: &str) -> String {
     let (annotation, label) = (literal(TRACKING_ANNOTATION), literal(TRACKING_LABEL));
-    let applications = list(applications);
     format!(
-        "(has(o.metadata.annotations) && {annotation} in o.metadata.annotations ? \
-         {applications}.exists(a, o.metadata.annotations[{annotation}] == a || \
-         o.metadata.annotations[{annotation}].startsWith(a + \":\")) : \
-         has(o.metadata.labels) && {label} in o.metadata.labels && o.metadata.labels[{label}] in {applications})"
+        "{applications}.exists(a, has(o.metadata.annotations) && {annotation} in o.metadata.annotations ? \
+         (o.metadata.annotations[{annotation}] == a || o.metadata.annotations[{annotation}].startsWith(a + \":\")) : \
+         (has(o.metadata.labels) && {label} in o.metadata.labels && o.metadata.labels[{label}] == a))"
     )
 }
 
@@ -70,10 +76,10 @@ pub(super) fn brings(controller: &Controller) -> String {
     }
     let mut owners = Vec::new();
     if !controller.helm_releases.is_empty() {
-        owners.push(helm_owns(&controller.helm_releases));
+        owners.push(helm_owns(&paths(&controller.helm_releases)));
     }
     if !controller.applications.is_empty() {
-        owners.push(application_owns(&controller.applications));
+        owners.push(application_owns(&list(&controller.applications)));
     }
     let owns = format!("[object, oldObject].all(o, o == null || {})", any(owners));
     let version = literal(VERSION_LABEL);
@@ -93,7 +99,7 @@ pub(super) fn brings(controller: &Controller) -> String {
          (oldObject != null && has(oldObject.metadata.labels) && {status} in oldObject.metadata.labels && \
          oldObject.metadata.labels[{status}] != {}))",
         list(["secrets", "configmaps"]),
-        helm_storage(&controller.helm_releases),
+        storage_of(controller),
         literal(Operation::Delete.as_str()),
         literal(HELM_DEPLOYED),
     );
@@ -107,6 +113,11 @@ pub(super) fn brings(controller: &Controller) -> String {
     any([writes, deletes, stores, asks])
 }
 
+fn storage_of(controller: &Controller) -> String {
+    let releases = &controller.helm_releases;
+    helm_storage(&storage_prefixes(releases), &paths(releases))
+}
+
 /// True where a controller takes away something of its own: an operator's object, what a release of it owns, and what helm
 /// keeps of that release.
 fn takes_away(controller: &Controller) -> String {
@@ -117,13 +128,13 @@ fn takes_away(controller: &Controller) -> String {
         literal(Operation::Delete.as_str()),
         literal(SailKind::GROUP),
         list(&controller.operator_objects),
-        helm_owns(&controller.helm_releases),
+        helm_owns(&paths(&controller.helm_releases)),
     );
     let stores = format!(
         "request.resource.group == \"\" && variables.resource in {} && request.operation != {} && ({})",
         list(["secrets", "configmaps"]),
         literal(Operation::Create.as_str()),
-        helm_storage(&controller.helm_releases),
+        storage_of(controller),
     );
     any([deletes, stores])
 }
@@ -131,9 +142,11 @@ fn takes_away(controller: &Controller) -> String {
 /// True where an object, before or after the change, carries the labels of one of these installations by istioctl.
 #[must_use]
 pub fn istioctl_owned<'a>(installations: impl IntoIterator<Item = &'a ObjectName>) -> String {
+    istioctl_owns(&paths(installations))
+}
+
+fn istioctl_owns(installations: &str) -> String {
     let (namespace, revision) = (literal(OWNER_NAMESPACE_LABEL), literal(REVISION_LABEL));
-    let installations = installations.into_iter();
-    let installations = list(installations.map(|one| format!("{}/{}", one.namespace, one.name)));
     format!(
         "[object, oldObject].exists(o, o != null && has(o.metadata.labels) && \
          {namespace} in o.metadata.labels && {revision} in o.metadata.labels && \
@@ -141,13 +154,8 @@ pub fn istioctl_owned<'a>(installations: impl IntoIterator<Item = &'a ObjectName
     )
 }
 
-/// True for an object `o` that names one of these releases as its owner.
-fn helm_owns(releases: &[ObjectName]) -> String {
-    let releases = list(
-        releases
-            .iter()
-            .map(|release| format!("{}/{}", release.namespace, release.name)),
-    );
+/// True for an object `o` that names one in this list of releases as its owner.
+fn helm_owns(releases: &str) -> String {
     let (name, namespace) = (literal(HELM_RELEASE_NAME), literal(HELM_RELEASE_NAMESPACE));
     format!(
         "(has(o.metadata.annotations) && \

@@ -110,10 +110,10 @@ pub(super) fn freeze() -> MeshFreezeSpec {
 
 /// A request under construction.
 #[derive(Clone)]
-struct Ask(Value);
+pub(super) struct Ask(pub(super) Value);
 
 impl Ask {
-    fn new(operation: &str, group: &str, resource: &str, path: &str) -> Self {
+    pub(super) fn new(operation: &str, group: &str, resource: &str, path: &str) -> Self {
         let (namespace, name) = path.split_once('/').unwrap_or(("", path));
         let body = json!({"metadata": {"name": name, "resourceVersion": "1"}});
         let mut request = json!({
@@ -146,7 +146,7 @@ impl Ask {
         Self(json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}))
     }
 
-    fn set(mut self, pointer: &str, value: Value) -> Self {
+    pub(super) fn set(mut self, pointer: &str, value: Value) -> Self {
         let mut at = &mut self.0["request"];
         for key in pointer.split('.') {
             at = &mut at[key.replace('|', ".")];
@@ -156,7 +156,7 @@ impl Ask {
     }
 
     /// An update that so far changes nothing.
-    fn same(self) -> Self {
+    pub(super) fn same(self) -> Self {
         let old = self.0["request"]["oldObject"].clone();
         self.set("object", old)
     }
@@ -170,11 +170,11 @@ impl Ask {
             .set("userInfo.extra", json!({names::EXTRA_EPOCH: [epoch]}))
     }
 
-    fn sub(self, subresource: &str) -> Self {
+    pub(super) fn sub(self, subresource: &str) -> Self {
         self.set("subResource", json!(subresource))
     }
 
-    fn old_release(self, namespace: &str, name: &str) -> Self {
+    pub(super) fn old_release(self, namespace: &str, name: &str) -> Self {
         self.set("oldObject.metadata.annotations", release(namespace, name))
     }
 
