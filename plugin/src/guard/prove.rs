@@ -59,6 +59,7 @@ impl Proof {
 /// When the cluster cannot be asked at all.
 pub async fn all(caller: &Cluster, observed: &Observed) -> Result<Vec<Proof>, CommandError> {
     let mut proofs = vec![impersonation(caller).await, own_objects(caller).await];
+    let freezes = freezes(caller).await?;
     if observed.guard.webhook {
         proofs.push(asked_about(caller, observed).await);
         let trusted = certificate::trust(caller, Timestamp::now()).await?;
@@ -67,9 +68,9 @@ pub async fn all(caller: &Cluster, observed: &Observed) -> Result<Vec<Proof>, Co
             "the authorities in its configuration",
             trusted,
         ));
-        proofs.push(versions(caller, observed).await);
+        proofs.push(versions(caller, observed, &freezes).await);
     }
-    for record in freezes(caller).await? {
+    for record in freezes {
         proofs.extend(frozen(caller, &record.spec, observed.guard.webhook).await);
     }
     Ok(proofs)
@@ -178,8 +179,9 @@ async fn asked_about(caller: &Cluster, observed: &Observed) -> Proof {
     Proof::new("webhook, coverage", "the rules of its configuration", answer)
 }
 
-/// The webhook refuses an istiod two minors ahead of the one that runs.
-async fn versions(caller: &Cluster, observed: &Observed) -> Proof {
+/// The webhook refuses an istiod two minors ahead of the one that runs. While the mesh is frozen only its holder gets past
+/// the freeze to the rules on versions.
+async fn versions(caller: &Cluster, observed: &Observed, freezes: &[MeshFreeze]) -> Proof {
     let tried = "an istiod two minors ahead";
     let newest = observed
         .control_planes
@@ -192,6 +194,16 @@ async fn versions(caller: &Cluster, observed: &Observed) -> Proof {
             tried,
             Err("no istiod of a known version to try it on".to_owned()),
         );
+    };
+    let frozen = freezes
+        .iter()
+        .find(|freeze| freeze.spec.scope.istio_namespaces.contains(&namespace));
+    let client = match frozen.map(|freeze| freeze.spec.epoch.to_string()) {
+        None => caller.client.clone(),
+        Some(epoch) => match caller.impersonating(&[(names::EXTRA_EPOCH, &epoch)]) {
+            Ok(holder) => holder.client,
+            Err(error) => return Proof::new("webhook, versions", tried, Err(error.to_string())),
+        },
     };
     let ahead = two_minors_ahead(&version);
     let deployment = json!({
@@ -206,7 +218,7 @@ async fn versions(caller: &Cluster, observed: &Observed) -> Proof {
         },
     });
     let resource = ApiResource::erase::<k8s_openapi::api::apps::v1::Deployment>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(caller.client.clone(), &namespace, &resource);
+    let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &resource);
     let dry_run = PostParams {
         dry_run: true,
         field_manager: Some(names::FIELD_MANAGER.to_owned()),

@@ -1,5 +1,6 @@
 //! CEL out of plain values and out of the table. Names, users and reasons are data: they enter only as literals.
 
+mod components;
 mod owners;
 mod scope;
 
@@ -199,9 +200,11 @@ fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
         }),
         Picks::ScopeConfigMaps => Some(format!("{PATH} in variables.configMaps")),
         Picks::ScopeWorkloads => Some("variables.workload".to_owned()),
+        Picks::FurtherWorkloads => Some(components::further_workload(scope)),
         Picks::ScopeOperators => {
             Some("(variables.resource + '/' + variables.name) in variables.operatorObjects".to_owned())
         }
+        Picks::FurtherOperators => Some(components::further_operator_object(scope)),
         Picks::MeshCrds => Some(any(
             table::crd_suffixes_of(scope).map(|suffix| format!("variables.name.endsWith({})", literal(suffix)))
         )),

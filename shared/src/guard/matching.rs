@@ -1,5 +1,7 @@
 //! The table applied to a request of the webhook: the same rows and writers as in the policy's CEL.
 
+mod components;
+
 use super::{
     message::Told,
     review::{Members, Metadata, Object, Request, Str},
@@ -171,7 +173,9 @@ fn is_picked(request: &Request<'_>, picks: Picks, scope: &FreezeScope) -> bool {
         Picks::GatewayApi => !namespace.is_empty() && is_in_configuration_namespaces(namespace, scope),
         Picks::ScopeConfigMaps => table::guarded_config_maps(scope).any(|guarded| guarded == (namespace, name)),
         Picks::ScopeWorkloads => is_workload(request, scope),
+        Picks::FurtherWorkloads => components::is_further_workload(request, scope),
         Picks::ScopeOperators => is_operator_object(request, &scope.operator_objects),
+        Picks::FurtherOperators => components::is_further_operator_object(request, scope),
         Picks::MeshCrds => table::crd_suffixes_of(scope).any(|suffix| name.ends_with(suffix)),
         Picks::ScopeNamespaces => table::protected_namespaces(scope).contains(name),
         Picks::HelmStorage => is_helm_storage(request, &scope.helm_releases),

@@ -16,7 +16,7 @@ pub const MAX_REVIEW: usize = 7 << 20;
 
 /// A string that borrows from the review unless it holds an escape. Serde borrows a bare `Cow` only as a direct
 /// field, never inside options, lists and maps; a newtype borrows everywhere.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(transparent)]
 pub struct Str<'a>(#[serde(borrow)] pub Cow<'a, str>);
 

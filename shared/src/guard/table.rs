@@ -1,6 +1,14 @@
 //! The one table of the guard: what is frozen, and who is let through. The policies' CEL, the webhook's rules and its
 //! decisions are all made from it, so that the two barriers agree.
 
+mod components;
+mod writers;
+
+pub use components::{
+    CONTROL_PLANES, NODE_WIDE_OPERATOR_KINDS, OPERATOR_TAGS, component_namespaces,
+};
+pub use writers::{DELETABLE, May, WRITERS, Who, Writer};
+
 use crate::{
     api::{FreezeMode, FreezeScope},
     names,
@@ -113,8 +121,13 @@ pub enum Picks {
     ScopeConfigMaps,
     /// Workloads named in the scope. A Scale has the name of its Deployment and no labels, so names decide.
     ScopeWorkloads,
+    /// Workloads whose pods are those of a control plane, a CNI agent or a ztunnel, whatever they are called, where the
+    /// scope has its own.
+    FurtherWorkloads,
     /// Objects by which the Sail Operator is told what to install, named in the scope.
     ScopeOperators,
+    /// Such objects of other names that would install, or lead workloads, where the scope has its own.
+    FurtherOperators,
     /// CRDs of Istio, ours, and those of the Sail Operator and of the Gateway API where the scope covers their objects.
     MeshCrds,
     /// Namespaces in which components of the mesh, or the guard, live.
@@ -217,11 +230,25 @@ pub const FROZEN: &[Row] = &[
         why: "components of the mesh; scale alone could take the control plane away",
     },
     Row {
+        groups: &["apps"],
+        resources: &["deployments", "daemonsets"],
+        operations: &[Operation::Create, Operation::Update],
+        picks: Picks::FurtherWorkloads,
+        why: "a second control plane under another name takes proxies and webhooks over; it is told by its pods' labels",
+    },
+    Row {
         groups: &["sailoperator.io"],
         resources: &["istios", "istiorevisions", "istiorevisiontags", "istiocnis", "ztunnels"],
         operations: CHANGES,
         picks: Picks::ScopeOperators,
         why: "what the Sail Operator is told, it installs, and it leads workloads where its tags say",
+    },
+    Row {
+        groups: &["sailoperator.io"],
+        resources: &["istios", "istiorevisions", "istiorevisiontags", "istiocnis", "ztunnels"],
+        operations: &[Operation::Create],
+        picks: Picks::FurtherOperators,
+        why: "of a new object the operator makes a second control plane, or another agent on every node",
     },
     Row {
         groups: &["apiextensions.k8s.io"],
@@ -320,137 +347,6 @@ pub const FROZEN: &[Row] = &[
         operations: CHANGES,
         picks: Picks::Owned,
         why: "where a remote cluster finds its control plane",
-    },
-];
-
-/// Who a writer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-    /// Anybody.
-    Anybody,
-    /// The service accounts of istiod in the scope.
-    Istiod,
-    /// The users that the mesh's settings name.
-    ExtraWriters,
-    /// The controllers of the scope: those that the holder waits for.
-    Controllers,
-    /// One of these user names.
-    Users(&'static [&'static str]),
-}
-
-/// What a writer is let do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum May {
-    /// Create, update and delete WorkloadEntries.
-    WriteWorkloadEntries,
-    /// Write what carries the label of a managed gateway, before and after the change.
-    WriteManagedGateways,
-    /// Create the object that istiod's own validation must refuse, in a dry run.
-    ProbeIstiod,
-    /// Delete objects in namespaces; never CRDs or namespaces themselves.
-    DeleteNamespaced,
-    /// Write the scale of a Deployment.
-    Scale,
-    /// Write EndpointSlices and Endpoints.
-    WriteEndpoints,
-    /// Write configuration, the Gateway API's too.
-    WriteConfiguration,
-    /// Create and update what its component owns, before and after the change, where the object bears the target's
-    /// version; ask for that version in the operator's objects that are its own; delete of it what no longer belongs to
-    /// the target, workloads, Services and identities apart; and keep its release's storage, but not delete the deployed
-    /// one. Where the Sail Operator takes an old revision away: delete that, what its release owns, and its release's
-    /// storage, after it has written there that it goes.
-    BringComponent,
-}
-
-/// What a controller may delete of its component: a newer chart may leave these out, and the mesh goes on without.
-pub const DELETABLE: &[(&str, &str)] = &[
-    ("autoscaling", "horizontalpodautoscalers"),
-    ("policy", "poddisruptionbudgets"),
-    ("networking.k8s.io", "networkpolicies"),
-    ("rbac.authorization.k8s.io", "roles"),
-    ("rbac.authorization.k8s.io", "rolebindings"),
-    ("rbac.authorization.k8s.io", "clusterroles"),
-    ("rbac.authorization.k8s.io", "clusterrolebindings"),
-];
-
-/// A writer that passes besides the holder. Nobody else does, `system:masters` neither.
-#[derive(Clone, Copy, Debug)]
-pub struct Writer {
-    /// Who.
-    pub who: Who,
-    /// What it may do.
-    pub may: May,
-    /// Whether it is told of each time, by a warning, an audit annotation, the log and a metric.
-    pub reported: bool,
-    /// Why it must.
-    pub why: &'static str,
-}
-
-/// Every controller's user where the controller manager runs without a service account for each.
-const CONTROLLER_MANAGER: &str = "system:kube-controller-manager";
-
-/// Who passes besides the holder.
-pub const WRITERS: &[Writer] = &[
-    Writer {
-        who: Who::Istiod,
-        may: May::WriteWorkloadEntries,
-        reported: false,
-        why: "virtual machines register by themselves and would lose their traffic",
-    },
-    Writer {
-        who: Who::Istiod,
-        may: May::WriteManagedGateways,
-        reported: false,
-        why: "istiod copies a Gateway's annotations, helm's too, to the Deployment and Service that it makes for it",
-    },
-    Writer {
-        who: Who::Anybody,
-        may: May::ProbeIstiod,
-        reported: false,
-        why: "istiod proves its validation by a refused dry run and must be refused by itself, not by the freeze",
-    },
-    Writer {
-        who: Who::Users(&[
-            "system:serviceaccount:kube-system:generic-garbage-collector",
-            "system:serviceaccount:kube-system:namespace-controller",
-            CONTROLLER_MANAGER,
-        ]),
-        may: May::DeleteNamespaced,
-        reported: true,
-        why: "a namespace of an application would hang in Terminating",
-    },
-    Writer {
-        who: Who::Users(&[
-            "system:serviceaccount:kube-system:horizontal-pod-autoscaler",
-            CONTROLLER_MANAGER,
-        ]),
-        may: May::Scale,
-        reported: false,
-        why: "gateways follow their load, frozen or not",
-    },
-    Writer {
-        who: Who::Users(&[
-            "system:serviceaccount:kube-system:endpointslice-controller",
-            "system:serviceaccount:kube-system:endpoint-controller",
-            "system:serviceaccount:kube-system:endpointslicemirroring-controller",
-            CONTROLLER_MANAGER,
-        ]),
-        may: May::WriteEndpoints,
-        reported: false,
-        why: "they copy the labels of Services, istioctl's and Argo CD's too, and the annotations of Endpoints, helm's too",
-    },
-    Writer {
-        who: Who::Controllers,
-        may: May::BringComponent,
-        reported: false,
-        why: "Argo CD, Flux or the Sail Operator brings the component that the upgrade waits for, and nothing else",
-    },
-    Writer {
-        who: Who::ExtraWriters,
-        may: May::WriteConfiguration,
-        reported: false,
-        why: "the operator named them in spec.freeze.extraWriters of the Mesh, as Flagger or cert-manager",
     },
 ];
 

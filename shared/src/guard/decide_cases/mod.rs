@@ -1,6 +1,7 @@
 //! Allow and deny, case by case: the bypasses that were tried, the writers that must pass, and the guard on versions.
 
 mod frozen;
+mod further;
 mod gateways;
 mod gitops;
 mod helm_releases;

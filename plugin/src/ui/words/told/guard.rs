@@ -45,6 +45,10 @@ super::told! {
     "mesh configuration and injection templates, by name: leader election uses ConfigMaps named istio-* too"
         => "网格配置和注入模板，按名称：leader 选举也使用名为 istio-* 的 ConfigMap";
     "components of the mesh; scale alone could take the control plane away" => "网格的组件；单是 scale 就能拿掉控制平面";
+    "a second control plane under another name takes proxies and webhooks over; it is told by its pods' labels"
+        => "换个名称的第二个控制平面会接管代理和 webhook；按其 Pod 的标签识别";
+    "of a new object the operator makes a second control plane, or another agent on every node"
+        => "operator 会由新的对象做出第二个控制平面，或者在每个节点上再放一个代理程序";
     "deleting a CRD deletes every object of its kind" => "删除 CRD 会删除该 kind 的所有对象";
     "deleting a namespace deletes the components in it" => "删除命名空间会删除其中的组件";
     "helm writes its storage first, so a foreign upgrade or rollback stops before it changes anything"
