@@ -9,6 +9,7 @@ use super::{
     rules::STORAGE_WEBHOOK,
     table::{
         HELM_NAME_LABEL, HELM_OWNER, HELM_OWNER_LABEL, HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE, HELM_STORAGE_PREFIX,
+        KUBECONFIG,
     },
 };
 use crate::{
@@ -53,7 +54,8 @@ const DOCUMENTED_CONFIG_MAPS: &[(&str, &str)] = &[
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Coverage {
-    /// Namespaces of control planes: their canary, and releases of further control planes.
+    /// Namespaces of control planes: their canary, releases of further control planes, and the Secrets by which they reach
+    /// other clusters.
     pub istio_namespaces: BTreeSet<String>,
     /// ConfigMaps of control planes.
     pub config_maps: BTreeSet<ObjectName>,
@@ -247,7 +249,14 @@ impl Coverage {
             "[object, oldObject].exists(o, o != null && ({}))",
             cel::any([of_a_release, further, config_map])
         );
-        let mut expressions = vec![of_helm];
+        let remote_secret = format!(
+            "request.resource.resource == 'secrets' && {namespace} in {} && ({} || \
+             [object, oldObject].exists(o, o != null && has(o.metadata.name) && o.metadata.name == {}))",
+            cel::list(&self.istio_namespaces),
+            cel::labelled_remote_secret(),
+            cel::literal(KUBECONFIG),
+        );
+        let mut expressions = vec![of_helm, remote_secret];
         if !self.istioctl.is_empty() {
             expressions.push(cel::istioctl_owned(&self.istioctl));
         }

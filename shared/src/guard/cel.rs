@@ -4,6 +4,7 @@ mod components;
 mod owners;
 mod scope;
 
+pub use components::labelled_remote_secret;
 pub use owners::{application_owned, istioctl_owned};
 pub use scope::lists;
 
@@ -210,6 +211,7 @@ fn picks(picks: Picks, scope: &FreezeScope) -> Option<String> {
         )),
         Picks::ScopeNamespaces => Some("variables.name in variables.componentNamespaces".to_owned()),
         Picks::HelmStorage => Some("variables.helmStorage".to_owned()),
+        Picks::RemoteSecrets => Some(components::remote_secret(scope)),
         Picks::Owned => Some("variables.owned".to_owned()),
         Picks::StatusMetadata => Some(format!(
             "(variables.workload || variables.owned) && ({})",

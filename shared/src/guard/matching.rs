@@ -179,6 +179,7 @@ fn is_picked(request: &Request<'_>, picks: Picks, scope: &FreezeScope) -> bool {
         Picks::MeshCrds => table::crd_suffixes_of(scope).any(|suffix| name.ends_with(suffix)),
         Picks::ScopeNamespaces => table::protected_namespaces(scope).contains(name),
         Picks::HelmStorage => is_helm_storage(request, &scope.helm_releases),
+        Picks::RemoteSecrets => components::is_remote_secret(request, scope),
         Picks::Owned => request.objects().any(|object| is_owned(object, scope)),
         Picks::StatusMetadata => {
             let guarded = is_workload(request, scope) || request.objects().any(|object| is_owned(object, scope));

@@ -70,10 +70,15 @@ pub fn webhook_configuration(client: &WebhookClient, coverage: &Coverage) -> Val
         webhook(
             STORAGE_WEBHOOK,
             client,
-            picked(&[Picks::ScopeConfigMaps, Picks::HelmStorage, Picks::Owned])
-                .filter(|row| !row.groups.contains(&"apps") && row.groups != table::CONFIGURATION_GROUPS)
-                .map(rule)
-                .collect(),
+            picked(&[
+                Picks::ScopeConfigMaps,
+                Picks::HelmStorage,
+                Picks::RemoteSecrets,
+                Picks::Owned,
+            ])
+            .filter(|row| !row.groups.contains(&"apps") && row.groups != table::CONFIGURATION_GROUPS)
+            .map(rule)
+            .collect(),
             vec![coverage.condition()],
             true,
         ),

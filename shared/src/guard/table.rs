@@ -5,7 +5,7 @@ mod components;
 mod writers;
 
 pub use components::{
-    CONTROL_PLANES, NODE_WIDE_OPERATOR_KINDS, OPERATOR_TAGS, component_namespaces,
+    CONTROL_PLANES, KUBECONFIG, NODE_WIDE_OPERATOR_KINDS, OPERATOR_TAGS, REMOTE_SECRET_LABEL, component_namespaces,
 };
 pub use writers::{DELETABLE, May, WRITERS, Who, Writer};
 
@@ -134,6 +134,9 @@ pub enum Picks {
     ScopeNamespaces,
     /// Storage objects of helm releases in the scope, by name, or by the labels by which helm finds them.
     HelmStorage,
+    /// Secrets by which istiod reaches other clusters, before or after the change: in the Istio namespaces, by their label,
+    /// and the one of a control plane whose configuration is elsewhere by its name.
+    RemoteSecrets,
     /// Objects that name a release, an installation by istioctl or an Application in the scope as their owner, before or
     /// after the change.
     Owned,
@@ -270,6 +273,13 @@ pub const FROZEN: &[Row] = &[
         operations: CHANGES,
         picks: Picks::HelmStorage,
         why: "helm writes its storage first, so a foreign upgrade or rollback stops before it changes anything",
+    },
+    Row {
+        groups: &[""],
+        resources: &["secrets"],
+        operations: CHANGES,
+        picks: Picks::RemoteSecrets,
+        why: "by them istiod reaches the mesh's other clusters; one that goes takes its cluster's endpoints with it",
     },
     Row {
         groups: &[""],

@@ -45,6 +45,7 @@ fn nothing_but_the_releases_of_the_mesh_reaches_the_webhook() {
     let helm = |name: &str| json!({"labels": {"owner": "helm", "name": name}});
     let owned = |namespace: &str, name: &str| json!({"annotations": {"meta.helm.sh/release-name": name, "meta.helm.sh/release-namespace": namespace}});
     let none = || json!({});
+    let remote = || json!({"labels": {"istio/multiCluster": "true"}});
     for (what, resource, path, metadata, expected) in [
         (
             "a release",
@@ -110,6 +111,29 @@ fn nothing_but_the_releases_of_the_mesh_reaches_the_webhook() {
             false,
         ),
         ("a password", "secrets", "istio-system/cacerts", none(), false),
+        ("a remote cluster", "secrets", "istio-system/west", remote(), true),
+        (
+            "a remote cluster of another mesh",
+            "secrets",
+            "shop/west",
+            remote(),
+            false,
+        ),
+        (
+            "its label on a ConfigMap",
+            "configmaps",
+            "istio-system/west",
+            remote(),
+            false,
+        ),
+        (
+            "the way to the configuration",
+            "secrets",
+            "istio-system/istio-kubeconfig",
+            none(),
+            true,
+        ),
+        ("its name elsewhere", "secrets", "shop/istio-kubeconfig", none(), false),
         (
             "another owner",
             "secrets",

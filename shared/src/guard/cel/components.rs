@@ -4,7 +4,7 @@ use super::{any, list, literal};
 use crate::{
     api::FreezeScope,
     guard::table::{
-        CONTROL_PLANES, NODE_WIDE_OPERATOR_KINDS, OPERATOR_TAGS, component_namespaces,
+        CONTROL_PLANES, KUBECONFIG, NODE_WIDE_OPERATOR_KINDS, OPERATOR_TAGS, REMOTE_SECRET_LABEL, component_namespaces,
     },
 };
 
@@ -43,4 +43,23 @@ pub(super) fn further_operator_object(scope: &FreezeScope) -> String {
             list(&scope.istio_namespaces)
         ),
     ])
+}
+
+/// True for a Secret by which istiod reaches another cluster, before or after the change.
+pub(super) fn remote_secret(scope: &FreezeScope) -> String {
+    format!(
+        "variables.inNamespace in {} && (variables.name == {} || {})",
+        list(&scope.istio_namespaces),
+        literal(KUBECONFIG),
+        labelled_remote_secret()
+    )
+}
+
+/// True where a Secret, before or after the change, bears the label of those by which istiod reaches other clusters.
+#[must_use]
+pub fn labelled_remote_secret() -> String {
+    format!(
+        "[object, oldObject].exists(o, o != null && has(o.metadata.labels) && {} in o.metadata.labels)",
+        literal(REMOTE_SECRET_LABEL)
+    )
 }

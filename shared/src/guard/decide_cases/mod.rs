@@ -10,6 +10,7 @@ mod late;
 mod let_through;
 mod operators;
 mod own_objects;
+mod remote_secrets;
 mod settings;
 mod versions;
 mod way_back;

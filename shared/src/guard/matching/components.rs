@@ -1,9 +1,9 @@
 //! What is a part of the mesh under any name: the same as in the policy's CEL.
 
 use super::super::{
-    review::{Request, Str},
+    review::{Object, Request, Str},
     table::{
-        CONTROL_PLANES, NODE_WIDE_OPERATOR_KINDS, OPERATOR_TAGS, component_namespaces,
+        CONTROL_PLANES, KUBECONFIG, NODE_WIDE_OPERATOR_KINDS, OPERATOR_TAGS, REMOTE_SECRET_LABEL, component_namespaces,
     },
 };
 use crate::api::FreezeScope;
@@ -87,4 +87,14 @@ pub(super) fn is_further_operator_object(request: &Request<'_>, scope: &FreezeSc
     }
     let namespace = spec.namespace;
     namespace.is_none_or(|namespace| scope.istio_namespaces.iter().any(|one| **one == *namespace))
+}
+
+/// Whether the request is about a Secret by which istiod reaches another cluster, before or after the change.
+pub(super) fn is_remote_secret(request: &Request<'_>, scope: &FreezeScope) -> bool {
+    let labelled = |object: &Object<'_>| {
+        let labels = object.metadata.labels.as_ref();
+        labels.is_some_and(|labels| labels.rest.iter().any(|(key, _)| **key == *REMOTE_SECRET_LABEL))
+    };
+    scope.istio_namespaces.iter().any(|one| **one == *request.namespace)
+        && (request.object_name() == KUBECONFIG || request.objects().any(labelled))
 }

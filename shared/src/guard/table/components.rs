@@ -13,6 +13,11 @@ pub const CONTROL_PLANES: &[(&str, &str, &str)] = &[
     ("daemonsets", "app", "ztunnel"),
 ];
 
+/// Label of the Secrets by which istiod reaches other clusters.
+pub const REMOTE_SECRET_LABEL: &str = "istio/multiCluster";
+/// Name of the Secret by which an istiod reaches the cluster that has its configuration.
+pub const KUBECONFIG: &str = "istio-kubeconfig";
+
 /// The Sail Operator's kinds of what runs on every node, wherever its namespace is.
 pub const NODE_WIDE_OPERATOR_KINDS: &[&str] = &["istiocnis", "ztunnels"];
 /// Its kind that leads workloads to what another object of it installs.

@@ -49,6 +49,8 @@ super::told! {
         => "换个名称的第二个控制平面会接管代理和 webhook；按其 Pod 的标签识别";
     "of a new object the operator makes a second control plane, or another agent on every node"
         => "operator 会由新的对象做出第二个控制平面，或者在每个节点上再放一个代理程序";
+    "by them istiod reaches the mesh's other clusters; one that goes takes its cluster's endpoints with it"
+        => "istiod 通过它们访问网格的其他集群；少了一个，该集群的端点也随之消失";
     "deleting a CRD deletes every object of its kind" => "删除 CRD 会删除该 kind 的所有对象";
     "deleting a namespace deletes the components in it" => "删除命名空间会删除其中的组件";
     "helm writes its storage first, so a foreign upgrade or rollback stops before it changes anything"
