@@ -7,7 +7,7 @@ use crate::{
     ui::{Mark, Ui},
 };
 use shared::{
-    api::PlanStep,
+    api::{InstallerKind, PlanStep},
     gitops,
     inventory::{ClusterState, Observed},
     plan,
@@ -29,6 +29,7 @@ impl Installer for GitOps {
     /// Worked out from what runs: values and charts are the controller's.
     async fn images(&self, change: &Change<'_>) -> Result<Vec<String>, String> {
         let observed = look(change).await?;
+        refuse_pinned(change, &observed)?;
         plan::images_of_step(change.step, &observed)
     }
 
@@ -45,7 +46,9 @@ impl Installer for GitOps {
             let told = step.told();
             format!("the object that brings {told} is not to be found: put it back, then go on")
         })?;
-        let patch = gitops::patch(followed, &step.to);
+        let release = observed.helm_release(&step.namespace, &step.release);
+        let settings = release.filter(|_| step.installer == InstallerKind::Flux);
+        let patch = gitops::patch(followed, settings.map(|release| &release.settings), step);
         if patch.is_empty() {
             return Ok(());
         }
@@ -54,6 +57,14 @@ impl Installer for GitOps {
         self.ui.copied(patch.trim_end());
         Ok(())
     }
+}
+
+/// Refuses what the object's own values would keep from running the target.
+pub(super) fn refuse_pinned(change: &Change<'_>, observed: &Observed) -> Result<(), String> {
+    let followed = gitops::of_step(observed, change.step);
+    followed
+        .and_then(|followed| gitops::pinned(followed, change.step))
+        .map_or(Ok(()), Err)
 }
 
 pub(super) async fn look(change: &Change<'_>) -> Result<Box<Observed>, String> {

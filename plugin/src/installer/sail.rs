@@ -1,7 +1,10 @@
 //! The Sail Operator: it is told the version in its own object, by the holder, and brings it. What it says of itself and what
 //! runs is waited for by looking.
 
-use super::{Change, Installer, gitops::look};
+use super::{
+    Change, Installer,
+    gitops::{look, refuse_pinned},
+};
 use crate::{error::api_message, executor::writing_client};
 use kube::{
     Api,
@@ -28,6 +31,7 @@ impl Installer for Sail {
     /// Worked out from what runs: values and charts are the operator's.
     async fn images(&self, change: &Change<'_>) -> Result<Vec<String>, String> {
         let observed = look(change).await?;
+        refuse_pinned(change, &observed)?;
         plan::images_of_step(change.step, &observed)
     }
 

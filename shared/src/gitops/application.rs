@@ -1,8 +1,11 @@
 //! Argo CD's Application: charts by their sources, and what its controller says of the last sync.
 
-use super::{Followed, FollowedKind, Progress, Source, TRACKING_ANNOTATION, TRACKING_LABEL};
+use super::{
+    Followed, FollowedKind, Pin, Progress, Source, TRACKING_ANNOTATION, TRACKING_LABEL,
+    pins::{Parameter, Pinned},
+};
 use crate::api::Component;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 
 /// The cluster that Argo CD itself runs in.
@@ -40,6 +43,47 @@ struct ChartSource {
     repo_url: String,
     chart: String,
     target_revision: String,
+    helm: Option<Helm>,
+}
+
+/// What a source gives helm to render its chart with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Helm {
+    parameters: Option<Vec<Parameter>>,
+    values: Option<Text>,
+    values_object: Option<Pinned>,
+    value_files: Option<Vec<serde::de::IgnoredAny>>,
+}
+
+/// Values as a text, of which only what they pin is kept.
+#[derive(Debug)]
+struct Text(Pinned);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Pinned::of_text(&text)))
+    }
+}
+
+impl Helm {
+    /// What its values pin, with its place in the object.
+    fn pins(&self, field: &str) -> Vec<Pin> {
+        let text = self.values.iter().map(|Text(pinned)| ("values: |", pinned));
+        let object = self.values_object.iter().map(|pinned| ("valuesObject", pinned));
+        let mut pins = Vec::new();
+        for (name, pinned) in text.chain(object) {
+            pins.extend(pinned.below(&["spec", field, "helm", name]));
+        }
+        for (index, parameter) in self.parameters.iter().flatten().enumerate() {
+            pins.extend(parameter.at(&["spec", field, "helm", &format!("parameters[{index}]")]));
+        }
+        pins
+    }
+
+    fn has_files(&self) -> bool {
+        self.value_files.as_ref().is_some_and(|files| !files.is_empty())
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -114,6 +158,7 @@ impl Application {
         } else {
             self.spec.source.iter().collect()
         };
+        let (mut pins, mut elsewhere) = (Vec::new(), None);
         let ours = all.iter().enumerate().filter_map(|(index, source)| {
             // An OCI reference may have the chart at its end alone.
             let chart = match source.chart.as_str() {
@@ -127,6 +172,12 @@ impl Application {
                 "source".to_owned()
             };
             let revision = self.brought(several.then_some(index));
+            if let Some(helm) = &source.helm {
+                pins.extend(helm.pins(&field));
+                if helm.has_files() {
+                    elsewhere = Some(format!("spec.{field}.helm.valueFiles"));
+                }
+            }
             let source = Source {
                 object: object.clone(),
                 component: Some(component),
@@ -149,6 +200,8 @@ impl Application {
             release: None,
             user: user.map(str::to_owned),
             progress: self.progress(revisions.into_iter().next().flatten()),
+            pins,
+            values_elsewhere: elsewhere,
             revisions: None,
         })
     }

@@ -1,6 +1,6 @@
 //! Flux's HelmRelease: a helm release that its controller keeps, and where the version of its chart stands.
 
-use super::{Followed, FollowedKind, Progress, Source};
+use super::{Followed, FollowedKind, Progress, Source, pins::Pinned};
 use crate::{
     api::{Component, ObjectName},
     guard::message::one_line,
@@ -37,6 +37,8 @@ struct Spec {
     service_account_name: String,
     kube_config: Option<serde::de::IgnoredAny>,
     suspend: bool,
+    values: Option<Pinned>,
+    values_from: Option<Vec<serde::de::IgnoredAny>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -121,6 +123,18 @@ impl HelmRelease {
             user,
             obstacle,
             progress: self.progress(),
+            pins: self
+                .spec
+                .values
+                .iter()
+                .flat_map(|values| values.below(&["spec", "values"]))
+                .collect(),
+            values_elsewhere: self
+                .spec
+                .values_from
+                .as_ref()
+                .filter(|from| !from.is_empty())
+                .map(|_| "spec.valuesFrom".to_owned()),
             revisions: None,
         })
     }

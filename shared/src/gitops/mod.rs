@@ -5,11 +5,13 @@
 mod application;
 mod helm_release;
 mod patch;
+mod pins;
 mod sail;
 
 pub use application::{Application, instance_of};
 pub use helm_release::HelmRelease;
 pub use patch::patch;
+pub use pins::{Pin, pinned};
 pub use sail::{
     SailKind, SailObject, SailTag, are_of_one_istio, brings_a_tag, is_release_of_tag, istio_of_revision,
     release_of as release_of_revision, revision_of,
@@ -102,6 +104,10 @@ pub struct Followed {
     pub obstacle: Option<String>,
     /// How far it is.
     pub progress: Progress,
+    /// Values of its own that pin what runs.
+    pub pins: Vec<Pin>,
+    /// The field that leads to values which stand elsewhere and were not read; `None` where none does.
+    pub values_elsewhere: Option<String>,
     /// Its revisions, where the Sail Operator gives it a new one for each version; `None` where it is changed as it runs.
     pub revisions: Option<RevisionBased>,
 }

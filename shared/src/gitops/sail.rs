@@ -1,7 +1,9 @@
 //! The Sail Operator's objects: a version for each component, and what the operator says of it. Unlike what follows a
 //! repository this tool writes them itself, as the holder.
 
-use super::{Followed, FollowedKind, Progress, RevisionBased, Source, TRACKING_ANNOTATION, TRACKING_LABEL};
+use super::{
+    Followed, FollowedKind, Progress, RevisionBased, Source, TRACKING_ANNOTATION, TRACKING_LABEL, pins::Pinned,
+};
 use crate::{
     api::{Component, ObjectName},
     guard::message::one_line,
@@ -138,6 +140,7 @@ struct Metadata {
 struct Spec {
     version: String,
     namespace: String,
+    values: Option<Pinned>,
     update_strategy: Option<Strategy>,
 }
 
@@ -235,6 +238,13 @@ impl SailObject {
             user: user.map(str::to_owned),
             obstacle: self.obstacle(kind, user),
             progress: self.progress(kind),
+            pins: self
+                .spec
+                .values
+                .iter()
+                .flat_map(|values| values.below(&["spec", "values"]))
+                .collect(),
+            values_elsewhere: None,
             revisions,
         }
     }

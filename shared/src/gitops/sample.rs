@@ -9,27 +9,44 @@ pub const ARGO_CD_USER: &str = "system:serviceaccount:argocd:argocd-application-
 
 /// An Application of one of Istio's charts that has brought what it says.
 pub fn application(chart: &str, version: &str) -> Followed {
+    application_of(chart, version, |_| {})
+}
+
+/// The same, changed by `change`.
+pub fn application_of(chart: &str, version: &str, change: impl FnOnce(&mut serde_json::Value)) -> Followed {
     let source = json!({"repoURL": "https://charts.example.com", "chart": chart, "targetRevision": version});
-    let object = json!({
+    let mut object = json!({
         "metadata": {"namespace": "argocd", "name": chart},
         "spec": {"source": source, "destination": {"server": "https://kubernetes.default.svc", "namespace": "istio-system"},
             "syncPolicy": {"automated": {}}},
         "status": {"sync": {"status": "Synced", "revision": version}, "health": {"status": "Healthy"},
             "operationState": {"phase": "Succeeded", "message": "successfully synced"}},
     });
+    change(&mut object);
     let read: Application = serde_json::from_value(object).expect("an Application");
     read.followed(Some(ARGO_CD_USER)).expect("it brings a chart of Istio's")
 }
 
 /// A HelmRelease of one of Istio's charts that has brought what it says.
 pub fn helm_release(chart: &str, name: &str, version: &str) -> Followed {
-    let object = json!({
+    helm_release_of(chart, name, version, |_| {})
+}
+
+/// The same, changed by `change`.
+pub fn helm_release_of(
+    chart: &str,
+    name: &str,
+    version: &str,
+    change: impl FnOnce(&mut serde_json::Value),
+) -> Followed {
+    let mut object = json!({
         "metadata": {"namespace": "istio-system", "name": name, "generation": 2},
         "spec": {"chart": {"spec": {"chart": chart, "version": version}}},
         "status": {"observedGeneration": 2, "history": [{"chartName": chart, "chartVersion": version}],
             "conditions": [{"type": "Ready", "status": "True", "reason": "UpgradeSucceeded", "message": "",
                 "lastTransitionTime": "2026-11-24T04:00:00Z"}]},
     });
+    change(&mut object);
     let read: HelmRelease = serde_json::from_value(object).expect("a HelmRelease");
     let user = "system:serviceaccount:flux-system:helm-controller";
     read.followed(Some(user)).expect("it brings a chart of Istio's")

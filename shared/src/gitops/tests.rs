@@ -187,34 +187,40 @@ fn a_helm_release_has_arrived_when_its_controller_says_so_of_the_target() {
     }
 }
 
+/// What has to be merged, where nothing pins a tag.
+fn merged(followed: &Followed) -> String {
+    let step = steps(&sample::by_argo_cd("1.30.3")).remove(1);
+    patch(followed, None, &step)
+}
+
 #[test]
 fn the_change_to_merge_is_told_as_a_patch() {
     let old = application(|it| it["spec"]["source"]["targetRevision"] = json!("1.30.3")).unwrap();
     assert_eq!(
-        patch(&old, "1.31.0"),
+        merged(&old),
         "--- Application argocd/istiod\n+++ Application argocd/istiod\n spec:\n   source:\n     chart: istiod\n\
          -    targetRevision: 1.30.3\n+    targetRevision: 1.31.0\n"
     );
-    assert_eq!(patch(&application(|_| {}).unwrap(), "1.31.0"), "", "it is merged");
+    assert_eq!(merged(&application(|_| {}).unwrap()), "", "it is merged");
     let several = application(|it| {
         it["spec"]["source"] = json!(null);
         it["spec"]["sources"] = json!([{"repoURL": "https://git", "ref": "values"},
             {"repoURL": "oci://registry/charts/istiod", "targetRevision": "1.30.3"}]);
     });
     assert_eq!(
-        patch(&several.unwrap(), "1.31.0"),
+        merged(&several.unwrap()),
         "--- Application argocd/istiod\n+++ Application argocd/istiod\n spec:\n   sources:\n   - # the source of index 1\n     \
          chart: istiod\n-    targetRevision: 1.30.3\n+    targetRevision: 1.31.0\n"
     );
     let flux = release(|it| it["spec"]["chart"]["spec"]["version"] = json!("1.30.3")).unwrap();
     assert_eq!(
-        patch(&flux, "1.31.0"),
+        merged(&flux),
         "--- HelmRelease mesh/istiod\n+++ HelmRelease mesh/istiod\n spec:\n   chart:\n     spec:\n       chart: istiod\n\
          -      version: 1.30.3\n+      version: 1.31.0\n"
     );
     let elsewhere = release(|it| it["spec"] = json!({"chartRef": {"kind": "OCIRepository", "name": "istiod"}}));
     assert_eq!(
-        patch(&elsewhere.unwrap(), "1.31.0"),
+        merged(&elsewhere.unwrap()),
         "--- OCIRepository mesh/istiod\n+++ OCIRepository mesh/istiod\n spec:\n   ref:\n+    tag: 1.31.0\n"
     );
 }

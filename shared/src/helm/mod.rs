@@ -7,6 +7,7 @@ mod versions;
 
 pub use release::{Release, ReleaseError, Values, decode, storage_name};
 pub use settings::{ReleaseSettings, move_pins, version_pins};
+pub(crate) use settings::{TAG_KEYS, moved_tag};
 pub use versions::{Installs, VersionSource, decode_versions};
 
 /// A chart's version without its build metadata, which tells no other chart: Flux writes the digest of an OCI artifact there,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Keys of Istio's charts that pin an image tag.
-const TAG_KEYS: [&[&str]; 8] = [
+pub(crate) const TAG_KEYS: [&[&str]; 8] = [
     &["global", "tag"],
     &["tag"],
     &["pilot", "tag"],
@@ -91,7 +91,7 @@ fn moved(key: &str, tag: &str, from: &str, to: &str) -> Option<String> {
 }
 
 /// A tag that names one version, or a variant of it, with the other version in its place.
-fn moved_tag(tag: &str, from: &str, to: &str) -> Option<String> {
+pub(crate) fn moved_tag(tag: &str, from: &str, to: &str) -> Option<String> {
     let rest = tag.strip_prefix(from)?;
     (rest.is_empty() || rest == "-distroless" || rest == "-debug").then(|| format!("{to}{rest}"))
 }

@@ -2,6 +2,8 @@
 
 super::told! {
     "what a GitOps controller or operator follows: {error}" => "GitOps 控制器或 operator 跟随的内容：{error}";
+    "{} would not come to run {}: its {} pins what runs by {}; take that out first"
+        => "{0} 不会运行 {1}：其 {2} 用 {3} 固定了运行的内容；请先去掉它";
     "the object that brings {} is not to be found: put it back, then go on" => "找不到带来 {} 的对象：请恢复它，然后继续";
     "the version of {} could not be set to v{}: {}" => "无法把 {} 的版本设为 v{}：{}";
     "a GitOps controller brings that object itself, and would take a new version of it back"
