@@ -91,7 +91,7 @@ impl Effects<'_> {
                 // Side by side; what is found first to be in the way is told.
                 let counted = async { Ok(self.connections(spec).await) };
                 let looked = tokio::try_join!(
-                    self.check(spec),
+                    self.check(spec, false),
                     self.prove_abilities(spec),
                     counted,
                     self.hides_the_freeze(spec)
@@ -116,7 +116,7 @@ impl Effects<'_> {
                 };
                 let looked = async {
                     let counted = async { Ok(self.connections(spec).await) };
-                    let ((), abilities, counted) = tokio::try_join!(self.check(spec), abilities, counted)?;
+                    let ((), abilities, counted) = tokio::try_join!(self.check(spec, true), abilities, counted)?;
                     self.rehearse(spec).await?;
                     Ok((abilities, counted))
                 };
@@ -222,7 +222,7 @@ impl Effects<'_> {
     }
 
     /// Whether the mesh is free to go; what is in its way, one line each.
-    async fn check(&self, spec: &MeshUpgradeSpec) -> Result<(), Vec<String>> {
+    async fn check(&self, spec: &MeshUpgradeSpec, frozen: bool) -> Result<(), Vec<String>> {
         let inventory = self.observe().await;
         let meshes = mesh::meshes(&inventory);
         let mesh = mesh::select(&meshes, Some(&spec.mesh)).map_err(|error| vec![error.to_string()])?;
@@ -236,7 +236,8 @@ impl Effects<'_> {
         };
         let target = Target::new(version)
             .for_purpose(purpose)
-            .as_canary(spec.plan.is_canary());
+            .as_canary(spec.plan.is_canary())
+            .once_frozen(frozen);
         let report = preflight::check(mesh, &inventory, &target, &self.catalog, today());
         let report = waiver::apply(report, &waiver::recorded(&spec.waivers), today());
         let mut blockers: Vec<String> = report

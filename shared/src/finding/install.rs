@@ -88,7 +88,7 @@ pub const OWNED_BY_GITOPS: Code = Code(&Rule {
     title: "A GitOps controller owns the installation, and cannot be waited for",
     severity: Severity::Blocker,
     waivable: true,
-    cause: "It would take back what the upgrade changes; apply waits for what is merged where one object in this cluster brings one of Istio's charts, and its controller is found.",
+    cause: "It would take back what the upgrade changes; apply waits for what is merged where one object in this cluster brings one of Istio's charts, its controller is found, and it is in order before.",
     evidence: "Labels and annotations of Argo CD and Flux on the control plane and the node components, their Applications and HelmReleases, and the pods of their controllers.",
     fix: "Mend what the finding names, so that apply can wait; or change the version in the repository by hand; or, of what is a helm release, suspend the controller for the time of the upgrade, and waive this.",
 });
@@ -98,7 +98,7 @@ pub const OWNED_BY_OPERATOR: Code = Code(&Rule {
     title: "An operator owns the installation, and apply cannot change what it is told",
     severity: Severity::Blocker,
     waivable: true,
-    cause: "It would take back what the upgrade changes; apply sets the version of the Sail Operator's Istio, IstioCNI and ZTunnel where nobody else brings them.",
+    cause: "It would take back what the upgrade changes; apply sets the version of the Sail Operator's Istio, IstioCNI and ZTunnel where nobody else brings them and they are in order before.",
     evidence: "Owner references of the control plane and the node components, the Sail Operator's objects, and its pods.",
     fix: "Mend what the finding names, or change the version in the operator's own object by hand.",
 });

@@ -210,6 +210,13 @@ impl Followed {
         }
     }
 
+    /// Whether it has brought a version, in order or not.
+    #[must_use]
+    pub fn has_brought(&self, version: &str) -> bool {
+        let brought = self.progress.version.as_deref();
+        brought.is_some_and(|brought| is_version(brought, version))
+    }
+
     /// Whether the target has arrived, as far as the object and its controller say.
     #[must_use]
     pub fn arrival(&self, to: &str) -> Arrival {
@@ -230,13 +237,9 @@ impl Followed {
             });
         }
         let Progress {
-            version,
-            is_done,
-            says,
-            by_hand,
+            is_done, says, by_hand, ..
         } = &self.progress;
-        let has_come = version.as_deref().is_some_and(|version| is_version(version, to));
-        if has_come && *is_done {
+        if self.has_brought(to) && *is_done {
             return Arrival::Arrived(format!("{told} has brought {to}: {says}"));
         }
         let by_hand = by_hand.as_ref().map(|what| format!("; {what}")).unwrap_or_default();

@@ -9,6 +9,7 @@ mod configuration;
 mod control_plane;
 mod data_plane;
 mod debug_access;
+mod followed;
 mod guard;
 mod headroom;
 mod images;
@@ -142,6 +143,7 @@ pub fn check(mesh: &MeshView, inventory: &Inventory, target: &Target, catalog: &
     install::check(&subject, &mut report);
     installers::check(&subject, &mut report);
     ownership::check(&subject, &mut report);
+    followed::check(&subject, &mut report);
     charts::check(&subject, &mut report);
     images::check(&subject, &mut report);
     configuration::check(&subject, &mut report);

@@ -42,6 +42,8 @@ pub struct Target {
     pub charts: Option<ChartLookup>,
     /// Whether control planes are replaced by new revisions beside them.
     pub canary: bool,
+    /// Whether the mesh is frozen for it already, so that controllers are refused what they try.
+    pub frozen: bool,
 }
 
 impl Target {
@@ -54,6 +56,7 @@ impl Target {
             purpose: Purpose::Check,
             charts: None,
             canary: false,
+            frozen: false,
         }
     }
 
@@ -77,6 +80,13 @@ impl Target {
     #[must_use]
     pub fn as_canary(mut self, canary: bool) -> Self {
         self.canary = canary;
+        self
+    }
+
+    /// The same version, once the mesh is frozen for it, or before.
+    #[must_use]
+    pub fn once_frozen(mut self, frozen: bool) -> Self {
+        self.frozen = frozen;
         self
     }
 

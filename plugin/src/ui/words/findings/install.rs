@@ -62,14 +62,14 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU409",
         title: "安装归某个 GitOps 控制器所有，且无法等待它",
-        cause: "它会撤回升级所改动的内容；只有当本集群中的一个对象带来 Istio 的一个 chart，并且找得到它的控制器时，apply 才能等待合并的改动。",
+        cause: "它会撤回升级所改动的内容；只有当本集群中的一个对象带来 Istio 的一个 chart，找得到它的控制器，并且它事先一切正常时，apply 才能等待合并的改动。",
         evidence: "控制平面和节点组件上 Argo CD 和 Flux 的标签和注解、它们的 Application 和 HelmRelease，以及其控制器的 pod。",
         fix: "处理该发现指出的问题，让 apply 可以等待；或者手工在仓库中更改版本；或者，如果它是 helm release，在升级期间暂停该控制器，并豁免此发现。",
     },
     Told {
         id: "MU410",
         title: "安装归某个 Operator 所有，且 apply 无法更改对它的要求",
-        cause: "它会撤回升级所改动的内容；只有当没有别人带来 Sail Operator 的 Istio、IstioCNI 和 ZTunnel 时，apply 才会设置其版本。",
+        cause: "它会撤回升级所改动的内容；只有当没有别人带来 Sail Operator 的 Istio、IstioCNI 和 ZTunnel，并且它们事先一切正常时，apply 才会设置其版本。",
         evidence: "控制平面和节点组件的属主引用、Sail Operator 的对象，以及它的 pod。",
         fix: "处理该发现指出的问题，或者手工在该 Operator 自己的对象中更改版本。",
     },

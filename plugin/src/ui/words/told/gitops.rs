@@ -55,6 +55,11 @@ super::told! {
     "it brings its charts to another cluster than the one that it is in" => "它把 chart 部署到它所在集群之外的集群";
     "no pod of Argo CD's application controller was found in this cluster, so that nobody knows whom to let write"
         => "在这个集群中没有找到 Argo CD 的 application controller 的 Pod，因此不知道该让谁写入";
+    "it is not in order before anything is changed, so that apply would wait for it in vain, with the mesh frozen: {}"
+        => "在任何改动之前它就不正常，因此 apply 会在网格冻结期间徒劳地等待它：{}";
+    "bring it to Synced and Healthy, then check again; where it stays OutOfSync because istiod sets the failurePolicy of its validating webhook, set the value base.validationFailurePolicy to Fail, or name that field in the Application's ignoreDifferences"
+        => "请先让它达到 Synced 和 Healthy，然后重新检查；如果因为 istiod 设置其验证 webhook 的 failurePolicy 而一直是 OutOfSync，请把值 base.validationFailurePolicy 设为 Fail，或者在该 Application 的 ignoreDifferences 中写明该字段";
+    "mend what it says of itself, then check again" => "请处理它自己所说的问题，然后重新检查";
     "it is {} and {}" => "它是 {} 和 {}";
     ", its last sync is {phase}" => "，上次同步为 {phase}";
     "it syncs when asked: argocd app sync {}" => "它只在要求时同步：argocd app sync {}";
