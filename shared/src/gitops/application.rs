@@ -138,10 +138,28 @@ struct Health {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Operation {
     phase: String,
     message: String,
+    sync_result: Option<Attempt>,
+}
+
+/// What a sync was to bring.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Attempt {
+    revision: String,
+    revisions: Vec<String>,
+}
+
+impl Operation {
+    /// Whether the sync of what is asked for has failed for good: the controller has tried as often as it was told to, and
+    /// tries the same revision no more.
+    fn has_given_up(&self, asked: &Sync) -> bool {
+        let is_of_it = |attempt: &Attempt| attempt.revision == asked.revision && attempt.revisions == asked.revisions;
+        ["Failed", "Error"].contains(&self.phase.as_str()) && self.sync_result.as_ref().is_none_or(is_of_it)
+    }
 }
 
 impl Application {
@@ -262,11 +280,23 @@ impl Application {
             .as_ref()
             .and_then(|policy| policy.automated.as_ref());
         let is_automated = automated.is_some_and(|automated| automated.enabled != Some(false));
+        let name = &self.metadata.name;
+        let has_given_up = operation_state
+            .as_ref()
+            .is_some_and(|operation| operation.has_given_up(sync));
         Progress {
             version: revision,
             is_done,
             says,
-            by_hand: (!is_automated).then(|| format!("it syncs when asked: argocd app sync {}", self.metadata.name)),
+            by_hand: if !is_automated {
+                Some(format!("it syncs when asked: argocd app sync {name}"))
+            } else if has_given_up {
+                Some(format!(
+                    "it does not try by itself again what has failed: argocd app sync {name}"
+                ))
+            } else {
+                None
+            },
         }
     }
 }

@@ -179,6 +179,10 @@ impl HelmRelease {
             observed_generation,
         } = &self.status;
         let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
+        let is_stalled = conditions
+            .iter()
+            .any(|condition| condition.type_ == "Stalled" && condition.status == "True");
+        let Metadata { namespace, name, .. } = &self.metadata;
         let is_seen = *observed_generation >= self.metadata.generation;
         let says = match ready {
             None => "it does not say yet whether it is ready".to_owned(),
@@ -192,7 +196,11 @@ impl HelmRelease {
                 .map(|newest| without_build(&newest.chart_version).to_owned()),
             is_done: is_seen && ready.is_some_and(|ready| ready.status == "True"),
             says,
-            by_hand: None,
+            by_hand: (is_seen && is_stalled).then(|| {
+                format!(
+                    "it does not try by itself again what has failed: flux reconcile helmrelease {name} -n {namespace} --reset"
+                )
+            }),
         }
     }
 }

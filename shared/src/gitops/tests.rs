@@ -61,7 +61,7 @@ pub(super) fn waits(followed: Option<Followed>) -> String {
 #[test]
 fn an_application_has_arrived_when_it_says_so_of_the_target() {
     type Change = fn(&mut Value);
-    let cases: [(&str, Change, &str); 11] = [
+    let cases: [(&str, Change, &str); 13] = [
         ("all of it", |_| {}, ""),
         (
             "nothing merged",
@@ -90,6 +90,22 @@ fn an_application_has_arrived_when_it_says_so_of_the_target() {
                 it["status"]["operationState"] = json!({"phase": "Failed", "message": "denied: MG001\nmore"});
             },
             "it is OutOfSync and Healthy, its last sync is Failed: denied: MG001 more",
+        ),
+        (
+            "given up",
+            |it| {
+                it["status"]["sync"]["status"] = json!("OutOfSync");
+                it["status"]["operationState"] = json!({"phase": "Error", "syncResult": {"revision": "1.31.0"}});
+            },
+            "; it does not try by itself again what has failed: argocd app sync istiod)",
+        ),
+        (
+            "given up before something else was merged",
+            |it| {
+                it["status"]["sync"]["status"] = json!("OutOfSync");
+                it["status"]["operationState"] = json!({"phase": "Failed", "syncResult": {"revision": "1.30.3"}});
+            },
+            "its last sync is Failed)",
         ),
         (
             "syncing",
@@ -135,7 +151,7 @@ fn an_application_has_arrived_when_it_says_so_of_the_target() {
 #[test]
 fn a_helm_release_has_arrived_when_its_controller_says_so_of_the_target() {
     type Change = fn(&mut Value);
-    let cases: [(&str, Change, &str); 7] = [
+    let cases: [(&str, Change, &str); 8] = [
         ("all of it", |_| {}, ""),
         (
             "nothing merged",
@@ -155,6 +171,16 @@ fn a_helm_release_has_arrived_when_its_controller_says_so_of_the_target() {
                 it["status"]["conditions"][0]["message"] = json!("MG001: frozen");
             },
             "it is not ready, UpgradeFailed: MG001: frozen",
+        ),
+        (
+            "given up",
+            |it| {
+                it["status"]["conditions"][0]["status"] = json!("False");
+                let stalled = json!({"type": "Stalled", "status": "True", "reason": "RetriesExceeded", "message": "",
+                    "lastTransitionTime": "2026-11-24T04:00:00Z"});
+                it["status"]["conditions"].as_array_mut().unwrap().push(stalled);
+            },
+            "has failed: flux reconcile helmrelease istiod -n mesh --reset",
         ),
         (
             "the old chart",

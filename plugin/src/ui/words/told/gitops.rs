@@ -62,7 +62,11 @@ super::told! {
     "mend what it says of itself, then check again" => "请处理它自己所说的问题，然后重新检查";
     "it is {} and {}" => "它是 {} 和 {}";
     ", its last sync is {phase}" => "，上次同步为 {phase}";
-    "it syncs when asked: argocd app sync {}" => "它只在要求时同步：argocd app sync {}";
+    "it syncs when asked: argocd app sync {name}" => "它只在要求时同步：argocd app sync {name}";
+    "it does not try by itself again what has failed: argocd app sync {name}"
+        => "它不会自行重试已失败的同步：argocd app sync {name}";
+    "it does not try by itself again what has failed: flux reconcile helmrelease {name} -n {namespace} --reset"
+        => "它不会自行重试已失败的内容：flux reconcile helmrelease {name} -n {namespace} --reset";
     "it is suspended, so that nothing that is merged would arrive" => "它已被暂停，合并的内容不会到达";
     "it brings its chart to another cluster than the one that it is in" => "它把 chart 部署到它所在集群之外的集群";
     "it keeps helm's storage in another namespace than its release" => "它把 helm 的存储放在 release 之外的命名空间";
