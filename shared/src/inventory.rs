@@ -3,6 +3,7 @@
 mod affinity;
 mod apart;
 mod data_plane;
+mod driver;
 mod headroom;
 mod surroundings;
 
@@ -10,6 +11,7 @@ pub use crate::api::Hosted;
 pub use affinity::{Demand, NodeTerm};
 pub use apart::{Apart, PlacedPod};
 pub use data_plane::{DataPlane, MeshedWorkload, Owner, Proxies, ProxyKind};
+pub use driver::HelmDriver;
 pub use headroom::{NodeRoom, Resources, Surge, Taint, Toleration, milli};
 pub use surroundings::*;
 
@@ -215,6 +217,8 @@ pub struct Ownership {
     pub editors: Vec<String>,
     /// Whether istioctl installed it.
     pub istioctl: bool,
+    /// Whose helm wrote it last, where that is not a person's.
+    pub driven_by: Option<HelmDriver>,
 }
 
 /// How a control plane is set up, as far as rules ask.

@@ -163,6 +163,17 @@ pub const MIXED_INSTALLERS: Code = Code(&Rule {
     fix: "Let one installer own all of it; gateways may be helm's beside a control plane of istioctl's. Give each chart an Application of its own.",
 });
 
+/// Terraform, Pulumi or Fleet keeps the release.
+pub const DRIVEN_BY_ANOTHER_TOOL: Code = Code(&Rule {
+    id: "MU417",
+    title: "Another tool keeps a component's helm release at its own version",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "Terraform and Pulumi bring the version in their configuration back when they are run next; Fleet does so by itself, in the middle of the upgrade, and blocks it.",
+    evidence: "The field manager of the helm that wrote the control plane and the node components last.",
+    fix: "Set the version in the tool's configuration before it is run again; pause Fleet for the time of the upgrade.",
+});
+
 pub(super) const ALL: &[Code] = &[
     NO_HELM_RELEASE,
     RELEASE_NOT_DEPLOYED,
@@ -180,4 +191,5 @@ pub(super) const ALL: &[Code] = &[
     RETIRED_CHART_REPOSITORY,
     REMOVED_VALUES,
     MIXED_INSTALLERS,
+    DRIVEN_BY_ANOTHER_TOOL,
 ];

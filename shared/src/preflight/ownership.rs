@@ -4,9 +4,9 @@ use super::{Part, Purpose, Subject};
 use crate::{
     api::Component,
     engine::Engine,
-    finding::{Finding, Report, codes},
+    finding::{Finding, Report, Severity, codes},
     gitops::{self, Followed, FollowedKind},
-    inventory::{HelmRelease, Ownership},
+    inventory::{HelmDriver, HelmRelease, Ownership},
     mesh::ObservedMember,
     version::Minor,
 };
@@ -138,6 +138,9 @@ fn owner(
             },
         ));
     }
+    if let Some(driver) = ownership.driven_by.filter(|_| *engine == Engine::Helm) {
+        found.push(driven(driver));
+    }
     if found.is_empty() {
         let waits = followed.map(|followed| match followed.kind {
             FollowedKind::Sail(_) => format!(", and apply sets the version of {}", followed.told()),
@@ -155,6 +158,25 @@ fn owner(
     for finding in found {
         report.find(finding.in_cluster(member.name()).about(object.to_owned()));
     }
+}
+
+/// A helm release that another tool keeps at the version in its own configuration.
+fn driven(driver: HelmDriver) -> Finding {
+    let tool = driver.as_str();
+    if driver.acts_by_itself() {
+        return Finding::new(
+            codes::DRIVEN_BY_ANOTHER_TOOL,
+            format!("{tool} keeps its helm release, and would take the upgrade back by itself while it goes on"),
+            "pause what brings it (spec.paused of its GitRepo), waive MU417, and set the new version in the repository before it \
+             goes on",
+        )
+        .weighing(Severity::Blocker);
+    }
+    Finding::new(
+        codes::DRIVEN_BY_ANOTHER_TOOL,
+        format!("{tool} keeps its helm release, and would take the upgrade back when it is run next"),
+        "set the new version in its configuration before its next run, and let nobody run it during the upgrade",
+    )
 }
 
 /// Definitions that the release of base does not own, which it would refuse to change. Until 1.23 the chart brings them as
@@ -234,7 +256,7 @@ fn vendor(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Repor
 #[cfg(test)]
 mod tests {
     use crate::{
-        inventory::{Crd, Inventory, Ownership, sample},
+        inventory::{Crd, HelmDriver, Inventory, Ownership, sample},
         preflight::{
             Purpose,
             tests::{check, check_for, found, ids},
@@ -312,6 +334,26 @@ mod tests {
             let report = check_for(&inventory, "1.31.0", Purpose::Apply);
             assert!(!ids(&report).contains(&"MU401"), "{code}");
         }
+    }
+
+    #[test]
+    fn a_tool_that_keeps_the_release_is_told_and_fleet_blocks() {
+        for (driver, blocks) in [
+            (HelmDriver::Terraform, false),
+            (HelmDriver::Pulumi, false),
+            (HelmDriver::Fleet, true),
+        ] {
+            let mut inventory = sample::one("1.30.3", "v1.36.3");
+            inventory.seen(0).control_planes[0].ownership.driven_by = Some(driver);
+            let report = check(&inventory, "1.31.0");
+            assert_eq!(ids(&report), ["MU417"]);
+            let finding = found(&report, "MU417");
+            assert!(finding.cause.starts_with(driver.as_str()) && report.is_free() != blocks);
+        }
+        // What a controller brings is that one's.
+        let mut inventory = crate::gitops::sample::by_flux("1.30.3");
+        inventory.seen(0).control_planes[0].ownership.driven_by = Some(HelmDriver::Terraform);
+        assert_eq!(ids(&check(&inventory, "1.31.0")), [""; 0]);
     }
 
     #[test]

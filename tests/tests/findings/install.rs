@@ -73,6 +73,23 @@ pub const OF_WORKLOADS: &[Case] = &[
         },
     },
     Case {
+        what: "an istiod whose release Terraform keeps",
+        shows: &[(
+            "MU417",
+            "Deployment istio-system/istiod: Terraform keeps its helm release",
+        )],
+        report: |cluster| {
+            let istiod = ["-n", "istio-system", "patch", "deployment/istiod", "--type=merge"];
+            let as_terraform = [
+                "--field-manager=terraform-provider-helm_v2.17.0_x5",
+                "-p",
+                r#"{"spec":{"minReadySeconds":1}}"#,
+            ];
+            kubectl(cluster, &[&istiod[..], &as_terraform].concat())?;
+            Report::of(cluster, &["default", "--to", "1.31.0"])
+        },
+    },
+    Case {
         what: "definitions that no release of base brings",
         shows: &[("MU403", "does not update Istio's CRDs")],
         report: |cluster| {

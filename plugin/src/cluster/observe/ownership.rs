@@ -2,7 +2,7 @@
 
 use kube::{Resource, ResourceExt as _};
 use serde_json::Value;
-use shared::inventory::Ownership;
+use shared::inventory::{HelmDriver, Ownership};
 use std::collections::BTreeSet;
 
 /// Kinds of the Sail Operator that own workloads.
@@ -23,15 +23,8 @@ const KNOWN: [&str; 10] = [
     shared::names::FIELD_MANAGER,
 ];
 
-/// How programs begin that have helm built in, which writes by the name of its program: helm of any version, Flux's helm-controller,
-/// Terraform, Pulumi, Fleet (helm's `pkg/kube/client.go`, `getManagedFieldsManager`).
-const HELMS: [&str; 5] = [
-    "helm",
-    "Helm",
-    "terraform-provider-helm",
-    "pulumi-resource-kubernetes",
-    "fleetagent",
-];
+/// How helm of any version writes, and Flux's helm-controller; others that have it built in are [`HelmDriver`]s.
+const HELMS: [&str; 2] = ["helm", "Helm"];
 
 /// Annotation by which a restart makes a new pod template, whatever tool asks for it.
 const RESTARTED: &str = "f:kubectl.kubernetes.io/restartedAt";
@@ -47,7 +40,23 @@ pub(super) fn of(object: &impl Resource) -> Ownership {
             .map(|owner| format!("{} {}", owner.kind, owner.name)),
         editors: editors(object),
         istioctl: by_istioctl(object),
+        driven_by: driven_by(object),
     }
+}
+
+fn is_helms(manager: &str) -> bool {
+    HELMS.iter().any(|helm| manager.starts_with(helm)) || HelmDriver::of_manager(manager).is_some()
+}
+
+/// Whose helm wrote it last: fields of an earlier one stay its own for as long as nobody changes them.
+fn driven_by(object: &impl Resource) -> Option<HelmDriver> {
+    let managers = object.managed_fields().iter();
+    let by_helm = managers.filter_map(|managed| {
+        let manager = managed.manager.as_deref().filter(|manager| is_helms(manager))?;
+        Some((managed.time.as_ref().map(|time| time.0), manager))
+    });
+    let (_, last) = by_helm.max_by_key(|(time, _)| *time)?;
+    HelmDriver::of_manager(last)
 }
 
 /// istioctl writes as the manager `istio-operator`, and helm's labels and annotations for who installed it are not there.
@@ -86,7 +95,7 @@ fn editors(object: &impl Resource) -> Vec<String> {
     });
     let names: BTreeSet<String> = managers
         .filter_map(|managed| managed.manager.clone())
-        .filter(|name| !KNOWN.contains(&name.as_str()) && !HELMS.iter().any(|helm| name.starts_with(helm)))
+        .filter(|name| !KNOWN.contains(&name.as_str()) && !is_helms(name))
         .collect();
     names.into_iter().collect()
 }
@@ -160,6 +169,36 @@ mod tests {
             ),
         ] {
             assert_eq!(of(&deployment(&metadata)).istioctl, expected, "{metadata}");
+        }
+    }
+
+    #[test]
+    fn whose_helm_wrote_last_drives_the_release() {
+        let managed =
+            |manager: &str, time: Option<&str>| json!({"manager": manager, "operation": "Update", "time": time});
+        let (early, late) = (Some("2026-10-01T00:00:00Z"), Some("2026-11-01T00:00:00Z"));
+        let terraform = "terraform-provider-helm_v2.17.0_x5";
+        for (managers, expected) in [
+            (vec![], None),
+            (vec![managed("helm", late)], None),
+            (
+                vec![managed("kubectl-edit", late), managed("argocd-controller", late)],
+                None,
+            ),
+            (vec![managed(terraform, None)], Some(HelmDriver::Terraform)),
+            (
+                vec![managed("pulumi-resource-kubernetes", late), managed("helm", early)],
+                Some(HelmDriver::Pulumi),
+            ),
+            (
+                vec![managed("fleetagent", early), managed("kubectl-edit", late)],
+                Some(HelmDriver::Fleet),
+            ),
+            (vec![managed("fleetagent", early), managed("helm-v4.0.1", late)], None),
+        ] {
+            let found = of(&deployment(&json!({"managedFields": managers})));
+            assert_eq!(found.driven_by, expected, "{managers:?}");
+            assert!(found.editors.is_empty());
         }
     }
 

@@ -115,4 +115,11 @@ pub(super) const TOLD: &[Told] = &[
         evidence: "各组件由什么安装，依据 helm 的注解、istioctl 的标签和字段管理者，以及 Application 的 chart。",
         fix: "让一种安装工具拥有全部内容；由 istioctl 安装的控制平面旁边，网关可以由 helm 安装。让每个 chart 有自己的 Application。",
     },
+    Told {
+        id: "MU417",
+        title: "有别的工具把组件的 helm release 保持在它自己的版本",
+        cause: "Terraform 和 Pulumi 在下一次运行时会把其配置中的版本带回来；Fleet 会在升级进行当中自行这样做，因此会阻塞升级。",
+        evidence: "最后写入控制平面和节点组件的 helm 的字段管理者。",
+        fix: "在该工具下一次运行之前，在其配置中设置版本；在升级期间暂停 Fleet。",
+    },
 ];

@@ -101,5 +101,13 @@ super::told! {
     "change the version where that takes it from, as kubectl mesh-upgrade guide tells, then apply what is left"
         => "按 kubectl mesh-upgrade guide 所说，在它取得版本的地方修改版本，然后用 apply 升级余下的部分";
     ", and apply waits for what is merged for {}" => "，apply 会等待为 {} 合并的内容";
+    "{tool} keeps its helm release, and would take the upgrade back by itself while it goes on"
+        => "{tool} 保持其 helm release，会在升级进行当中自行把它撤回";
+    "pause what brings it (spec.paused of its GitRepo), waive MU417, and set the new version in the repository before it goes on"
+        => "请暂停带来它的对象（其 GitRepo 的 spec.paused），豁免 MU417，并在它继续之前在仓库中设置新版本";
+    "{tool} keeps its helm release, and would take the upgrade back when it is run next"
+        => "{tool} 保持其 helm release，会在下一次运行时把升级撤回";
+    "set the new version in its configuration before its next run, and let nobody run it during the upgrade"
+        => "请在它下一次运行之前在其配置中设置新版本，并且在升级期间不要让任何人运行它";
     "{object} is its installer's alone: {}{}" => "{object} 只归其安装者所有：{0}{1}";
 }
