@@ -48,11 +48,21 @@ struct Chart {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct ChartSpec {
     chart: String,
     version: String,
+    source_ref: SourceRef,
 }
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SourceRef {
+    kind: String,
+}
+
+/// Sources of which a chart is a folder: what they hold decides, and the version is not looked at.
+const OF_FOLDERS: [&str; 2] = ["GitRepository", "Bucket"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -106,6 +116,10 @@ impl HelmRelease {
             Some("it brings its chart to another cluster than the one that it is in".to_owned())
         } else if or_own(&self.spec.storage_namespace) != release.namespace {
             Some("it keeps helm's storage in another namespace than its release".to_owned())
+        } else if let Some(kind) = self.folder_of() {
+            Some(format!(
+                "its chart is a folder of a {kind}, which decides what comes, and not the version that it names"
+            ))
         } else if user.is_none() {
             Some(
                 "no pod of Flux's helm-controller was found in this cluster, so that nobody knows whom to let write"
@@ -137,6 +151,11 @@ impl HelmRelease {
                 .map(|_| "spec.valuesFrom".to_owned()),
             revisions: None,
         })
+    }
+
+    fn folder_of(&self) -> Option<&str> {
+        let kind = self.spec.chart.as_ref()?.spec.source_ref.kind.as_str();
+        OF_FOLDERS.contains(&kind).then_some(kind)
     }
 
     fn source(&self, object: &str) -> Option<Source> {

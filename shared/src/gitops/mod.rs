@@ -4,12 +4,14 @@
 
 mod application;
 mod helm_release;
+mod oci_repository;
 mod patch;
 mod pins;
 mod sail;
 
 pub use application::{Application, instance_of};
 pub use helm_release::HelmRelease;
+pub use oci_repository::OciRepository;
 pub use patch::patch;
 pub use pins::{Pin, pinned};
 pub use sail::{

@@ -271,12 +271,24 @@ fn what_cannot_be_waited_for_says_why() {
         assert_eq!(obstacle.is_some(), expected.is_some(), "{obstacle:?}");
         assert!(obstacle.unwrap_or_default().contains(expected.unwrap_or_default()));
     }
-    let releases: [(Change, Option<&str>); 4] = [
+    let releases: [(Change, Option<&str>); 6] = [
         (|_| {}, None),
         (|it| it["spec"]["suspend"] = json!(true), Some("it is suspended")),
         (
             |it| it["spec"]["kubeConfig"] = json!({"secretRef": {"name": "x"}}),
             Some("to another cluster"),
+        ),
+        (
+            |it| it["spec"]["chart"]["spec"]["sourceRef"] = json!({"kind": "HelmRepository", "name": "istio"}),
+            None,
+        ),
+        (
+            |it| {
+                let sources =
+                    json!({"chart": "./charts/istiod", "sourceRef": {"kind": "GitRepository", "name": "mesh"}});
+                it["spec"]["chart"]["spec"] = sources;
+            },
+            Some("is a folder of a GitRepository"),
         ),
         (
             |it| it["spec"]["storageNamespace"] = json!("flux-system"),

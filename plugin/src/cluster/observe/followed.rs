@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _, api::ListParams};
 use serde::de::DeserializeOwned;
 use shared::{
-    gitops::{Application, Followed, HelmRelease, SailKind, SailObject, SailTag},
+    gitops::{Application, Followed, HelmRelease, OciRepository, SailKind, SailObject, SailTag},
     inventory::Ownership,
 };
 
@@ -20,6 +20,11 @@ const APPLICATIONS: &str = "/apis/argoproj.io/v1alpha1/applications";
 const HELM_RELEASES: [&str; 2] = [
     "/apis/helm.toolkit.fluxcd.io/v2/helmreleases",
     "/apis/helm.toolkit.fluxcd.io/v2beta2/helmreleases",
+];
+/// Where Flux keeps its OCIRepositories.
+const OCI_REPOSITORIES: [&str; 2] = [
+    "/apis/source.toolkit.fluxcd.io/v1/ocirepositories",
+    "/apis/source.toolkit.fluxcd.io/v1beta2/ocirepositories",
 ];
 /// Labels of the pods that write for them.
 const ARGO_CD_PODS: &str = "app.kubernetes.io/name=argocd-application-controller";
@@ -48,13 +53,7 @@ pub(super) async fn read(
         followed.extend(found.iter().filter_map(|one| one.followed(user.as_deref())));
     }
     if owners.iter().any(|owner| owner.starts_with("Flux HelmRelease ")) {
-        let user = user_of(asker, FLUX_PODS).await?;
-        for path in HELM_RELEASES {
-            if let Some(found) = list::<HelmRelease>(asker, path).await? {
-                followed.extend(found.iter().filter_map(|one| one.followed(user.as_deref())));
-                break;
-            }
-        }
+        followed.extend(flux(asker).await?);
     }
     if all.iter().any(|ownership| ownership.operator.is_some()) {
         let user = user_of(asker, SAIL_PODS).await?;
@@ -74,15 +73,34 @@ pub(super) async fn read(
     Ok(followed)
 }
 
-/// All objects of a kind of the Sail Operator, in whichever version it is served.
-async fn sail<T: DeserializeOwned>(asker: Asker<'_>, resource: &str) -> Result<Vec<T>, ClusterError> {
-    for version in SAIL_VERSIONS {
-        let path = format!("/apis/{}/{version}/{resource}", SailKind::GROUP);
-        if let Some(found) = list(asker, &path).await? {
+/// What Flux brings.
+async fn flux(asker: Asker<'_>) -> Result<Vec<Followed>, ClusterError> {
+    let user = user_of(asker, FLUX_PODS).await?;
+    let found = first_served::<HelmRelease>(asker, &HELM_RELEASES).await?;
+    let mut followed: Vec<Followed> = found.iter().filter_map(|one| one.followed(user.as_deref())).collect();
+    let mut sources = followed.iter().flat_map(|one| &one.sources);
+    if sources.any(|source| source.object.starts_with(OciRepository::KIND)) {
+        for repository in first_served::<OciRepository>(asker, &OCI_REPOSITORIES).await? {
+            followed.iter_mut().for_each(|one| repository.tell(one));
+        }
+    }
+    Ok(followed)
+}
+
+/// All objects of a kind, from the first of these paths that is served.
+async fn first_served<T: DeserializeOwned>(asker: Asker<'_>, paths: &[&str]) -> Result<Vec<T>, ClusterError> {
+    for path in paths {
+        if let Some(found) = list(asker, path).await? {
             return Ok(found);
         }
     }
     Ok(Vec::new())
+}
+
+/// All objects of a kind of the Sail Operator, in whichever version it is served.
+async fn sail<T: DeserializeOwned>(asker: Asker<'_>, resource: &str) -> Result<Vec<T>, ClusterError> {
+    let paths = SAIL_VERSIONS.map(|version| format!("/apis/{}/{version}/{resource}", SailKind::GROUP));
+    first_served(asker, &paths.each_ref().map(String::as_str)).await
 }
 
 /// All objects of a kind, page by page; `None` where the kind is not served.
