@@ -111,6 +111,7 @@ struct Status {
     sync: Sync,
     health: Health,
     operation_state: Option<Operation>,
+    controller_namespace: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -165,9 +166,9 @@ impl Operation {
 impl Application {
     /// What it brings of Istio's; `None` where no source of it is one of Istio's charts.
     ///
-    /// `user` is whom Argo CD's controller writes as.
+    /// `writers` are those whom controllers of Argo CD write as that may be the one that follows it.
     #[must_use]
-    pub fn followed(&self, user: Option<&str>) -> Option<Followed> {
+    pub fn followed(&self, writers: &[String]) -> Option<Followed> {
         let Metadata { namespace, name } = &self.metadata;
         let object = format!("{} {namespace}/{name}", FollowedKind::Application.as_str());
         let several = !self.spec.sources.is_empty();
@@ -213,10 +214,13 @@ impl Application {
             kind: FollowedKind::Application,
             namespace: namespace.clone(),
             name: name.clone(),
-            obstacle: self.obstacle(user),
+            obstacle: self.obstacle(writers),
             sources,
             release: None,
-            user: user.map(str::to_owned),
+            user: match writers {
+                [only] => Some(only.clone()),
+                _ => None,
+            },
             progress: self.progress(revisions.into_iter().next().flatten()),
             pins,
             values_elsewhere: elsewhere,
@@ -244,15 +248,32 @@ impl Application {
         Some(revision.clone())
     }
 
-    fn obstacle(&self, user: Option<&str>) -> Option<String> {
+    /// Where the controller is that follows it: it says so itself, and otherwise it lies beside it.
+    #[must_use]
+    pub fn home(&self) -> &str {
+        match self.status.controller_namespace.as_str() {
+            "" => &self.metadata.namespace,
+            namespace => namespace,
+        }
+    }
+
+    fn obstacle(&self, writers: &[String]) -> Option<String> {
         let Destination { server, name } = &self.spec.destination;
         if !HERE.contains(&server.as_str()) && !HERE.contains(&name.as_str()) {
             return Some("it brings its charts to another cluster than the one that it is in".to_owned());
         }
-        user.is_none().then(|| {
-            "no pod of Argo CD's application controller was found in this cluster, so that nobody knows whom to let write"
-                .to_owned()
-        })
+        match writers {
+            [_] => None,
+            [] => Some(
+                "no pod of Argo CD's application controller was found in this cluster, so that nobody knows whom to let \
+                 write"
+                    .to_owned(),
+            ),
+            several => Some(format!(
+                "several application controllers of Argo CD may follow it, so that nobody knows which one to let write: {}",
+                several.join(", ")
+            )),
+        }
     }
 
     fn progress(&self, revision: Option<String>) -> Progress {
@@ -260,6 +281,7 @@ impl Application {
             sync,
             health,
             operation_state,
+            ..
         } = &self.status;
         let shown = |text: &str| if text.is_empty() { "Unknown" } else { text }.to_owned();
         let (phase, message) = operation_state.as_ref().map_or(("", ""), |operation| {

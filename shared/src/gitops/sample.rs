@@ -24,7 +24,8 @@ pub fn application_of(chart: &str, version: &str, change: impl FnOnce(&mut serde
     });
     change(&mut object);
     let read: Application = serde_json::from_value(object).expect("an Application");
-    read.followed(Some(ARGO_CD_USER)).expect("it brings a chart of Istio's")
+    read.followed(&[ARGO_CD_USER.to_owned()])
+        .expect("it brings a chart of Istio's")
 }
 
 /// A HelmRelease of one of Istio's charts that has brought what it says.

@@ -31,7 +31,7 @@ fn application(change: impl FnOnce(&mut Value)) -> Option<Followed> {
     });
     change(&mut object);
     let read: Application = serde_json::from_value(object).unwrap();
-    read.followed(Some(sample::ARGO_CD_USER))
+    read.followed(&[sample::ARGO_CD_USER.to_owned()])
 }
 
 fn release(change: impl FnOnce(&mut Value)) -> Option<Followed> {
@@ -306,6 +306,30 @@ fn what_cannot_be_waited_for_says_why() {
         release(|it| it["spec"]["chart"]["spec"]["chart"] = json!("kiali")),
         None
     );
+}
+
+#[test]
+fn an_application_is_let_written_for_by_one_controller_alone() {
+    for (status, home) in [
+        (json!({}), "argocd"),
+        (json!({"controllerNamespace": "openshift-gitops"}), "openshift-gitops"),
+    ] {
+        let object = json!({"metadata": {"namespace": "argocd", "name": "istiod"}, "status": status, "spec": {
+            "source": {"chart": "istiod", "targetRevision": "1.30.3"}, "destination": {"name": "in-cluster"}}});
+        let read: Application = serde_json::from_value(object).unwrap();
+        assert_eq!(read.home(), home);
+        for (writers, user, obstacle) in [
+            (&["a"][..], Some("a"), ""),
+            (&[], None, "no pod of Argo CD's application controller"),
+            (&["a", "b"], None, "knows which one to let write: a, b"),
+        ] {
+            let writers: Vec<String> = writers.iter().map(|one| (*one).to_owned()).collect();
+            let followed = read.followed(&writers).unwrap();
+            let why = followed.obstacle.unwrap_or_default();
+            assert_eq!(followed.user.as_deref(), user);
+            assert!(why.contains(obstacle) && why.is_empty() == obstacle.is_empty(), "{why}");
+        }
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use shared::{
     gitops::{Application, Followed, HelmRelease, OciRepository, SailKind, SailObject, SailTag},
     inventory::Ownership,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where Argo CD keeps its Applications.
 const APPLICATIONS: &str = "/apis/argoproj.io/v1alpha1/applications";
@@ -26,8 +27,13 @@ const OCI_REPOSITORIES: [&str; 2] = [
     "/apis/source.toolkit.fluxcd.io/v1/ocirepositories",
     "/apis/source.toolkit.fluxcd.io/v1beta2/ocirepositories",
 ];
+/// Label with the name of a pod of Argo CD's, and how that of its controller ends: its operator puts the name of the Argo CD
+/// before it, as `openshift-gitops`.
+const NAMED: &str = "app.kubernetes.io/name";
+const CONTROLLER: &str = "-application-controller";
 /// Labels of the pods that write for them.
-const ARGO_CD_PODS: &str = "app.kubernetes.io/name=argocd-application-controller";
+const ARGO_CD_PODS: &str =
+    "app.kubernetes.io/name in (argocd-application-controller, openshift-gitops-application-controller)";
 const FLUX_PODS: &str = "app=helm-controller";
 /// Of the Sail Operator, and of the build that OpenShift ships.
 const SAIL_PODS: &str = "control-plane in (sail-operator, servicemesh-operator3)";
@@ -47,10 +53,7 @@ pub(super) async fn read(
     let owners: Vec<&str> = all.iter().filter_map(|ownership| ownership.gitops.as_deref()).collect();
     let mut followed = Vec::new();
     if owners.iter().any(|owner| owner.starts_with("Argo CD ")) {
-        let (found, user) = futures::join!(list::<Application>(asker, APPLICATIONS), user_of(asker, ARGO_CD_PODS));
-        let user = user?;
-        let found = found?.unwrap_or_default();
-        followed.extend(found.iter().filter_map(|one| one.followed(user.as_deref())));
+        followed.extend(argo_cd(asker).await?);
     }
     if owners.iter().any(|owner| owner.starts_with("Flux HelmRelease ")) {
         followed.extend(flux(asker).await?);
@@ -71,6 +74,30 @@ pub(super) async fn read(
         }
     }
     Ok(followed)
+}
+
+/// What Argo CD brings, with whom the controller of each Application writes as: there may be several of it in a cluster.
+async fn argo_cd(asker: Asker<'_>) -> Result<Vec<Followed>, ClusterError> {
+    let found = list::<Application>(asker, APPLICATIONS).await?.unwrap_or_default();
+    let ours = found.iter().filter(|one| one.followed(&[]).is_some());
+    let mut writers: BTreeMap<&str, Vec<String>> = ours.clone().map(|one| (one.home(), Vec::new())).collect();
+    for (namespace, found) in &mut writers {
+        let pods: Api<Pod> = Api::namespaced(asker.cluster.client.clone(), namespace);
+        *found = users_of(asker, pods, NAMED, |pod| {
+            let name = pod.labels().get(NAMED);
+            name.is_some_and(|name| name.ends_with(CONTROLLER))
+        })
+        .await?;
+    }
+    if writers.values().any(Vec::is_empty) {
+        let pods: Api<Pod> = Api::all(asker.cluster.client.clone());
+        let everywhere = users_of(asker, pods, ARGO_CD_PODS, |_| true).await?;
+        let lacking = writers.values_mut().filter(|found| found.is_empty());
+        lacking.for_each(|found| found.clone_from(&everywhere));
+    }
+    let none = Vec::new();
+    let followed = ours.filter_map(|one| one.followed(writers.get(one.home()).unwrap_or(&none)));
+    Ok(followed.collect())
 }
 
 /// What Flux brings.
@@ -116,8 +143,29 @@ async fn user_of(asker: Asker<'_>, labels: &str) -> Result<Option<String>, Clust
     let pods: Api<Pod> = Api::all(asker.cluster.client.clone());
     let some = ListParams::default().labels(labels).limit(1);
     let listed = asker.ask("list Pods", pods.list(&some)).await?;
-    Ok(listed.items.iter().find_map(|pod| {
-        let account = pod.spec.as_ref()?.service_account_name.as_deref()?;
-        Some(format!("system:serviceaccount:{}:{account}", pod.namespace()?))
-    }))
+    Ok(listed.items.iter().find_map(account))
+}
+
+/// The same of all pods with a label that are asked for, each once.
+async fn users_of(
+    asker: Asker<'_>,
+    pods: Api<Pod>,
+    labels: &str,
+    is_one: impl Fn(&Pod) -> bool,
+) -> Result<Vec<String>, ClusterError> {
+    let all = ListParams::default().labels(labels);
+    let listed = asker.ask("list Pods", pods.list(&all)).await?;
+    let users: BTreeSet<String> = listed
+        .items
+        .iter()
+        .filter(|pod| is_one(pod))
+        .filter_map(account)
+        .collect();
+    Ok(users.into_iter().collect())
+}
+
+/// The ServiceAccount of a pod, as the API server knows it.
+fn account(pod: &Pod) -> Option<String> {
+    let account = pod.spec.as_ref()?.service_account_name.as_deref()?;
+    Some(format!("system:serviceaccount:{}:{account}", pod.namespace()?))
 }

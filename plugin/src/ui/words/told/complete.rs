@@ -36,6 +36,7 @@ const NAMES: &[&str] = &[
     "Service zipkin",
     "Argo CD ",
     "control-plane in (sail-operator, servicemesh-operator3)",
+    "app.kubernetes.io/name in (argocd-application-controller, openshift-gitops-application-controller)",
     "Argo CD application ",
     "Flux HelmRelease ",
     "Flux HelmRelease {}/{}",

@@ -55,6 +55,8 @@ super::told! {
     "it brings its charts to another cluster than the one that it is in" => "它把 chart 部署到它所在集群之外的集群";
     "no pod of Argo CD's application controller was found in this cluster, so that nobody knows whom to let write"
         => "在这个集群中没有找到 Argo CD 的 application controller 的 Pod，因此不知道该让谁写入";
+    "several application controllers of Argo CD may follow it, so that nobody knows which one to let write: {}"
+        => "可能跟随它的 Argo CD 的 application controller 有多个，因此不知道该让哪一个写入：{}";
     "it is not in order before anything is changed, so that apply would wait for it in vain, with the mesh frozen: {}"
         => "在任何改动之前它就不正常，因此 apply 会在网格冻结期间徒劳地等待它：{}";
     "bring it to Synced and Healthy, then check again; where it stays OutOfSync because istiod sets the failurePolicy of its validating webhook, set the value base.validationFailurePolicy to Fail, or name that field in the Application's ignoreDifferences"
