@@ -31,6 +31,11 @@ pub const VERSION_LABEL: &str = "app.kubernetes.io/version";
 pub const TRACKING_ANNOTATION: &str = "argocd.argoproj.io/tracking-id";
 /// Label by which it does where it was told to track by labels.
 pub const TRACKING_LABEL: &str = "argocd.argoproj.io/instance";
+/// Argo CD's own label, where it was told to track by labels and not by which. Helm's charts set it as well, so that only Argo
+/// CD's hand in an object makes it a mark, which a freeze cannot see.
+pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
+/// End of an owner's name, after that of the Application, where that label alone tells it.
+const BY_INSTANCE_LABEL: &str = "app.kubernetes.io/instance)";
 /// Field managers of Argo CD: of its server-side apply, and of all else that it writes.
 pub const ARGO_CD: &[&str] = &["argocd-controller", "argocd-application-controller"];
 /// Field managers of Flux, the latter of the helm inside of it.
@@ -246,6 +251,23 @@ impl Followed {
         }
         let by_hand = by_hand.as_ref().map(|what| format!("; {what}")).unwrap_or_default();
         Arrival::Waiting(format!("{told} to bring {to} ({says}{by_hand})"))
+    }
+}
+
+/// The Application that brought an object, where only [`INSTANCE_LABEL`] tells it, as [`Ownership`] has it.
+#[must_use]
+pub fn owner_by_instance(application: &str) -> String {
+    format!("Argo CD application {application} (by the label app.kubernetes.io/instance)")
+}
+
+/// Why an owner cannot be waited for whose object was not found, or is not told for certain.
+#[must_use]
+pub fn why_not_found(owner: &str) -> &'static str {
+    if owner.ends_with(BY_INSTANCE_LABEL) {
+        "its Argo CD tracks by a label that helm's charts set as well, so that no freeze can tell what it brings: have it track \
+         by annotation (application.resourceTrackingMethod in ConfigMap argocd-cm), and sync once"
+    } else {
+        "no object of it that names one of Istio's charts was found in this cluster"
     }
 }
 

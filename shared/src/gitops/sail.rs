@@ -2,7 +2,8 @@
 //! repository this tool writes them itself, as the holder.
 
 use super::{
-    Followed, FollowedKind, Progress, RevisionBased, Source, TRACKING_ANNOTATION, TRACKING_LABEL, pins::Pinned,
+    ARGO_CD, Followed, FollowedKind, INSTANCE_LABEL, Progress, RevisionBased, Source, TRACKING_ANNOTATION,
+    TRACKING_LABEL, pins::Pinned,
 };
 use crate::{
     api::{Component, ObjectName},
@@ -127,12 +128,33 @@ pub struct SailObject {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Metadata {
     name: String,
     generation: i64,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
+    managed_fields: Vec<Managed>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Managed {
+    manager: String,
+}
+
+impl Metadata {
+    /// Whether Argo CD or Flux brings the object itself.
+    fn is_brought(&self) -> bool {
+        let has_hand = || {
+            let mut managers = self.managed_fields.iter();
+            managers.any(|managed| ARGO_CD.contains(&managed.manager.as_str()))
+        };
+        self.annotations.contains_key(TRACKING_ANNOTATION)
+            || self.labels.contains_key(TRACKING_LABEL)
+            || FLUX_LABELS.iter().any(|label| self.labels.contains_key(*label))
+            || (self.labels.contains_key(INSTANCE_LABEL) && has_hand())
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -276,13 +298,7 @@ impl SailObject {
     }
 
     fn obstacle(&self, kind: SailKind, user: Option<&str>) -> Option<String> {
-        let Metadata {
-            labels, annotations, ..
-        } = &self.metadata;
-        let is_brought = annotations.contains_key(TRACKING_ANNOTATION)
-            || labels.contains_key(TRACKING_LABEL)
-            || FLUX_LABELS.iter().any(|label| labels.contains_key(*label));
-        if is_brought {
+        if self.metadata.is_brought() {
             Some("a GitOps controller brings that object itself, and would take a new version of it back".to_owned())
         } else if let Updates::Unknown(strategy) = self.updates(kind) {
             Some(format!(

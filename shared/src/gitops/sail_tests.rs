@@ -154,7 +154,14 @@ fn what_the_sail_operator_keeps_is_upgraded_by_its_objects() {
 #[test]
 fn what_the_sail_operator_cannot_be_told_blocks() {
     type Change = fn(&mut Value);
-    let cases: [(Change, &str); 3] = [
+    let cases: [(Change, &str); 4] = [
+        (
+            |it| {
+                it["metadata"]["labels"] = json!({"app.kubernetes.io/instance": "mesh"});
+                it["metadata"]["managedFields"] = json!([{"manager": "argocd-controller"}]);
+            },
+            "a GitOps controller brings that object itself",
+        ),
         (
             |it| it["spec"]["updateStrategy"] = json!({"type": "BlueGreen"}),
             "its update strategy is BlueGreen, of which it is not known",

@@ -496,6 +496,15 @@ fn an_application_that_nobody_finds_blocks() {
 }
 
 #[test]
+fn what_only_a_common_label_tells_cannot_be_frozen_around() {
+    let mut inventory = sample::by_argo_cd("1.30.3");
+    inventory.seen(0).control_planes[0].ownership.gitops = Some(super::owner_by_instance("istiod"));
+    let report = check(&inventory, "1.31.0");
+    let cause = &found(&report, "MU409").cause;
+    assert!(cause.contains("tracks by a label") && !report.is_free(), "{cause}");
+}
+
+#[test]
 fn a_step_waits_for_the_object_and_for_what_runs() {
     let inventory = sample::by_argo_cd("1.30.3");
     let step = steps(&inventory).remove(1);

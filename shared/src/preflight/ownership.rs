@@ -90,7 +90,7 @@ fn owner(
             }) => obstacle.clone(),
             // It holds several components, which is told by itself.
             Some(_) => return,
-            None => "no object of it that names one of Istio's charts was found in this cluster".to_owned(),
+            None => gitops::why_not_found(gitops).to_owned(),
         };
         found.push(Finding::new(
             codes::OWNED_BY_GITOPS,

@@ -2,7 +2,10 @@
 
 use kube::{Resource, ResourceExt as _};
 use serde_json::Value;
-use shared::inventory::{HelmDriver, Ownership};
+use shared::{
+    gitops::{ARGO_CD, INSTANCE_LABEL, owner_by_instance},
+    inventory::{HelmDriver, Ownership},
+};
 use std::collections::BTreeSet;
 
 /// Kinds of the Sail Operator that own workloads.
@@ -74,6 +77,12 @@ fn gitops(object: &impl Resource) -> Option<String> {
     if let Some(application) = argo {
         return Some(format!("Argo CD application {application}"));
     }
+    let mut managers = object.managed_fields().iter();
+    let mut has_hand =
+        || managers.any(|managed| managed.manager.as_deref().is_some_and(|name| ARGO_CD.contains(&name)));
+    if let Some(application) = labels.get(INSTANCE_LABEL).filter(|_| has_hand()) {
+        return Some(owner_by_instance(application));
+    }
     [("helm", "HelmRelease"), ("kustomize", "Kustomization")]
         .into_iter()
         .find_map(|(group, kind)| {
@@ -126,6 +135,12 @@ mod tests {
             (
                 json!({"annotations": {"argocd.argoproj.io/tracking-id": "mesh:apps/Deployment:istio-system/istiod"}}),
                 Some("Argo CD application mesh"),
+                None,
+            ),
+            (json!({"labels": {INSTANCE_LABEL: "istiod"}}), None, None),
+            (
+                json!({"labels": {INSTANCE_LABEL: "mesh"}, "managedFields": [{"manager": "argocd-controller"}]}),
+                Some("Argo CD application mesh (by the label app.kubernetes.io/instance)"),
                 None,
             ),
             (

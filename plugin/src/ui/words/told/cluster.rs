@@ -131,6 +131,8 @@ super::told! {
     "versions that run: {error}" => "运行的版本：{error}";
     "mesh configuration in {namespace}: {error}" => "{namespace} 中的网格配置：{error}";
     "Argo CD application {application}" => "Argo CD 应用 {application}";
+    "Argo CD application {application} (by the label app.kubernetes.io/instance)"
+        => "Argo CD 应用 {application}（依据标签 app.kubernetes.io/instance）";
     "ask for your own permissions" => "查询您自己的权限";
     "ask who you are" => "查询您是谁";
     "list helm's Secrets" => "列出 helm 的 Secret";

@@ -94,6 +94,8 @@ super::told! {
     "split it into one object for each chart" => "把它拆成每个 chart 一个对象";
     "istioctl installed the control plane, and {} what it would take over"
         => "istioctl 安装了控制平面，而 {} 安装了它会接管的内容";
+    "its Argo CD tracks by a label that helm's charts set as well, so that no freeze can tell what it brings: have it track by annotation (application.resourceTrackingMethod in ConfigMap argocd-cm), and sync once"
+        => "它的 Argo CD 用 helm 的 chart 也会设置的标签来跟踪，因此冻结无法分辨它带来的内容：请让它用注解跟踪（ConfigMap argocd-cm 中的 application.resourceTrackingMethod），并同步一次";
     "no object of it that names one of Istio's charts was found in this cluster"
         => "在这个集群中没有找到它指向 Istio chart 的对象";
     "{gitops} owns it and would take the upgrade back, and apply cannot wait for it: {why}"
