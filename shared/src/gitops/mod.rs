@@ -360,6 +360,8 @@ fn is_version(text: &str, version: &str) -> bool {
 }
 
 #[cfg(test)]
+mod arrival_tests;
+#[cfg(test)]
 mod sail_tests;
 #[cfg(test)]
 pub mod sample;
