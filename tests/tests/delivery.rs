@@ -117,6 +117,8 @@ fn helm_and_kustomize_render_what_guard_install_applies() -> Result<()> {
         image: format!("registry.internal:5000/istio/guard@{digest}"),
         replicas: 5,
         api_server_ports: vec![443, 6443, 8443],
+        priority_class: "guards".to_owned(),
+        user: Some(1000),
         ..InstallOptions::default()
     };
     let values = [
@@ -124,6 +126,10 @@ fn helm_and_kustomize_render_what_guard_install_applies() -> Result<()> {
         &format!("image.digest={digest}"),
         "replicas=5",
         "apiServerPorts={443,6443,8443}",
+        "priorityClassName=guards",
+        "podSecurityContext.runAsUser=1000",
+        "podSecurityContext.runAsGroup=1000",
+        "podSecurityContext.fsGroup=1000",
     ];
     same("helm, own values", &helm_template(&values)?, &made(&own))
 }

@@ -6,7 +6,7 @@ use crate::{
     cluster::{self, Cluster, ObserveOptions},
     error::{CommandError, Exit},
     executor::journal,
-    guard::{apply, lift, prove, standing},
+    guard::{apply, lift, prove, rollout, standing},
     ui::{Mark, Output, Ui},
 };
 use kube::ResourceExt;
@@ -83,6 +83,10 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
             apply::delete(&cluster.client, object).await?;
             ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
         }
+    }
+    if rollout::brings_pods(&options) {
+        rollout::wait(&cluster.client).await?;
+        ui.progress(Mark::Pass, "the webhook is available");
     }
     ui.result(&format!(
         "{} The guard is installed in cluster {}.",

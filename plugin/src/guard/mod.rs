@@ -4,6 +4,7 @@ pub mod apply;
 pub mod certificate;
 pub mod lift;
 pub mod prove;
+pub mod rollout;
 pub mod standing;
 
 pub use apply::{ensure_crds, ensure_journal};

@@ -16,6 +16,8 @@ pub const CHART: &str = "mesh-upgrade-guard";
 const IMAGE: &str = "MARK-OF-THE-IMAGE";
 const REPLICAS: i32 = 987_001;
 const PORT: u16 = 65_001;
+const PRIORITY_CLASS: &str = "MARK-OF-THE-PRIORITY-CLASS";
+const USER: u32 = 987_002;
 
 /// A way to install: with the webhook making its certificates, without a webhook, or with cert-manager making them.
 const WAYS: usize = 3;
@@ -49,6 +51,8 @@ fn templates() -> BTreeMap<&'static str, Vec<(Value, [bool; WAYS])>> {
             image: IMAGE.to_owned(),
             replicas: REPLICAS,
             api_server_ports: vec![PORT],
+            priority_class: PRIORITY_CLASS.to_owned(),
+            user: Some(USER),
             ..InstallOptions::default()
         })
     };
@@ -87,11 +91,12 @@ fn document(object: &Value, ways: [bool; WAYS]) -> String {
     let text = text.replace("{{", "{{ \"{{\" }}");
     let text = text.replace(IMAGE, IMAGE_TEMPLATE);
     let text = text.replace(&REPLICAS.to_string(), "{{ .Values.replicas }}");
-    let text = with_ports(&text);
-    let condition = if object.get("kind").and_then(Value::as_str) == Some("Namespace") {
-        Some(".Values.namespace.create")
-    } else {
-        condition(ways)
+    let text = with_platform(&with_ports(&text));
+    let condition = match object.get("kind").and_then(Value::as_str) {
+        Some("Namespace") => Some(".Values.namespace.create"),
+        // Nothing but a class of priority needs it.
+        Some("ResourceQuota") => Some("and .Values.priorityClassName (not .Values.policyOnly)"),
+        _ => condition(ways),
     };
     match condition {
         None => format!("---\n{text}"),
@@ -116,6 +121,27 @@ fn with_ports(text: &str) -> String {
         lines.push(line.replace(&PORT.to_string(), "{{ . }}"));
         lines.push(protocol.to_owned());
         lines.push("{{- end }}".to_owned());
+    }
+    lines.join("\n") + "\n"
+}
+
+/// What platforms differ in: the class of priority, which is left out when it is empty, and the pods' users, of which
+/// nothing is said unless the values do.
+fn with_platform(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        if line.ends_with(&format!(": {PRIORITY_CLASS}")) {
+            lines.push("{{- with .Values.priorityClassName }}".to_owned());
+            lines.push(line.replace(PRIORITY_CLASS, "{{ . }}"));
+            lines.push("{{- end }}".to_owned());
+        } else if line.trim_start() == format!("fsGroup: {USER}") {
+            lines.push("{{- with .Values.podSecurityContext }}".to_owned());
+            lines.push(format!("{{{{- toYaml . | nindent {indent} }}}}"));
+            lines.push("{{- end }}".to_owned());
+        } else if !line.ends_with(&format!(": {USER}")) {
+            lines.push(line.replace(PRIORITY_CLASS, "{{ .Values.priorityClassName }}"));
+        }
     }
     lines.join("\n") + "\n"
 }
@@ -171,11 +197,16 @@ fn values() -> String {
          replicas: {}\n\
          # Ports at which the webhook's pods reach an API server.\n\
          apiServerPorts: [{}]\n\
+         # Class of the pods' priority, with the ResourceQuota that GKE wants for it; none when empty.\n\
+         priorityClassName: {}\n\
+         # Added to the pods' security context, as runAsUser. Empty: the image's user, 65532, or what the platform gives.\n\
+         podSecurityContext: {{}}\n\
          namespace:\n  \
            # The guard's own namespace, {}, with its labels; the release itself belongs into another one.\n  \
            create: true\n",
         defaults.replicas,
         ports.join(", "),
+        defaults.priority_class,
         names::NAMESPACE,
     )
 }
@@ -214,7 +245,7 @@ mod tests {
         let all = files.iter().filter(|(name, _)| name.starts_with("templates/"));
         let all: String = all.map(|(_, text)| text.as_str()).collect();
         assert!(
-            !all.contains(IMAGE) && !all.contains("987001") && !all.contains("65001"),
+            !all.contains("MARK-OF") && !all.contains("98700") && !all.contains("65001"),
             "{all}"
         );
         for value in [
@@ -224,10 +255,23 @@ mod tests {
             "image.tag",
             "image.digest",
             "replicas",
+            "priorityClassName",
+            "podSecurityContext",
         ] {
             assert!(all.contains(&format!(".Values.{value}")), "{value} is not used");
         }
         assert!(all.contains("range .Values.apiServerPorts"));
+    }
+
+    #[test]
+    fn what_platforms_differ_in_is_left_out_where_the_values_are_empty() {
+        let webhook = files().remove("templates/webhook.yaml").unwrap();
+        let optional = "{{- with .Values.priorityClassName }}\n      priorityClassName: {{ . }}\n{{- end }}\n";
+        assert!(webhook.contains(optional), "{webhook}");
+        let added = "      securityContext:\n{{- with .Values.podSecurityContext }}\n{{- toYaml . | nindent 8 }}\n{{- end }}\n        \
+                     runAsNonRoot: true\n";
+        assert!(webhook.contains(added), "{webhook}");
+        assert!(webhook.contains("{{- if and .Values.priorityClassName (not .Values.policyOnly) }}\n---\n"));
     }
 
     #[test]

@@ -42,6 +42,11 @@ pub struct InstallOptions {
     pub api_server_ports: Vec<u16>,
     /// Helm releases and ConfigMaps that the webhook is asked about: what was found in the cluster.
     pub coverage: Coverage,
+    /// PriorityClass of the webhook's pods, and of the quota without which some platforms let no pod have it.
+    pub priority_class: String,
+    /// User, group and group of files of the webhook's pods. The image's own user is a number and not root, and some
+    /// platforms give each namespace users of its own and take no other.
+    pub user: Option<u32>,
 }
 
 impl Default for InstallOptions {
@@ -54,9 +59,14 @@ impl Default for InstallOptions {
             replicas: 3,
             api_server_ports: vec![443, 6443],
             coverage: Coverage::documented(),
+            priority_class: PRIORITY_CLASS.to_owned(),
+            user: None,
         }
     }
 }
+
+/// What keeps the webhook's pods on a node that is full.
+const PRIORITY_CLASS: &str = "system-cluster-critical";
 
 /// The webhook's image, without its tag.
 const IMAGE: &str = "ghcr.io/kubectl-mesh-upgrade/mesh-upgrade-webhook";
@@ -68,8 +78,8 @@ const HEALTH_PORT: u16 = 8081;
 const TLS_DIRECTORY: &str = "/etc/mesh-upgrade-webhook/tls";
 /// Where the Secret is mounted that says what the cluster is called.
 const MEMBER_DIRECTORY: &str = "/etc/mesh-upgrade-webhook/member";
-/// The webhook's user: not root, and no user of a distribution.
-const USER_ID: u32 = 65532;
+/// Rights on mounted files: whoever the platform makes the pod's user has to read them.
+const FILE_MODE: u32 = 0o444;
 
 /// The objects, each with apiVersion and kind, in the order in which they are applied.
 #[must_use]
@@ -91,6 +101,8 @@ pub fn objects(options: &InstallOptions) -> Vec<Value> {
         if options.client == WebhookClient::Service {
             objects.extend([
                 network_policy(options),
+                // Before the pods that need it.
+                quota(&options.priority_class),
                 deployment(options),
                 disruption_budget(),
                 service(),
@@ -238,13 +250,17 @@ fn deployment(options: &InstallOptions) -> Value {
     let mount = |name: &str, path: &str| json!({"name": name, "mountPath": path, "readOnly": true});
     let volume = |name: &str, secret: Value| json!({"name": name, "secret": secret});
     // Of a mesh in this cluster alone there is none.
-    let member = json!({"secretName": names::MEMBER, "defaultMode": 0o440, "optional": true});
+    let member = json!({"secretName": names::MEMBER, "defaultMode": FILE_MODE, "optional": true});
     let mut mounts = vec![mount("member", MEMBER_DIRECTORY)];
     let mut volumes = vec![volume("member", member)];
     if managed {
-        let certificate = json!({"secretName": names::MANAGED_CERTIFICATE, "defaultMode": 0o440});
+        let certificate = json!({"secretName": names::MANAGED_CERTIFICATE, "defaultMode": FILE_MODE});
         mounts.push(mount("tls", TLS_DIRECTORY));
         volumes.push(volume("tls", certificate));
+    }
+    let mut security_context = json!({"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}});
+    if let (Some(user), Some(context)) = (options.user, security_context.as_object_mut()) {
+        context.extend(["runAsUser", "runAsGroup", "fsGroup"].map(|id| (id.to_owned(), json!(user))));
     }
     let container = json!({
         "name": "webhook",
@@ -277,16 +293,10 @@ fn deployment(options: &InstallOptions) -> Value {
                 "spec": {
                     "serviceAccountName": names::WEBHOOK_SERVICE_ACCOUNT,
                     "automountServiceAccountToken": true,
-                    "priorityClassName": "system-cluster-critical",
+                    "priorityClassName": options.priority_class,
                     // preStop, then both parts of the webhook's own drain.
                     "terminationGracePeriodSeconds": 40,
-                    "securityContext": {
-                        "runAsNonRoot": true,
-                        "runAsUser": USER_ID,
-                        "runAsGroup": USER_ID,
-                        "fsGroup": USER_ID,
-                        "seccompProfile": {"type": "RuntimeDefault"},
-                    },
+                    "securityContext": security_context,
                     "topologySpreadConstraints": [
                         spread("topology.kubernetes.io/zone"),
                         spread("kubernetes.io/hostname"),
@@ -294,6 +304,22 @@ fn deployment(options: &InstallOptions) -> Value {
                     "containers": [container],
                     "volumes": volumes,
                 },
+            },
+        },
+    })
+}
+
+/// Some platforms, GKE among them, admit pods of the critical classes in other namespaces than `kube-system` only where a
+/// quota speaks of that class. This one limits nothing.
+fn quota(priority_class: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": names::WEBHOOK, "namespace": names::NAMESPACE, "labels": labels()},
+        "spec": {
+            "hard": {"pods": "1G"},
+            "scopeSelector": {
+                "matchExpressions": [{"scopeName": "PriorityClass", "operator": "In", "values": [priority_class]}],
             },
         },
     })
@@ -362,6 +388,27 @@ mod tests {
     }
 
     #[test]
+    fn pods_are_admitted_where_the_platform_chooses_users_and_counts_critical_pods() {
+        let objects = objects(&InstallOptions::default());
+        let pod = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"];
+        for id in ["runAsUser", "runAsGroup", "fsGroup"] {
+            assert_eq!(pod["securityContext"].get(id), None, "{id}");
+        }
+        for volume in pod["volumes"].as_array().unwrap() {
+            assert_eq!(volume["secret"]["defaultMode"], 0o444, "no group of files is set");
+        }
+        let at = |kind: &str| objects.iter().position(|object| object["kind"] == kind).unwrap();
+        assert!(at("ResourceQuota") < at("Deployment"));
+        let quota = &objects[at("ResourceQuota")]["spec"]["scopeSelector"]["matchExpressions"][0];
+        assert_eq!(quota["values"], json!([pod["priorityClassName"]]));
+        let policies = self::objects(&InstallOptions {
+            policy_only: true,
+            ..InstallOptions::default()
+        });
+        assert!(of_kind(&policies, "ResourceQuota").is_empty());
+    }
+
+    #[test]
     fn the_webhook_makes_its_certificates_or_cert_manager_does_and_never_both() {
         let own = objects(&InstallOptions::default());
         let managed = objects(&InstallOptions {
@@ -398,7 +445,14 @@ mod tests {
     fn what_is_taken_away_is_everything_that_is_ever_put_up_and_the_namespace_last() {
         let all = all_objects();
         assert_eq!(all[0]["kind"], "Namespace");
-        for kind in ["Secret", "NetworkPolicy", "Certificate", "Issuer", "Deployment"] {
+        for kind in [
+            "Secret",
+            "NetworkPolicy",
+            "ResourceQuota",
+            "Certificate",
+            "Issuer",
+            "Deployment",
+        ] {
             assert!(!of_kind(&all, kind).is_empty(), "{kind}");
         }
     }

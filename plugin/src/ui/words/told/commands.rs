@@ -157,6 +157,12 @@ super::told! {
     "cannot create namespace {}: {}" => "无法创建命名空间 {}：{}";
     "namespace {} is still being deleted after {} s" => "{1} 秒之后命名空间 {0} 仍在删除中";
     "what holds it: kubectl describe namespace {}" => "是什么拖住了它：kubectl describe namespace {}";
+    "the webhook is available" => "webhook 已可用";
+    "cannot read Deployment {}/{}: {}" => "无法读取 Deployment {}/{}：{}";
+    "no pod of the guard's webhook is available after {seconds} s: {why}" => "{seconds} 秒之后守卫的 webhook 仍没有可用的 Pod：{why}";
+    "no pod of the guard's webhook is available after {seconds} s" => "{seconds} 秒之后守卫的 webhook 仍没有可用的 Pod";
+    "see: kubectl --namespace {} get pods,events; or run without pods: kubectl mesh-upgrade guard install --policy-only"
+        => "查看：kubectl --namespace {} get pods,events；或者不用 Pod：kubectl mesh-upgrade guard install --policy-only";
     "the webhook configuration is missing" => "缺少 webhook 配置";
     "cannot read ValidatingWebhookConfiguration {}: {}" => "无法读取 ValidatingWebhookConfiguration {}：{}";
     "{} trusts no authority yet: is the webhook running?" => "{} 还不信任任何证书颁发者：webhook 在运行吗？";
