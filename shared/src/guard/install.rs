@@ -74,6 +74,8 @@ const IMAGE: &str = "ghcr.io/kubectl-mesh-upgrade/mesh-upgrade-webhook";
 const PORT: u16 = 8443;
 /// Port of health and metrics in the pod.
 const HEALTH_PORT: u16 = 8081;
+/// Ports at which names are resolved: the usual one, and that of OpenShift's pods behind it.
+const DNS_PORTS: &[u16] = &[53, 5353];
 /// Where cert-manager's certificate is mounted.
 const TLS_DIRECTORY: &str = "/etc/mesh-upgrade-webhook/tls";
 /// Where the Secret is mounted that says what the cluster is called.
@@ -204,14 +206,17 @@ fn certificates() -> Value {
 }
 
 /// API servers are hosts and no pods, and this kind selects hosts only by addresses that nobody here knows: reviews are
-/// taken from everywhere, and API servers reached everywhere, at their ports alone.
+/// taken from everywhere, and API servers reached everywhere, at their ports alone. So is DNS, which runs elsewhere in
+/// each distribution.
 fn network_policy(options: &InstallOptions) -> Value {
-    let ports = |ports: &[u16]| -> Vec<Value> {
+    let of = |protocol: &str, ports: &[u16]| -> Vec<Value> {
         ports
             .iter()
-            .map(|port| json!({"port": port, "protocol": "TCP"}))
+            .map(|port| json!({"port": port, "protocol": protocol}))
             .collect()
     };
+    let ports = |ports: &[u16]| of("TCP", ports);
+    let dns = [of("UDP", DNS_PORTS), of("TCP", DNS_PORTS)].concat();
     json!({
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -221,7 +226,7 @@ fn network_policy(options: &InstallOptions) -> Value {
             "labels": labels(),
             "annotations": {
                 "kubernetes.io/description": "A NetworkPolicy cannot select the hosts of API servers: reviews are taken \
-                    from every address, metrics from every pod, and only ports of API servers are reached. Narrow it \
+                    from every address, metrics from every pod, and only ports of API servers and of DNS are reached. Narrow it \
                     by ipBlock, or with the kinds of your network plugin that know API servers.",
             },
         },
@@ -232,7 +237,11 @@ fn network_policy(options: &InstallOptions) -> Value {
                 {"ports": ports(&[PORT])},
                 {"from": [{"namespaceSelector": {}}], "ports": ports(&[HEALTH_PORT])},
             ],
-            "egress": [{"ports": ports(&options.api_server_ports)}],
+            "egress": [
+                {"ports": ports(&options.api_server_ports)},
+                // A member's guard finds the home's API server by name.
+                {"ports": dns},
+            ],
         },
     })
 }
@@ -406,6 +415,16 @@ mod tests {
             ..InstallOptions::default()
         });
         assert!(of_kind(&policies, "ResourceQuota").is_empty());
+    }
+
+    #[test]
+    fn pods_reach_api_servers_and_resolve_their_names() {
+        let objects = objects(&InstallOptions::default());
+        let egress = of_kind(&objects, "NetworkPolicy")[0]["spec"]["egress"].to_string();
+        for wanted in [(53, "UDP"), (53, "TCP"), (5353, "UDP"), (443, "TCP"), (6443, "TCP")] {
+            let rule = json!({"port": wanted.0, "protocol": wanted.1}).to_string();
+            assert!(egress.contains(&rule), "{rule} in {egress}");
+        }
     }
 
     #[test]
