@@ -371,3 +371,27 @@ fn an_unreadable_first_version_is_warned_about() {
         matches!(decide(&request, &Facts::default(), NOW), Verdict::Warn(ruling) if ruling.code == Code::UnreadableVersion)
     );
 }
+
+#[test]
+fn a_new_component_in_a_container_of_another_name_has_no_version_that_can_be_read() {
+    let pods = |labels: Value| template(&labels, "main", "docker.io/istio/x:1.33.0");
+    let facts = running("1.31.0");
+    let cases = || {
+        let ztunnel = daemon_set("CREATE", pods(json!({"app": "ztunnel"})));
+        let cni = daemon_set("CREATE", pods(json!({"k8s-app": "istio-cni-node"})));
+        vec![
+            ("istiod", create(pods(json!({"app": "istiod"})))),
+            ("istiod by its other label", create(pods(json!({"istio": "pilot"})))),
+            ("ztunnel", ztunnel),
+            ("the CNI agent", cni),
+        ]
+    };
+    check(&facts, Some(Code::UnreadableVersion), cases());
+    let other = pods(json!({"app": "istiod-dashboard", "istio": "ingressgateway"}));
+    let scaled = update(pods(json!({"app": "istiod"})), pods(json!({"app": "istiod"})));
+    check(
+        &facts,
+        None,
+        vec![("an application", create(other)), ("one that was there before", scaled)],
+    );
+}

@@ -10,6 +10,7 @@ use super::{
         decide::{Facts, Ruling, Verdict},
         message::one_line,
         review::{Object, Request, Str},
+        table::Operation,
     },
     change::{Change, Part, Stated},
 };
@@ -176,9 +177,11 @@ pub(super) fn judge(request: &Request<'_>, facts: &Facts, now: Timestamp) -> Ver
     let container = component.container();
     let before = old.as_ref().and_then(|pods| pods.image(container));
     let after = new.as_ref().and_then(|pods| pods.image(container));
-    // Scaled, restarted, or no component at all; and a gateway may be given up.
+    // Scaled or restarted; and a gateway may be given up. What is new and runs its component in a container of another
+    // name has no version that can be read.
     let given_up = after.is_none() && component == Component::Gateway;
-    if before == after || given_up {
+    let is_unknown = after.is_none() && request.operation == Operation::Create;
+    if (before == after && !is_unknown) || given_up {
         return Verdict::Allow;
     }
     if component == Component::Gateway && is_istiods_own(request, facts) {
