@@ -36,7 +36,7 @@ const REVIEW_LIMITS: Limits = Limits {
     newcomers: 384,
     regulars: 384,
     in_work: 256,
-    // The largest fills 7 MiB. While one is read it is in memory twice.
+    // Room for two of the largest. While one is read it is in memory twice.
     bytes: 96 << 20,
 };
 /// Reviews in work at once. Above the limit at which the slowest gives way, so that it is met only by a burst that is

@@ -11,8 +11,9 @@ use std::borrow::Cow;
 
 mod object;
 
-/// Longest review that is read: two objects of the API server's limit of 3 MiB, and room for the rest.
-pub const MAX_REVIEW: usize = 7 << 20;
+/// Longest review that is read: two objects of the API server's limit of 3 MiB, whose every byte may take six, since the
+/// API server escapes `<`, `>` and `&`, and room for the rest. A longer one would be refused unread, which admits it.
+pub const MAX_REVIEW: usize = (2 * 6 * 3 + 2) << 20;
 
 /// A string that borrows from the review unless it holds an escape. Serde borrows a bare `Cow` only as a direct
 /// field, never inside options, lists and maps; a newtype borrows everywhere.

@@ -127,12 +127,31 @@ async fn what_is_no_review_is_never_allowed() {
 }
 
 #[tokio::test]
-async fn seven_mebibytes_pass_and_one_byte_more_does_not() {
+async fn the_longest_review_passes_and_one_byte_more_does_not() {
     let mut padded = review().to_string();
     padded.extend(std::iter::repeat_n(' ', MAX_REVIEW - padded.len()));
     assert_eq!(send(&reviews(false), padded.clone()).await.0, StatusCode::OK);
     padded.push(' ');
     assert_eq!(send(&reviews(false), padded).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+/// Go's encoder writes `<` in six bytes, so that two objects of the API server's limit arrive six times as long.
+#[tokio::test]
+async fn two_objects_at_the_limit_whose_every_byte_is_escaped_are_judged() {
+    let escaped = "\\u003c".repeat(3 << 20);
+    let mut review = review();
+    review["request"]["operation"] = json!("UPDATE");
+    review["request"]["object"]["spec"] = json!({"note": "NEW"});
+    review["request"]["oldObject"] = json!({"metadata": {"name": "cart"}, "spec": {"note": "OLD"}});
+    let body = review.to_string();
+    let body = body.replace("NEW", &escaped).replace("OLD", &escaped[6..]);
+    assert!(body.len() > 36 << 20);
+    let (status, answer) = send(&reviews(true), body).await;
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(
+        (status, &answer["response"]["allowed"]),
+        (StatusCode::OK, &json!(false))
+    );
 }
 
 #[tokio::test]
