@@ -12,7 +12,13 @@ use shared::guard::{
     Facts, Verdict, decide, message,
     review::{self, Request, ReviewError},
 };
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 use tokio::sync::watch;
 
 /// What answering reviews needs.
@@ -24,10 +30,15 @@ pub struct Reviews {
     pub metrics: Arc<Metrics>,
     /// Tells of ways back that are used.
     pub ways_back: WaysBack,
+    /// Every cache has been filled once: with fewer facts everything would be allowed.
+    pub synced: Arc<AtomicBool>,
 }
 
-/// Answers a review; what is none gets a 400 and is never allowed.
+/// Answers a review; what is none gets a 400 and is never allowed, and what comes too early gets a 503.
 pub(crate) async fn validate(State(reviews): State<Reviews>, body: Bytes) -> Response {
+    if !reviews.synced.load(Ordering::Relaxed) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the caches are not filled yet\n").into_response();
+    }
     let arrived = Instant::now();
     let request = match review::parse(&body) {
         Ok(request) => request,

@@ -96,6 +96,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         facts: known,
         metrics: Arc::clone(&metrics),
         ways_back,
+        synced: Arc::clone(&health.synced),
     };
     let draining: Arc<AtomicBool> = Arc::clone(&health.draining);
     let leaving = Arc::clone(&draining);

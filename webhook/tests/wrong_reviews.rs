@@ -2,7 +2,7 @@
 //! takes for a failed call or for a refusal, and none is ever allowed.
 #![expect(clippy::unwrap_used, reason = "a failed expectation in a test is the point")]
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use axum::{
     body::Body,
@@ -38,6 +38,7 @@ fn reviews() -> Reviews {
         facts,
         metrics: Arc::new(Metrics::default()),
         ways_back: ways_back().0,
+        synced: Arc::new(AtomicBool::new(true)),
     }
 }
 

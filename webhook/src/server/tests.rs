@@ -46,6 +46,7 @@ pub(super) fn reviews(frozen: bool) -> Reviews {
         facts,
         metrics: Arc::new(Metrics::default()),
         ways_back: ways_back().0,
+        synced: Arc::new(AtomicBool::new(true)),
     }
 }
 
@@ -152,6 +153,18 @@ async fn two_objects_at_the_limit_whose_every_byte_is_escaped_are_judged() {
         (status, &answer["response"]["allowed"]),
         (StatusCode::OK, &json!(false))
     );
+}
+
+/// With no facts everything would be allowed.
+#[tokio::test]
+async fn nothing_is_answered_before_the_caches_are_filled() {
+    let reviews = reviews(true);
+    reviews.synced.store(false, Ordering::Relaxed);
+    let (status, answer) = send(&reviews, review().to_string()).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!answer.windows(7).any(|window| window == b"allowed"));
+    reviews.synced.store(true, Ordering::Relaxed);
+    assert_eq!(send(&reviews, review().to_string()).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
