@@ -3,18 +3,12 @@
 //!
 //! Needs root, for a mount namespace and chroot, which stand in for a container engine, and Rust's musl target.
 
-use std::{
-    ffi::OsString,
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{ffi::OsString, fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run},
-    product::{Guard, kubectl_command},
+    product::{Built, Guard, kubectl_command},
     release::{image, tag},
 };
 use serde_json::Value;
@@ -92,34 +86,13 @@ fn the_image_holds_the_webhook_alone_and_serves_the_api_server() -> Result<()> {
 
 /// The webhook for the image, without optimisation: built like the released one in all else.
 fn static_webhook() -> Result<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("the workspace")?;
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args([
-            "build",
-            "--locked",
-            "--target",
-            TARGET,
-            "--package",
-            "mesh-upgrade-webhook",
-            "--bins",
-        ])
-        .current_dir(workspace);
-    if Run::of(Command::new("musl-gcc"), None).is_err() {
-        // Nothing of the C library is used by what ring compiles.
-        cargo.env("CC_x86_64_unknown_linux_musl", "cc");
-    }
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            cargo.env_remove(&name);
+    let webhook = ["--package", "mesh-upgrade-webhook", "--bins"];
+    let built = Built::with(&[&["--locked", "--target", TARGET], &webhook[..]].concat(), |cargo| {
+        if Run::of(Command::new("musl-gcc"), None).is_err() {
+            // Nothing of the C library is used by what ring compiles.
+            cargo.env("CC_x86_64_unknown_linux_musl", "cc");
         }
-    }
-    Run::of(cargo, None)?
-        .ok()
-        .with_context(|| format!("is the target there? rustup target add {TARGET}"))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
-    Ok(target.join(TARGET).join("debug/mesh-upgrade-webhook"))
+    });
+    let built = built.with_context(|| format!("is the target there? rustup target add {TARGET}"))?;
+    Ok(built.program("mesh-upgrade-webhook")?.to_owned())
 }

@@ -1,13 +1,13 @@
 //! `cargo artifacts`: what is released, made on this machine. Nothing is sent anywhere.
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, ExitCode},
-};
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
-use mesh_upgrade_tests::release::{Platform, archive, image, krew, tag};
+use mesh_upgrade_tests::{
+    product::Built,
+    release::{Platform, archive, image, krew, tag},
+};
 
 /// Makes archives, the krew manifest and the guard's image; the same input gives the same bytes.
 #[derive(Parser)]
@@ -94,16 +94,13 @@ fn run(arguments: Arguments) -> Result<()> {
 
 /// Builds the plugin as it is released, without the paths of this machine in it.
 fn build(target: Option<&str>, platform: Platform) -> Result<PathBuf> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--release", "--locked", "--package", "kubectl-mesh-upgrade"]);
-    cargo.args(["--bin", "kubectl-mesh_upgrade"]);
+    let mut arguments = vec!["--release", "--locked", "--package", "kubectl-mesh-upgrade"];
+    arguments.extend(["--bin", "kubectl-mesh_upgrade"]);
     if let Some(target) = target {
-        cargo.args(["--target", target]);
+        arguments.extend(["--target", target]);
     }
-    ensure!(cargo.status().context("run cargo")?.success(), "cargo build failed");
-    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    let folder = target.map_or_else(|| folder.clone(), |target| folder.join(target));
-    Ok(Path::new(&folder).join("release").join(platform.program()))
+    let built = Built::of(&arguments)?;
+    Ok(built.program(&platform.program())?.to_owned())
 }
 
 #[expect(clippy::print_stdout, reason = "what was made is the result")]

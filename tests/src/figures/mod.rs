@@ -36,7 +36,8 @@ fn released_plugin() -> Result<PathBuf> {
         return Ok(other.into());
     }
     say("Building the plugin as it is released");
-    Ok(build_programs(&["--release"])?.join("release/kubectl-mesh_upgrade"))
+    let built = build_programs(&["--release"])?;
+    Ok(built.program("kubectl-mesh_upgrade")?.to_owned())
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -3,18 +3,23 @@
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     sync::OnceLock,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
+use super::cargo::Built;
 use crate::harness::{Cluster, Run, Toolbox};
+
+const PLUGIN: &str = "kubectl-mesh_upgrade";
+const WEBHOOK: &str = "mesh-upgrade-webhook";
 
 /// Where the two programs are.
 #[derive(Debug)]
 pub struct Binaries {
     folder: PathBuf,
+    webhook: PathBuf,
 }
 
 impl Binaries {
@@ -31,14 +36,18 @@ impl Binaries {
     }
 
     fn build() -> Result<Self> {
-        let folder = build_programs(&[])?.join("debug");
+        let built = build_programs(&[])?;
+        let folder = built.program(PLUGIN)?.parent().context("the plugin's folder")?;
         // Under its other name the plugin answers what kubectl asks to complete a line.
         let completion = folder.join("kubectl_complete-mesh_upgrade");
-        match std::os::unix::fs::symlink("kubectl-mesh_upgrade", &completion) {
+        match std::os::unix::fs::symlink(PLUGIN, &completion) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
                 Err(error).context("link the completion to the plugin")
             }
-            _ => Ok(Self { folder }),
+            _ => Ok(Self {
+                folder: folder.to_owned(),
+                webhook: built.program(WEBHOOK)?.to_owned(),
+            }),
         }
     }
 
@@ -51,37 +60,19 @@ impl Binaries {
     /// The webhook.
     #[must_use]
     pub fn webhook(&self) -> PathBuf {
-        self.folder.join("mesh-upgrade-webhook")
+        self.webhook.clone()
     }
 }
 
-/// Has cargo build the programs of the workspace, `more` being further arguments for it, and returns the target folder.
+/// Has cargo build the programs of the workspace, `more` being further arguments for it.
 ///
 /// # Errors
 /// When they do not compile.
-pub(crate) fn build_programs(more: &[&str]) -> Result<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("the workspace's folder")?;
+pub(crate) fn build_programs(more: &[&str]) -> Result<Built> {
     // Of the whole workspace, so that features are unified as in every other build and nothing is built twice; but not
     // the tests' own programs, which an optimised build takes minutes for.
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args(["build", "--quiet", "--workspace"])
-        .args(["--bin", "kubectl-mesh_upgrade", "--bin", "mesh-upgrade-webhook"])
-        .args(more)
-        .current_dir(workspace)
-        .stdin(Stdio::null());
-    // What cargo tells the running program about its own package would change the fingerprints of build scripts that
-    // look at it, ring's above all, and everything on top would be built anew each time.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            cargo.env_remove(&name);
-        }
-    }
-    ensure!(cargo.status().context("run cargo")?.success(), "cargo build failed");
-    Ok(std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from))
+    let workspace = ["--quiet", "--workspace", "--bin", PLUGIN, "--bin", WEBHOOK];
+    Built::of(&[&workspace, more].concat())
 }
 
 /// `kubectl mesh-upgrade …`, ready to be started, as somebody in a cluster.

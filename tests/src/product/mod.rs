@@ -2,6 +2,7 @@
 
 mod binaries;
 mod by_istioctl;
+mod cargo;
 mod foreign_change;
 mod guard;
 mod held_helm;
@@ -17,6 +18,7 @@ mod upgradable;
 pub(crate) use binaries::build_programs;
 pub use binaries::{Binaries, kubectl_command, mesh_upgrade, mesh_upgrade_command};
 pub use by_istioctl::installed_by_istioctl;
+pub use cargo::Built;
 pub use foreign_change::FOREIGN_CHANGE;
 pub use guard::{Guard, kubeconfig_of};
 pub use held_helm::HeldHelm;

@@ -17,7 +17,7 @@ use super::peer;
 use crate::{
     harness::{Cluster, ClusterOptions, wait_until},
     load::{Server, Shape, resident_of, review},
-    product::build_programs,
+    product::{Built, build_programs},
 };
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -82,7 +82,7 @@ pub(super) struct Servers {
 
 impl Servers {
     pub(super) fn start() -> Result<Self> {
-        let folder = build_programs(&["--release", "--example", "bare"])?.join("release");
+        let built = build_programs(&["--release", "--example", "bare"])?;
         let peer = peer::program()?;
         let certificate = tempfile::tempdir()?;
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
@@ -101,9 +101,9 @@ impl Servers {
         }
         cluster.apply_stdin(ISTIOD)?.ok()?;
 
-        let (webhook, start) = start_webhook(&folder, &cluster, tls)?;
+        let (webhook, start) = start_webhook(&built, &cluster, tls)?;
         let port = free_port()?;
-        let mut command = Command::new(folder.join("examples/bare"));
+        let mut command = Command::new(built.program("bare")?);
         command.arg(port.to_string()).arg(tls);
         let bare = run("bare server", command, port, tls, false)?;
         let peers = [false, true].map(|frozen| {
@@ -170,9 +170,9 @@ impl Servers {
     }
 }
 
-fn start_webhook(folder: &Path, cluster: &Cluster, tls: &Path) -> Result<(Running, Start)> {
+fn start_webhook(built: &Built, cluster: &Cluster, tls: &Path) -> Result<(Running, Start)> {
     let (port, health) = (free_port()?, free_port()?);
-    let mut command = Command::new(folder.join("mesh-upgrade-webhook"));
+    let mut command = Command::new(built.program("mesh-upgrade-webhook")?);
     command
         .args([
             "--bind",
