@@ -49,6 +49,63 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: reader}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: bob}]
 "#;
 
+/// What `analyze` calls an error: where, and the finding of ours that tells of the same object.
+const ERRORS: [(&str, &str, &str); 3] = [
+    (
+        "IST0139",
+        "MutatingWebhookConfiguration istio-revision-tag-canary",
+        "MU309",
+    ),
+    (
+        "IST0139",
+        "MutatingWebhookConfiguration istio-revision-tag-twin",
+        "MU315",
+    ),
+    ("IST0152", "EnvoyFilter default/replaces", "MU727"),
+];
+
+/// A tag whose Service is not there, another that takes the same pods, and a patch that no proxy takes as it is meant.
+const SEEDS: &str = r#"
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: istio-revision-tag-canary, labels: {istio.io/rev: default, istio.io/tag: canary}}
+webhooks:
+  - name: rev.namespace.sidecar-injector.istio.io
+    admissionReviewVersions: [v1]
+    sideEffects: None
+    failurePolicy: Fail
+    namespaceSelector:
+      matchExpressions:
+        - {key: istio.io/rev, operator: In, values: [canary]}
+        - {key: istio-injection, operator: DoesNotExist}
+    clientConfig: {service: {namespace: istio-system, name: istiod-1-29, path: /inject}}
+    rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: MutatingWebhookConfiguration
+metadata: {name: istio-revision-tag-twin, labels: {istio.io/rev: default, istio.io/tag: twin}}
+webhooks:
+  - name: rev.namespace.sidecar-injector.istio.io
+    admissionReviewVersions: [v1]
+    sideEffects: None
+    failurePolicy: Ignore
+    namespaceSelector:
+      matchExpressions:
+        - {key: istio.io/rev, operator: In, values: [canary]}
+        - {key: istio-injection, operator: DoesNotExist}
+    clientConfig: {service: {namespace: istio-system, name: istiod, path: /inject}}
+    rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: replaces, namespace: default}
+spec:
+  configPatches:
+    - applyTo: CLUSTER
+      match: {context: SIDECAR_OUTBOUND}
+      patch: {operation: REPLACE, value: {dns_lookup_family: V4_ONLY}}
+"#;
+
 /// The version is told by the proxy that rewrites `/version`: Istio 1.31 needs Kubernetes 1.32.
 #[test]
 fn what_istioctl_reports_as_an_obstacle_check_reports_too() -> Result<()> {
@@ -56,59 +113,90 @@ fn what_istioctl_reports_as_an_obstacle_check_reports_too() -> Result<()> {
     Istio::install(&cluster, IstioOptions::version("1.30.3"))?;
     cluster.apply_stdin(READER)?.ok()?;
     cluster.apply_stdin(OLD_DEFINITION)?.ok()?;
-    let istioctl = OnDemand::Istioctl131.program()?;
-    let istioctl = |arguments: &[&str]| -> Result<Vec<(String, String)>> {
-        let mut command: Command = cluster.command(&istioctl)?;
-        command
-            .env("KUBECONFIG", cluster.kubeconfig_for("bob")?)
-            .args(arguments);
-        messages(&Run::of(command, None)?)
-    };
-    let mut theirs = istioctl(&["x", "precheck", "-o", "json"])?;
-    let prechecked = theirs.len();
-    let mut command = mesh_upgrade_command(&cluster, "bob", &["check", "--to", "1.31.0", "-o", "json"])?;
-    command.env("KUBECONFIG", cluster.kubeconfig_for("bob")?);
-    let run = Run::of(command, None)?;
-    // Without an end, `analyze` asks for objects in a version that is not served.
-    let definition = "customresourcedefinition/httproutes.gateway.networking.k8s.io";
-    cluster.kubectl(&["delete", definition])?.ok()?;
-    theirs.extend(istioctl(&["analyze", "-A", "-o", "json"])?);
-    let report: Value = serde_json::from_str(&run.stdout).with_context(|| run.to_string())?;
-    let ours: Vec<&str> = report
-        .get("findings")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|finding| finding.get("code")?.as_str())
-        .collect();
+    let theirs = istioctl(&cluster, &["x", "precheck", "-o", "json"])?;
+    let ours = findings(&cluster)?;
     for (code, equals) in OBSTACLES {
         ensure!(
-            theirs.iter().any(|(found, _)| found == code),
-            "istioctl does not report {code}: {theirs:?}"
+            theirs.iter().any(|message| message.code == code),
+            "precheck does not report {code}: {theirs:#?}"
         );
         ensure!(
-            equals.iter().any(|equal| ours.contains(equal)),
-            "{code} without one of {equals:?}: {run}"
+            ours.iter().any(|finding| equals.contains(&finding.code.as_str())),
+            "{code} without one of {equals:?}: {ours:#?}"
         );
     }
     // Whatever else it calls an error must have its counterpart, too.
-    for (code, level) in &theirs {
-        let known = OBSTACLES.iter().any(|(known, _)| known == code);
+    for message in &theirs {
+        let known = OBSTACLES.iter().any(|(known, _)| message.code == *known);
+        ensure!(known || !message.is_error, "check knows nothing of {message:?}");
+    }
+
+    // Without an end, `analyze` asks for objects in a version that is not served.
+    let definition = "customresourcedefinition/httproutes.gateway.networking.k8s.io";
+    cluster.kubectl(&["delete", definition])?.ok()?;
+    cluster.apply_stdin(SEEDS)?.ok()?;
+    let theirs = istioctl(&cluster, &["analyze", "-A", "-o", "json"])?;
+    let ours = findings(&cluster)?;
+    for (code, object, equal) in ERRORS {
         ensure!(
-            known || level != "Error",
-            "istioctl reports {code}, and check knows nothing of it: {theirs:?}"
+            theirs
+                .iter()
+                .any(|message| message.is_error && message.code == code && message.text.contains(object)),
+            "analyze does not report {code} of {object}: {theirs:#?}"
+        );
+        let name = object.rsplit([' ', '/']).next().unwrap_or(object);
+        ensure!(
+            ours.iter()
+                .any(|finding| finding.code == equal && finding.text.contains(name)),
+            "{code} of {object} without {equal}: {ours:#?}"
         );
     }
-    ensure!(prechecked >= OBSTACLES.len(), "{theirs:?}");
+    for message in &theirs {
+        let known = ERRORS
+            .iter()
+            .any(|(known, object, _)| message.code == *known && message.text.contains(object));
+        ensure!(known || !message.is_error, "check knows nothing of {message:?}");
+    }
     Ok(())
 }
 
-/// Codes and levels of istioctl's messages.
-fn messages(run: &Run) -> Result<Vec<(String, String)>> {
+/// What one of them has to say.
+#[derive(Debug)]
+struct Message {
+    code: String,
+    is_error: bool,
+    /// About which object, and what.
+    text: String,
+}
+
+impl Message {
+    fn of(one: &Value, fields: [&str; 2]) -> Option<Self> {
+        let text = |field: &str| one.get(field).and_then(Value::as_str);
+        Some(Self {
+            code: text("code")?.to_owned(),
+            is_error: text("level") == Some("Error"),
+            text: fields.map(|field| text(field).unwrap_or_default()).join(": "),
+        })
+    }
+}
+
+fn istioctl(cluster: &Cluster, arguments: &[&str]) -> Result<Vec<Message>> {
+    let mut command: Command = cluster.command(OnDemand::Istioctl131.program()?)?;
+    command
+        .env("KUBECONFIG", cluster.kubeconfig_for("bob")?)
+        .args(arguments);
+    let run = Run::of(command, None)?;
     let all: Value = serde_json::from_str(&run.stdout).with_context(|| run.to_string())?;
-    let text = |one: &Value, field: &str| Some(one.get(field)?.as_str()?.to_owned());
     let all = all.as_array().into_iter().flatten();
-    Ok(all
-        .filter_map(|one| Some((text(one, "code")?, text(one, "level")?)))
-        .collect())
+    Ok(all.filter_map(|one| Message::of(one, ["origin", "message"])).collect())
+}
+
+fn findings(cluster: &Cluster) -> Result<Vec<Message>> {
+    let run = Run::of(
+        mesh_upgrade_command(cluster, "bob", &["check", "--to", "1.31.0", "-o", "json"])?,
+        None,
+    )?;
+    let report: Value = serde_json::from_str(&run.stdout).with_context(|| run.to_string())?;
+    let all = report.get("findings").and_then(Value::as_array).into_iter().flatten();
+    Ok(all.filter_map(|one| Message::of(one, ["object", "cause"])).collect())
 }
