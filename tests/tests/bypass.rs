@@ -255,7 +255,10 @@ fn istiod_proves_its_own_validation(cluster: &Cluster) -> Result<()> {
     cluster.control("start istiod")?;
     wait_until("istiod to close its own validation", ISTIOD_DEADLINE, || {
         let closed = policies()?;
-        ensure!(closed.iter().all(|policy| policy == "Fail"), "still {closed:?}");
+        ensure!(
+            closed.len() == open.len() && closed.iter().all(|policy| policy == "Fail"),
+            "still {closed:?}"
+        );
         Ok(Some(()))
     })
 }
