@@ -126,12 +126,8 @@ mod tests {
                 .unwrap()
                 .contains("security context constraint")
         );
-        assert_eq!(
-            obstacle(&deployment(
-                json!({"conditions": [{"type": "Progressing", "status": "True"}]})
-            )),
-            None
-        );
+        let progressing = json!({"conditions": [{"type": "Progressing", "status": "True"}]});
+        assert_eq!(obstacle(&deployment(&progressing)), None);
     }
 
     #[test]
