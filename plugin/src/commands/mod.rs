@@ -93,7 +93,11 @@ impl Scene {
             Some(given) => given,
             None => Catalog::embedded().map_err(|error| CommandError::error(error.to_string()))?,
         };
-        let mut scene = Self::observe_with(global, ui, &options, Arc::new(known)).await?;
+        let first = ObserveOptions {
+            own_catalog: !is_given,
+            ..options.clone()
+        };
+        let mut scene = Self::observe_with(global, ui, &first, Arc::new(known)).await?;
         if is_given {
             return Ok(scene);
         }
@@ -105,7 +109,7 @@ impl Scene {
             scene.catalog = own;
             return Ok(scene);
         }
-        // The cluster's own catalog names other components of its vendor than the one that is built in.
+        // The catalog of the first cluster that answered names other components of its vendor than the one that counted.
         Self::observe_with(global, ui, &options, own).await
     }
 
@@ -137,6 +141,7 @@ impl Scene {
         let Members {
             clusters,
             inventory,
+            catalog: counted,
             stats,
             ..
         } = members;
@@ -171,7 +176,7 @@ impl Scene {
             meshes.retain(|mesh| mesh.is_in(namespace));
         }
         Ok(Self {
-            catalog,
+            catalog: counted.unwrap_or(catalog),
             cluster: first.clone(),
             meshes,
             clusters,

@@ -15,8 +15,10 @@ use super::{
 };
 use futures::{StreamExt as _, future::join_all, stream};
 use shared::{
+    catalog::{self, Catalog},
     inventory::{ClusterInventory, ClusterState, Inventory},
     members::{self, Entry, Host, Led, Member, RemoteSecret, Same, Way},
+    names,
 };
 use std::{
     num::NonZero,
@@ -46,6 +48,8 @@ pub struct Members {
     pub inventory: Inventory,
     /// Two names that led to one cluster.
     pub same: Vec<Same>,
+    /// The catalog that counted.
+    pub catalog: Option<Arc<Catalog>>,
     /// What it cost, in the order of the inventory; clusters that turned out to be the same are counted, too.
     pub stats: Vec<ClusterStats>,
 }
@@ -104,7 +108,7 @@ impl Asked {
     /// Asks what other clusters this one leads to.
     async fn lead(mut self, options: &ObserveOptions) -> Self {
         if let Some(cluster) = &self.cluster {
-            match Box::pin(leads(cluster, options.deadline)).await {
+            match Box::pin(leads(cluster, options)).await {
                 Ok(leads) => self.leads = leads,
                 Err(error) => self.failure = Some(error),
             }
@@ -222,6 +226,11 @@ async fn observe_once(
     let entries = entries(named, &entered);
     let known = shared.source.known();
     let members = members::members(&entries, &known)?;
+    let catalog = own_catalog(&mut entered).or_else(|| options.catalog.clone());
+    let options = ObserveOptions {
+        catalog: catalog.clone(),
+        ..options.clone()
+    };
     let hosts = members::hosts(&entries, &known, &members);
     let remotes = members::remotes(&entries, &known, &members);
     let shared = Arc::new(Shared {
@@ -232,7 +241,7 @@ async fn observe_once(
             .collect(),
         source: shared.source.clone(),
         flags: flags.clone(),
-        options: options.clone(),
+        options,
     });
     // Those that the operator named come first, in their order.
     let mut entered = entered.into_iter();
@@ -247,7 +256,21 @@ async fn observe_once(
         .await;
     observed.sort_by_key(|(place, _)| *place);
     let observed = observed.into_iter().map(|(_, observed)| observed);
-    Ok(gather(observed, hosts, remotes))
+    Ok(Members {
+        catalog,
+        ..gather(observed, hosts, remotes)
+    })
+}
+
+/// The catalog that the first cluster brings which answered, so that what it names is looked for at once. What is wrong
+/// with one that cannot be used is told by whoever needs it.
+fn own_catalog(entered: &mut [Asked]) -> Option<Arc<Catalog>> {
+    let mut answered = entered
+        .iter_mut()
+        .filter(|asked| asked.cluster.is_some() && asked.failure.is_none());
+    let text = answered.next()?.leads.catalog.take()?;
+    let place = format!("ConfigMap {}/{}", names::NAMESPACE, catalog::CONFIG_MAP);
+    Catalog::from_yaml(&text, &place).ok().map(Arc::new)
 }
 
 async fn enter_all(shared: &Arc<Shared>, contexts: &[String]) -> Vec<Asked> {
@@ -382,6 +405,7 @@ fn gather(observed: impl Iterator<Item = Observation>, hosts: Vec<Host>, remotes
         clusters: Vec::new(),
         inventory: Inventory::default(),
         same: Vec::new(),
+        catalog: None,
         stats: Vec::new(),
     };
     for observation in observed {

@@ -10,6 +10,11 @@ use shared::{catalog, names};
 /// # Errors
 /// When the cluster does not answer, does not allow it, or the ConfigMap has no catalog in it.
 pub async fn catalog_text(cluster: &Cluster) -> Result<Option<String>, ClusterError> {
+    let deadline = ObserveOptions::default().deadline;
+    text(Asker { cluster, deadline }).await
+}
+
+pub(super) async fn text(asker: Asker<'_>) -> Result<Option<String>, ClusterError> {
     #[derive(Deserialize)]
     struct ConfigMap {
         #[serde(default)]
@@ -20,10 +25,6 @@ pub async fn catalog_text(cluster: &Cluster) -> Result<Option<String>, ClusterEr
         #[serde(rename = "catalog.yaml")]
         catalog: Option<String>,
     }
-    let asker = Asker {
-        cluster,
-        deadline: ObserveOptions::default().deadline,
-    };
     let what = "get the catalog's ConfigMap";
     let path = format!(
         "/api/v1/namespaces/{}/configmaps/{}",
@@ -34,7 +35,7 @@ pub async fn catalog_text(cluster: &Cluster) -> Result<Option<String>, ClusterEr
         return Ok(None);
     };
     found.data.catalog.map(Some).ok_or_else(|| ClusterError::Protocol {
-        server: cluster.server(),
+        server: asker.cluster.server(),
         what: what.to_owned(),
         reason: format!(
             "ConfigMap {}/{} has no key {}",

@@ -1,6 +1,6 @@
 //! What a cluster says about others: clusters that its Mesh objects list, and kubeconfigs that its istiods were given.
 
-use super::{AGAIN_AFTER, ask::Asker, guard, kubernetes_version, pages};
+use super::{AGAIN_AFTER, ObserveOptions, ask::Asker, catalog, guard, kubernetes_version, pages};
 use crate::cluster::{client::Cluster, error::ClusterError, remote_secret};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::future::join_all;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use shared::{inventory::MeshRecord, members::RemoteSecret, version::KubernetesVersion};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// Label that Istio's istiods look for; its slash and equals sign are escaped in a query.
@@ -32,6 +32,8 @@ pub(in crate::cluster) struct Leads {
     pub known: Known,
     /// Kubeconfigs of its istiods.
     pub secrets: Vec<Lead>,
+    /// Text of the catalog that it brings, where that was asked for and may be read.
+    pub catalog: Option<String>,
     /// What could not be read, each in a sentence.
     pub unreadable: Vec<String>,
 }
@@ -52,15 +54,16 @@ pub(in crate::cluster) struct Lead {
     pub kubeconfig: Vec<u8>,
 }
 
-/// Reads what a cluster leads to.
+/// Reads what a cluster leads to, and the catalog that it brings if that counts.
 ///
 /// # Errors
 /// When the cluster cannot be reached, or does not know the caller. What is only forbidden is said in the result.
-pub(in crate::cluster) async fn leads(cluster: &Cluster, deadline: Duration) -> Result<Leads, ClusterError> {
+pub(in crate::cluster) async fn leads(cluster: &Cluster, options: &ObserveOptions) -> Result<Leads, ClusterError> {
+    let deadline = options.deadline;
     let asker = Asker { cluster, deadline };
     let started = Instant::now();
     loop {
-        match read(asker).await {
+        match read(asker, options.own_catalog).await {
             // As in an observation: a server that has just started says so for a moment.
             Err(ClusterError::Api { code: 429 | 503, .. }) if started.elapsed() < deadline => {
                 tokio::time::sleep(AGAIN_AFTER).await;
@@ -70,10 +73,25 @@ pub(in crate::cluster) async fn leads(cluster: &Cluster, deadline: Duration) -> 
     }
 }
 
-async fn read(asker: Asker<'_>) -> Result<Leads, ClusterError> {
-    let (kubernetes, meshes, namespaces) =
-        futures::join!(kubernetes_version(asker), guard::meshes(asker), namespaces(asker));
-    let mut leads = Leads::default();
+async fn read(asker: Asker<'_>, with_catalog: bool) -> Result<Leads, ClusterError> {
+    let catalog = async {
+        if with_catalog {
+            // Why it cannot be read is told by whoever needs it.
+            catalog::text(asker).await.unwrap_or_default()
+        } else {
+            None
+        }
+    };
+    let (kubernetes, meshes, namespaces, catalog) = futures::join!(
+        kubernetes_version(asker),
+        guard::meshes(asker),
+        namespaces(asker),
+        catalog
+    );
+    let mut leads = Leads {
+        catalog,
+        ..Leads::default()
+    };
     leads.known = Known {
         kubernetes: Some(kubernetes?),
         meshes: meshes.as_ref().ok().cloned(),

@@ -74,6 +74,8 @@ pub struct ObserveOptions {
     pub to: Option<Minor>,
     /// Names what vendors run beside Istio's own components; without it, none of that is looked for.
     pub catalog: Option<Arc<Catalog>>,
+    /// Whether the catalog counts instead that the first cluster brings which leads to others, where it brings one.
+    pub own_catalog: bool,
     /// What the caller and the driver must be allowed to do.
     pub permissions: Vec<PermissionQuery>,
     /// How long each single question may take.
@@ -90,6 +92,7 @@ impl Default for ObserveOptions {
             installation: true,
             to: None,
             catalog: None,
+            own_catalog: false,
             permissions: Vec::new(),
             deadline: Duration::from_secs(20),
         }
