@@ -391,7 +391,7 @@ pub struct MeshUpgradeStatus {
     /// State of each step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepStatus>,
-    /// Clusters that were proved healthy at the target before the next one's control plane was changed.
+    /// Clusters that were proved healthy at the target before the next one's control plane, or a gateway, was changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verified_clusters: Vec<String>,
     /// The last things that happened, oldest first; older ones are left out.
