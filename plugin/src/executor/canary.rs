@@ -64,7 +64,10 @@ impl Canary {
 /// One canary for each family that the freeze covers in this cluster.
 fn canaries(scope: &FreezeScope) -> Vec<Canary> {
     let mut canaries = Vec::new();
-    let Some(namespace) = scope.istio_namespaces.first() else {
+    // In kube-system the webhook is never asked.
+    let namespaces = &scope.istio_namespaces;
+    let elsewhere = namespaces.iter().find(|namespace| *namespace != KUBE_SYSTEM);
+    let Some(namespace) = elsewhere.or_else(|| namespaces.first()) else {
         return canaries;
     };
     let metadata = json!({ "name": names::CANARY, "namespace": namespace });
@@ -106,7 +109,6 @@ fn canaries(scope: &FreezeScope) -> Vec<Canary> {
             )
         });
     }
-    // In kube-system the webhook is never asked.
     let mut releases = scope.helm_releases.iter();
     if let Some(release) = releases.find(|release| release.namespace != KUBE_SYSTEM) {
         canaries.push(Canary {
@@ -166,6 +168,13 @@ impl Prover {
             },
             scope: freeze.scope.clone(),
         }
+    }
+
+    /// Whether the webhook is asked about the canaries: where the only control plane is in kube-system it is not, and the
+    /// policy alone freezes that.
+    #[must_use]
+    pub fn asks_the_webhook(&self) -> bool {
+        asks_the_webhook(&self.scope)
     }
 
     /// Asks once with every canary. `Ok`, with the number of those that count, when all answers are `expected`, or for
@@ -290,6 +299,46 @@ impl Prover {
     }
 }
 
+fn asks_the_webhook(scope: &FreezeScope) -> bool {
+    let namespaces = &scope.istio_namespaces;
+    namespaces.is_empty() || namespaces.iter().any(|namespace| namespace != KUBE_SYSTEM)
+}
+
 fn told(canary: &Canary, answer: &Answer) -> String {
     format!("a dry run of a {} was {}", canary.resource.kind, describe(answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(namespaces: &[&str]) -> FreezeScope {
+        FreezeScope {
+            istio_namespaces: namespaces.iter().map(|namespace| (*namespace).to_owned()).collect(),
+            ..FreezeScope::default()
+        }
+    }
+
+    #[test]
+    fn canaries_live_where_the_webhook_is_asked_if_there_is_such_a_place() {
+        for (namespaces, expected) in [
+            (&["kube-system", "istio-system"][..], "istio-system"),
+            (&["istio-system", "kube-system"], "istio-system"),
+            (&["kube-system"], "kube-system"),
+        ] {
+            let canaries = canaries(&scope(namespaces));
+            assert!(!canaries.is_empty());
+            assert!(
+                canaries.iter().all(|canary| canary.namespace == expected),
+                "{namespaces:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_webhook_is_not_waited_for_where_it_is_never_asked() {
+        let asks = |namespaces: &[&str]| asks_the_webhook(&scope(namespaces));
+        assert!(asks(&["istio-system"]) && asks(&["kube-system", "istio-system"]) && asks(&[]));
+        assert!(!asks(&["kube-system"]));
+    }
 }

@@ -121,6 +121,7 @@ super::told! {
     "make the webhook see the whole mesh" => "让 webhook 看到整个网格";
     "policy and webhook" => "策略和 webhook";
     "the policy (the webhook is not installed)" => "策略（没有安装 webhook）";
+    "the policy (the webhook is not asked in kube-system)" => "策略（在 kube-system 中不会询问 webhook）";
     "refused, configuration only warned about," => "被拒绝（对配置只警告），";
     "{strangers} of {strangers} canaries {refused} by {webhook}, the holder let through"
         => "{strangers}/{strangers} 个试探请求{refused!}（{webhook}），持有者得以通过";
