@@ -111,8 +111,9 @@ fn by_mesh_id(inventory: &Inventory) -> Vec<Group<'_>> {
 }
 
 /// Joins what istiods know of each other: who was given a cluster's kubeconfig is of one mesh with the istiods there,
-/// unless their mesh IDs say otherwise.
+/// unless their mesh IDs say otherwise, or Mesh objects that each of them is another's.
 fn join_by_secrets<'a>(mut groups: Vec<Group<'a>>, inventory: &Inventory) -> Vec<Group<'a>> {
+    let records = records(inventory);
     for remote in given(inventory) {
         let of = |groups: &[Group<'_>], is_it: &dyn Fn(&Place) -> bool| {
             groups.iter().position(|group| group.places.iter().any(is_it))
@@ -131,6 +132,15 @@ fn join_by_secrets<'a>(mut groups: Vec<Group<'a>>, inventory: &Inventory) -> Vec
         let id = |place: usize| groups.get(place).and_then(|group| group.mesh_id);
         let (our_id, their_id) = (id(ours), id(theirs));
         if our_id.is_some() && their_id.is_some() {
+            continue;
+        }
+        let object = |place: usize| {
+            let group = groups.get(place)?;
+            let mut records = records.iter();
+            records.position(|(home, record)| is_claimed(&group.places, &member_names(home, record), record))
+        };
+        let (our_object, their_object) = (object(ours), object(theirs));
+        if our_object.is_some() && their_object.is_some() && our_object != their_object {
             continue;
         }
         let joined = groups.remove(theirs);
@@ -169,11 +179,32 @@ fn given(inventory: &Inventory) -> impl Iterator<Item = Given<'_>> {
     had.chain(led)
 }
 
+/// The name by which istiods know a cluster that was asked under a name of its own, as that of another istiod leads to
+/// another server, and did not answer.
+fn unknown_again<'a>(inventory: &'a Inventory, name: &str) -> Option<&'a str> {
+    let mut clusters = inventory.clusters.iter();
+    let cluster = clusters.find(|cluster| cluster.name == name)?;
+    match (&cluster.found, &cluster.state) {
+        (Found::RemoteSecret { cluster: holder, .. }, ClusterState::Unknown { .. }) => {
+            let (plain, by) = cluster.name.split_once('@')?;
+            let rest = by.strip_prefix(holder.as_str())?;
+            (rest.is_empty() || rest.starts_with('/')).then_some(plain)
+        }
+        _ => None,
+    }
+}
+
 impl Given<'_> {
     /// Whether the control plane there was given the kubeconfig.
     fn is_holder(&self, (cluster, namespace): &Place) -> bool {
         (cluster.as_str(), namespace.as_str()) == self.holder
     }
+}
+
+/// Whether one of these control planes is in the namespace of a Mesh object and in one of its clusters.
+fn is_claimed(places: &[Place], clusters: &[&str], record: &MeshRecord) -> bool {
+    let mut places = places.iter();
+    places.any(|(cluster, namespace)| *namespace == record.istio_namespace && clusters.contains(&cluster.as_str()))
 }
 
 /// Gives a Mesh object the control planes in its namespace of its clusters, and all that share a mesh ID with them.
@@ -185,11 +216,7 @@ fn claim<'a>(groups: Vec<Group<'a>>, home: &'a str, record: &'a MeshRecord) -> V
     };
     let mut rest = Vec::new();
     for group in groups {
-        let is_its = group.object.is_none()
-            && group.places.iter().any(|(cluster, namespace)| {
-                *namespace == record.istio_namespace && clusters.contains(&cluster.as_str())
-            });
-        if is_its {
+        if group.object.is_none() && is_claimed(&group.places, &clusters, record) {
             claimed.mesh_id = claimed.mesh_id.or(group.mesh_id);
             claimed.places.extend(group.places);
         } else {
@@ -266,7 +293,8 @@ impl Group<'_> {
             let has_its_own =
                 observed(inventory).any(|(name, seen)| name == remote.cluster && !seen.control_planes.is_empty());
             let its = self.places.iter().any(|place| remote.is_holder(place));
-            (its && !has_its_own).then_some(remote.cluster)
+            let is_anothers = listed.contains(remote.cluster);
+            (its && !has_its_own && !is_anothers).then_some(remote.cluster)
         }));
         // An external control plane and the cluster that holds its configuration are of one mesh.
         names.extend(observed(inventory).flat_map(|(host, observed)| {
@@ -289,6 +317,8 @@ impl Group<'_> {
         }
         let mut seen = BTreeSet::new();
         names.retain(|name| seen.insert(*name));
+        // In one mesh a name means one cluster, however many addresses its istiods know it by.
+        names.retain(|name| !unknown_again(inventory, name).is_some_and(|plain| seen.contains(plain)));
         let mut members: Vec<MeshMember> = names
             .into_iter()
             .map(|cluster| {

@@ -28,6 +28,36 @@ fn shown(inventory: &Inventory) -> Vec<String> {
 }
 
 #[test]
+fn mesh_objects_keep_apart_what_a_secret_would_join() {
+    let mut inventory = two();
+    lead(&mut inventory, 0, "west");
+    inventory.seen(0).meshes = vec![sample::record("shop")];
+    inventory.seen(1).meshes = vec![sample::record("bank")];
+    assert_eq!(shown(&inventory), ["shop: east", "bank: west"]);
+    // Nor is a cluster without a control plane two meshes' at once.
+    inventory.seen(1).control_planes.clear();
+    assert_eq!(shown(&inventory), ["shop: east", "bank: west"]);
+}
+
+#[test]
+fn a_second_address_of_a_member_that_does_not_answer_is_no_other_member() {
+    let mut inventory = two();
+    inventory.clusters.push(sample::unknown("west@north"));
+    inventory.clusters[2].found = crate::inventory::Found::RemoteSecret {
+        cluster: "north".to_owned(),
+        namespace: "istio-system".to_owned(),
+        name: "istio-remote-secret-west".to_owned(),
+    };
+    inventory.clusters.push(sample::cluster("north", "1.30.3", "v1.36.3"));
+    lead(&mut inventory, 0, "north");
+    lead(&mut inventory, 3, "west@north");
+    // Nobody else knows a cluster of that name: it is one, and Unknown.
+    assert_eq!(shown(&inventory)[0], "default: east,north,west@north");
+    lead(&mut inventory, 0, "west");
+    assert_eq!(shown(&inventory), ["default: east,north,west"]);
+}
+
+#[test]
 fn a_cluster_whose_kubeconfig_an_istiod_was_given_is_of_its_mesh() {
     let mut inventory = two();
     inventory.clusters.push(sample::unknown("north"));
