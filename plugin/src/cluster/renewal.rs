@@ -69,7 +69,10 @@ impl Renewing {
         if answer.status() != StatusCode::UNAUTHORIZED {
             return Ok(answer);
         }
-        let renewed = self.renewed(number, AGAIN_AFTER).await;
+        // Apart from whoever asks, who may give up sooner: the plugin that runs is not started once more for the next one.
+        let apart = self.clone();
+        let renewed = tokio::spawn(async move { apart.renewed(number, AGAIN_AFTER).await });
+        let renewed = renewed.await.ok().flatten();
         match (copy, renewed) {
             (Some(copy), Some(transport)) => transport.oneshot(copy).await,
             _ => Ok(answer),
