@@ -21,8 +21,9 @@ use std::time::{Duration, Instant};
 const TTL: Duration = Duration::from_secs(15);
 /// How often a driver renews.
 const RENEW_EVERY: Duration = Duration::from_secs(4);
-/// How long a renewal may take; what takes longer is given up, and tried again over a connection that answers.
-const RENEWED_WITHIN: Duration = Duration::from_secs(5);
+/// How long a renewal may take; what takes longer is given up, and tried again over a connection that answers. With the pause
+/// before it less than [`TTL`], and as long as a dead connection takes to be noticed.
+const RENEWED_WITHIN: Duration = Duration::from_secs(10);
 /// Pause before a renewal that failed is tried again: a rival may be watching.
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often a rival looks.
