@@ -9,8 +9,9 @@ use crate::{
 };
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
-    // A frozen mesh refuses controllers what they try, and they say so.
-    if subject.target.frozen {
+    // A frozen mesh refuses controllers what they try, and they say so. Of a mesh that its owner upgrades nothing is waited
+    // for.
+    if subject.target.frozen || !subject.writes() {
         return;
     }
     let to = subject.target.version.to_string();
@@ -97,6 +98,13 @@ mod tests {
             assert!(finding.fix.contains("base.validationFailurePolicy") && !report.is_free());
             let frozen = Target::new("1.31.0".parse().unwrap()).once_frozen(true);
             assert_eq!(ids(&check_target(&inventory, &frozen)), [""; 0]);
+            let mut record = crate::inventory::sample::record("shop");
+            record.management = crate::api::Management::External;
+            inventory.seen(0).meshes = vec![record];
+            assert!(
+                check(&inventory, "1.31.0").is_free(),
+                "its owner waits for nothing of ours"
+            );
         }
         let mut inventory = sample::by_argo_cd("1.30.3");
         out_of_sync(&mut inventory, 0, "base", "1.31.0");
