@@ -87,6 +87,20 @@ fn half_way_the_rest_is_gone_through_and_no_more() {
         told,
         ["kubectl --context=admin@east rollout restart deployment/reviews --namespace=shop"]
     );
+    // Of a revision that nothing injects any more they would come back without a proxy.
+    inventory.around(0);
+    let lost = |inventory: &mut crate::inventory::Inventory| {
+        let data_plane = inventory.seen(0).data_plane.as_mut().unwrap();
+        for workload in &mut data_plane.workloads {
+            workload.revision = Some("1-29".to_owned());
+        }
+    };
+    lost(&mut inventory);
+    let told = commands(&guide(&inventory, "1.31.0", None).unwrap()).join("\n");
+    assert!(
+        told.contains("nothing injects revision 1-29 any more: label shop") && !told.contains("rollout restart"),
+        "{told}"
+    );
     // What istioctl installed already is not installed again.
     let mut inventory = sample::by_istioctl("1.31.0");
     inventory.seen(0).data_plane = tests::inventory("1.30.3").seen(0).data_plane.clone();

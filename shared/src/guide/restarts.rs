@@ -27,10 +27,30 @@ pub(super) fn steps(hop: &Hop<'_>, seat: &Seat<'_>, revision: Option<&str>) -> V
                 back: Back::none("kubectl rollout undo brings the same pods back with the proxy of the day"),
                 ..Step::default()
             };
-            restart(seat, namespace, &workloads, &mut step);
+            let (led, lost): (Vec<_>, Vec<_>) = workloads.iter().partition(|one| is_led(seat, one));
+            restart(seat, namespace, &led, &mut step);
+            // Restarted as they are they would come back without a proxy.
+            let owners: BTreeSet<(String, &str)> = lost
+                .iter()
+                .map(|one| (one.owner.reference(), one.revision.as_deref().unwrap_or_default()))
+                .collect();
+            for (reference, revision) in owners {
+                step.run.push(Action::ByHand(format!(
+                    "nothing injects revision {revision} any more: label {namespace}, or the pods of {reference}, with a \
+                     revision or a tag that is there, then restart {reference}"
+                )));
+            }
             step
         })
         .collect()
+}
+
+/// Whether something still injects the revision of a workload, as far as its cluster tells.
+fn is_led(seat: &Seat<'_>, workload: &MeshedWorkload) -> bool {
+    let (Some(revision), Some(known)) = (workload.revision.as_deref(), seat.member.injecting_revisions()) else {
+        return true;
+    };
+    known.is_empty() || known.contains(revision)
 }
 
 /// Whether the hop leaves a workload's proxies behind.

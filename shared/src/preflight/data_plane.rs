@@ -3,7 +3,7 @@
 use super::{Subject, native};
 use crate::{
     finding::{Code, Finding, Report, codes},
-    inventory::{Proxies, ProxyKind, WebhookTarget},
+    inventory::{Proxies, ProxyKind},
     mesh::ObservedMember,
     version::{IstioVersion, Minor},
 };
@@ -196,17 +196,9 @@ fn behind(minor: Minor, target: &IstioVersion) -> Option<i64> {
 }
 
 fn revisions(subject: &Subject<'_>, member: &ObservedMember<'_>, proxies: &[&Proxies], report: &mut Report) {
-    // Tags are names of revisions too, and only the webhooks tell them; they also lead to an istiod in another cluster.
-    let Some(around) = &member.observed.surroundings else {
+    let Some(mut known) = member.injecting_revisions() else {
         return;
     };
-    let planes = member.observed.control_planes.iter();
-    let mut known: BTreeSet<&str> = planes.map(|plane| plane.revision.as_str()).collect();
-    known.extend(around.webhooks.iter().filter_map(|webhook| webhook.tag.as_deref()));
-    let injectors = around.webhooks.iter();
-    let injectors =
-        injectors.filter(|webhook| webhook.injects.is_some() && !matches!(webhook.target, WebhookTarget::Missing(_)));
-    known.extend(injectors.filter_map(|webhook| webhook.revision.as_deref()));
     if member.control_planes().next().is_none() {
         let others = subject.members.iter().flat_map(ObservedMember::control_planes);
         known.extend(others.map(|plane| plane.revision.as_str()));

@@ -160,6 +160,8 @@ super::told! {
     "{reference} in {name} is rolled out" => "{name} 中的 {reference} 已完成滚动更新";
     "{reference} ends by itself, or is made again: its pod keeps the old proxy until then."
         => "{reference} 会自行结束或重新创建：在此之前其 Pod 保留旧的代理。";
+    "nothing injects revision {revision} any more: label {namespace}, or the pods of {reference}, with a revision or a tag that is there, then restart {reference}"
+        => "已没有东西注入 revision {revision}：请给 {namespace} 或 {reference} 的 Pod 打上现有 revision 或标签，然后重启 {reference}";
     "restart {reference} in {name} with the tool that runs it" => "用运行它的工具重启 {name} 中的 {reference}";
     "make {reference} in {name} anew: nothing makes it again when it is deleted" => "重新创建 {name} 中的 {reference}：删除后没有东西会重建它";
     "PodDisruptionBudgets that allow no eviction now: {}. A rolling restart goes past them; a drain of a node does not."
