@@ -178,7 +178,7 @@ impl Reader {
         if object.definition == objects::SERVICE_ENTRIES {
             for host in objects::texts(object.spec.get("hosts")).filter(|_| !objects::is_kept_private(object)) {
                 if let Some(other) = objects::namespace_of_service(host).filter(|other| *other != object.namespace) {
-                    let detail = format!("{host} is the name of a Service in {other}");
+                    let detail = format!("{host} has the form of a Service's name in {other}");
                     self.hits.add(codes::HOST_IN_SEVERAL_NAMESPACES, named.clone(), detail);
                 }
                 match self.hosts.get(host) {

@@ -132,11 +132,10 @@ pub(super) fn is_kept_private(object: &Object<'_>) -> bool {
     to.peek().is_some() && to.all(|namespace| [".", "~", object.namespace].contains(&namespace))
 }
 
-/// Namespace of the Service that has this host in a cluster, as `NAME.NAMESPACE.svc.cluster.local`.
+/// Namespace of the Service that would have this host in a cluster, `NAME.NAMESPACE.svc.cluster.local`.
 pub(super) fn namespace_of_service(host: &str) -> Option<&str> {
-    let mut parts = host.split('.');
-    let (_name, namespace, svc) = (parts.next()?, parts.next()?, parts.next()?);
-    (svc == "svc" && parts.next().is_some()).then_some(namespace)
+    let (name, namespace) = host.strip_suffix(".svc.cluster.local")?.split_once('.')?;
+    (name != "*" && !namespace.contains('.')).then_some(namespace)
 }
 
 /// All values of a key at any depth.

@@ -257,9 +257,11 @@ fn what_no_other_namespace_sees_collides_with_nothing() {
         (
             "db.pay.svc.cluster.local",
             json!(null),
-            Some("db.pay.svc.cluster.local is the name of a Service in pay"),
+            Some("db.pay.svc.cluster.local has the form of a Service's name in pay"),
         ),
         ("db.pay.svc.cluster.local", json!(["."]), None),
+        ("*.pay.svc.cluster.local", json!(null), None),
+        ("db.pay.svc.clusterset.local", json!(null), None),
         ("db.shop.svc.cluster.local", json!(null), None),
         ("db.pay.svc", json!(null), None),
     ] {

@@ -58,7 +58,7 @@ super::told! {
     "outlierDetection without minHealthPercent" => "有 outlierDetection 而没有 minHealthPercent";
     "registered for the group {group}" => "为组 {group} 注册";
     "{host} is declared in {other} as well" => "{host} 在 {other} 中也有声明";
-    "{host} is the name of a Service in {other}" => "{host} 是 {other} 中一个 Service 的名称";
+    "{host} has the form of a Service's name in {other}" => "{host} 具有 {other} 中 Service 名称的形式";
     "{by} names it" => "{by} 提到它";
 
     // EnvoyFilters
