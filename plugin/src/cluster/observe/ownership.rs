@@ -77,20 +77,31 @@ fn gitops(object: &impl Resource) -> Option<String> {
     if let Some(application) = argo {
         return Some(format!("Argo CD application {application}"));
     }
-    let mut managers = object.managed_fields().iter();
-    let mut has_hand =
-        || managers.any(|managed| managed.manager.as_deref().is_some_and(|name| ARGO_CD.contains(&name)));
-    if let Some(application) = labels.get(INSTANCE_LABEL).filter(|_| has_hand()) {
-        return Some(owner_by_instance(application));
-    }
-    [("helm", "HelmRelease"), ("kustomize", "Kustomization")]
+    let by_flux = [("helm", "HelmRelease"), ("kustomize", "Kustomization")]
         .into_iter()
         .find_map(|(group, kind)| {
             let name = labels.get(&format!("{group}.toolkit.fluxcd.io/name"))?;
             let namespace = labels.get(&format!("{group}.toolkit.fluxcd.io/namespace"));
             let namespace = namespace.map_or("", String::as_str);
             Some(format!("Flux {kind} {namespace}/{name}"))
-        })
+        });
+    by_flux.or_else(|| {
+        let application = labels.get(INSTANCE_LABEL).filter(|_| is_last_by_argo_cd(object))?;
+        Some(owner_by_instance(application))
+    })
+}
+
+/// Whether Argo CD wrote it after any helm: charts set the same label, and fields of a controller that went stay its own.
+fn is_last_by_argo_cd(object: &impl Resource) -> bool {
+    let managers = object.managed_fields().iter();
+    let writers = managers.filter_map(|managed| {
+        let manager = managed.manager.as_deref()?;
+        let is_argo_cd = ARGO_CD.contains(&manager);
+        (is_argo_cd || is_helms(manager)).then(|| (managed.time.as_ref().map(|time| time.0), is_argo_cd))
+    });
+    writers
+        .max_by_key(|(time, _)| *time)
+        .is_some_and(|(_, is_argo_cd)| is_argo_cd)
 }
 
 /// Managers of fields of the specification, scaling and status apart.
@@ -141,6 +152,21 @@ mod tests {
             (
                 json!({"labels": {INSTANCE_LABEL: "mesh"}, "managedFields": [{"manager": "argocd-controller"}]}),
                 Some("Argo CD application mesh (by the label app.kubernetes.io/instance)"),
+                None,
+            ),
+            // It went, and helm came: some fields are its own still.
+            (
+                json!({"labels": {INSTANCE_LABEL: "mesh"}, "managedFields": [
+                    {"manager": "argocd-controller", "time": "2026-01-01T00:00:00Z"},
+                    {"manager": "helm", "time": "2026-02-01T00:00:00Z"}]}),
+                None,
+                None,
+            ),
+            (
+                json!({"labels": {INSTANCE_LABEL: "mesh", "helm.toolkit.fluxcd.io/name": "istiod",
+                    "helm.toolkit.fluxcd.io/namespace": "flux"},
+                    "managedFields": [{"manager": "argocd-controller", "time": "2026-01-01T00:00:00Z"}]}),
+                Some("Flux HelmRelease flux/istiod"),
                 None,
             ),
             (
