@@ -127,12 +127,17 @@ impl Coverage {
     /// What a configuration covers for certain: only what both its annotation and its condition say.
     #[must_use]
     pub fn of_configuration(configuration: &ValidatingWebhookConfiguration) -> Self {
-        let annotations = configuration.metadata.annotations.as_ref();
-        let written = annotations.and_then(|annotations| annotations.get(ANNOTATION));
-        let read: Option<Self> = written.and_then(|text| serde_json::from_str(text).ok());
         let conditions = conditions(configuration);
-        read.filter(|read| conditions == Some(&vec![read.condition()]))
+        Self::noted(configuration)
+            .filter(|read| conditions == Some(&vec![read.condition()]))
             .unwrap_or_default()
+    }
+
+    /// What was to be covered when the condition was last written, also where another release worded it otherwise.
+    #[must_use]
+    pub fn noted(configuration: &ValidatingWebhookConfiguration) -> Option<Self> {
+        let annotations = configuration.metadata.annotations.as_ref()?;
+        serde_json::from_str(annotations.get(ANNOTATION)?).ok()
     }
 
     /// Whether nothing is covered.

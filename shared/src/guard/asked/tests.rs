@@ -273,6 +273,7 @@ fn a_configuration_covers_what_its_annotation_and_its_condition_say() {
         webhook.match_conditions = Some(vec![Coverage::default().condition()]);
     }
     assert!(Coverage::of_configuration(&narrowed).is_empty());
+    assert_eq!(Coverage::noted(&narrowed), Some(wider.clone()), "to be covered again");
     configuration.metadata.annotations = None;
     assert!(Coverage::of_configuration(&configuration).is_empty());
     assert!(!wider.write(&mut ValidatingWebhookConfiguration::default()));
