@@ -203,6 +203,35 @@ fn a_control_plane_that_is_not_well_keeps_the_gateways_of_its_own_cluster() {
 }
 
 #[test]
+fn a_gateway_that_was_begun_is_brought_to_its_end_before_its_cluster_has_to_be_well() {
+    let mut spec = plan_of_three();
+    spec.plan.clusters.retain(|planned| planned.name == "east");
+    spec.plan.steps.retain(|step| step.cluster == "east");
+    let (mut world, mut status) = (World::default(), MeshUpgradeStatus::default());
+    world.failing.insert("east/gateway".to_owned());
+    let run = |world: &mut World, status: &mut MeshUpgradeStatus, epoch: i64| {
+        drive(&spec, status, epoch, usize::MAX, |effect, seen| {
+            world.perform(effect, seen, epoch, &spec);
+        })
+    };
+    stalled(
+        run(&mut world, &mut status, 1),
+        "StepFailed",
+        "east/gateway: helm failed",
+    );
+    // Its proofs are gone, as after an unlock, and the half gateway keeps the cluster from being healthy.
+    status.verified_clusters.clear();
+    world.failing.clear();
+    world.unhealthy.insert("east".to_owned());
+    stalled(
+        run(&mut world, &mut status, 2),
+        "Unhealthy",
+        "east: istiod reports 1.30.3",
+    );
+    assert_eq!(world.changes.last().map(String::as_str), Some("east/gateway"));
+}
+
+#[test]
 fn killed_after_every_journal_write_three_clusters_reach_the_same_end() {
     for kill in 0.. {
         let (mut world, mut status) = (World::default(), MeshUpgradeStatus::default());
