@@ -33,6 +33,7 @@ pub fn of_metrics(text: &str) -> Result<ProxyConnections, String> {
         connected: sum(CONNECTED),
         rejected: sum(REJECTED),
         errors: sum(ERRORS),
+        clusters: 0,
     })
 }
 
@@ -46,6 +47,7 @@ pub fn sum(counted: impl IntoIterator<Item = ProxyConnections>) -> ProxyConnecti
             connected: all.connected.saturating_add(one.connected),
             rejected: all.rejected.saturating_add(one.rejected),
             errors: all.errors.saturating_add(one.errors),
+            clusters: all.clusters.saturating_add(one.clusters),
         })
 }
 
@@ -75,6 +77,16 @@ pub struct Judged {
 /// # Errors
 /// How many are lost, to be waited for.
 pub fn judge(before: &ProxyConnections, after: &ProxyConnections) -> Result<Judged, String> {
+    if before.clusters != 0 && before.clusters != after.clusters {
+        let evidence = format!(
+            "{} proxies connected, and not compared: counted in {} clusters before, in {} now",
+            after.connected, before.clusters, after.clusters
+        );
+        return Ok(Judged {
+            warning: Some(look_at(&evidence)),
+            evidence,
+        });
+    }
     let unconnected = |counted: &ProxyConnections| counted.ready.saturating_sub(counted.connected);
     let lost = unconnected(after).saturating_sub(unconnected(before));
     if before.connected > 0 && lost > before.connected / ONE_MISSING_OF {
@@ -101,8 +113,12 @@ pub fn judge(before: &ProxyConnections, after: &ProxyConnections) -> Result<Judg
         .filter(|(before, after, _)| *before == 0 && *after > 0)
         .map(|(_, after, what)| format!("{after} {what}, none before"))
         .collect();
-    let warning = (!risen.is_empty()).then(|| format!("{}; look at: istioctl proxy-status", risen.join(", ")));
+    let warning = (!risen.is_empty()).then(|| look_at(&risen.join(", ")));
     Ok(Judged { evidence, warning })
+}
+
+fn look_at(what: &str) -> String {
+    format!("{what}; look at: istioctl proxy-status")
 }
 
 #[cfg(test)]
@@ -138,6 +154,17 @@ mod tests {
         for garbage in ["", "<html>", "pilot_xds 3\n"] {
             assert!(of_metrics(garbage).is_err(), "{garbage}");
         }
+    }
+
+    #[test]
+    fn proxies_of_other_clusters_than_before_are_not_compared() {
+        let in_clusters = |clusters: i64, ready: i64, connected: i64| ProxyConnections {
+            clusters,
+            ..counted(ready, connected)
+        };
+        let judged = judge(&in_clusters(1, 10, 20), &in_clusters(2, 20, 20)).unwrap();
+        assert!(judged.warning.is_some() && judged.evidence.contains("counted in 1 clusters before, in 2 now"));
+        assert!(judge(&in_clusters(2, 10, 20), &in_clusters(2, 20, 20)).is_err());
     }
 
     #[test]

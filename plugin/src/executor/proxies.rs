@@ -15,18 +15,18 @@ impl Effects<'_> {
     }
 
     pub(super) async fn connections(&self, spec: &MeshUpgradeSpec) -> Result<ProxyConnections, String> {
-        health::connections::count(&self.counted(spec)?).await
+        health::connections::count(&self.counted(spec, true)?).await
     }
 
     /// Clusters whose proxies may be connected to the istiods of the plan, with the namespaces of their own: also those that
-    /// the plan does not write to, as remote ones that are at the target.
-    fn counted<'c>(&'c self, spec: &'c MeshUpgradeSpec) -> Result<Vec<(&'c Cluster, &'c [String])>, String> {
+    /// the plan does not write to, as remote ones that are at the target, if `all` are asked for.
+    fn counted<'c>(&'c self, spec: &'c MeshUpgradeSpec, all: bool) -> Result<Vec<(&'c Cluster, &'c [String])>, String> {
         let planned = spec.plan.clusters.iter();
         let planned = planned.map(|planned| {
             let cluster = self.cluster(&planned.name)?;
             Ok((cluster, planned.scope.istio_namespaces.as_slice()))
         });
-        let others = self.members.others.iter();
+        let others = self.members.others.iter().filter(|_| all);
         let others = others.map(|(cluster, namespaces)| Ok((cluster, namespaces.as_slice())));
         planned.chain(others).collect()
     }
@@ -41,7 +41,8 @@ impl Effects<'_> {
     ) -> Result<String, String> {
         let evidence = proved?;
         let Some(before) = before else { return Ok(evidence) };
-        let clusters = self.counted(spec);
+        // A journal of an older plugin has counted in the plan's clusters alone.
+        let clusters = self.counted(spec, before.clusters != 0);
         let connected = match clusters {
             // Not needed now, and asked in the end.
             Err(_) if later => return Ok(evidence),

@@ -353,6 +353,9 @@ pub struct ProxyConnections {
     pub rejected: i64,
     /// Errors of the istiods in making or sending configuration, since they began.
     pub errors: i64,
+    /// In how many clusters they were counted; where that is not told, in those of the plan.
+    #[serde(default)]
+    pub clusters: i64,
 }
 
 /// Something that happened, for people who read the journal later.

@@ -19,7 +19,11 @@ pub async fn count(clusters: &[(&Cluster, &[String])]) -> Result<ProxyConnection
     let counting = clusters
         .iter()
         .map(|(cluster, namespaces)| cluster::served(cluster, namespaces));
-    try_join_all(counting).await.map(connections::sum)
+    let counted = try_join_all(counting).await.map(connections::sum)?;
+    Ok(ProxyConnections {
+        clusters: i64::try_from(clusters.len()).unwrap_or(i64::MAX),
+        ..counted
+    })
 }
 
 /// Waits until those that were connected are again. Returns the evidence in a sentence. Those of a cluster that does not

@@ -164,11 +164,13 @@ super::told! {
     "what it tells is no istiod's metrics" => "它给出的不是 istiod 的指标";
     "{lost} of the {} proxies that were connected to istiod before to connect again ({} are)"
         => "之前连接 istiod 的 {0} 个代理中还有 {lost} 个重新连接（已连接 {1} 个）";
+    "{} proxies connected, and not compared: counted in {} clusters before, in {} now"
+        => "{} 个代理已连接，未作比较：之前在 {} 个集群中计数，现在在 {} 个集群中";
     "{} proxies connected ({} before)" => "{} 个代理已连接（之前 {} 个）";
     "configurations were rejected by proxies" => "个配置被代理拒绝";
     "errors of istiod in what it sends to proxies" => "个 istiod 向代理发送配置的错误";
     "{after} {what}, none before" => "{after} {what}，之前没有";
-    "{}; look at: istioctl proxy-status" => "{}；查看：istioctl proxy-status";
+    "{what}; look at: istioctl proxy-status" => "{what}；查看：istioctl proxy-status";
 
     // health
     "the list of injectors ({})" => "注入器的列表（{}）";
