@@ -1,5 +1,6 @@
 //! HTTP/2 wherever the server speaks it, so that all questions to it share one connection; HTTP/1.1 for what upgrades a
-//! connection, as port-forwards do, which HTTP/2 as API servers speak it does not know.
+//! connection, as port-forwards do, which HTTP/2 as API servers speak it does not know, and for answers of tens of megabytes,
+//! which cost an API server a quarter more where they are cut into frames.
 
 use super::stats::Meter;
 use futures::future::{Either, select};
@@ -39,11 +40,16 @@ const PING_AFTER: Duration = Duration::from_secs(5);
 /// How long the server has for the answer.
 const PONG_WITHIN: Duration = Duration::from_secs(5);
 
+/// Marks a request whose answer is so long that a connection of its own is worth the handshake.
+#[derive(Clone, Copy)]
+pub(super) struct OwnConnection;
+
 /// The two ways to one server. Clones share connections.
 #[derive(Clone)]
 pub(super) struct Versions<C> {
     newest: Client<TimeoutConnector<HttpsConnector<C>>, Body>,
-    upgradable: Client<TimeoutConnector<HttpsConnector<C>>, Body>,
+    /// HTTP/1.1, a connection for each request that runs.
+    own: Client<TimeoutConnector<HttpsConnector<C>>, Body>,
     /// Held by the request that opens the first connection, and closed when that stands or could not be had. Whether the
     /// server speaks HTTP/2 is known only then: requests that did not wait would each have opened one of their own.
     opening: Arc<Semaphore>,
@@ -62,7 +68,7 @@ where
         let tls = config.rustls_client_config()?;
         Ok(Self {
             newest: client(config, tls.clone(), true, connector.clone())?,
-            upgradable: client(config, tls, false, connector)?,
+            own: client(config, tls, false, connector)?,
             opening: Arc::new(Semaphore::new(1)),
             meter: Arc::clone(meter),
         })
@@ -149,8 +155,9 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if request.headers().contains_key(header::UPGRADE) {
-            Box::pin(self.upgradable.request(request))
+        let own = request.extensions().get::<OwnConnection>().is_some();
+        if own || request.headers().contains_key(header::UPGRADE) {
+            Box::pin(self.own.request(request))
         } else {
             Box::pin(self.clone().send(request))
         }

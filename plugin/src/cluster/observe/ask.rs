@@ -1,7 +1,7 @@
 //! Asking one API server: every question with a deadline, and Secrets without the client library's logging.
 
 use super::protobuf;
-use crate::cluster::{bounds::Streamed, client::Cluster, error::ClusterError};
+use crate::cluster::{bounds::Streamed, client::Cluster, error::ClusterError, http_versions::OwnConnection};
 use bytes::Bytes;
 use http::{Request, Response, header, request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -122,6 +122,16 @@ impl Asker<'_> {
         accept: &'static str,
     ) -> Result<Response<Body>, ClusterError> {
         self.send(what, Request::get(path), accept).await
+    }
+
+    /// The same where the answer is tens of megabytes long.
+    pub(super) async fn get_apart(
+        self,
+        what: &str,
+        path: &str,
+        accept: &'static str,
+    ) -> Result<Response<Body>, ClusterError> {
+        self.send(what, Request::get(path).extension(OwnConnection), accept).await
     }
 
     async fn send(

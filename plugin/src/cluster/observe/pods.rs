@@ -37,11 +37,11 @@ pub(super) async fn each(asker: Asker<'_>, mut pod: impl FnMut(Fields<'_>)) -> R
         return Ok(());
     }
     let Some(parts) = Parts::of(namespaces(asker).await) else {
-        return stream::each(asker, WHAT, PATH, pod).await;
+        return stream::each_apart(asker, WHAT, PATH, pod).await;
     };
     let seen = Mutex::new((parts.known, BTreeSet::new(), pod));
     let read = parts.paths.iter().map(|path| {
-        stream::each(asker, WHAT, path, |found| {
+        stream::each_apart(asker, WHAT, path, |found| {
             let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
             let (known, strangers, pod) = &mut *seen;
             if is_new(found, known, strangers) {
