@@ -224,3 +224,17 @@ fn the_oldest_rust_is_the_same_everywhere() -> Result<()> {
     }
     Ok(())
 }
+
+/// Without its feature the fault suite is no target at all: nobody would see that it does not compile.
+#[test]
+fn the_fault_suite_is_compiled_wherever_all_targets_are() -> Result<()> {
+    for file in [".cargo/config.toml", ".github/workflows/ci.yml", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(file)).with_context(|| file.to_owned())?;
+        let mut lines = text.lines().filter(|line| line.contains("--all-targets")).peekable();
+        ensure!(lines.peek().is_some(), "{file} compiles all targets nowhere");
+        for line in lines {
+            ensure!(line.contains("--features mesh-upgrade-tests/fault-suite"), "{file}: {line}");
+        }
+    }
+    Ok(())
+}
