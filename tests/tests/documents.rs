@@ -233,7 +233,10 @@ fn the_fault_suite_is_compiled_wherever_all_targets_are() -> Result<()> {
         let mut lines = text.lines().filter(|line| line.contains("--all-targets")).peekable();
         ensure!(lines.peek().is_some(), "{file} compiles all targets nowhere");
         for line in lines {
-            ensure!(line.contains("--features mesh-upgrade-tests/fault-suite"), "{file}: {line}");
+            ensure!(
+                line.contains("--features mesh-upgrade-tests/fault-suite"),
+                "{file}: {line}"
+            );
         }
     }
     Ok(())

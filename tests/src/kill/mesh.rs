@@ -1,4 +1,4 @@
-//! The mesh that is upgraded: prepared once, and begun again from the same copy for each upgrade.
+//! The mesh that is upgraded: prepared once, and begun again from the same copy for each upgrade; or put up for one alone.
 
 use std::{
     process::{Child, Stdio},
@@ -26,8 +26,8 @@ pub struct Mesh {
     pub(super) cluster: Arc<Cluster>,
     pub(super) istio: Istio,
     guard: Guard,
-    /// What was stored when all was ready.
-    snapshot: Snapshot,
+    /// What was stored when all was ready; nothing for a mesh that is there for one upgrade.
+    snapshot: Option<Snapshot>,
 }
 
 impl Mesh {
@@ -36,9 +36,19 @@ impl Mesh {
     /// # Errors
     /// When something does not come to serve.
     pub fn prepare(scenario: Scenario) -> Result<Self> {
+        let mut mesh = Self::put_up(scenario)?;
+        mesh.at_work.clear();
+        mesh.guard.kill();
+        mesh.snapshot = Some(mesh.cluster.snapshot()?);
+        Ok(mesh)
+    }
+
+    /// Installs everything, ready to be upgraded once.
+    pub(super) fn put_up(scenario: Scenario) -> Result<Self> {
         let cluster = Arc::new(Cluster::start(ClusterOptions::named("kill"))?);
         let bringer = Bringer::install(scenario, &cluster)?;
         let at_work = bringer.as_ref().map(|bringer| bringer.work(&cluster)).transpose()?;
+        let at_work = at_work.unwrap_or_default();
         if let Some(bringer) = &bringer {
             bringer.wait_for_all()?;
         }
@@ -60,7 +70,7 @@ impl Mesh {
                 Istio::installed(&cluster, options)?
             }
         };
-        let mut guard = Guard::install(&cluster)?;
+        let guard = Guard::install(&cluster)?;
         if scenario.is_canary() {
             two_revisions::run_workloads(&cluster, "istio.io/rev: prod", "1-30-3")?;
         }
@@ -71,25 +81,23 @@ impl Mesh {
             mesh_upgrade(&cluster, &scenario.arguments()?)?.ok()?;
             two_revisions::move_workloads(&cluster, "1-31-0", TO)?;
         }
-        drop(at_work);
-        guard.kill();
-        let snapshot = cluster.snapshot()?;
         Ok(Self {
             scenario,
-            at_work: Vec::new(),
+            at_work,
             bringer,
             cluster,
             istio,
             guard,
-            snapshot,
+            snapshot: None,
         })
     }
 
     /// Begins again as it was prepared, whatever has been done to it, with every process started anew.
     pub(super) fn begin(&mut self) -> Result<()> {
+        let snapshot = self.snapshot.as_ref().context("it was put up for one upgrade")?;
         self.at_work.clear();
         self.guard.kill();
-        self.cluster.restore(&self.snapshot)?;
+        self.cluster.restore(snapshot)?;
         self.guard.start()?;
         if let Some(bringer) = &self.bringer {
             self.at_work = bringer.work(&self.cluster)?;
