@@ -7,14 +7,14 @@
 )]
 
 use std::{
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox, no_leftovers, wait_until},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Signal, Toolbox, no_leftovers, signal, wait_until},
     product::{Guard, HeldHelm, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
 use serde_json::{Value, json};
@@ -75,10 +75,8 @@ impl Held {
         std::fs::read_to_string(self.helm.dir().join("stderr")).unwrap_or_default()
     }
 
-    fn signal(&self, signal: &str) -> Result<()> {
-        let pid = self.apply.id().to_string();
-        ensure!(Command::new("kill").args([signal, &pid]).status()?.success());
-        Ok(())
+    fn signal(&self, what: Signal) -> Result<()> {
+        signal(self.apply.id(), what)
     }
 
     /// Waits until the plugin ends by itself.
@@ -423,7 +421,7 @@ fn without_its_kinds_an_upgrade_stops_frozen_and_changes_nothing_further() -> Re
 
 /// Breaks the glass, deletes a kind, and puts the freeze's policies up again, while the driver sleeps.
 fn delete_kind(cluster: &Cluster, held: &Held, plural: &str) -> Result<()> {
-    held.signal("-STOP")?;
+    held.signal(Signal::STOP)?;
     let policies = [
         "get",
         "validatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings",
@@ -459,7 +457,7 @@ fn delete_kind(cluster: &Cluster, held: &Held, plural: &str) -> Result<()> {
         .kubectl_with("admin", &["create", "-f", "-"], Some(&saved.to_string()))?
         .ok()?;
     wait_until("the freeze to refuse", NOTICED, || Ok(refused(cluster)?.then_some(())))?;
-    held.signal("-CONT")
+    held.signal(Signal::CONT)
 }
 
 fn stopped_and_frozen(cluster: &Cluster, held: &Held, releases_before: &[String]) -> Result<()> {

@@ -2,11 +2,13 @@
 //! nobody else, `guard uninstall` by force, and kubectl alone as `manifests/break-glass.md` says; and after each of
 //! them the same upgrade goes on, frozen again.
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Started, Toolbox, no_leftovers, wait_until},
+    harness::{
+        Cluster, ClusterOptions, Istio, IstioOptions, Run, Signal, Started, Toolbox, no_leftovers, signal, wait_until,
+    },
     product::{Guard, HeldHelm, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
 use serde_json::Value;
@@ -105,11 +107,12 @@ impl Held {
 
     /// As somebody who presses Ctrl-C until it ends: the lease is given up.
     fn interrupt(mut self) -> Result<()> {
-        let pid = self.apply.child.id().to_string();
+        let plugin = self.apply.child.id();
         wait_until("apply to end", DEADLINE, || {
             let ended = self.apply.child.try_wait()?;
             if ended.is_none() {
-                Command::new("kill").args(["-TERM", &pid]).status()?;
+                // It may have ended just now.
+                let _ = signal(plugin, Signal::TERM);
             }
             Ok(ended)
         })

@@ -9,7 +9,7 @@ mod mesh;
 mod scenario;
 
 use std::{
-    process::{Child, Command},
+    process::Child,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -18,7 +18,7 @@ use anyhow::{Result, bail, ensure};
 
 use crate::{
     audit,
-    harness::{Moment, Proxy, Seen, wait_until},
+    harness::{Moment, Proxy, Seen, Signal, children, signal, wait_until},
 };
 use foreign_writer::ForeignWriter;
 pub use mesh::Mesh;
@@ -200,12 +200,12 @@ fn kill_begun(
 /// # Errors
 /// When it cannot be killed.
 pub fn kill_with_children(plugin: &mut Child) -> Result<()> {
-    let children = Command::new("pgrep").args(["-P", &plugin.id().to_string()]).output()?;
+    let children = children(plugin.id());
     plugin.kill()?;
     plugin.wait()?;
-    for child in String::from_utf8_lossy(&children.stdout).split_whitespace() {
+    for child in children {
         // It may have ended by itself.
-        Command::new("kill").args(["-9", child]).output()?;
+        let _ = signal(child, Signal::KILL);
     }
     Ok(())
 }

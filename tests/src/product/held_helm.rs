@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
-use crate::harness::{Toolbox, wait_until};
+use crate::harness::{Signal, Toolbox, signal, wait_until};
 
 /// The real helm behind a script that holds `helm upgrade RELEASE` until it is let go.
 #[derive(Debug)]
@@ -105,9 +105,8 @@ impl HeldHelm {
     /// When it is not held.
     pub fn kill(&self) -> Result<()> {
         let pid = std::fs::read_to_string(self.dir.path().join("reached"))?;
-        let status = std::process::Command::new("kill").args(["-9", pid.trim()]).status()?;
-        anyhow::ensure!(status.success(), "the held helm {} is not there", pid.trim());
-        Ok(())
+        let process = pid.trim().parse().with_context(|| pid.clone())?;
+        signal(process, Signal::KILL).context("the held helm is not there")
     }
 
     /// Folder for whatever else the test writes.

@@ -5,7 +5,7 @@ mod judge;
 
 use std::{
     collections::BTreeMap,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::Duration,
 };
 
@@ -15,7 +15,10 @@ use serde_json::Value;
 use crate::{
     audit,
     fuzz::Dice,
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Moment, Proxy, Run, Seen, Toolbox, wait_until},
+    harness::{
+        Cluster, ClusterOptions, Istio, IstioOptions, Moment, Proxy, Run, Seen, Signal, Toolbox, children, signal,
+        wait_until,
+    },
     kill::foreign_writer::ForeignWriter,
     product::{Guard, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
@@ -142,7 +145,7 @@ fn race(cluster: &Cluster, setting: Setting) -> Result<(Option<String>, Run, Run
     })?;
     let stopped = firsts.is_reached();
     if stopped {
-        first.signal("STOP", setting.with_helm)?;
+        first.signal(Signal::STOP, setting.with_helm)?;
     }
     let write = firsts
         .counted()
@@ -160,7 +163,7 @@ fn race(cluster: &Cluster, setting: Setting) -> Result<(Option<String>, Run, Run
         Ok((watches || seconds.is_reached() || second.has_ended()?).then_some(()))
     })?;
     // Both at once: what each of them is in the middle of meets the other's.
-    first.signal("CONT", setting.with_helm)?;
+    first.signal(Signal::CONT, setting.with_helm)?;
     firsts.let_go();
     seconds.let_go();
     let first = first.end().context("the first driver")?;
@@ -238,23 +241,15 @@ impl Driver {
     }
 
     /// Sends a signal to the plugin, and to the helm that it has started.
-    fn signal(&mut self, signal: &str, with_helm: bool) -> Result<()> {
+    fn signal(&mut self, what: Signal, with_helm: bool) -> Result<()> {
         if self.has_ended()? {
             return Ok(());
         }
-        let plugin = self.child.id().to_string();
-        let mut to = vec![plugin.clone()];
-        if with_helm {
-            let children = Command::new("pgrep").args(["-P", &plugin]).output()?;
-            to.extend(
-                String::from_utf8_lossy(&children.stdout)
-                    .split_whitespace()
-                    .map(str::to_owned),
-            );
-        }
-        for process in to {
+        let plugin = self.child.id();
+        let helm = if with_helm { children(plugin) } else { Vec::new() };
+        for process in std::iter::once(plugin).chain(helm) {
             // It may have ended by itself.
-            Command::new("kill").args([&format!("-{signal}"), &process]).output()?;
+            let _ = signal(process, what);
         }
         Ok(())
     }
