@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Result, ensure};
@@ -23,23 +23,34 @@ enum Answer {
     Refused,
 }
 
-/// The answers in their order.
+/// The answers in their order, with the moment of each.
 #[derive(Debug)]
-pub(crate) struct Answers(Vec<Answer>);
+pub(crate) struct Answers(Vec<(Instant, Answer)>);
 
 impl Answers {
-    /// Open, then closed, then open again, and never open in between. Returns how many were refused.
-    pub(crate) fn judge(&self) -> Result<usize> {
-        let is = |answer: &Answer| *answer == Answer::Refused;
+    /// Open, then closed, then open again, and never open in between; nor without an answer for longer than `silence`: what
+    /// nobody tried might have passed. Returns how many were refused.
+    pub(crate) fn judge(&self, silence: Duration) -> Result<usize> {
+        let is = |(_, answer): &(Instant, Answer)| *answer == Answer::Refused;
         let (Some(first), Some(last)) = (self.0.iter().position(is), self.0.iter().rposition(is)) else {
             return Ok(0);
         };
         let frozen = self.0.get(first..=last).unwrap_or_default();
-        let admitted = frozen.iter().filter(|answer| **answer == Answer::Admitted).count();
+        let admitted = frozen.iter().filter(|answer| !is(answer)).count();
         ensure!(
             admitted == 0,
             "{admitted} of {} foreign writes passed between the first refusal and the last",
             frozen.len()
+        );
+        let next = frozen.get(1..).unwrap_or_default();
+        let silences = frozen
+            .iter()
+            .zip(next)
+            .map(|((one, _), (other, _))| other.duration_since(*one));
+        let longest = silences.max().unwrap_or_default();
+        ensure!(
+            longest <= silence,
+            "the foreign writer had no answer for {longest:?} while the mesh was frozen"
         );
         Ok(frozen.len())
     }
@@ -47,7 +58,7 @@ impl Answers {
 
 /// Somebody who writes until it is told to stop.
 pub(crate) struct ForeignWriter {
-    answers: Arc<Mutex<Vec<Answer>>>,
+    answers: Arc<Mutex<Vec<(Instant, Answer)>>>,
     at_work: Background,
 }
 
@@ -67,7 +78,8 @@ impl ForeignWriter {
                 Ok((_, why)) if why.to_string().contains("MG001") => Answer::Refused,
                 Ok(_) | Err(_) => return,
             };
-            kept.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.push((Instant::now(), answer));
         });
         Ok(Self { answers, at_work })
     }
@@ -82,12 +94,34 @@ impl ForeignWriter {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer::*, Answers};
+    use super::{Answer::*, *};
+
+    const SILENCE: Duration = Duration::from_secs(15);
+
+    /// What comes of answers at these seconds.
+    fn judged(answers: &[(u64, Answer)]) -> Result<usize> {
+        let began = Instant::now();
+        let answers = answers
+            .iter()
+            .map(|(second, answer)| (began + Duration::from_secs(*second), *answer));
+        Answers(answers.collect()).judge(SILENCE)
+    }
 
     #[test]
     fn an_open_moment_within_the_freeze_is_found() {
-        assert_eq!(Answers(vec![Admitted, Refused, Refused, Admitted]).judge().unwrap(), 2);
-        assert_eq!(Answers(vec![Admitted]).judge().unwrap(), 0);
-        assert!(Answers(vec![Refused, Admitted, Refused]).judge().is_err());
+        assert_eq!(
+            judged(&[(0, Admitted), (1, Refused), (2, Refused), (3, Admitted)]).unwrap(),
+            2
+        );
+        assert_eq!(judged(&[(0, Admitted)]).unwrap(), 0);
+        assert!(judged(&[(0, Refused), (1, Admitted), (2, Refused)]).is_err());
+    }
+
+    #[test]
+    fn a_writer_that_falls_silent_within_the_freeze_is_found() {
+        assert_eq!(judged(&[(0, Refused), (15, Refused), (30, Refused)]).unwrap(), 3);
+        assert!(judged(&[(0, Refused), (1, Refused), (17, Refused)]).is_err());
+        // Before and after it nothing is promised.
+        assert_eq!(judged(&[(0, Admitted), (60, Refused), (120, Admitted)]).unwrap(), 1);
     }
 }

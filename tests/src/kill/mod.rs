@@ -25,6 +25,8 @@ pub use mesh::Mesh;
 pub use scenario::Scenario;
 
 const DEADLINE: Duration = Duration::from_secs(180);
+/// How long the foreign writer may be without an answer: machines are slow, and several clusters share one.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// Requests of one kind, at each of which an upgrade can be killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,7 +179,7 @@ fn kill_begun(
     if reached {
         mesh.finish()?;
     }
-    let refused = writer.stop().judge()?;
+    let refused = writer.stop().judge(SILENCE)?;
     ensure!(refused > 0, "no foreign write was refused: was the mesh frozen at all?");
     let unfrozen = audit::changed_unfrozen(&audit::read(&mesh.cluster.audit_log())?)?;
     ensure!(unfrozen.is_empty(), "{unfrozen:#?}");

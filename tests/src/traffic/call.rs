@@ -1,6 +1,6 @@
 //! One request as somebody.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use http::{Method, Request};
@@ -11,7 +11,10 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::Value;
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, time::timeout};
+
+/// How long a thread waits for one answer; an API server gives up before that by itself where it can.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Who asks, by impersonation. Rights are not in question: everybody is in `system:masters`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,9 +110,11 @@ impl BlockingCaller {
     /// Makes a request and returns the status and the body.
     ///
     /// # Errors
-    /// When the API server does not answer.
+    /// When the API server does not answer, or not in time.
     pub fn call(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
-        self.runtime.block_on(self.caller.call(self.who, method, path, body))
+        let called = self.caller.call(self.who, method, path, body);
+        let answer = self.runtime.block_on(async { timeout(ANSWER_DEADLINE, called).await });
+        answer.with_context(|| format!("{method} {path}: no answer within {ANSWER_DEADLINE:?}"))?
     }
 
     /// Reads an object or a list.
