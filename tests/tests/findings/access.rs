@@ -1,13 +1,16 @@
 //! MU5xx, MU6xx, MU905 and MU906: what people and the driver may do, what they may read, and the guard.
 
-use super::case::{Case, Report, kubectl};
+use super::case::{Case, Report, kubectl, wait_until_may};
 use mesh_upgrade_tests::{
     harness::{Proxy, Treatment},
     product::mesh_upgrade,
 };
+use shared::names;
 
 /// Everything that a check reads but EnvoyFilters, and no pod may be asked.
 const ONLOOKER: &str = include_str!("../../fixtures/findings/onlooker.yaml");
+/// Something that the driver may do by its own role alone.
+const AS_DRIVER: &[&str] = &["patch", "deployments.apps"];
 const DISCOVERY: &str = "/apis/admissionregistration.k8s.io/v1";
 
 /// Before the webhook is installed.
@@ -31,6 +34,7 @@ pub const OF_PEOPLE: &[Case] = &[
         ],
         report: |cluster| {
             cluster.apply_stdin(ONLOOKER)?.ok()?;
+            wait_until_may(cluster, "bob", &["list", "workloadentries.networking.istio.io"], true)?;
             Report::as_user(cluster, "bob", &["--to", "1.31.0"])
         },
     },
@@ -43,9 +47,12 @@ pub const OF_PEOPLE: &[Case] = &[
                 let binding = "clusterrolebinding/mesh-upgrade-driver";
                 kubectl(cluster, &["patch", binding, "--type=json", "-p", &patch])
             };
+            let driver = names::driver_user();
             subject("nobody")?;
-            let report = Report::of(cluster, &["--to", "1.31.0"]);
+            let lost = wait_until_may(cluster, &driver, AS_DRIVER, false);
+            let report = lost.and_then(|()| Report::of(cluster, &["--to", "1.31.0"]));
             subject("mesh-upgrade-driver")?;
+            wait_until_may(cluster, &driver, AS_DRIVER, true)?;
             report
         },
     },

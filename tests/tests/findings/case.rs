@@ -1,14 +1,17 @@
 //! A case: what is wrong, the findings that show it, and how it is brought about; and the report of a check.
 
-use std::{collections::BTreeSet, process::Command};
+use std::{collections::BTreeSet, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, Run},
+    harness::{Cluster, Run, wait_until},
     product::{english_left, mesh_upgrade_command},
 };
 use plugin::ui::Lang;
 use serde_json::Value;
+
+/// How long the API server may take to go by a change of RBAC, which it follows by a watch.
+const RBAC_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A finding as a case expects it: its code, and words that its object or its cause must have.
 pub type Shown = (&'static str, &'static str);
@@ -141,4 +144,21 @@ fn with_check<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
 /// kubectl, which must succeed.
 pub fn kubectl(cluster: &Cluster, arguments: &[&str]) -> Result<String> {
     cluster.kubectl(arguments)?.ok().map(str::to_owned)
+}
+
+/// Waits until the API server goes by what was granted or taken away: until somebody may do this, or may not.
+pub fn wait_until_may(cluster: &Cluster, user: &str, action: &[&str], expected: bool) -> Result<()> {
+    let question = [&["auth", "can-i"], action, &["--all-namespaces", "--as", user]].concat();
+    let word = if expected { "yes" } else { "no" };
+    let what = format!("{word} to whether {user} may {}", action.join(" "));
+    wait_until(&what, RBAC_DEADLINE, || {
+        let answer = cluster.kubectl(&question)?;
+        // A reason may follow.
+        let first = answer
+            .stdout
+            .split_whitespace()
+            .next()
+            .with_context(|| answer.to_string())?;
+        Ok((first == word).then_some(()))
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::case::{Case, Report, kubectl};
+use super::case::{Case, Report, kubectl, wait_until_may};
 use anyhow::{Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, Toolbox},
@@ -93,6 +93,8 @@ pub fn the_operator_sees_everything(cluster: &Cluster) -> Result<()> {
         cluster,
         &[&["create", "clusterrolebinding", "bob-upgrades"][..], &role].concat(),
     )?;
+    let forward = ["create", "pods", "--subresource=portforward"];
+    wait_until_may(cluster, "bob", &forward, true)?;
     let report = Report::as_user(cluster, "bob", &["--to", "1.31.0"])?;
     let unseen: Vec<&str> = report
         .codes()
@@ -100,7 +102,9 @@ pub fn the_operator_sees_everything(cluster: &Cluster) -> Result<()> {
         .filter(|code| code.starts_with("MU5") || code.starts_with("MU9"))
         .collect();
     ensure!(unseen.is_empty(), "{unseen:?}: {}", report.told());
-    kubectl(cluster, &["delete", binding]).map(drop)
+    kubectl(cluster, &["delete", binding])?;
+    // Later cases are about what bob may not.
+    wait_until_may(cluster, "bob", &forward, false)
 }
 
 fn spoil(cluster: &Cluster) -> Result<()> {
