@@ -11,7 +11,7 @@ use mesh_upgrade_tests::{
 use serde_json::{Value, json};
 
 /// How long a catalog may take from its arrival to the prompt.
-const PROMPT: Duration = Duration::from_secs(10);
+const PROMPT: Duration = Duration::from_secs(30);
 /// How long a report of another cluster may take.
 const REPORTED: Duration = Duration::from_secs(30);
 

@@ -109,7 +109,7 @@ spec: {istioNamespace: shop, flavor: asm}
     cluster
         .kubectl(&["create", "configmap", "mesh-upgrade-catalog", namespace, &literal])?
         .ok()?;
-    wait_until("the flavor to be known", Duration::from_secs(20), || {
+    wait_until("the flavor to be known", Duration::from_secs(60), || {
         cluster.apply_stdin(MESH)?.ok()?;
         Ok(Some(()))
     })?;

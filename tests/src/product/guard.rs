@@ -17,7 +17,9 @@ use super::{Binaries, mesh_upgrade};
 use crate::harness::{Cluster, Contexts, wait_until};
 
 /// How long a webhook may take to fill its caches.
-const READY_DEADLINE: Duration = Duration::from_secs(20);
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// How long it may take for an answer about itself.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 
 const WEBHOOK_PROGRAM: &str = "mesh-upgrade-webhook";
 
@@ -242,6 +244,8 @@ impl Guard {
     fn get(&self, path: &str) -> Result<String> {
         use std::io::{Read as _, Write as _};
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.health_port))?;
+        // One that is held would be read from without end, whatever deadline the caller looks to.
+        stream.set_read_timeout(Some(ANSWER_DEADLINE))?;
         let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let mut answer = String::new();
         stream.write_all(request.as_bytes())?;

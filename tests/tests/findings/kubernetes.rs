@@ -67,7 +67,7 @@ pub const OF_A_CLUSTER: &[Case] = &[
             // Whoever makes it ready writes its version, too.
             kubectl(
                 cluster,
-                &["wait", "--for=condition=Ready", "--timeout=20s", "node/behind"],
+                &["wait", "--for=condition=Ready", "--timeout=60s", "node/behind"],
             )?;
             let kubelet = r#"{"status":{"nodeInfo":{"kubeletVersion":"v1.29.3"}}}"#;
             status(cluster, "node/behind", kubelet)?;

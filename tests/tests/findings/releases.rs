@@ -109,12 +109,12 @@ pub fn the_operator_sees_everything(cluster: &Cluster) -> Result<()> {
 
 fn spoil(cluster: &Cluster) -> Result<()> {
     cluster.apply_stdin(OBJECTS)?.ok()?;
-    let established = ["wait", "--for=condition=Established", "--timeout=20s", "crd", "--all"];
+    let established = ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"];
     kubectl(cluster, &established)?;
     let placed = [
         "wait",
         "--for=condition=Available",
-        "--timeout=20s",
+        "--timeout=60s",
         "deployment/lonely",
     ];
     kubectl(cluster, &[&placed[..], &["--namespace", "crowded"]].concat())?;

@@ -45,7 +45,7 @@ pub fn seed(cluster: &Cluster) -> Result<()> {
     cluster.apply_stdin(DEFINITIONS)?.ok()?;
     kubectl(
         cluster,
-        &["wait", "--for=condition=Established", "--timeout=20s", "crd", "--all"],
+        &["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"],
     )?;
     cluster.apply_stdin(SEEDS)?.ok()?;
     cluster.apply_stdin(OBJECTS)?.ok().map(drop)
