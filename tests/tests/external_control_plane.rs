@@ -126,9 +126,12 @@ fn guided(mesh: &Mesh) -> Result<()> {
         ensure!(page.contains(said), "{said:?} is not in {page}");
     }
     // Validation and injection are proved where the configuration is.
-    for proof in page.lines().filter(|line| line.contains("mesh-upgrade-probe --image")) {
-        ensure!(proof.contains("--context=config"), "{proof}");
-    }
+    let is_proof = |line: &&str| line.contains("mesh-upgrade-probe --image");
+    let proofs: Vec<&str> = page.lines().filter(is_proof).collect();
+    ensure!(
+        !proofs.is_empty() && proofs.iter().all(|proof| proof.contains("--context=config")),
+        "{proofs:#?} of {page}"
+    );
     Ok(())
 }
 

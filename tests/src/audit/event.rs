@@ -17,6 +17,8 @@ pub struct Event {
     pub verb: String,
     /// Who it counts for: the impersonated user where there is one.
     pub user: String,
+    /// `User-Agent` of the program that asked.
+    pub agent: String,
     /// Values of the extra that carries an epoch.
     pub epochs: Vec<String>,
     /// Whether it carries the extra of a canary.
@@ -113,6 +115,8 @@ struct Line {
     verb: String,
     user: User,
     #[serde(default)]
+    user_agent: String,
+    #[serde(default)]
     impersonated_user: Option<User>,
     #[serde(default)]
     object_ref: Option<ObjectRef>,
@@ -163,6 +167,7 @@ impl Line {
             is_canary: user.extra.contains_key(names::EXTRA_PROBE),
             epochs: user.extra.remove(names::EXTRA_EPOCH).unwrap_or_default(),
             user: user.username,
+            agent: self.user_agent,
             group: object.api_group,
             resource,
             namespace: object.namespace,

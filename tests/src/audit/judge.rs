@@ -187,6 +187,7 @@ mod tests {
             answered: format!("2026-01-01T00:00:{at:02}.500000Z"),
             verb: verb.to_owned(),
             user: user.to_owned(),
+            agent: String::new(),
             epochs: Vec::new(),
             is_canary: false,
             group: "networking.istio.io".to_owned(),

@@ -102,6 +102,7 @@ mod tests {
             answered: time(at.1),
             verb: "patch".to_owned(),
             user: names::driver_user(),
+            agent: String::new(),
             epochs: vec![epoch.to_owned()],
             is_canary: false,
             group: group.to_owned(),
