@@ -4,7 +4,7 @@
 //! One real cluster. A server that hangs, an address where nobody listens and a server with an expired certificate are
 //! stand-ins; the cluster that forbids lists is the real one, asked by bob, who has no rights.
 
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, sync::atomic::Ordering};
 
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
@@ -17,6 +17,9 @@ use mesh_upgrade_tests::{
 };
 use serde_json::{Value, json};
 
+/// How many connections one check may try to a server that says nothing: it makes a few at once, and gives it up.
+const TRIES: usize = 16;
+
 #[test]
 fn what_cannot_be_read_is_unknown_with_its_reason_and_the_others_complete() -> Result<()> {
     let east = Cluster::start(ClusterOptions::named("east"))?;
@@ -25,10 +28,11 @@ fn what_cannot_be_read_is_unknown_with_its_reason_and_the_others_complete() -> R
     let contexts = Contexts::of(&alice)?;
     let (server, administrator) = (contexts.cluster(), contexts.user());
     let nobody = json!({"token": "not-needed"});
+    let (hanging, tries) = stand_in_that_hangs()?;
     let kubeconfig = contexts
         .clone()
         .with("again", &server, &administrator)
-        .with("hanging", &stand_in_that_hangs()?, &nobody)
+        .with("hanging", &hanging, &nobody)
         .with("refusing", &stand_in_that_refuses()?, &nobody)
         .with("expired", &stand_in_with_an_expired_certificate()?, &nobody)
         .with("forbidding", &server, &Contexts::of(&bob)?.user())
@@ -137,6 +141,12 @@ fn what_cannot_be_read_is_unknown_with_its_reason_and_the_others_complete() -> R
         let cause = unknown(&report, cluster).with_context(|| format!("{cluster} is not Unknown: {run}"))?;
         ensure!(cause.contains(reason), "{cluster}: {cause}");
     }
+    // By its own record: it was tried, and given up.
+    let tries = tries.load(Ordering::SeqCst);
+    ensure!(
+        (1..=TRIES).contains(&tries),
+        "the server that hangs was tried {tries} times: {run}"
+    );
     ensure!(!trap.exists(), "a program out of a Secret has run");
     let all: Vec<&str> = findings(&report)
         .filter_map(|finding| finding.get("cluster")?.as_str())

@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, anyhow};
 use base64::Engine as _;
@@ -10,16 +11,22 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
-/// A server that accepts connections and never says a word. Its thread ends with the process.
-pub fn stand_in_that_hangs() -> Result<Value> {
+/// A server that accepts connections and never says a word, and how many it has accepted. Its thread ends with the process.
+pub fn stand_in_that_hangs() -> Result<(Value, Arc<AtomicUsize>)> {
     let listener = TcpListener::bind("127.0.0.1:0").context("listen for the hanging stand-in")?;
     let server = format!("https://{}", listener.local_addr()?);
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&accepted);
     std::thread::spawn(move || {
         // Held open: a closed connection would be an answer.
-        let held: Vec<TcpStream> = listener.incoming().flatten().collect();
-        drop(held);
+        let mut held: Vec<TcpStream> = Vec::new();
+        for stream in listener.incoming().flatten() {
+            counted.fetch_add(1, Ordering::SeqCst);
+            held.push(stream);
+        }
     });
-    Ok(json!({"server": server, "insecure-skip-tls-verify": true}))
+    let cluster = json!({"server": server, "insecure-skip-tls-verify": true});
+    Ok((cluster, accepted))
 }
 
 /// An address where nobody listens.
