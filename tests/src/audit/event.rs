@@ -6,6 +6,20 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use shared::{guard::WEBHOOK_DOMAIN, names};
 
+pub(super) const POLICIES: &str = "validatingadmissionpolicies";
+pub(super) const BINDINGS: &str = "validatingadmissionpolicybindings";
+
+/// What of an upgrade a write is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// The mesh itself.
+    Mesh,
+    /// The record of a freeze.
+    Record,
+    /// The journal, and whatever else is of this tool's kinds.
+    Journal,
+}
+
 /// A finished request. Times are as they are written, in microseconds and UTC, so that their text has their order.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -47,6 +61,21 @@ impl Event {
             self.verb.as_str(),
             "create" | "update" | "patch" | "delete" | "deletecollection"
         )
+    }
+
+    /// What it is to; nothing for what stands beside: reviews, Events, the Lease that an epoch comes from, pods that pull
+    /// images, and the guard's own objects of a group that no guard is asked about.
+    #[must_use]
+    pub fn part(&self) -> Option<Part> {
+        match (&*self.group, &*self.resource) {
+            ("coordination.k8s.io" | "events.k8s.io" | "authorization.k8s.io" | "authentication.k8s.io", _)
+            | ("", "pods" | "events")
+            | ("admissionregistration.k8s.io", POLICIES | BINDINGS) => None,
+            ("admissionregistration.k8s.io", _) if self.name == names::WEBHOOK => None,
+            (names::GROUP, resource) if resource.starts_with("meshfreezes") => Some(Part::Record),
+            (names::GROUP, _) => Some(Part::Journal),
+            _ => Some(Part::Mesh),
+        }
     }
 
     /// Whether it was let through.
@@ -175,6 +204,37 @@ impl Line {
             dry_run: self.request_uri.contains("dryRun="),
             code: status.code,
             message: status.message,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_beside_the_mesh_is_no_part_of_an_upgrade() {
+        const REGISTRATION: &str = "admissionregistration.k8s.io";
+        let guard = "validatingwebhookconfigurations";
+        for (group, resource, name, expected) in [
+            ("networking.istio.io", "virtualservices", "", Some(Part::Mesh)),
+            ("apps", "deployments/scale", "istiod", Some(Part::Mesh)),
+            ("", "secrets", "", Some(Part::Mesh)),
+            (REGISTRATION, guard, "istio-validator", Some(Part::Mesh)),
+            (names::GROUP, "meshfreezes/status", "", Some(Part::Record)),
+            (names::GROUP, "meshupgrades", "", Some(Part::Journal)),
+            (REGISTRATION, guard, names::WEBHOOK, None),
+            (REGISTRATION, POLICIES, "mesh-freeze-default-1", None),
+            (REGISTRATION, BINDINGS, "mesh-freeze-default-1", None),
+            ("coordination.k8s.io", "leases", "", None),
+            ("", "pods", "", None),
+            ("", "events", "", None),
+        ] {
+            let line = serde_json::json!({"stage": "ResponseComplete", "requestURI": "/", "verb": "patch", "user": {},
+                "objectRef": {"apiGroup": group, "resource": resource, "name": name},
+                "requestReceivedTimestamp": "", "stageTimestamp": ""});
+            let event = serde_json::from_value::<Line>(line).unwrap().event();
+            assert_eq!(event.part(), expected, "{group}/{resource} {name}");
         }
     }
 }

@@ -6,10 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, ensure};
 use shared::{guard::table, names};
 
-use super::event::Event;
+use super::event::{BINDINGS, Event, POLICIES, Part};
 
-const BINDINGS: &str = "validatingadmissionpolicybindings";
-const POLICIES: &str = "validatingadmissionpolicies";
 const FREEZE: &str = "mesh-freeze-";
 const ISTIOD: &str = "system:serviceaccount:istio-system:istiod";
 
@@ -74,20 +72,9 @@ impl Period {
     }
 }
 
-/// Whether a request changed something of the mesh: no review, no lease, no pod that pulls an image, and nothing of the
-/// guard's own.
+/// Whether a request changed something of the mesh.
 fn changed_the_mesh(event: &Event) -> bool {
-    let is_beside = match (&*event.group, &*event.resource) {
-        (
-            "coordination.k8s.io" | "events.k8s.io" | "authorization.k8s.io" | "authentication.k8s.io" | names::GROUP,
-            _,
-        )
-        | ("", "pods" | "events")
-        | ("admissionregistration.k8s.io", POLICIES | BINDINGS) => true,
-        ("admissionregistration.k8s.io", _) => event.name == names::WEBHOOK,
-        _ => false,
-    };
-    event.is_write() && event.passed() && !event.dry_run && !is_beside
+    event.is_write() && event.passed() && !event.dry_run && event.part() == Some(Part::Mesh)
 }
 
 /// What a driver changed of the mesh before it was frozen or after it was opened.

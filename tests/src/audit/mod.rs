@@ -3,5 +3,5 @@
 mod event;
 mod judge;
 
-pub use event::{Event, read};
+pub use event::{Event, Part, read};
 pub use judge::{Judged, Period, changed_unfrozen, judge};

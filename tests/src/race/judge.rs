@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::names;
 
-use crate::audit::Event;
+use crate::audit::{Event, Part};
 
 /// What the log says.
 #[derive(Clone, Debug, Default)]
@@ -15,28 +15,6 @@ pub(super) struct Judged {
     pub(super) stale_refused: usize,
     /// Broken promises.
     pub(super) faults: Vec<String>,
-}
-
-/// What an epoch fences.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fenced {
-    Mesh,
-    Record,
-    Journal,
-}
-
-/// What a write is to: nothing for what is not fenced. The Lease is what an epoch comes from; of Events and of pods that
-/// pull images there may be some more; and no guard is asked about the freeze policies themselves, of which the test
-/// wants to see none left.
-fn fenced(event: &Event) -> Option<Fenced> {
-    match (&*event.group, &*event.resource) {
-        ("coordination.k8s.io" | "events.k8s.io" | "authorization.k8s.io" | "authentication.k8s.io", _)
-        | ("", "pods" | "events")
-        | ("admissionregistration.k8s.io", "validatingadmissionpolicies" | "validatingadmissionpolicybindings") => None,
-        (names::GROUP, resource) if resource.starts_with("meshfreezes") => Some(Fenced::Record),
-        (names::GROUP, _) => Some(Fenced::Journal),
-        _ => Some(Fenced::Mesh),
-    }
 }
 
 /// No guard is asked about freeze policies, so that a late driver itself has to leave those of a later one alone. Each
@@ -55,28 +33,30 @@ pub(super) fn judge(events: &[Event]) -> Judged {
         .iter()
         .filter(|event| event.is_write() && !event.dry_run && event.user == driver && !event.is_canary)
         .collect();
-    let mut all: Vec<(Fenced, i64, &Event)> = Vec::new();
+    let mut all: Vec<(Part, i64, &Event)> = Vec::new();
     let mut judged = Judged::default();
     let undone = writes.iter().filter(|event| takes_down_a_later_freeze(event));
     judged
         .faults
         .extend(undone.map(|event| format!("a later driver's freeze was touched: {event}")));
     for event in writes {
-        let Some(fenced) = fenced(event) else { continue };
+        // An epoch fences no more than that. Of Events and of pods that pull images there may be some more; and of the freeze
+        // policies the test wants to see none left.
+        let Some(part) = event.part() else { continue };
         match event.epochs.as_slice() {
             [epoch] if epoch.parse::<i64>().is_ok_and(|epoch| epoch > 0) => {
-                all.push((fenced, epoch.parse().unwrap_or_default(), event));
+                all.push((part, epoch.parse().unwrap_or_default(), event));
             }
             other => judged
                 .faults
                 .push(format!("a driver's write with the epochs {other:?}: {event}")),
         }
     }
-    for (fenced, epoch, event) in &all {
+    for (part, epoch, event) in &all {
         // Followed from the first accepted write of a later driver on, which no earlier one may overlap.
         let later = all
             .iter()
-            .filter(|(of, by, one)| of == fenced && by > epoch && one.passed());
+            .filter(|(of, by, one)| of == part && by > epoch && one.passed());
         let followed = later.min_by_key(|(_, _, one)| one.received.clone());
         let is_late = followed.is_some_and(|(_, _, one)| event.answered > one.received);
         match (event.passed(), is_late, followed) {
