@@ -14,7 +14,9 @@ use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     audit::{self, Event},
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, wait_until},
-    product::{FOREIGN_CHANGE, GitOpsKind, Guard, StandInGitOps, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
+    product::{
+        FOREIGN_CHANGE, GitOpsKind, Guard, StandInGitOps, images, mesh_upgrade, mesh_upgrade_command, wait_for_journal,
+    },
 };
 use serde_json::Value;
 
@@ -152,11 +154,7 @@ fn foreign_changes_are_refused(cluster: &Cluster, stand_in: &StandInGitOps) -> R
             system(&["--as", &user, "delete", "deployment", "istiod"])?,
         ),
     ] {
-        let said = format!("{}{}", run.stdout, run.stderr);
-        ensure!(
-            !run.success() && said.contains("MG001"),
-            "{what} was not refused: {run}"
-        );
+        run.refused_by(&["MG001"]).context(what)?;
     }
     Ok(())
 }
@@ -175,10 +173,9 @@ fn the_controller_brings_nothing_else(cluster: &Cluster, stand_in: &StandInGitOp
         let brought = stand_in.bring(name, chart, version)?;
         // Versions that no mesh may go to are refused in helm's storage already.
         let codes = ["MG001", "MG002", "MG003", "MG004"];
-        ensure!(
-            !brought.success() && codes.iter().any(|code| brought.stderr.contains(code)),
-            "{name} {version} was not refused: {brought}"
-        );
+        brought
+            .refused_by(&codes)
+            .with_context(|| format!("{name} {version}"))?;
     }
     ensure!(images(cluster)? == before, "something was brought");
     Ok(())
@@ -227,15 +224,6 @@ fn nobody_but_the_person_has_merged(cluster: &Cluster, stand_in: &StandInGitOps)
         "not even the person has written: {by_kubectl:#?}"
     );
     Ok(())
-}
-
-/// Images of what runs, sorted.
-fn images(cluster: &Cluster) -> Result<Vec<String>> {
-    let template = "-o=jsonpath={range .items[*]}{.spec.template.spec.containers[0].image}{\"\\n\"}{end}";
-    let found = cluster.kubectl(&["-n", "istio-system", "get", "deployments,daemonsets", template])?;
-    let mut images: Vec<String> = found.ok()?.lines().map(str::to_owned).collect();
-    images.sort();
-    Ok(images)
 }
 
 /// An `apply` that runs, with what it has said so far.

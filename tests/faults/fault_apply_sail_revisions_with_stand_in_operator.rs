@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Istio, Moment, Proxy, Run, Started, wait_until},
     product::{
-        FOREIGN_CHANGE, Guard, StandInSail, mesh_upgrade, mesh_upgrade_command,
+        FOREIGN_CHANGE, Guard, StandInSail, images, mesh_upgrade, mesh_upgrade_command,
         two_revisions::{move_workloads, run_workloads, wait_for_proxies},
         wait_for_journal,
     },
@@ -216,11 +216,7 @@ fn foreign_changes_are_refused(cluster: &Cluster) -> Result<()> {
             cluster.kubectl(&["-n", "istio-system", "delete", "deployment", &format!("istiod-{OLD}")])?,
         ),
     ] {
-        let said = format!("{}{}", run.stdout, run.stderr);
-        ensure!(
-            !run.success() && said.contains("MG001"),
-            "{what} was not refused: {run}"
-        );
+        run.refused_by(&["MG001"]).context(what)?;
     }
     Ok(())
 }
@@ -255,11 +251,7 @@ fn the_operator_brings_nothing_else(cluster: &Cluster, sail: &StandInSail) -> Re
         refused.push((what, cluster.kubectl_with("admin", &apply, Some(&told.to_string()))?));
     }
     for (what, run) in refused {
-        let codes = ["MG001", "MG002", "MG003", "MG004"];
-        ensure!(
-            !run.success() && codes.iter().any(|code| run.stderr.contains(code)),
-            "{what} was not refused: {run}"
-        );
+        run.refused_by(&["MG001", "MG002", "MG003", "MG004"]).context(what)?;
     }
     ensure!(images(cluster)? == before, "something was brought");
     Ok(())
@@ -354,16 +346,6 @@ fn everything_is_as_before(cluster: &Cluster) -> Result<()> {
     let again = Run::of(apply(cluster)?, None)?;
     ensure!(again.ok()?.contains("already: nothing to do"), "{again}");
     Ok(())
-}
-
-/// Names and images of what runs, sorted.
-fn images(cluster: &Cluster) -> Result<Vec<String>> {
-    let template =
-        "-o=jsonpath={range .items[*]}{.metadata.name} {.spec.template.spec.containers[0].image}{\"\\n\"}{end}";
-    let found = cluster.kubectl(&["-n", "istio-system", "get", "deployments,daemonsets", template])?;
-    let mut images: Vec<String> = found.ok()?.lines().map(str::to_owned).collect();
-    images.sort();
-    Ok(images)
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {

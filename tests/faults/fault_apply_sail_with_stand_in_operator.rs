@@ -4,10 +4,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Moment, Proxy, Run, Started, wait_until},
-    product::{FOREIGN_CHANGE, Guard, StandInSail, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
+    product::{FOREIGN_CHANGE, Guard, StandInSail, images, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
 use serde_json::{Value, json};
 
@@ -148,11 +148,7 @@ fn foreign_changes_are_refused(cluster: &Cluster) -> Result<()> {
         ),
         ("an annotation", system(&["annotate", "service", "istiod", "by=hand"])?),
     ] {
-        let said = format!("{}{}", run.stdout, run.stderr);
-        ensure!(
-            !run.success() && said.contains("MG001"),
-            "{what} was not refused: {run}"
-        );
+        run.refused_by(&["MG001"]).context(what)?;
     }
     Ok(())
 }
@@ -178,11 +174,7 @@ fn the_operator_brings_nothing_else(cluster: &Cluster, sail: &StandInSail) -> Re
         refused.push((format!("a revision of {version}"), sail.revise(&istio)?));
     }
     for (what, run) in refused {
-        let codes = ["MG001", "MG002", "MG003", "MG004"];
-        ensure!(
-            !run.success() && codes.iter().any(|code| run.stderr.contains(code)),
-            "{what} was not refused: {run}"
-        );
+        run.refused_by(&["MG001", "MG002", "MG003", "MG004"]).context(what)?;
     }
     ensure!(images(cluster)? == before, "something was brought");
     Ok(())
@@ -230,15 +222,6 @@ fn the_holder_has_told_it(cluster: &Cluster) -> Result<()> {
     }
     ensure!(told == 2, "the operator was told {told} times");
     Ok(())
-}
-
-/// Images of what runs, sorted.
-fn images(cluster: &Cluster) -> Result<Vec<String>> {
-    let template = "-o=jsonpath={range .items[*]}{.spec.template.spec.containers[0].image}{\"\\n\"}{end}";
-    let found = cluster.kubectl(&["-n", "istio-system", "get", "deployments,daemonsets", template])?;
-    let mut images: Vec<String> = found.ok()?.lines().map(str::to_owned).collect();
-    images.sort();
-    Ok(images)
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {

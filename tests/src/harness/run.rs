@@ -97,6 +97,15 @@ impl Run {
         Ok(self.stderr.trim())
     }
 
+    /// An error unless the program failed and named one of these codes of the guard: a failure of another kind proves nothing.
+    pub fn refused_by(&self, codes: &[&str]) -> Result<()> {
+        let is_named = |code: &&str| self.stdout.contains(code) || self.stderr.contains(code);
+        if self.success() || !codes.iter().any(is_named) {
+            bail!("not refused by any of {codes:?}: {self}");
+        }
+        Ok(())
+    }
+
     /// Standard output of a successful program as JSON.
     pub fn json(&self) -> Result<serde_json::Value> {
         serde_json::from_str(self.ok()?).with_context(|| format!("JSON of {}", self.command))
@@ -174,6 +183,17 @@ mod tests {
         let run = Run::of(shell("cat; echo bad >&2; exit 7"), Some(&long)).unwrap();
         assert_eq!((run.code, run.stderr.as_str()), (7, "bad\n"));
         assert_eq!(run.stdout.len(), long.len());
+    }
+
+    #[test]
+    fn a_refusal_is_one_that_names_its_code() {
+        let refused = |script: &str| Run::of(shell(script), None).unwrap().refused_by(&["MG001", "MG002"]);
+        for script in ["echo MG002; exit 1", "echo MG001 >&2; exit 1"] {
+            refused(script).unwrap();
+        }
+        for script in ["echo MG001", "echo MG003 >&2; exit 1", "exit 1"] {
+            assert!(refused(script).is_err(), "{script}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod stand_in_gitops;
 mod stand_in_sail;
 pub mod two_revisions;
 mod upgradable;
+mod workloads;
 
 pub(crate) use binaries::build_programs;
 pub use binaries::{Binaries, kubectl_command, mesh_upgrade, mesh_upgrade_command};
@@ -29,3 +30,4 @@ pub use several_clusters::SeveralClusters;
 pub use stand_in_gitops::{GitOpsKind, StandInGitOps};
 pub use stand_in_sail::StandInSail;
 pub use upgradable::Upgradable;
+pub use workloads::images;
