@@ -262,6 +262,11 @@ fn a_frozen_mesh_refuses_foreigners() {
                 Ask::new("UPDATE", "apps", "deployments", "istio-system/istiod").by(SCALER),
             ),
             (
+                "GKE's autoscaler beyond scale",
+                Ask::new("UPDATE", "apps", "deployments", "istio-ingress/gateway").by(GKE_SCALER),
+            ),
+            ("GKE's autoscaler at configuration", config("UPDATE").by(GKE_SCALER)),
+            (
                 "a probe that is stored",
                 Ask::new(
                     "CREATE",

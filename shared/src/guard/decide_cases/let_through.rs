@@ -70,6 +70,12 @@ fn a_frozen_mesh_lets_through_who_must_pass_and_what_is_not_its_own() {
                     .by(MANAGER),
             ),
             (
+                "GKE's autoscaler",
+                Ask::new("UPDATE", "apps", "deployments", "istio-ingress/gateway")
+                    .sub("scale")
+                    .by(GKE_SCALER),
+            ),
+            (
                 "mirrored slices",
                 Ask::new("UPDATE", "discovery.k8s.io", "endpointslices", "istio-system/istiod-x")
                     .old_release("istio-system", "istiod")

@@ -35,6 +35,7 @@ const ISTIOD: &str = "system:serviceaccount:istio-system:istiod";
 const COLLECTOR: &str = "system:serviceaccount:kube-system:generic-garbage-collector";
 const NAMESPACES: &str = "system:serviceaccount:kube-system:namespace-controller";
 const SCALER: &str = "system:serviceaccount:kube-system:horizontal-pod-autoscaler";
+const GKE_SCALER: &str = "system:vpa-recommender";
 const ARGO_CD: &str = "system:serviceaccount:argocd:argocd-application-controller";
 const FLUX: &str = "system:serviceaccount:flux-system:helm-controller";
 const SAIL: &str = "system:serviceaccount:sail-operator:sail-operator";

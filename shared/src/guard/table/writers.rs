@@ -67,6 +67,9 @@ pub struct Writer {
 /// Every controller's user where the controller manager runs without a service account for each.
 const CONTROLLER_MANAGER: &str = "system:kube-controller-manager";
 
+/// The user of GKE's autoscaler of pods, which is no part of the controller manager there; one program scales both ways.
+const GKE_AUTOSCALER: &str = "system:vpa-recommender";
+
 /// Who passes besides the holder.
 pub const WRITERS: &[Writer] = &[
     Writer {
@@ -101,6 +104,7 @@ pub const WRITERS: &[Writer] = &[
         who: Who::Users(&[
             "system:serviceaccount:kube-system:horizontal-pod-autoscaler",
             CONTROLLER_MANAGER,
+            GKE_AUTOSCALER,
         ]),
         may: May::Scale,
         reported: false,
