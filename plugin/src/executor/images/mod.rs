@@ -260,8 +260,30 @@ fn manifest(name: &str, node: &str, images: &[&String], secrets: &[Value]) -> Va
             "nodeName": node, "restartPolicy": "Never", "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": false, "enableServiceLinks": false,
             "tolerations": [{ "operator": "Exists" }], "imagePullSecrets": secrets,
-            "securityContext": { "runAsNonRoot": true, "runAsUser": 1337, "seccompProfile": { "type": "RuntimeDefault" } },
+            // No user of its own: a platform such as OpenShift gives another. An image that would run as root, or as a user
+            // without a number, is refused by the kubelet only when it has been pulled.
+            "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } },
             "containers": containers,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_are_restricted_and_leave_the_user_to_the_platform() {
+        let image = "hub/pilot:1.31.0".to_owned();
+        let pod = manifest("pull-0", "node-0", &[&image], &[]);
+        let of_pod = &pod["spec"]["securityContext"];
+        let of_container = &pod["spec"]["containers"][0]["securityContext"];
+        for id in ["runAsUser", "runAsGroup", "fsGroup"] {
+            assert_eq!((of_pod.get(id), of_container.get(id)), (None, None), "{id}");
+        }
+        assert_eq!(of_pod["runAsNonRoot"], true);
+        assert_eq!(of_pod["seccompProfile"]["type"], "RuntimeDefault");
+        assert_eq!(of_container["allowPrivilegeEscalation"], false);
+        assert_eq!(of_container["capabilities"]["drop"], json!(["ALL"]));
+    }
 }
