@@ -3,6 +3,7 @@
 //! Istio's images have no shell; each container runs its binary's own version command. Whether it succeeds does not
 //! matter, only whether the kubelet could get the image.
 
+mod node;
 mod verdict;
 
 use super::{is_transient, pauses::Pauses, settle};
@@ -48,42 +49,61 @@ pub async fn pull(cluster: &Cluster, client: &Client, namespace: &str, images: &
     if images.is_empty() {
         return Ok(format!("{}: the plan names no image to pull", cluster.name));
     }
-    let (nodes, passed_over) = nodes(client).await?;
-    let passed_over = match passed_over.len() {
-        0 => String::new(),
-        many => format!(" ({many} not asked: {})", verdict::first(&passed_over)),
-    };
-    if nodes.is_empty() {
+    let (asked, mut passed_over) = nodes(client).await?;
+    if asked.is_empty() {
         return Err(format!(
-            "{}: there is no ready linux node that pods can be scheduled to{passed_over}",
-            cluster.name
+            "{}: there is no ready linux node that pods can be scheduled to{}",
+            cluster.name,
+            told(&passed_over)
         ));
     }
     let secrets = pull_secrets(client, namespace).await?;
-    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    clear(&pods).await?;
-    let results: Vec<(Vec<Failure>, Option<String>)> = stream::iter(nodes.iter().enumerate())
-        .map(|(n, node)| on_node(&pods, format!("{APP}-{n}"), node, &images, &secrets))
+    let place = Place {
+        pods: Api::namespaced(client.clone(), namespace),
+        nodes: Api::all(client.clone()),
+    };
+    clear(&place.pods).await?;
+    let results: Vec<OnNode> = stream::iter(asked.iter().enumerate())
+        .map(|(n, node)| on_node(&place, format!("{APP}-{n}"), node, &images, &secrets))
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
-    let (failures, left): (Vec<_>, Vec<_>) = results.into_iter().unzip();
-    let failures: Vec<Failure> = failures.into_iter().flatten().collect();
-    let left: Vec<String> = left.into_iter().flatten().collect();
+    let (mut failures, mut left, mut pulled) = (Vec::new(), Vec::new(), 0_usize);
+    for one in results {
+        match one.passed_over {
+            Some(why) => passed_over.push(why),
+            None => pulled += 1,
+        }
+        failures.extend(one.failures);
+        left.extend(one.left);
+    }
+    let passed_over = told(&passed_over);
     let left = match left.len() {
         0 => String::new(),
         _ => format!("; pods left in namespace {namespace}: {}", verdict::first(&left)),
     };
-    if failures.is_empty() {
-        Ok(format!(
-            "{}: {} images pulled on {} nodes{passed_over}{left}",
-            cluster.name,
-            images.len(),
-            nodes.len()
-        ))
-    } else {
-        let why = verdict::sentence(&failures, images.len(), nodes.len());
-        Err(format!("{}: {why}{passed_over}{left}", cluster.name))
+    if !failures.is_empty() {
+        let why = verdict::sentence(&failures, images.len(), pulled);
+        return Err(format!("{}: {why}{passed_over}{left}", cluster.name));
+    }
+    if pulled == 0 {
+        return Err(format!(
+            "{}: no node was left to pull the images{passed_over}{left}",
+            cluster.name
+        ));
+    }
+    Ok(format!(
+        "{}: {} images pulled on {pulled} nodes{passed_over}{left}",
+        cluster.name,
+        images.len()
+    ))
+}
+
+/// Nodes that do not count, in brackets; empty where there are none.
+fn told(passed_over: &[String]) -> String {
+    match passed_over.len() {
+        0 => String::new(),
+        many => format!(" ({many} passed over: {})", verdict::first(passed_over)),
     }
 }
 
@@ -96,7 +116,7 @@ async fn nodes(client: &Client) -> Result<(Vec<String>, Vec<String>), String> {
         let list = patiently(|| api.list(&page)).await;
         let list = list.map_err(|error| format!("cannot list nodes: {}", api_message(&error)))?;
         for node in &list.items {
-            match verdict::not_asked(node) {
+            match node::not_asked(node) {
                 None => asked.push(node.name_any()),
                 Some(why) => passed_over.push(format!("{} {why}", node.name_any())),
             }
@@ -156,15 +176,25 @@ async fn remove(pods: &Api<Pod>, name: &str) -> Result<(), String> {
     settle(patiently(|| pods.delete(name, &now)).await)
 }
 
-/// Pulls on one node. Returns the failures, and the pod when it could not be deleted.
-async fn on_node(
-    pods: &Api<Pod>,
-    name: String,
-    node: &str,
-    images: &[&String],
-    secrets: &[Value],
-) -> (Vec<Failure>, Option<String>) {
-    let failures = match pull_on(pods, &name, node, images, secrets).await {
+/// Where pods are made, and the nodes that they are made for.
+struct Place {
+    pods: Api<Pod>,
+    nodes: Api<Node>,
+}
+
+/// What came of one node.
+struct OnNode {
+    failures: Vec<Failure>,
+    /// The node and why it does not count: what failed on it says nothing of the images.
+    passed_over: Option<String>,
+    /// The pod, where it could not be deleted.
+    left: Option<String>,
+}
+
+/// Pulls on one node. Nodes are listed once and come and go meanwhile, so whatever fails is held against a second look at
+/// its node.
+async fn on_node(place: &Place, name: String, node: &str, images: &[&String], secrets: &[Value]) -> OnNode {
+    let mut failures = match pull_on(&place.pods, &name, node, images, secrets).await {
         Ok(failures) => failures,
         Err(reason) => images
             .iter()
@@ -175,8 +205,20 @@ async fn on_node(
             })
             .collect(),
     };
-    let left = remove(pods, &name).await.err();
-    (failures, left.map(|why| format!("{name} ({why})")))
+    let mut passed_over = None;
+    if !failures.is_empty()
+        && let Ok(now) = patiently(|| place.nodes.get_opt(node)).await
+        && let Some(why) = node::gone(now.as_ref())
+    {
+        failures.clear();
+        passed_over = Some(format!("{node} {why}"));
+    }
+    let left = remove(&place.pods, &name).await.err();
+    OnNode {
+        failures,
+        passed_over,
+        left: left.map(|why| format!("{name} ({why})")),
+    }
 }
 
 async fn pull_on(

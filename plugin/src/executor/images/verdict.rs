@@ -1,12 +1,11 @@
-//! Judgements on nodes and on pods that pull images: pure, so that every state a kubelet reports can be tried.
+//! Judgements on pods that pull images: pure, so that every state a kubelet reports can be tried.
 
-use k8s_openapi::api::core::v1::{Container, ContainerState, Node, Pod};
+use k8s_openapi::api::core::v1::{Container, ContainerState, Pod};
 
 /// How many failures or nodes a sentence names; the rest is counted, because the journal has a limit.
 const NAMED: usize = 5;
 /// Letters of a kubelet's message that are kept: registries answer with whole pages.
 const MESSAGE_LIMIT: usize = 240;
-const OS_LABEL: &str = "kubernetes.io/os";
 
 /// One image on one node that could not be pulled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,31 +27,6 @@ pub enum Pulled {
     NotYet(Option<String>),
     /// It gave up for now; why.
     No(String),
-}
-
-/// Why a node is not asked to pull, or `None` for one that is.
-pub fn not_asked(node: &Node) -> Option<String> {
-    let labels = node.metadata.labels.as_ref();
-    let label = |key: &str| labels.and_then(|labels| labels.get(key)).map(String::as_str);
-    let status = node.status.as_ref();
-    let reported = status.and_then(|status| status.node_info.as_ref());
-    let os = label(OS_LABEL).or_else(|| reported.map(|info| info.operating_system.as_str()));
-    if let Some(os) = os.filter(|os| !os.is_empty() && *os != "linux") {
-        return Some(format!("runs {os}"));
-    }
-    // Neither has a kubelet that runs Istio's pods.
-    if label("type") == Some("virtual-kubelet") || label("eks.amazonaws.com/compute-type") == Some("fargate") {
-        return Some("is virtual".to_owned());
-    }
-    if node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false) {
-        return Some("is cordoned".to_owned());
-    }
-    let ready = status
-        .and_then(|status| status.conditions.as_ref())
-        .into_iter()
-        .flatten()
-        .any(|condition| condition.type_ == "Ready" && condition.status == "True");
-    (!ready).then(|| "is not ready".to_owned())
 }
 
 /// What became of the image of one container of a pod.
@@ -181,43 +155,6 @@ pub fn first(names: &[String]) -> String {
 mod tests {
     use super::*;
     use serde_json::{Value, json};
-
-    fn node(value: Value) -> Node {
-        serde_json::from_value(value).unwrap()
-    }
-
-    fn ready() -> Value {
-        json!({ "conditions": [{ "type": "Ready", "status": "True" }] })
-    }
-
-    #[test]
-    fn only_ready_schedulable_linux_nodes_are_asked() {
-        let linux = json!({ "name": "n", "labels": { "kubernetes.io/os": "linux" } });
-        let cases = [
-            (json!({ "metadata": linux, "status": ready() }), None),
-            (json!({ "metadata": { "name": "n" }, "status": ready() }), None),
-            (json!({ "metadata": linux }), Some("is not ready")),
-            (
-                json!({ "metadata": linux, "status": { "conditions": [{ "type": "Ready", "status": "Unknown" }] } }),
-                Some("is not ready"),
-            ),
-            (
-                json!({ "metadata": linux, "spec": { "unschedulable": true }, "status": ready() }),
-                Some("is cordoned"),
-            ),
-            (
-                json!({ "metadata": { "labels": { "kubernetes.io/os": "windows" } }, "status": ready() }),
-                Some("runs windows"),
-            ),
-            (
-                json!({ "metadata": { "labels": { "type": "virtual-kubelet" } }, "status": ready() }),
-                Some("is virtual"),
-            ),
-        ];
-        for (value, expected) in cases {
-            assert_eq!(not_asked(&node(value.clone())).as_deref(), expected, "{value}");
-        }
-    }
 
     #[expect(
         clippy::needless_pass_by_value,

@@ -88,11 +88,12 @@ super::told! {
 
     // images
     "{}: the plan names no image to pull" => "{}：计划中没有要拉取的镜像";
-    " ({many} not asked: {})" => "（有 {many} 个没有询问：{0}）";
-    "{}: there is no ready linux node that pods can be scheduled to{passed_over}"
-        => "{0}：没有可以调度 Pod 的就绪 linux 节点{passed_over}";
+    " ({many} passed over: {})" => "（跳过 {many} 个：{0}）";
+    "{}: there is no ready linux node that pods can be scheduled to{}" => "{}：没有可以调度 Pod 的就绪 linux 节点{}";
+    "{}: no node was left to pull the images{passed_over}{left}" => "{0}：没有剩下可以拉取镜像的节点{passed_over}{left}";
     "; pods left in namespace {namespace}: {}" => "；命名空间 {namespace} 中留下了 Pod：{0}";
-    "{}: {} images pulled on {} nodes{passed_over}{left}" => "{0}：在 {2} 个节点上拉取了 {1} 个镜像{passed_over}{left}";
+    "{}: {} images pulled on {pulled} nodes{passed_over}{left}"
+        => "{0}：在 {pulled} 个节点上拉取了 {1} 个镜像{passed_over}{left}";
     "cannot list nodes: {}" => "无法列出节点：{}";
     "cannot read {what} in {namespace}: {}" => "无法读取 {namespace} 中的 {what}：{0}";
     "istiod's Deployment" => "istiod 的 Deployment";
@@ -103,6 +104,9 @@ super::told! {
     "tried again" => "已重试";
     "is virtual" => "是虚拟节点";
     "is cordoned" => "已停止调度（cordon）";
+    "is gone" => "已不存在";
+    "is being deleted" => "正在被删除";
+    "is taken away ({taint})" => "正在被移除（{taint}）";
     "is not ready" => "没有就绪";
     "the node refused the pod: {}: {}" => "节点拒绝了 Pod：{}：{}";
     "no reason" => "没有原因";
