@@ -48,9 +48,9 @@ pub const UNREADABLE_VERSION: Code = Code(&Rule {
     title: "A running version cannot be read",
     severity: Severity::Blocker,
     waivable: false,
-    cause: "An image that is named by digest only, or by a tag that is no version, does not say what runs; nothing can be compared with it.",
-    evidence: "The version that the process reports, the tag of its image, and its label app.kubernetes.io/version, in this order.",
-    fix: "Let the component run an image whose tag is a version, or make its version endpoint reachable, then check again.",
+    cause: "An image that is named by digest only, or by a tag that is no version, does not say what runs; nothing can be compared with it, and an upgrade could not see the target arrive.",
+    evidence: "The version that the process reports, the tag of its image, and its label app.kubernetes.io/version, in this order; of what is to be upgraded the tag of its image.",
+    fix: "Let the component run an image whose tag is a version, which a digest may follow, then check again.",
 });
 /// The catalog does not know the target.
 pub const UNKNOWN_TARGET: Code = Code(&Rule {

@@ -10,6 +10,9 @@ use crate::{
 };
 use std::{cmp::Ordering, collections::BTreeSet};
 
+/// What to do about an image that tells no version.
+const TELLING_IMAGE: &str = "let it run an image whose tag is a version, as 1.30.3; a digest may follow that";
+
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     let parts = subject.parts();
     if !parts.iter().any(|part| part.component == Component::Istiod) {
@@ -25,6 +28,9 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     mixtures(subject, &parts, report);
     for part in &parts {
         moves(subject, part, report);
+    }
+    if subject.writes() {
+        arrivals(subject, report);
     }
     recorded(subject, report);
     charts(subject, report);
@@ -98,7 +104,7 @@ fn moves(subject: &Subject<'_>, part: &Part<'_>, report: &mut Report) {
         let finding = Finding::new(
             codes::UNREADABLE_VERSION,
             format!("the version of {component} cannot be read from {:?}", part.version.raw),
-            "let it run an image whose tag is a version, as 1.30.3, or make port 15014 of its pods reachable",
+            TELLING_IMAGE,
         );
         return report.find(finding.in_cluster(part.cluster).about(named(part.workload)));
     };
@@ -140,6 +146,38 @@ fn moves(subject: &Subject<'_>, part: &Part<'_>, report: &mut Report) {
         ),
     };
     report.find(finding.in_cluster(part.cluster).about(named(part.workload)));
+}
+
+/// That a component has come to the target is seen by the tag of its image and by nothing else: the label of its version says what
+/// a chart was meant to bring. So what is to be upgraded needs one, however its version was read.
+fn arrivals(subject: &Subject<'_>, report: &mut Report) {
+    let target = &subject.target.version;
+    for member in &subject.members {
+        let going = super::canary::aside(subject, member).into_iter();
+        let going: Vec<&WorkloadName> = going.chain(super::canary::goes(subject, member)).collect();
+        for part in super::parts_of(member) {
+            let running = part.version.version.as_ref();
+            let is_due = running.is_some_and(|running| {
+                let way = Move::between(running, target);
+                way.is_allowed() && way != Move::None
+            });
+            if !is_due || going.contains(&part.workload) || IstioVersion::from_image(part.image).is_ok() {
+                continue;
+            }
+            let (component, image) = (part.component, part.image);
+            report.find(
+                Finding::new(
+                    codes::UNREADABLE_VERSION,
+                    format!(
+                        "the image of {component} names no version: {image:?}; its arrival at {target} could not be proved"
+                    ),
+                    TELLING_IMAGE,
+                )
+                .in_cluster(part.cluster)
+                .about(named(part.workload)),
+            );
+        }
+    }
 }
 
 /// What the Mesh object last recorded holds after a control plane was deleted, too.

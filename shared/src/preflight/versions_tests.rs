@@ -1,7 +1,7 @@
 //! Tests of the rules on versions.
 
 use crate::{
-    api::Component,
+    api::{Component, Management},
     finding::Severity,
     inventory::sample,
     mesh::meshes,
@@ -102,6 +102,41 @@ fn node_components_count_as_much_as_the_control_plane() {
             "{component} {running}"
         );
     }
+}
+
+#[test]
+fn what_is_to_be_upgraded_needs_an_image_that_tells_its_version() {
+    for (image, to, expected) in [
+        ("registry.example.com/ossm/pilot@sha256:00", "1.31.0", true),
+        ("registry.example.com/our-istiod:build-7", "1.31.0", true),
+        ("registry.example.com/istio/pilot:1.30.3@sha256:00", "1.31.0", false),
+        ("registry.example.com/istio/pilot:1.30.3-distroless", "1.31.0", false),
+        // Nothing has to arrive.
+        ("registry.example.com/ossm/pilot@sha256:00", "1.30.3", false),
+    ] {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        inventory.seen(0).control_planes[0].image = image.to_owned();
+        let report = check(&inventory, to);
+        assert_eq!(ids(&report).contains(&"MU105"), expected, "{image} to {to}");
+        if expected {
+            let finding = found(&report, "MU105");
+            assert!(finding.cause.contains(image), "{}", finding.cause);
+            assert_eq!(finding.object.as_deref(), Some("Deployment istio-system/istiod"));
+            assert!(!report.is_free());
+        }
+        // Its owner sees for himself whether it came.
+        let mut record = sample::record("shop");
+        record.management = Management::External;
+        inventory.seen(0).meshes = vec![record];
+        assert!(!ids(&check(&inventory, to)).contains(&"MU105"), "{image} to {to}");
+    }
+    let mut inventory = sample::one("1.30.3", "v1.36.3");
+    sample::add_ambient(&mut inventory.clusters[0], "1.30.3");
+    for node in &mut inventory.seen(0).node_components {
+        node.image = "registry.example.com/ossm/node@sha256:00".to_owned();
+    }
+    let report = check(&inventory, "1.31.0");
+    assert_eq!(ids(&report), ["MU105", "MU105"]);
 }
 
 #[test]

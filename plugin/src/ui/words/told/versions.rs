@@ -14,8 +14,10 @@ super::told! {
     "go on: the upgrade takes each of them to {}" => "可以继续：升级会把它们全部带到 {}";
     "all control planes run {}" => "所有控制平面都运行 {}";
     "the version of {component} cannot be read from {:?}" => "无法从 {0} 读出 {component} 的版本";
-    "let it run an image whose tag is a version, as 1.30.3, or make port 15014 of its pods reachable"
-        => "让它使用以版本为标签的镜像，例如 1.30.3，或者让其 Pod 的 15014 端口可以访问";
+    "let it run an image whose tag is a version, as 1.30.3; a digest may follow that"
+        => "让它使用以版本为标签的镜像，例如 1.30.3；标签后面可以带摘要";
+    "the image of {component} names no version: {image:?}; its arrival at {target} could not be proved"
+        => "{component} 的镜像没有给出版本：{image}；将无法证明它已到达 {target}";
     "{component} may go from {running} to {target}" => "{component} 可以从 {running} 升级到 {target}";
     "{component} runs {running}; {target} is more than one minor ahead"
         => "{component} 运行 {running}；{target} 领先不止一个次要版本";
