@@ -62,7 +62,7 @@ struct SourceRef {
 }
 
 /// Sources of which a chart is a folder: what they hold decides, and the version is not looked at.
-const OF_FOLDERS: [&str; 2] = ["GitRepository", "Bucket"];
+pub(super) const OF_FOLDERS: [&str; 2] = ["GitRepository", "Bucket"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]

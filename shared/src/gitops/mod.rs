@@ -3,6 +3,7 @@
 //! back. The Sail Operator's objects it writes itself.
 
 mod application;
+mod helm_chart;
 mod helm_release;
 mod oci_repository;
 mod patch;
@@ -10,6 +11,7 @@ mod pins;
 mod sail;
 
 pub use application::{Application, instance_of};
+pub use helm_chart::HelmChart;
 pub use helm_release::HelmRelease;
 pub use oci_repository::OciRepository;
 pub use patch::patch;

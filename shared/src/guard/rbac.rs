@@ -196,7 +196,7 @@ fn check_rules() -> Vec<Value> {
         ),
         rule(
             &["source.toolkit.fluxcd.io"],
-            &["helmrepositories", "ocirepositories"],
+            &["helmcharts", "helmrepositories", "ocirepositories"],
             LOOK,
         ),
     ]

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _, api::ListParams};
 use serde::de::DeserializeOwned;
 use shared::{
-    gitops::{Application, Followed, HelmRelease, OciRepository, SailKind, SailObject, SailTag},
+    gitops::{Application, Followed, HelmChart, HelmRelease, OciRepository, SailKind, SailObject, SailTag},
     inventory::Ownership,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +26,11 @@ const HELM_RELEASES: [&str; 2] = [
 const OCI_REPOSITORIES: [&str; 2] = [
     "/apis/source.toolkit.fluxcd.io/v1/ocirepositories",
     "/apis/source.toolkit.fluxcd.io/v1beta2/ocirepositories",
+];
+/// Where it keeps its HelmCharts.
+const HELM_CHARTS: [&str; 2] = [
+    "/apis/source.toolkit.fluxcd.io/v1/helmcharts",
+    "/apis/source.toolkit.fluxcd.io/v1beta2/helmcharts",
 ];
 /// Label with the name of a pod of Argo CD's, and how that of its controller ends: its operator puts the name of the Argo CD
 /// before it, as `openshift-gitops`.
@@ -105,8 +110,16 @@ async fn flux(asker: Asker<'_>) -> Result<Vec<Followed>, ClusterError> {
     let user = user_of(asker, FLUX_PODS).await?;
     let found = first_served::<HelmRelease>(asker, &HELM_RELEASES).await?;
     let mut followed: Vec<Followed> = found.iter().filter_map(|one| one.followed(user.as_deref())).collect();
-    let mut sources = followed.iter().flat_map(|one| &one.sources);
-    if sources.any(|source| source.object.starts_with(OciRepository::KIND)) {
+    let leads_to = |followed: &[Followed], kind: &str| {
+        let mut sources = followed.iter().flat_map(|one| &one.sources);
+        sources.any(|source| source.object.split(' ').next() == Some(kind))
+    };
+    if leads_to(&followed, HelmChart::KIND) {
+        for chart in first_served::<HelmChart>(asker, &HELM_CHARTS).await? {
+            followed.iter_mut().for_each(|one| chart.tell(one));
+        }
+    }
+    if leads_to(&followed, OciRepository::KIND) {
         for repository in first_served::<OciRepository>(asker, &OCI_REPOSITORIES).await? {
             followed.iter_mut().for_each(|one| repository.tell(one));
         }

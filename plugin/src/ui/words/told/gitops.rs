@@ -74,6 +74,8 @@ super::told! {
     "its chart is a folder of a {kind}, which decides what comes, and not the version that it names"
         => "其 chart 是 {kind} 中的一个目录，到来的内容由该目录决定，而不是由它写的版本决定";
     "{object} is suspended, so that nothing that is merged would arrive" => "{object} 已被暂停，合并的内容不会到达";
+    "{object} is a folder of a {kind}, which decides what comes, and not the version that it names"
+        => "{object} 是 {kind} 中的一个目录，到来的内容由该目录决定，而不是由它写的版本决定";
     "{object} names a digest, which decides what comes, and no version" => "{object} 写的是摘要，到来的内容由它决定，而不是版本";
     "it keeps helm's storage in another namespace than its release" => "它把 helm 的存储放在 release 之外的命名空间";
     "no pod of Flux's helm-controller was found in this cluster, so that nobody knows whom to let write"
