@@ -11,7 +11,7 @@ pub use crate::api::Hosted;
 pub use affinity::{Demand, NodeTerm};
 pub use apart::{Apart, PlacedPod};
 pub use data_plane::{DataPlane, MeshedWorkload, Owner, Proxies, ProxyKind};
-pub use driver::HelmDriver;
+pub use driver::{HelmDriver, is_helms};
 pub use headroom::{NodeRoom, Resources, Surge, Taint, Toleration, milli};
 pub use surroundings::*;
 

@@ -24,8 +24,9 @@ pub use sail::{
 use crate::{
     api::{Component, InstallerKind, ObjectName, PlanStep},
     arrival::Arrival,
-    inventory::{Observed, Ownership},
+    inventory::{Observed, Ownership, is_helms},
 };
+use k8s_openapi::jiff::Timestamp;
 
 /// Label of every object of Istio's charts with the version of the chart that brought it.
 pub const VERSION_LABEL: &str = "app.kubernetes.io/version";
@@ -254,6 +255,18 @@ impl Followed {
         let by_hand = by_hand.as_ref().map(|what| format!("; {what}")).unwrap_or_default();
         Arrival::Waiting(format!("{told} to bring {to} ({says}{by_hand})"))
     }
+}
+
+/// Whether Argo CD wrote an object after any helm: charts set [`INSTANCE_LABEL`] too, and fields of a controller that went stay
+/// its own. Who wrote fields of it comes with when.
+#[must_use]
+pub fn is_last_by_argo_cd<'m>(writers: impl Iterator<Item = (Option<Timestamp>, &'m str)>) -> bool {
+    let either = writers.filter_map(|(time, manager)| {
+        let is_argo_cd = ARGO_CD.contains(&manager);
+        (is_argo_cd || is_helms(manager)).then_some((time, is_argo_cd))
+    });
+    let last = either.max_by_key(|(time, _)| *time);
+    last.is_some_and(|(_, is_argo_cd)| is_argo_cd)
 }
 
 /// The Application that brought an object, where only [`INSTANCE_LABEL`] tells it, as [`Ownership`] has it.

@@ -2,13 +2,14 @@
 //! repository this tool writes them itself, as the holder.
 
 use super::{
-    ARGO_CD, Followed, FollowedKind, INSTANCE_LABEL, Progress, RevisionBased, Source, TRACKING_ANNOTATION,
-    TRACKING_LABEL, pins::Pinned,
+    Followed, FollowedKind, INSTANCE_LABEL, Progress, RevisionBased, Source, TRACKING_ANNOTATION, TRACKING_LABEL,
+    is_last_by_argo_cd, pins::Pinned,
 };
 use crate::{
     api::{Component, ObjectName},
     guard::message::one_line,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -141,19 +142,20 @@ struct Metadata {
 #[serde(default)]
 struct Managed {
     manager: String,
+    time: Option<Time>,
 }
 
 impl Metadata {
     /// Whether Argo CD or Flux brings the object itself.
     fn is_brought(&self) -> bool {
-        let has_hand = || {
-            let mut managers = self.managed_fields.iter();
-            managers.any(|managed| ARGO_CD.contains(&managed.manager.as_str()))
+        let writers = || {
+            let managers = self.managed_fields.iter();
+            managers.map(|managed| (managed.time.as_ref().map(|time| time.0), managed.manager.as_str()))
         };
         self.annotations.contains_key(TRACKING_ANNOTATION)
             || self.labels.contains_key(TRACKING_LABEL)
             || FLUX_LABELS.iter().any(|label| self.labels.contains_key(*label))
-            || (self.labels.contains_key(INSTANCE_LABEL) && has_hand())
+            || (self.labels.contains_key(INSTANCE_LABEL) && is_last_by_argo_cd(writers()))
     }
 }
 

@@ -188,6 +188,13 @@ fn what_the_sail_operator_cannot_be_told_blocks() {
             "{cause}"
         );
     }
+    let taken_over = sample::sail(SailKind::Istio, "1.30.3", |it| {
+        it["metadata"]["labels"] = json!({"app.kubernetes.io/instance": "mesh"});
+        it["metadata"]["managedFields"] = json!([
+            {"manager": "argocd-controller", "time": "2026-01-01T00:00:00Z"},
+            {"manager": "helm", "time": "2026-02-01T00:00:00Z"}]);
+    });
+    assert_eq!(taken_over.obstacle, None, "Argo CD went, and helm came");
     let cni = sample::sail(SailKind::IstioCni, "1.30.3", |it| {
         it["spec"]["updateStrategy"] = json!({"type": "RevisionBased"});
     });

@@ -1,4 +1,14 @@
-//! Tools that have helm built in and keep a release at the version in their own configuration.
+//! Who helm is by its field managers, and the tools that have it built in and keep a release at the version in their own
+//! configuration.
+
+/// How helm of any version writes, and Flux's helm-controller; others that have it built in are [`HelmDriver`]s.
+const HELMS: [&str; 2] = ["helm", "Helm"];
+
+/// Whether a field manager is some helm.
+#[must_use]
+pub fn is_helms(manager: &str) -> bool {
+    HELMS.iter().any(|helm| manager.starts_with(helm)) || HelmDriver::of_manager(manager).is_some()
+}
 
 /// A tool that drives helm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! Who beside helm has a hand in a workload, by its labels, owners and field managers.
 
+use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt as _};
 use serde_json::Value;
 use shared::{
-    gitops::{ARGO_CD, INSTANCE_LABEL, owner_by_instance},
-    inventory::{HelmDriver, Ownership},
+    gitops::{INSTANCE_LABEL, is_last_by_argo_cd, owner_by_instance},
+    inventory::{HelmDriver, Ownership, is_helms},
 };
 use std::collections::BTreeSet;
 
@@ -26,9 +27,6 @@ const KNOWN: [&str; 10] = [
     shared::names::FIELD_MANAGER,
 ];
 
-/// How helm of any version writes, and Flux's helm-controller; others that have it built in are [`HelmDriver`]s.
-const HELMS: [&str; 2] = ["helm", "Helm"];
-
 /// Annotation by which a restart makes a new pod template, whatever tool asks for it.
 const RESTARTED: &str = "f:kubectl.kubernetes.io/restartedAt";
 
@@ -47,17 +45,9 @@ pub(super) fn of(object: &impl Resource) -> Ownership {
     }
 }
 
-fn is_helms(manager: &str) -> bool {
-    HELMS.iter().any(|helm| manager.starts_with(helm)) || HelmDriver::of_manager(manager).is_some()
-}
-
 /// Whose helm wrote it last: fields of an earlier one stay its own for as long as nobody changes them.
 fn driven_by(object: &impl Resource) -> Option<HelmDriver> {
-    let managers = object.managed_fields().iter();
-    let by_helm = managers.filter_map(|managed| {
-        let manager = managed.manager.as_deref().filter(|manager| is_helms(manager))?;
-        Some((managed.time.as_ref().map(|time| time.0), manager))
-    });
+    let by_helm = writers(object).filter(|(_, manager)| is_helms(manager));
     let (_, last) = by_helm.max_by_key(|(time, _)| *time)?;
     HelmDriver::of_manager(last)
 }
@@ -86,22 +76,20 @@ fn gitops(object: &impl Resource) -> Option<String> {
             Some(format!("Flux {kind} {namespace}/{name}"))
         });
     by_flux.or_else(|| {
-        let application = labels.get(INSTANCE_LABEL).filter(|_| is_last_by_argo_cd(object))?;
+        let application = labels
+            .get(INSTANCE_LABEL)
+            .filter(|_| is_last_by_argo_cd(writers(object)))?;
         Some(owner_by_instance(application))
     })
 }
 
-/// Whether Argo CD wrote it after any helm: charts set the same label, and fields of a controller that went stay its own.
-fn is_last_by_argo_cd(object: &impl Resource) -> bool {
+/// Who wrote fields of an object, and when.
+fn writers(object: &impl Resource) -> impl Iterator<Item = (Option<Timestamp>, &str)> {
     let managers = object.managed_fields().iter();
-    let writers = managers.filter_map(|managed| {
+    managers.filter_map(|managed| {
         let manager = managed.manager.as_deref()?;
-        let is_argo_cd = ARGO_CD.contains(&manager);
-        (is_argo_cd || is_helms(manager)).then(|| (managed.time.as_ref().map(|time| time.0), is_argo_cd))
-    });
-    writers
-        .max_by_key(|(time, _)| *time)
-        .is_some_and(|(_, is_argo_cd)| is_argo_cd)
+        Some((managed.time.as_ref().map(|time| time.0), manager))
+    })
 }
 
 /// Managers of fields of the specification, scaling and status apart.
