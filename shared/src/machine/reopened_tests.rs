@@ -2,7 +2,10 @@
 
 use super::tests::{NOW, drive, driver, spec};
 use super::*;
-use crate::{api::Unguarded, guard::own_objects::CONDITION_UNLOCKED};
+use crate::{
+    api::{Component, PlanStep, Unguarded},
+    guard::own_objects::CONDITION_UNLOCKED,
+};
 use std::collections::BTreeSet;
 
 /// What runs, and what was done about it.
@@ -11,6 +14,10 @@ struct World {
     at_target: BTreeSet<String>,
     applied: Vec<String>,
     looked_at: Vec<String>,
+    /// What was changed and what was verified, in this order.
+    log: Vec<String>,
+    /// Components of the plan.
+    of: usize,
 }
 
 impl World {
@@ -31,17 +38,19 @@ impl World {
             }
             Effect::Apply { step } => {
                 self.applied.push(step.clone());
+                self.log.push(format!("apply {step}"));
                 self.at_target.insert(step.clone());
                 seen.steps
                     .insert(step.clone(), StepObservation::AtTarget("upgraded".to_owned()));
             }
             Effect::VerifyCluster { cluster, .. } => {
+                self.log.push(format!("verify {cluster}"));
                 seen.verified.insert(cluster.clone(), Ok("healthy".to_owned()));
             }
             Effect::Verify { .. } => {
                 assert_eq!(
                     self.at_target.len(),
-                    2,
+                    self.of,
                     "verified before everything is at the target again"
                 );
                 seen.health = Some(Ok("healthy".to_owned()));
@@ -57,6 +66,7 @@ impl World {
         epoch: i64,
         writes: usize,
     ) -> Option<Stop> {
+        self.of = spec.plan.steps.len();
         drive(spec, status, epoch, writes, |effect, seen| self.perform(effect, seen))
     }
 }
@@ -98,6 +108,35 @@ fn what_was_taken_back_after_an_unlock_is_brought_to_the_target_again() {
         assert!(status.steps.iter().all(|step| step.state == StepState::Done), "{phase}");
         assert_eq!(status.steps[0].attempts, 2, "{phase}");
     }
+}
+
+#[test]
+fn gateways_that_were_taken_back_wait_again_for_their_control_plane_to_be_proved() {
+    let mut spec = spec();
+    for (step, component) in spec.plan.steps.iter_mut().zip([Component::Base, Component::Istiod]) {
+        step.component = component;
+    }
+    let gateway = PlanStep {
+        id: "gateway".to_owned(),
+        component: Component::Gateway,
+        ..spec.plan.steps[1].clone()
+    };
+    spec.plan.steps.push(gateway);
+    let (mut world, mut status) = until(&spec, Phase::Verifying, 3);
+    unlock(&mut status);
+    world.at_target.remove("istiod");
+    world.at_target.remove("gateway");
+    world.log.clear();
+    assert_eq!(world.drive(&spec, &mut status, 2, usize::MAX), Some(Stop::Succeeded));
+    assert_eq!(world.log, ["apply istiod", "verify east", "apply gateway"]);
+    // One that a killed driver had begun is brought to its end first.
+    let (mut world, mut status) = until(&spec, Phase::Upgrading, 2);
+    status.verified_clusters.clear();
+    status.steps[2].state = StepState::Running;
+    status.steps[2].attempts = 1;
+    world.log.clear();
+    assert_eq!(world.drive(&spec, &mut status, 2, usize::MAX), Some(Stop::Succeeded));
+    assert_eq!(world.log.first().map(String::as_str), Some("apply gateway"));
 }
 
 #[test]

@@ -60,7 +60,8 @@ impl Next<'_> {
                 Before::TheNext
             };
             let mut steps = self.status.steps.iter();
-            let was_begun = steps.any(|step| step.id == id && step.attempts > 0);
+            // By its state: attempts of a time before it was taken back count no more.
+            let was_begun = steps.any(|step| step.id == id && step.state == StepState::Running);
             // A gateway that rolls out half may be what its cluster is not healthy for: it is brought to its end first.
             if !(matches!(before, Before::ItsGateways) && was_begun) {
                 return self.verify(cluster.to_owned(), before, seen);
