@@ -1,7 +1,11 @@
 //! The main job, end to end: an upgrade that is killed between two components, a freeze that holds meanwhile, and the
 //! same upgrade finished.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
@@ -83,10 +87,12 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     let held = releases(&cluster)?;
     ensure!(held.len() == before.len() + 1, "only base has a new revision: {held:?}");
     secrets::are_told_by_nobody(&cluster, &guard, &charts)?;
+    let charts = charts_are_looked_at_again(&cluster, &charts)?;
 
     let watched = std::thread::scope(|scope| {
         let watch = scope.spawn(|| mesh_upgrade(&cluster, &["status", "--watch", "-o", "json"]));
-        mesh_upgrade(&cluster, &["apply", "--to", TO, "--yes"])?.ok()?;
+        let charts = charts.display().to_string();
+        mesh_upgrade(&cluster, &["apply", "--to", TO, "--charts", &charts, "--yes"])?.ok()?;
         watch.join().map_err(|_| anyhow::anyhow!("the watch panicked"))?
     })?;
     it_was_followed_to_its_end(&watched)?;
@@ -293,6 +299,25 @@ fn another_target_is_refused(cluster: &Cluster) -> Result<()> {
         "the freeze could be deleted: {record}"
     );
     Ok(())
+}
+
+/// Charts that are gone, or of another version by now, are told before anybody drives; another folder stands for theirs.
+fn charts_are_looked_at_again(cluster: &Cluster, charts: &Path) -> Result<PathBuf> {
+    let moved = charts.with_file_name("moved");
+    std::fs::rename(charts, &moved)?;
+    let gone = mesh_upgrade(cluster, &["apply", "--yes"])?;
+    ensure!(
+        gone.code == 1 && gone.stderr.contains("nothing was changed now; put the charts of 1.31.0 back at"),
+        "{gone}"
+    );
+    let facts = moved.join("istiod/Chart.yaml");
+    let target = std::fs::read_to_string(&facts)?;
+    std::fs::write(&facts, target.replace(TO, "1.31.1"))?;
+    let named = moved.display().to_string();
+    let newer = mesh_upgrade(cluster, &["apply", "--charts", &named, "--yes"])?;
+    std::fs::write(&facts, target)?;
+    ensure!(newer.code == 1 && newer.stderr.contains("the target is 1.31.0"), "{newer}");
+    Ok(moved)
 }
 
 /// From the API server's audit log: helm and the plugin changed the mesh as the driver, with an epoch.

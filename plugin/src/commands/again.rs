@@ -39,7 +39,13 @@ pub fn check_for(args: &ApplyArgs) -> String {
         + &programs(&args.programs)
 }
 
-/// The programs that were named. For whoever goes on with an upgrade the journal keeps all else.
+/// What whoever goes on with an upgrade says once more; the journal keeps all else. Charts are those that stand in the place
+/// of the journal's.
+pub fn going_on(args: &ApplyArgs, charts: Option<&str>) -> String {
+    flag("--charts", charts) + &programs(&args.programs)
+}
+
+/// The programs that were named.
 pub fn programs(args: &Programs) -> String {
     file("--helm", args.helm.as_deref()) + &file("--istioctl", args.istioctl.as_deref())
 }
@@ -100,6 +106,10 @@ mod tests {
         assert_eq!(
             programs(&args.programs),
             " --helm '/opt/my helm' --istioctl /opt/istioctl"
+        );
+        assert_eq!(
+            going_on(&args, Some("/builds/1/istio charts")),
+            " --charts '/builds/1/istio charts' --helm '/opt/my helm' --istioctl /opt/istioctl"
         );
         assert_eq!(check_for(&args), " --helm '/opt/my helm' --istioctl /opt/istioctl");
     }

@@ -62,6 +62,8 @@ pub struct Effects<'a> {
     pub engines: &'a Engines,
     /// How long one component may take.
     pub step_timeout: Duration,
+    /// A folder of charts in the place of the journal's.
+    pub charts: Option<&'a str>,
     /// How long somebody may take to merge the change of one component.
     pub merge_timeout: Duration,
     /// When the mesh was frozen, if it was before this driver came.
@@ -293,7 +295,7 @@ impl Effects<'_> {
         Change {
             cluster,
             step,
-            charts: &spec.plan.charts.location,
+            charts: self.charts.unwrap_or(&spec.plan.charts.location),
             writer: &self.writer,
             timeout: self.step_timeout,
             hold,

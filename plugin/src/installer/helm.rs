@@ -177,6 +177,7 @@ impl Installer for Helm {
         if step.action == StepAction::Remove {
             return canary::remove(self, change, &client).await;
         }
+        self.look_into_folder(step, change.charts).await?;
         let source = source_of(step);
         let release = recover::settle(&client, &source, Pending::Delete).await?;
         if step.action != StepAction::Install {
@@ -221,6 +222,14 @@ impl Installer for Helm {
 }
 
 impl Helm {
+    /// A folder has no `--version` to ask for: it may hold another one by now, from which no way leads back to the target.
+    async fn look_into_folder(&self, step: &PlanStep, charts: &str) -> Result<(), String> {
+        if charts.contains("://") {
+            return Ok(());
+        }
+        self.prepare(step, charts).await.map(drop)
+    }
+
     /// Runs helm in a step's cluster and namespace, as the writer; of a failure it tells the end of what helm said.
     async fn run(
         &self,
@@ -332,7 +341,13 @@ fn chart_args(step: &PlanStep, charts: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        cluster::{self, ClusterFlags},
+        installer::Hold,
+    };
+    use serde_json::json;
     use shared::api::InstallerKind;
+    use std::time::Duration;
 
     fn step() -> PlanStep {
         PlanStep {
@@ -363,6 +378,49 @@ mod tests {
             ["istiod", "--repo", "https://x/c", "--version", "1.31.0"]
         );
         assert_eq!(chart_args(&step(), "charts"), ["charts/istiod"]);
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_holds_another_version_by_now_is_not_installed() {
+        let helm = Helm {
+            binary: PathBuf::from("/nowhere/helm"),
+            version: semver::Version::new(4, 0, 0),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("istiod")).unwrap();
+        std::fs::write(
+            folder.path().join("istiod/Chart.yaml"),
+            "name: istiod\nversion: 1.31.1\n",
+        )
+        .unwrap();
+        let kubeconfig = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "east",
+            "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+            "users": [{"name": "u", "user": {}}],
+            "contexts": [{"name": "east", "context": {"cluster": "c", "user": "u"}}],
+        });
+        let path = folder.path().join("config");
+        std::fs::write(&path, kubeconfig.to_string()).unwrap();
+        let flags = ClusterFlags {
+            kubeconfig: Some(path),
+            request_timeout: Some(Duration::from_millis(300)),
+            ..ClusterFlags::default()
+        };
+        let cluster = cluster::connect(&flags).await.unwrap();
+        let (charts, hold) = (folder.path().display().to_string(), Hold::default());
+        let (step, url) = (step(), "oci://x/charts");
+        for (charts, expected) in [(charts.as_str(), "the target is 1.31.0"), (url, "cannot be read")] {
+            let change = Change {
+                cluster: &cluster,
+                step: &step,
+                charts,
+                writer: &Writer::Caller,
+                timeout: Duration::ZERO,
+                hold: &hold,
+            };
+            let why = helm.upgrade(&change).await.unwrap_err();
+            assert!(why.contains(expected), "{why}");
+        }
     }
 
     #[tokio::test]

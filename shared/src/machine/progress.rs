@@ -1,6 +1,6 @@
 //! How far an upgrade is, told from its journal alone: by whoever watches it, from any machine.
 
-use crate::api::{JournalEvent, MeshUpgrade, MeshUpgradeStatus, StepState, StepStatus};
+use crate::api::{JournalEvent, MeshUpgrade, MeshUpgradeStatus, PlanStep, StepState, StepStatus};
 
 /// What a journal gained between two looks. History is bounded, so its new part is found by its end.
 #[must_use]
@@ -36,6 +36,15 @@ impl<'a> Components<'a> {
             running: in_state(StepState::Running).next(),
         }
     }
+}
+
+/// Steps of the plan that are not known to be done.
+pub fn undone(journal: &MeshUpgrade) -> impl Iterator<Item = &PlanStep> {
+    let is_done = |step: &&PlanStep| {
+        let mut known = journal.status.iter().flat_map(|status| &status.steps);
+        known.any(|known| known.id == step.id && known.state == StepState::Done)
+    };
+    journal.spec.plan.steps.iter().filter(move |step| !is_done(step))
 }
 
 /// Who drives.
@@ -115,6 +124,29 @@ mod tests {
                 .map(|event| event.what.as_str())
                 .collect();
             assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn what_the_journal_does_not_call_done_is_undone() {
+        let mut journal = MeshUpgrade::new("x", crate::machine::tests::spec());
+        let ids = |journal: &MeshUpgrade| undone(journal).map(|step| step.id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&journal), ["base", "istiod"]);
+        for (state, expected) in [
+            (StepState::Pending, &["base", "istiod"][..]),
+            (StepState::Running, &["base", "istiod"]),
+            (StepState::Done, &["istiod"]),
+        ] {
+            let base = StepStatus {
+                id: "base".to_owned(),
+                state,
+                ..StepStatus::default()
+            };
+            journal.status = Some(MeshUpgradeStatus {
+                steps: vec![base],
+                ..MeshUpgradeStatus::default()
+            });
+            assert_eq!(ids(&journal), expected, "{state:?}");
         }
     }
 

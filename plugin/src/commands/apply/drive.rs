@@ -21,12 +21,20 @@ use shared::{
 };
 use std::sync::Arc;
 
+/// What this driver does otherwise than the journal says.
+#[derive(Clone, Debug, Default)]
+pub struct Course {
+    /// A folder of charts in the place of the journal's, which never changes.
+    pub charts: Option<String>,
+}
+
 /// Drives a journal under a lease, and says how it ended.
 pub async fn to_the_end(
     task: &Task<'_>,
     engines: &Engines,
     journal: MeshUpgrade,
     lease: &DriverLease,
+    course: Course,
 ) -> Result<Exit, CommandError> {
     let Task { ui, person, .. } = *task;
     let guarded = journal.spec.unguarded.is_none();
@@ -58,6 +66,7 @@ pub async fn to_the_end(
             epoch: lease.epoch,
             catalog: Arc::clone(&task.scene.catalog),
             engines,
+            charts: course.charts.as_deref(),
             step_timeout: task.args.step_timeout,
             merge_timeout: task.args.merge_timeout,
             frozen_since: frozen_since(&journal),
@@ -69,7 +78,7 @@ pub async fn to_the_end(
     };
     let (journal, end) = drive.run(journal).await?;
     drop(drive);
-    conclude(ui, task.args, &journal, end)
+    conclude(ui, task.args, &course, &journal, end)
 }
 
 /// What the epoch fences off rests on its arrival, in every cluster that is written to.
@@ -96,11 +105,11 @@ fn frozen_since(journal: &MeshUpgrade) -> Option<Time> {
     status.frozen_since.clone()
 }
 
-fn conclude(ui: Ui, args: &ApplyArgs, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandError> {
+fn conclude(ui: Ui, args: &ApplyArgs, course: &Course, journal: &MeshUpgrade, end: End) -> Result<Exit, CommandError> {
     let spec = &journal.spec;
     let going_on = || {
-        ui.lang
-            .apply_go_on_with(format!("{}{}", spec.mesh, again::programs(&args.programs)))
+        let flags = again::going_on(args, course.charts.as_deref());
+        ui.lang.apply_go_on_with(format!("{}{flags}", spec.mesh))
     };
     match end {
         End::Stopped(Stop::Succeeded) => {

@@ -3,6 +3,7 @@
 mod drive;
 mod members;
 mod plan_file;
+mod resumed;
 
 use super::{
     Scene, again, check::observe_options, journals::Journals, plan, refuse_impersonation, refuse_namespace, waivers,
@@ -216,15 +217,9 @@ impl Task<'_> {
             ))
             .hint(format!("go on with it: kubectl mesh-upgrade apply {}", spec.mesh)));
         }
-        if let Some(charts) = &args.charts
-            && absolute(charts)? != spec.plan.charts.location
-        {
-            return Err(CommandError::usage(format!(
-                "the upgrade has begun with charts from {}: they stay the same to its end",
-                spec.plan.charts.location
-            ))
-            .hint("leave --charts out"));
-        }
+        let course = drive::Course {
+            charts: resumed::charts(args.charts.as_deref(), &spec.plan.charts.location)?,
+        };
         if let Some(how) = args.strategy
             && (how == HowTo::Canary) != spec.plan.is_canary()
         {
@@ -244,10 +239,11 @@ impl Task<'_> {
         let guarded = spec.unguarded.is_none();
         let engines = self.engines(&spec.plan, helm).await?;
         let lease = self.take_lease(&spec.mesh, guarded).await?;
+        resumed::look_at_charts(&engines, journal, course.charts.as_deref()).await?;
         let driven = async {
             // Read again under the lease: whoever held it may have gone on, and even ended, while we waited.
             let journal = journal::read(&home.client, journal).await?;
-            drive::to_the_end(self, &engines, journal, &lease).await
+            drive::to_the_end(self, &engines, journal, &lease, course).await
         };
         let driven = driven.await;
         lease.release().await;
@@ -262,6 +258,9 @@ impl Task<'_> {
             return Err(CommandError::usage("no target is given: --to VERSION is missing"));
         };
         let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
+        if let Some(file) = file {
+            plan_file::refuse_other_charts(args, file)?;
+        }
         refuse_external(mesh, to)?;
         let purpose = if args.unguarded {
             Purpose::ApplyUnguarded
@@ -325,7 +324,7 @@ impl Task<'_> {
             let journal = journal::create(&writer, spec).await?;
             // Suspended meanwhile, this driver may have found the journal of the one that took over.
             lease.still_held().await?;
-            drive::to_the_end(self, &engines, journal, &lease).await
+            drive::to_the_end(self, &engines, journal, &lease, drive::Course::default()).await
         };
         let driven = driven.await;
         lease.release().await;

@@ -1,5 +1,6 @@
 //! A plan file: what was planned and read then is what is performed now, or nothing.
 
+use super::resumed::{self, Place};
 use crate::{
     cli::{ApplyArgs, HowTo, MeshArgs},
     error::CommandError,
@@ -32,21 +33,16 @@ pub fn read(args: &ApplyArgs) -> Result<Option<PlanFile>, CommandError> {
 /// # Errors
 /// When a flag says something else.
 pub fn arguments(args: &ApplyArgs, file: &PlanFile) -> Result<ApplyArgs, CommandError> {
-    let says = |flag: &str, theirs: &str| {
-        Err(CommandError::usage(format!(
-            "the plan file says {flag} {theirs}: the command line says another"
-        ))
-        .hint(format!("leave {flag} out, or make a new plan")))
-    };
     if args.to.as_ref().is_some_and(|to| to.to_string() != file.to) {
-        return says("--to", &file.to);
+        return Err(says_another("--to", &file.to));
     }
     let location = &file.plan.charts.location;
-    if let Some(charts) = &args.charts
-        && super::absolute(charts)? != *location
-    {
-        return says("--charts", location);
-    }
+    let charts = match resumed::place(args.charts.as_deref(), location)? {
+        Place::Planned => location.clone(),
+        // Only where the upgrade has begun, which is not known yet.
+        Place::Folder(folder) => folder,
+        Place::Other => return Err(says_another("--charts", location)),
+    };
     let to = file
         .to
         .parse()
@@ -56,10 +52,29 @@ pub fn arguments(args: &ApplyArgs, file: &PlanFile) -> Result<ApplyArgs, Command
             mesh: Some(file.mesh.clone()),
         },
         to: Some(to),
-        charts: Some(location.clone()),
+        charts: Some(charts),
         strategy: args.strategy.or(file.plan.is_canary().then_some(HowTo::Canary)),
         ..args.clone()
     })
+}
+
+fn says_another(flag: &str, theirs: &str) -> CommandError {
+    CommandError::usage(format!(
+        "the plan file says {flag} {theirs}: the command line says another"
+    ))
+    .hint(format!("leave {flag} out, or make a new plan"))
+}
+
+/// Refuses to begin with charts from another folder than was planned with: what they run was read there.
+///
+/// # Errors
+/// When the command line names one.
+pub fn refuse_other_charts(args: &ApplyArgs, file: &PlanFile) -> Result<(), CommandError> {
+    let location = &file.plan.charts.location;
+    if args.charts.as_ref() == Some(location) {
+        return Ok(());
+    }
+    Err(says_another("--charts", location))
 }
 
 /// Refuses a file whose clusters are not as it found them.

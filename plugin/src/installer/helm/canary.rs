@@ -55,4 +55,5 @@ async fn bring_again(helm: &Helm, change: &Change<'_>, client: &Client, revision
     }
     let brought = helm.run(change, &release, arguments, &[]).await;
     brought.map_err(|why| format!("helm upgrade {} {why}", step.release))
+    helm.look_into_folder(&step, change.charts).await?;
 }

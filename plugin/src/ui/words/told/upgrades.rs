@@ -307,8 +307,12 @@ super::told! {
     "whether an upgrade has begun cannot be seen in cluster {cluster}: {why}" => "无法看出集群 {cluster} 中是否有升级已经开始：{why}";
     "the upgrade of mesh {} to {} has begun: there is no new target {to} before it has arrived"
         => "网格 {0} 到 {1} 的升级已经开始：在它到达之前不接受新目标 {to}";
-    "the upgrade has begun with charts from {}: they stay the same to its end" => "升级开始时的 chart 来自 {}：直到结束都保持不变";
+    "the upgrade has begun with charts from {planned}: they stay the same to its end"
+        => "升级开始时的 chart 来自 {planned}：直到结束都保持不变";
     "leave --charts out" => "不要带 --charts";
+    "nothing was changed now; go on where the charts of {to} are to be had" => "现在没有改动任何东西；请在能取得 {to} 的 chart 的地方继续";
+    "nothing was changed now; put the charts of {to} back at {location}, or name the folder that holds them here with --charts DIR"
+        => "现在没有改动任何东西；请把 {to} 的 chart 放回 {location}，或者用 --charts DIR 指定这里存放它们的目录";
     "no target is given: --to VERSION is missing" => "没有给出目标：缺少 --to VERSION";
     "nothing was changed; say where the charts are with --charts" => "没有改动任何东西；用 --charts 说明 chart 在哪里";
     "{} has begun meanwhile" => "{} 在此期间已经开始";

@@ -1,0 +1,126 @@
+//! What whoever goes on with an upgrade has to have at hand, found out before the lease is taken: another machine, or another
+//! day, may have other charts, or none.
+
+use super::absolute;
+use crate::{
+    error::CommandError,
+    installer::{Engines, Installer as _},
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use shared::{
+    api::{InstallerKind, MeshUpgrade, PlanStep, StepAction},
+    machine::progress,
+};
+use std::collections::BTreeMap;
+
+/// Charts that are asked for at the same time.
+const CHARTS_AT_ONCE: usize = 8;
+
+/// Where the charts are that a command line names, seen from those that were planned with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Place {
+    /// There, or nothing is named.
+    Planned,
+    /// In another folder, by its full path: a folder is moved, or checked out elsewhere, and its charts tell their version.
+    Folder(String),
+    /// Somewhere that cannot stand for it.
+    Other,
+}
+
+/// Compares a `--charts` with the place that was planned with.
+///
+/// # Errors
+/// When a folder that is named is not there.
+pub fn place(given: Option<&str>, planned: &str) -> Result<Place, CommandError> {
+    // The planned folder may be gone by now, which is told with what to do about it.
+    let Some(given) = given.filter(|given| *given != planned) else {
+        return Ok(Place::Planned);
+    };
+    let is_folder = |place: &str| !place.is_empty() && !place.contains("://");
+    let full = absolute(given)?;
+    Ok(match (full == planned, is_folder(given) && is_folder(planned)) {
+        (true, _) => Place::Planned,
+        (false, true) => Place::Folder(full),
+        (false, false) => Place::Other,
+    })
+}
+
+/// The folder that is used in the place of the journal's, if another one is named.
+///
+/// # Errors
+/// When it is not there, or cannot stand for the journal's place.
+pub fn charts(given: Option<&str>, planned: &str) -> Result<Option<String>, CommandError> {
+    match place(given, planned)? {
+        Place::Planned => Ok(None),
+        Place::Folder(folder) => Ok(Some(folder)),
+        Place::Other => Err(CommandError::usage(format!(
+            "the upgrade has begun with charts from {planned}: they stay the same to its end"
+        ))
+        .hint("leave --charts out")),
+    }
+}
+
+/// Looks at the charts of what is still to be changed: in mid-upgrade, with the mesh frozen, it would be too late.
+///
+/// # Errors
+/// When one is not there, or not the target's.
+pub async fn look_at_charts(
+    engines: &Engines,
+    journal: &MeshUpgrade,
+    charts: Option<&str>,
+) -> Result<(), CommandError> {
+    let location = charts.unwrap_or(&journal.spec.plan.charts.location);
+    let by_helm = progress::undone(journal).filter(|step| step.installer == InstallerKind::Helm);
+    // Several clusters take the same one.
+    let each: BTreeMap<_, &PlanStep> = by_helm
+        .map(|step| {
+            let moves_tags = step.action == StepAction::MoveTags;
+            ((step.chart().to_owned(), step.to.clone(), moves_tags), step)
+        })
+        .collect();
+    let looking = each.values().map(|step| engines.prepare(step, location));
+    let looked: Result<Vec<String>, String> = stream::iter(looking).buffered(CHARTS_AT_ONCE).try_collect().await;
+    let to = &journal.spec.to;
+    looked.map(drop).map_err(|why| {
+        let error = CommandError::error(why);
+        if location.contains("://") {
+            error.hint(format!("nothing was changed now; go on where the charts of {to} are to be had"))
+        } else {
+            error.hint(format!(
+                "nothing was changed now; put the charts of {to} back at {location}, or name the folder that holds them here \
+                 with --charts DIR"
+            ))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_folder_stands_for_the_planned_one_and_no_other_place_does() {
+        let here = tempfile::tempdir().unwrap();
+        let here = std::fs::canonicalize(here.path()).unwrap().display().to_string();
+        let folder = |place: &str| Ok(Some(place.to_owned()));
+        for (given, planned, expected) in [
+            (None, "/builds/0/charts", Ok(None)),
+            // Gone by now: told with the charts that are missing there.
+            (Some("/builds/0/charts"), "/builds/0/charts", Ok(None)),
+            (Some(here.as_str()), here.as_str(), Ok(None)),
+            (Some(&*format!("{here}/.")), here.as_str(), Ok(None)),
+            (Some(here.as_str()), "/builds/0/charts", folder(&here)),
+            (Some("/nowhere/charts"), "/builds/0/charts", Err("no charts at")),
+            (Some(here.as_str()), "oci://x/charts", Err("they stay the same")),
+            (Some("oci://x/charts"), here.as_str(), Err("they stay the same")),
+            (Some("oci://y/charts"), "oci://x/charts", Err("they stay the same")),
+            (Some(here.as_str()), "", Err("they stay the same")),
+        ] {
+            match (charts(given, planned), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{given:?} {planned}"),
+                (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
+                (found, _) => panic!("{given:?} {planned}: {found:?}"),
+            }
+        }
+    }
+}
