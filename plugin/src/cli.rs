@@ -354,7 +354,7 @@ pub struct ApplyArgs {
     /// Do not pull the images first: a missing image is then found in mid-upgrade, with the mesh frozen
     #[arg(long)]
     pub skip_image_pull: bool,
-    /// How long one component may take to become ready, as 10m
+    /// How long one component may take to become ready, as 10m; one that runs on each node gets more where its nodes need it
     #[arg(long, value_name = "DURATION", value_parser = step_timeout, default_value = "10m")]
     pub step_timeout: Duration,
     /// How long somebody may take to merge the change of one component that Argo CD or Flux brings, as 1h

@@ -151,11 +151,25 @@ fn missing(step: &PlanStep, workload: &WorkloadName, observed: &Observed) -> Opt
     let Some((image, rollout)) = seen(workload, observed) else {
         return Some(format!("{shown} to be found"));
     };
-    // An injected gateway gets its image from istiod: its template names none.
-    if image != "auto" && IstioVersion::from_image(image).map(|version| version.to_string()) != Ok(step.to.clone()) {
+    if !is_at_target(image, step) {
         return Some(format!("{shown} to run {} (now {image})", step.to));
     }
     if !rollout.is_complete() {
+/// How many pods of a step's workloads are at its target and ready.
+#[must_use]
+pub fn rolled_out(step: &PlanStep, observed: &Observed) -> i64 {
+    let found = step.workloads.iter().filter_map(|workload| seen(workload, observed));
+    // What a controller has not looked at yet are the counts of what ran before.
+    let new = found.filter(|(image, rollout)| rollout.observed && is_at_target(image, step));
+    new.map(|(_, rollout)| i64::from(rollout.ready.min(rollout.updated)))
+        .fold(0, i64::saturating_add)
+}
+
+/// An injected gateway gets its image from istiod: its template names none.
+fn is_at_target(image: &str, step: &PlanStep) -> bool {
+    image == "auto" || IstioVersion::from_image(image).is_ok_and(|version| version.to_string() == step.to)
+}
+
         let pods = if workload.kind == WorkloadKind::DaemonSet {
             "nodes"
         } else {
@@ -182,4 +196,40 @@ fn seen<'a>(workload: &WorkloadName, observed: &'a Observed) -> Option<(&'a str,
     let mut all = planes.chain(nodes).chain(gateways).chain(vendors);
     all.find(|(name, ..)| *name == workload)
         .map(|(_, image, rollout)| (image.as_str(), rollout))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::sample;
+
+    #[test]
+    fn pods_count_that_are_new_and_ready() {
+        let workload = sample::workload(WorkloadKind::DaemonSet, "istio-system", "ztunnel");
+        let step = PlanStep {
+            component: Component::Ztunnel,
+            workloads: vec![workload.clone()],
+            ..crate::machine::tests::spec().plan.steps[0].clone()
+        };
+        let rollout = |updated: i32, ready: i32, observed: bool| Rollout {
+            desired: 200,
+            updated,
+            ready,
+            observed,
+        };
+        for (image, rollout, expected) in [
+            ("x/ztunnel:1.30.3", rollout(200, 200, true), 0),
+            // Its template is new, and its counts are those of the old one.
+            ("x/ztunnel:1.31.0", rollout(200, 200, false), 0),
+            ("x/ztunnel:1.31.0", rollout(12, 199, true), 12),
+            ("x/ztunnel:1.31.0", rollout(200, 199, true), 199),
+        ] {
+            let mut inventory = sample::one("1.30.3", "v1.36.3");
+            let mut node = sample::node(Component::Ztunnel, "1.30.3");
+            node.workload = workload.clone();
+            (node.image, node.rollout) = (image.to_owned(), rollout);
+            inventory.seen(0).node_components = vec![node];
+            assert_eq!(rolled_out(&step, inventory.seen(0)), expected, "{image} {rollout:?}");
+        }
+    }
 }

@@ -29,6 +29,7 @@ pub mod members;
 pub mod mesh;
 pub mod names;
 pub mod path;
+pub mod patience;
 pub mod phase;
 pub mod plan;
 pub mod preflight;

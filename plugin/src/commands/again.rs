@@ -3,7 +3,11 @@
 
 use crate::cli::{ApplyArgs, CheckArgs, HowTo, Programs, TargetArgs};
 use shared::guide::shell::quote;
-use std::{fmt::Display, path::Path};
+use std::{fmt::Display, path::Path, time::Duration};
+
+/// What `apply` takes when nothing is said.
+const STEP_TIMEOUT: Duration = Duration::from_secs(600);
+const MERGE_TIMEOUT: Duration = Duration::from_secs(3600);
 
 /// A flag with its value, where it was given.
 pub fn flag(name: &str, value: Option<impl Display>) -> String {
@@ -42,7 +46,22 @@ pub fn check_for(args: &ApplyArgs) -> String {
 /// What whoever goes on with an upgrade says once more; the journal keeps all else. Charts are those that stand in the place
 /// of the journal's.
 pub fn going_on(args: &ApplyArgs, charts: Option<&str>) -> String {
-    flag("--charts", charts) + &programs(&args.programs)
+    flag("--charts", charts)
+        + &timeout("--step-timeout", args.step_timeout, STEP_TIMEOUT)
+        + &timeout("--merge-timeout", args.merge_timeout, MERGE_TIMEOUT)
+        + &programs(&args.programs)
+}
+
+/// A time that is not the usual one, as it is typed.
+fn timeout(name: &str, given: Duration, usual: Duration) -> String {
+    let seconds = given.as_secs();
+    let typed = match (given.subsec_millis(), seconds % 60, seconds / 60 % 60) {
+        (0, 0, 0) => format!("{}h", seconds / 3600),
+        (0, 0, _) => format!("{}m", seconds / 60),
+        (0, ..) => format!("{seconds}s"),
+        _ => format!("{}ms", given.as_millis()),
+    };
+    flag(name, (given != usual).then_some(typed))
 }
 
 /// The programs that were named.
@@ -112,6 +131,25 @@ mod tests {
             " --charts '/builds/1/istio charts' --helm '/opt/my helm' --istioctl /opt/istioctl"
         );
         assert_eq!(check_for(&args), " --helm '/opt/my helm' --istioctl /opt/istioctl");
+    }
+
+    #[test]
+    fn whoever_goes_on_waits_as_long() {
+        for (words, shown) in [
+            (&[][..], ""),
+            (&["--step-timeout", "10m", "--merge-timeout", "1h"], ""),
+            (&["--step-timeout", "3600s"], " --step-timeout 1h"),
+            (
+                &["--step-timeout", "45m", "--merge-timeout", "90s"],
+                " --step-timeout 45m --merge-timeout 90s",
+            ),
+            (&["--merge-timeout", "1500ms"], " --merge-timeout 1500ms"),
+        ] {
+            let Command::Apply(args) = read(&[&["apply"], words].concat()) else {
+                panic!("apply")
+            };
+            assert_eq!(going_on(&args, None), shown, "{words:?}");
+        }
     }
 
     #[test]

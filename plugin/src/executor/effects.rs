@@ -21,13 +21,15 @@ use futures::future::join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use shared::{
-    api::{Abilities, MeshUpgradeSpec, PlanCluster, PlanStep},
+    api::{Abilities, MeshUpgradeSpec, PlanCluster, PlanStep, WorkloadKind},
     arrival::{self, Arrival},
     canary,
     catalog::Catalog,
     inventory::{ClusterState, Inventory, Observed},
     machine::{CheckResult, Effect, FreezeState, News, Observation, StepObservation},
-    mesh, plan,
+    mesh,
+    patience::{self, Patience},
+    plan,
     preflight::{self, Purpose, Target},
     waiver,
 };
@@ -60,10 +62,10 @@ pub struct Effects<'a> {
     pub catalog: Arc<Catalog>,
     /// What makes the steps' changes.
     pub engines: &'a Engines,
-    /// How long one component may take.
-    pub step_timeout: Duration,
     /// A folder of charts in the place of the journal's.
     pub charts: Option<&'a str>,
+    /// How long one component may take.
+    pub step_timeout: Duration,
     /// How long somebody may take to merge the change of one component.
     pub merge_timeout: Duration,
     /// When the mesh was frozen, if it was before this driver came.
@@ -319,7 +321,8 @@ impl Effects<'_> {
         all_or_why(join_all(pulling).await)
     }
 
-    async fn look(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<Arrival, Fault> {
+    /// How far a step is, and how many of its pods.
+    async fn look(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<(Arrival, i64), Fault> {
         let cluster = self.cluster(&step.cluster).map_err(Fault::lasting)?;
         let options = ObserveOptions {
             surroundings: canary::looks_around(step),
@@ -329,7 +332,7 @@ impl Effects<'_> {
         match seen.state {
             ClusterState::Observed(observed) => match arrival::unseen(step, &observed, &spec.waivers) {
                 Some(what) => Err(Fault::passing(format!("not everything could be read: {what}"))),
-                None => Ok(arrival::of_step(step, &observed)),
+                None => Ok((arrival::of_step(step, &observed), arrival::rolled_out(step, &observed))),
             },
             ClusterState::Unknown { reason } => {
                 Err(Fault::passing(format!("cluster {} is unknown: {reason}", step.cluster)))
@@ -339,8 +342,8 @@ impl Effects<'_> {
 
     async fn observe_step(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> StepObservation {
         match patiently(|| self.look(spec, step)).await {
-            Ok(Arrival::Arrived(evidence)) => StepObservation::AtTarget(evidence),
-            Ok(Arrival::Waiting(_)) => StepObservation::Due,
+            Ok((Arrival::Arrived(evidence), _)) => StepObservation::AtTarget(evidence),
+            Ok((Arrival::Waiting(_), _)) => StepObservation::Due,
             Err(why) => StepObservation::Failed(why.to_string()),
         }
     }
@@ -352,7 +355,11 @@ impl Effects<'_> {
             Err(why) => return Ok(StepObservation::Failed(why)),
         };
         let hold = Hold::default();
-        let change = self.change(spec, step, cluster, &hold);
+        let timeout = self.timeout_of(step, cluster).await;
+        let change = Change {
+            timeout,
+            ..self.change(spec, step, cluster, &hold)
+        };
         let what = format!("{} ({}): {} to {}", step.runs(), step.cluster, step.from, step.to);
         self.ui.progress(Mark::Step, &what);
         let changed = async {
@@ -361,7 +368,7 @@ impl Effects<'_> {
                 return StepObservation::Failed(why);
             }
             match self.engines.upgrade(&change).await {
-                Ok(()) => self.wait_for(spec, step, news).await,
+                Ok(()) => self.wait_for(spec, step, timeout, news).await,
                 Err(why) => StepObservation::Failed(because(why, cluster, step).await),
             }
         };
@@ -384,24 +391,46 @@ impl Effects<'_> {
         Ok(outcome)
     }
 
-    /// The engine's word is not enough: the component is looked at until it is at the target, or the deadline passes.
-    async fn wait_for(&self, spec: &MeshUpgradeSpec, step: &PlanStep, news: &Telling) -> StepObservation {
+    /// How long a step may take: what runs on each node is replaced node by node.
+    async fn timeout_of(&self, step: &PlanStep, cluster: &Cluster) -> Duration {
+        let mut workloads = step.workloads.iter();
+        if !workloads.any(|workload| workload.kind == WorkloadKind::DaemonSet) {
+            return self.step_timeout;
+        }
+        match cluster::observe(cluster, &self.options()).await.state {
+            ClusterState::Observed(observed) => {
+                patience::of_step(step, &observed, self.step_timeout, self.merge_timeout)
+            }
+            ClusterState::Unknown { .. } => self.step_timeout,
+        }
+    }
+
+    /// The engine's word is not enough: the component is looked at until it is at the target, or nothing of it has come on
+    /// for too long.
+    async fn wait_for(
+        &self,
+        spec: &MeshUpgradeSpec,
+        step: &PlanStep,
+        timeout: Duration,
+        news: &Telling,
+    ) -> StepObservation {
         let started = Instant::now();
         let is_merged = step.installer.is_merged();
         let (timeout, longest) = if is_merged {
             (self.merge_timeout, LOOK_FOR_A_MERGE_EVERY)
         } else {
-            (self.step_timeout, LOOK_EVERY)
+            (timeout, LOOK_EVERY)
         };
+        let mut patience = Patience::of(timeout);
         let mut pauses = Pauses::up_to(longest);
         let mut said = String::new();
         loop {
-            let what = match self.look(spec, step).await {
-                Ok(Arrival::Arrived(evidence)) => return StepObservation::AtTarget(evidence),
-                Ok(Arrival::Waiting(what)) => what,
-                Err(fault) => fault.to_string(),
+            let (what, done) = match self.look(spec, step).await {
+                Ok((Arrival::Arrived(evidence), _)) => return StepObservation::AtTarget(evidence),
+                Ok((Arrival::Waiting(what), done)) => (what, Some(done)),
+                Err(fault) => (fault.to_string(), None),
             };
-            if started.elapsed() > timeout {
+            if patience.is_over(started.elapsed(), done) {
                 let seconds = timeout.as_secs();
                 let why = format!("waited {seconds} s in vain for {what}");
                 return StepObservation::Failed(match self.cluster(&step.cluster) {

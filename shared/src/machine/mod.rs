@@ -305,6 +305,6 @@ mod clusters_tests;
 #[cfg(test)]
 mod reopened_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 #[cfg(test)]
 mod watched_tests;

@@ -25,7 +25,7 @@ fn plan_step(id: &str) -> PlanStep {
     }
 }
 
-pub(super) fn spec() -> MeshUpgradeSpec {
+pub(crate) fn spec() -> MeshUpgradeSpec {
     MeshUpgradeSpec {
         journal_version: crate::api::JOURNAL_VERSION,
         mesh: "default".to_owned(),

@@ -43,8 +43,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "不预先拉取镜像：缺少的镜像要到升级中途、网格已冻结时才会发现",
     ),
     (
-        "How long one component may take to become ready, as 10m",
-        "每个组件最多用多长时间就绪，例如 10m",
+        "How long one component may take to become ready, as 10m; one that runs on each node gets more where its nodes need it",
+        "每个组件最多用多长时间就绪，例如 10m；在每个节点上运行的组件会按节点的需要得到更多时间",
     ),
     (
         "How long somebody may take to merge the change of one component that Argo CD or Flux brings, as 1h",
