@@ -71,12 +71,21 @@ pub struct Judged {
     pub warning: Option<String>,
 }
 
+/// Proxies that have to connect again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// How many.
+    pub count: i64,
+    /// What is waited for.
+    pub what: String,
+}
+
 /// Compares what is connected with what was. A proxy is lost whose pod is still there and ready; pods that were scaled
 /// down are no loss, nor are those that never were connected.
 ///
 /// # Errors
 /// How many are lost, to be waited for.
-pub fn judge(before: &ProxyConnections, after: &ProxyConnections) -> Result<Judged, String> {
+pub fn judge(before: &ProxyConnections, after: &ProxyConnections) -> Result<Judged, Lost> {
     if before.clusters != 0 && before.clusters != after.clusters {
         let evidence = format!(
             "{} proxies connected, and not compared: counted in {} clusters before, in {} now",
@@ -90,10 +99,13 @@ pub fn judge(before: &ProxyConnections, after: &ProxyConnections) -> Result<Judg
     let unconnected = |counted: &ProxyConnections| counted.ready.saturating_sub(counted.connected);
     let lost = unconnected(after).saturating_sub(unconnected(before));
     if before.connected > 0 && lost > before.connected / ONE_MISSING_OF {
-        return Err(format!(
-            "{lost} of the {} proxies that were connected to istiod before to connect again ({} are)",
-            before.connected, after.connected
-        ));
+        return Err(Lost {
+            count: lost,
+            what: format!(
+                "{lost} of the {} proxies that were connected to istiod before to connect again ({} are)",
+                before.connected, after.connected
+            ),
+        });
     }
     let evidence = format!("{} proxies connected ({} before)", after.connected, before.connected);
     let risen = [
@@ -188,7 +200,10 @@ mod tests {
         ] {
             let judged = judge(&counted(before.0, before.1), &counted(after.0, after.1));
             match lost {
-                Some(lost) => assert!(judged.clone().is_err_and(|why| why.starts_with(lost)), "{judged:?}"),
+                Some(lost) => assert!(
+                    judged.clone().is_err_and(|why| why.what.starts_with(lost)),
+                    "{judged:?}"
+                ),
                 None => assert!(judged.is_ok(), "{before:?} {after:?}: {judged:?}"),
             }
         }

@@ -1,6 +1,6 @@
 //! The proxies of the mesh: as many as before must be connected to istiod.
 
-use super::{DEADLINE, once_each, within};
+use super::{DEADLINE, Waiting, once_each, within};
 use crate::{
     cluster::{self, Cluster},
     ui::{Mark, Ui},
@@ -26,7 +26,7 @@ pub async fn count(clusters: &[(&Cluster, &[String])]) -> Result<ProxyConnection
     })
 }
 
-/// Waits until those that were connected are again. Returns the evidence in a sentence. Those of a cluster that does not
+/// Waits until those that were connected are again, as long as there are fewer and fewer that are not. Returns the evidence in a sentence. Those of a cluster that does not
 /// answer are waited for, unless `later` they are counted once more.
 ///
 /// # Errors
@@ -40,12 +40,16 @@ pub async fn return_of(
     let say = once_each(|what: &str| ui.progress(Mark::Info, &ui.lang.apply_waiting(what)));
     let look = || async {
         match count(clusters).await {
-            Ok(after) => connections::judge(before, &after),
+            // A large mesh comes back as fast as istiod lets it, a hundred proxies a second at most.
+            Ok(after) => connections::judge(before, &after).map_err(|lost| Waiting {
+                what: lost.what,
+                left: Some(lost.count),
+            }),
             Err(why) if later => Ok(Judged {
                 evidence: format!("proxies are not counted yet: {why}"),
                 warning: None,
             }),
-            Err(why) => Err(format!("the proxies to be counted ({why})")),
+            Err(why) => Err(Waiting::from(format!("the proxies to be counted ({why})"))),
         }
     };
     let judged = within(DEADLINE, say).wait_for(look).await?;

@@ -21,10 +21,12 @@ use shared::{
     api::{Abilities, PlanCluster},
     inventory::{ClusterState, ControlPlane, Observed, Rollout},
     names,
+    patience::Patience,
     version::IstioVersion,
 };
 use std::time::{Duration, Instant};
 
+/// How long nothing may come on.
 const DEADLINE: Duration = Duration::from_secs(180);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A mesh at rest answers at once; a moment is left for an istiod that has just been restarted.
@@ -94,7 +96,7 @@ pub async fn abilities(
         if planes(&observed, planned).next().is_none() {
             abilities = remote::abilities(ui, cluster, writer, (&observed, planned), configures).await?;
         }
-        Ok(abilities)
+        Ok::<_, String>(abilities)
     };
     proved
         .wait_for(try_once)
@@ -126,6 +128,20 @@ impl Place {
     }
 }
 
+/// What is waited for.
+struct Waiting {
+    /// In words.
+    what: String,
+    /// How many are left to come, where they can be counted: with each that comes the deadline begins anew.
+    left: Option<i64>,
+}
+
+impl From<String> for Waiting {
+    fn from(what: String) -> Self {
+        Self { what, left: None }
+    }
+}
+
 /// A wait with a deadline that tells what it waits for.
 struct Wait<S> {
     deadline: Duration,
@@ -148,18 +164,19 @@ fn within<S: FnMut(&str)>(deadline: Duration, say: S) -> Wait<S> {
 }
 
 impl<S: FnMut(&str)> Wait<S> {
-    async fn wait_for<T, F: Future<Output = Result<T, String>>>(
+    async fn wait_for<T, W: Into<Waiting>, F: Future<Output = Result<T, W>>>(
         mut self,
         mut try_once: impl FnMut() -> F,
     ) -> Result<T, String> {
         let started = Instant::now();
         let mut pauses = Pauses::up_to(LOOK_EVERY);
+        let mut patience = Patience::of(self.deadline);
         loop {
-            let what = match try_once().await {
+            let Waiting { what, left } = match try_once().await {
                 Ok(found) => return Ok(found),
-                Err(what) => what,
+                Err(waiting) => waiting.into(),
             };
-            if started.elapsed() > self.deadline {
+            if patience.is_over(started.elapsed(), left.map(i64::saturating_neg)) {
                 return Err(format!("waited {} s in vain for {what}", self.deadline.as_secs()));
             }
             (self.say)(&what);
@@ -312,6 +329,34 @@ async fn create_dry(api: &Api<DynamicObject>, object: &Value) -> Result<DryAnswe
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn proxies_that_come_back_one_after_the_other_are_waited_for() {
+        for (looks, expected) in [
+            (&[5, 3, 1, 0][..], Ok(())),
+            (&[5, 5], Err("5 to come")),
+            (&[5, 3, 4], Err("4 to come")),
+        ] {
+            let mut looks = looks.iter().copied();
+            // With no time at all, each look has to find fewer than the one before it.
+            let wait = within(Duration::ZERO, |_: &str| {});
+            let waited = wait.wait_for(|| {
+                let left: i64 = looks.next().unwrap();
+                std::future::ready(if left == 0 {
+                    Ok(())
+                } else {
+                    Err(Waiting {
+                        what: format!("{left} to come"),
+                        left: Some(left),
+                    })
+                })
+            });
+            match (waited.await, expected) {
+                (Err(why), Err(part)) => assert!(why.contains(part), "{why}"),
+                (waited, expected) => assert_eq!(waited, expected.map_err(str::to_owned)),
+            }
+        }
+    }
 
     #[test]
     fn every_istiod_has_to_say_itself_that_it_is_the_target() {
