@@ -47,14 +47,31 @@ pub async fn connected_to(cluster: &Cluster, namespace: &str, revision: &str) ->
 
 /// Whether a pod has a proxy that says that it is ready, which it is with istiod's configuration only. Field numbers are
 /// those of k8s.io/api, `core/v1/generated.proto`.
+///
+/// Pods that are being deleted count as long as their proxy does: it is connected to its end.
 fn is_ready(pod: Fields<'_>) -> bool {
     let status = pod.all(3).next().map_or(Fields(&[]), Value::fields);
     // Containers, and init containers that stay.
     let containers = status.all(8).chain(status.all(10)).map(Value::fields);
     proxies::proxy(pod).is_some()
+        && !is_on_a_silent_node(status)
         && containers
             .into_iter()
             .any(|container| container.text(1) == PROXY && matches!(container.all(4).next(), Some(Value::Number(1))))
+}
+
+/// Whether nothing is heard of a pod any more: where a node is silent, the node controller takes back the pod's condition
+/// `Ready` and leaves its containers' states as they were (Kubernetes' `MarkPodsNotReady`, as of 1.36). The kubelet itself
+/// says of a pod whose containers are ready and which is not that its readiness gates are not.
+fn is_on_a_silent_node(status: Fields<'_>) -> bool {
+    let condition = |wanted: &str| {
+        let mut all = status.all(2).map(Value::fields);
+        all.find(|condition| condition.text(1) == wanted)
+    };
+    let (Some(pod), Some(containers)) = (condition("Ready"), condition("ContainersReady")) else {
+        return false;
+    };
+    pod.text(2) == "False" && containers.text(2) == "True" && pod.text(5) != "ReadinessGatesNotReady"
 }
 
 #[cfg(test)]
@@ -78,6 +95,29 @@ mod tests {
             (Vec::new(), false),
         ] {
             assert_eq!(is_ready(Fields(&pod)), ready, "{pod:?}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_of_a_dead_node_is_not_ready() {
+        let condition = |name: &str, status: &str, reason: &str| {
+            held(2, [held(1, name), held(2, status), held(5, reason)].concat())
+        };
+        let container = held(8, [held(1, "istio-proxy"), vec![4 << 3, 1]].concat());
+        for (ready, containers, reason, expected) in [
+            ("True", "True", "", true),
+            ("False", "True", "", false),
+            ("False", "True", "ReadinessGatesNotReady", true),
+            // The proxy is ready, and another container is not.
+            ("False", "False", "ContainersNotReady", true),
+        ] {
+            let conditions = [
+                condition("Ready", ready, reason),
+                condition("ContainersReady", containers, ""),
+            ];
+            let status = [conditions.concat(), container.clone()].concat();
+            let pod = [held(2, held(2, held(1, "istio-proxy"))), held(3, status)].concat();
+            assert_eq!(is_ready(Fields(&pod)), expected, "{ready} {containers} {reason}");
         }
     }
 }
