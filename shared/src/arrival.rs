@@ -99,7 +99,18 @@ fn of_removal(step: &PlanStep, revisions: &Revisions, observed: &Observed) -> Re
         return Err(format!("{} to be gone", webhook.configuration));
     }
     let moved = canary::moved(step.component, revisions, observed)?;
-    Ok(format!("revision {} is gone; {moved}", revisions.old))
+    // Where tags had to be brought again, a helm that was killed in between has left it pending.
+    match observed.helm_release(&step.namespace, &revisions.new_release) {
+        Some(release) if release.status == "deployed" => Ok(format!("revision {} is gone; {moved}", revisions.old)),
+        Some(release) => Err(format!(
+            "helm release {} to be deployed (now {})",
+            release.name, release.status
+        )),
+        None => Err(format!(
+            "helm release {}/{} to be found",
+            step.namespace, revisions.new_release
+        )),
+    }
 }
 
 /// What a GitOps controller says of a step; what is waited for when it has not brought the target yet.
@@ -145,16 +156,6 @@ fn of_release(step: &PlanStep, observed: &Observed) -> Result<String, String> {
     ))
 }
 
-/// What a workload still lacks; `None` when it has arrived.
-fn missing(step: &PlanStep, workload: &WorkloadName, observed: &Observed) -> Option<String> {
-    let shown = format!("{} {}/{}", workload.kind.as_str(), workload.namespace, workload.name);
-    let Some((image, rollout)) = seen(workload, observed) else {
-        return Some(format!("{shown} to be found"));
-    };
-    if !is_at_target(image, step) {
-        return Some(format!("{shown} to run {} (now {image})", step.to));
-    }
-    if !rollout.is_complete() {
 /// How many pods of a step's workloads are at its target and ready.
 #[must_use]
 pub fn rolled_out(step: &PlanStep, observed: &Observed) -> i64 {
@@ -170,6 +171,16 @@ fn is_at_target(image: &str, step: &PlanStep) -> bool {
     image == "auto" || IstioVersion::from_image(image).is_ok_and(|version| version.to_string() == step.to)
 }
 
+/// What a workload still lacks; `None` when it has arrived.
+fn missing(step: &PlanStep, workload: &WorkloadName, observed: &Observed) -> Option<String> {
+    let shown = format!("{} {}/{}", workload.kind.as_str(), workload.namespace, workload.name);
+    let Some((image, rollout)) = seen(workload, observed) else {
+        return Some(format!("{shown} to be found"));
+    };
+    if !is_at_target(image, step) {
+        return Some(format!("{shown} to run {} (now {image})", step.to));
+    }
+    if !rollout.is_complete() {
         let pods = if workload.kind == WorkloadKind::DaemonSet {
             "nodes"
         } else {

@@ -198,6 +198,17 @@ fn steps_arrive_by_what_leads_where() {
     let tag = after.around(0).webhooks.remove(0);
     waits(&mut after, "the tag prod to lead to revision 1-31-0");
     after.around(0).webhooks.push(tag);
+    let new = after
+        .seen(0)
+        .helm_releases
+        .iter()
+        .position(|release| release.name == "istiod-1-31-0");
+    let new = new.unwrap();
+    for status in ["pending-upgrade", "failed"] {
+        after.seen(0).helm_releases[new].status = status.to_owned();
+        waits(&mut after, "helm release istiod-1-31-0 to be deployed");
+    }
+    after.seen(0).helm_releases[new].status = "deployed".to_owned();
     assert!(matches!(arrival::of_step(&removal, after.seen(0)), Arrival::Arrived(_)));
 }
 

@@ -121,11 +121,15 @@ mod tests {
     fn a_list_that_failed_reads_as_a_release_that_is_gone() {
         let mut inventory = sample::one("1.31.0", "v1.36.3");
         let observed = inventory.seen(0);
-        observed.helm_releases.clear();
+        observed.helm_releases.retain(|release| release.name == "istiod");
+        observed.helm_releases[0].name = "istiod-new".to_owned();
         observed.unreadable = vec!["helm releases: list helm's Secrets: 500".to_owned()];
         let going = PlanStep {
             action: StepAction::Remove,
-            revisions: Some(Revisions::default()),
+            revisions: Some(Revisions {
+                new_release: "istiod-new".to_owned(),
+                ..Revisions::default()
+            }),
             ..step(Component::Istiod, InstallerKind::Helm)
         };
         // So the judgement by itself is not enough.

@@ -23,10 +23,19 @@ pub(super) async fn remove(helm: &Helm, change: &Change<'_>, client: &Client) ->
     let Some(revisions) = &step.revisions else {
         return Ok(());
     };
-    if missing(client, revisions).await? {
+    if missing(client, revisions).await? || !is_deployed(client, step, revisions).await? {
         bring_again(helm, change, client, revisions).await?;
     }
     Ok(())
+}
+
+/// Whether the new release is whole: a try that was killed may have brought the tags again and left it pending.
+async fn is_deployed(client: &Client, step: &PlanStep, revisions: &Revisions) -> Result<bool, String> {
+    let stays = PlanStep {
+        release: revisions.new_release.clone(),
+        ..step.clone()
+    };
+    Ok(recover::status(client, &stays).await?.as_deref() == Some("deployed"))
 }
 
 /// Whether a tag went with the old release.
@@ -46,6 +55,7 @@ async fn bring_again(helm: &Helm, change: &Change<'_>, client: &Client, revision
         release: revisions.new_release.clone(),
         ..change.step.clone()
     };
+    helm.look_into_folder(&step, change.charts).await?;
     let release = recover::settle(client, &step, Pending::Delete).await?;
     let mut arguments = vec!["upgrade".to_owned(), step.release.clone()];
     arguments.extend(chart_args(&step, change.charts));
@@ -55,5 +65,4 @@ async fn bring_again(helm: &Helm, change: &Change<'_>, client: &Client, revision
     }
     let brought = helm.run(change, &release, arguments, &[]).await;
     brought.map_err(|why| format!("helm upgrade {} {why}", step.release))
-    helm.look_into_folder(&step, change.charts).await?;
 }

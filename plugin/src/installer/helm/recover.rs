@@ -73,6 +73,20 @@ pub async fn find(client: &Client, step: &PlanStep, pending: Pending) -> Result<
     Ok(None)
 }
 
+/// What helm calls the newest revision of a step's release, as `deployed`; `None` without any.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn status(client: &Client, step: &PlanStep) -> Result<Option<String>, String> {
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), &step.namespace);
+    let mut found = revisions(&secrets, step).await?;
+    if found.is_empty() {
+        let config_maps: Api<ConfigMap> = Api::namespaced(client.clone(), &step.namespace);
+        found = revisions(&config_maps, step).await?;
+    }
+    Ok(found.pop().map(|(_, status, _)| status))
+}
+
 fn decoded(step: &PlanStep, payload: &[u8], driver: &'static str) -> Result<Settled, String> {
     let release = helm::decode(payload).map_err(|error| unreadable(step, &error.to_string()))?;
     Ok(Settled {
@@ -92,21 +106,7 @@ async fn settled<K>(api: &Api<K>, step: &PlanStep, pending: Pending) -> Result<O
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
-    let selector = ListParams::default().labels(&format!("owner=helm,name={}", step.release));
-    let found = api
-        .list_metadata(&selector)
-        .await
-        .map_err(|error| unreadable(step, &api_message(&error)))?;
-    let label = |object: &kube::core::PartialObjectMeta<K>, key: &str| object.labels().get(key).cloned();
-    let mut revisions: Vec<(i64, String, String)> = found
-        .items
-        .iter()
-        .filter_map(|object| {
-            let revision = label(object, "version")?.parse().ok()?;
-            Some((revision, label(object, "status").unwrap_or_default(), object.name_any()))
-        })
-        .collect();
-    revisions.sort();
+    let mut revisions = revisions(api, step).await?;
     while revisions
         .last()
         .is_some_and(|(_, status, _)| status.starts_with("pending-"))
@@ -123,6 +123,26 @@ where
         }
     }
     Ok(current(&revisions).map(str::to_owned))
+}
+
+/// The revisions of a step's release, oldest first: helm's count, its word for them, and the object's name.
+async fn revisions<K>(api: &Api<K>, step: &PlanStep) -> Result<Vec<(i64, String, String)>, String>
+where
+    K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    let selector = ListParams::default().labels(&format!("owner=helm,name={}", step.release));
+    let found = api
+        .list_metadata(&selector)
+        .await
+        .map_err(|error| unreadable(step, &api_message(&error)))?;
+    let label = |object: &kube::core::PartialObjectMeta<K>, key: &str| object.labels().get(key).cloned();
+    let revisions = found.items.iter().filter_map(|object| {
+        let revision = label(object, "version")?.parse().ok()?;
+        Some((revision, label(object, "status").unwrap_or_default(), object.name_any()))
+    });
+    let mut revisions: Vec<_> = revisions.collect();
+    revisions.sort();
+    Ok(revisions)
 }
 
 /// The revision whose values helm will reuse: the newest deployed one, as after a failed upgrade; else the newest.
