@@ -14,6 +14,7 @@ pub use drift::drift;
 pub use file::{PLAN_FILE_KIND, PLAN_FILE_VERSION, PlanFile, PlannedKubernetes};
 pub use images::{images_of_step, take_over_images};
 pub use joined::joined;
+pub use vendor::unknown_to;
 
 use crate::{
     api::{ChartSource, Component, Hosted, InstallerKind, Plan, PlanCluster, PlanStep, StepAction, WorkloadName},

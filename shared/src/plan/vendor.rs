@@ -2,7 +2,7 @@
 
 use super::{PlanError, judge, oldest};
 use crate::{
-    api::{Component, InstallerKind, PlanStep, StepAction, WorkloadName},
+    api::{Component, InstallerKind, Plan, PlanStep, StepAction, WorkloadName},
     catalog::Catalog,
     inventory::{HelmRelease, ObservedVersion, VendorComponent},
     mesh::{MeshView, ObservedMember},
@@ -58,6 +58,20 @@ pub(super) fn due(
     Ok(steps)
 }
 
+/// A step of what a vendor's build runs that a catalog does not name: nobody would look for what it changes, which would
+/// never be seen to arrive.
+#[must_use]
+pub fn unknown_to<'a>(catalog: &Catalog, plan: &'a Plan) -> Option<&'a PlanStep> {
+    let is_named = |step: &PlanStep| {
+        let version: Option<IstioVersion> = step.to.parse().ok();
+        let flavor = version.and_then(|version| catalog.flavor(&version.flavor));
+        let mut components = flavor.iter().flat_map(|flavor| &flavor.components);
+        components.any(|component| component.chart.as_deref() == Some(step.chart()))
+    };
+    let mut of_vendor = plan.steps.iter().filter(|step| step.component == Component::Vendor);
+    of_vendor.find(|step| !is_named(step))
+}
+
 /// Helm releases of vendor components with what runs of them.
 fn releases<'a>(member: &ObservedMember<'a>) -> Vec<(&'a HelmRelease, Vec<WorkloadName>, Vec<&'a ObservedVersion>)> {
     let mut found: Vec<(&HelmRelease, Vec<WorkloadName>, Vec<&ObservedVersion>)> = Vec::new();
@@ -85,8 +99,9 @@ fn releases<'a>(member: &ObservedMember<'a>) -> Vec<(&'a HelmRelease, Vec<Worklo
 
 #[cfg(test)]
 mod tests {
+    use super::unknown_to;
     use crate::{
-        api::{Component, Plan},
+        api::{Component, Plan, PlanStep},
         arrival::{self, Arrival},
         catalog::Catalog,
         inventory::{Inventory, sample},
@@ -126,6 +141,27 @@ mod tests {
         assert!(matches!(arrival::of_step(step, inventory.seen(0)), Arrival::Arrived(_)));
         inventory.seen(0).vendor_components.clear();
         assert!(drift(&plan, &inventory)[0].contains("is gone"));
+    }
+
+    #[test]
+    fn whoever_goes_on_needs_a_catalog_that_names_what_is_changed() {
+        let mut inventory = sample::one("1.30.3-mspider", "v1.34.1");
+        inventory.seen(0).vendor_components = vec![sample::merbridge("1.30.3-mspider", true)];
+        let plan = planned(&inventory, "1.31.0-mspider");
+        let mut catalog = Catalog::embedded().unwrap();
+        assert_eq!(unknown_to(&catalog, &plan), None);
+        let flavor = catalog
+            .flavors
+            .iter_mut()
+            .find(|one| !one.components.is_empty())
+            .unwrap();
+        flavor.components[0].chart = None;
+        let unnamed = unknown_to(&catalog, &plan).map(PlanStep::chart);
+        assert_eq!(unnamed, Some("merbridge"));
+        catalog.flavors.retain(|one| one.components.is_empty());
+        assert!(unknown_to(&catalog, &plan).is_some());
+        let community = planned(&sample::one("1.30.3", "v1.34.1"), "1.31.0");
+        assert_eq!(unknown_to(&catalog, &community), None);
     }
 
     #[test]

@@ -229,6 +229,7 @@ impl Task<'_> {
             ))
             .hint("leave --strategy out"));
         }
+        resumed::refuse_unknown_vendor(journal, &self.scene.catalog)?;
         let phase = journal::phase(journal);
         let at = match spec.plan.clusters.len() {
             0 | 1 => String::new(),
@@ -238,8 +239,8 @@ impl Task<'_> {
         ui.progress(Mark::Info, &format!("{goes_on}{at}"));
         let guarded = spec.unguarded.is_none();
         let engines = self.engines(&spec.plan, helm).await?;
-        let lease = self.take_lease(&spec.mesh, guarded).await?;
         resumed::look_at_charts(&engines, journal, course.charts.as_deref()).await?;
+        let lease = self.take_lease(&spec.mesh, guarded).await?;
         let driven = async {
             // Read again under the lease: whoever held it may have gone on, and even ended, while we waited.
             let journal = journal::read(&home.client, journal).await?;
@@ -257,10 +258,10 @@ impl Task<'_> {
         let Some(to) = &args.to else {
             return Err(CommandError::usage("no target is given: --to VERSION is missing"));
         };
-        let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
         if let Some(file) = file {
             plan_file::refuse_other_charts(args, file)?;
         }
+        let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
         refuse_external(mesh, to)?;
         let purpose = if args.unguarded {
             Purpose::ApplyUnguarded

@@ -9,7 +9,9 @@ use crate::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use shared::{
     api::{InstallerKind, MeshUpgrade, PlanStep, StepAction},
+    catalog::Catalog,
     machine::progress,
+    plan,
 };
 use std::collections::BTreeMap;
 
@@ -92,6 +94,23 @@ pub async fn look_at_charts(
             ))
         }
     })
+}
+
+/// Refuses to go on where what a vendor runs would never be seen to arrive.
+///
+/// # Errors
+/// When the catalog at hand does not name it.
+pub fn refuse_unknown_vendor(journal: &MeshUpgrade, catalog: &Catalog) -> Result<(), CommandError> {
+    let Some(step) = plan::unknown_to(catalog, &journal.spec.plan) else {
+        return Ok(());
+    };
+    Err(CommandError::blocked(format!(
+        "the catalog names no chart {} of {}, which the upgrade of mesh {} changes: it would never be seen to arrive",
+        step.chart(),
+        step.to,
+        journal.spec.mesh
+    ))
+    .hint("nothing was changed now; go on with the catalog with which the upgrade began: --catalog FILE"))
 }
 
 #[cfg(test)]

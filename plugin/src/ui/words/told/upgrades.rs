@@ -313,6 +313,10 @@ super::told! {
     "nothing was changed now; go on where the charts of {to} are to be had" => "现在没有改动任何东西；请在能取得 {to} 的 chart 的地方继续";
     "nothing was changed now; put the charts of {to} back at {location}, or name the folder that holds them here with --charts DIR"
         => "现在没有改动任何东西；请把 {to} 的 chart 放回 {location}，或者用 --charts DIR 指定这里存放它们的目录";
+    "the catalog names no chart {} of {}, which the upgrade of mesh {} changes: it would never be seen to arrive"
+        => "目录没有列出 {1} 的 chart {0}，而网格 {2} 的升级会改动它：永远看不到它到达";
+    "nothing was changed now; go on with the catalog with which the upgrade began: --catalog FILE"
+        => "现在没有改动任何东西；请用升级开始时的目录继续：--catalog FILE";
     "no target is given: --to VERSION is missing" => "没有给出目标：缺少 --to VERSION";
     "nothing was changed; say where the charts are with --charts" => "没有改动任何东西；用 --charts 说明 chart 在哪里";
     "{} has begun meanwhile" => "{} 在此期间已经开始";
