@@ -131,7 +131,8 @@ impl Asker<'_> {
         path: &str,
         accept: &'static str,
     ) -> Result<Response<Body>, ClusterError> {
-        self.send(what, Request::get(path).extension(OwnConnection), accept).await
+        self.send(what, Request::get(path).extension(OwnConnection), accept)
+            .await
     }
 
     async fn send(
