@@ -307,7 +307,10 @@ fn charts_are_looked_at_again(cluster: &Cluster, charts: &Path) -> Result<PathBu
     std::fs::rename(charts, &moved)?;
     let gone = mesh_upgrade(cluster, &["apply", "--yes"])?;
     ensure!(
-        gone.code == 1 && gone.stderr.contains("nothing was changed now; put the charts of 1.31.0 back at"),
+        gone.code == 1
+            && gone
+                .stderr
+                .contains("nothing was changed now; put the charts of 1.31.0 back at"),
         "{gone}"
     );
     let facts = moved.join("istiod/Chart.yaml");
@@ -316,7 +319,10 @@ fn charts_are_looked_at_again(cluster: &Cluster, charts: &Path) -> Result<PathBu
     let named = moved.display().to_string();
     let newer = mesh_upgrade(cluster, &["apply", "--charts", &named, "--yes"])?;
     std::fs::write(&facts, target)?;
-    ensure!(newer.code == 1 && newer.stderr.contains("the target is 1.31.0"), "{newer}");
+    ensure!(
+        newer.code == 1 && newer.stderr.contains("the target is 1.31.0"),
+        "{newer}"
+    );
     Ok(moved)
 }
 

@@ -1,12 +1,28 @@
-//! A kubeconfig on disk that only the caller can read, for as long as a child process needs it.
+//! A kubeconfig on disk that only the caller can read, for as long as a child process needs it; and what a process that was
+//! killed has left of its own, since it may hold a token.
 
 use super::error::ClusterError;
-use std::{fmt, io::Write as _, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    fmt,
+    fs::{self, File, Metadata},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::Once,
+    time::{Duration, SystemTime},
+};
+
+const PREFIX: &str = "mesh-upgrade-kubeconfig-";
+/// A file is written and locked within this time.
+const YOUNG: Duration = Duration::from_secs(60);
+static SWEPT: Once = Once::new();
 
 /// A kubeconfig that only the caller can read and that is removed when this is dropped.
 pub struct PrivateKubeconfig {
     // Removed with everything in it.
     directory: tempfile::TempDir,
+    /// Locked as long as the process lives, which is how others know.
+    _locked: File,
 }
 
 impl PrivateKubeconfig {
@@ -19,7 +35,7 @@ impl PrivateKubeconfig {
         };
         // Both are created with owner-only permissions, so that there is no moment at which others can read.
         let mut builder = tempfile::Builder::new();
-        builder.prefix("mesh-upgrade-");
+        builder.prefix(PREFIX);
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
         let directory = builder.tempdir().map_err(failed)?;
@@ -28,8 +44,16 @@ impl PrivateKubeconfig {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(directory.path().join(Self::FILE)).map_err(failed)?;
+        // Where locks are not to be had, nobody else has one either, and nothing is swept.
+        file.try_lock().ok();
         file.write_all(text).map_err(failed)?;
-        Ok(Self { directory })
+        SWEPT.call_once(|| {
+            sweep(directory.path(), SystemTime::now()).ok();
+        });
+        Ok(Self {
+            directory,
+            _locked: file,
+        })
     }
 
     /// One that leads to a server of this machine and holds no credentials but those in its address.
@@ -54,9 +78,101 @@ impl PrivateKubeconfig {
     }
 }
 
+/// Removes what processes of the same person that were killed have left beside this folder.
+fn sweep(own: &Path, now: SystemTime) -> io::Result<()> {
+    let (Some(beside), owner) = (own.parent(), fs::symlink_metadata(own)?) else {
+        return Ok(());
+    };
+    for entry in fs::read_dir(beside)?.flatten() {
+        let path = entry.path();
+        if path != own && is_ours(&entry.file_name()) && is_abandoned(&path, &owner, now).unwrap_or(false) {
+            fs::remove_dir_all(&path).ok();
+        }
+    }
+    Ok(())
+}
+
+fn is_ours(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with(PREFIX))
+}
+
+/// Whether its process has ended: only then can its file be locked.
+fn is_abandoned(directory: &Path, owner: &Metadata, now: SystemTime) -> io::Result<bool> {
+    let found = fs::symlink_metadata(directory)?;
+    if !found.is_dir() || !same_owner(&found, owner) {
+        return Ok(false);
+    }
+    let young = now.duration_since(found.modified()?).is_ok_and(|age| age < YOUNG);
+    let file = directory.join(PrivateKubeconfig::FILE);
+    Ok(!young && fs::symlink_metadata(&file)?.is_file() && File::open(&file)?.try_lock().is_ok())
+}
+
+#[cfg(unix)]
+fn same_owner(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    one.uid() == other.uid()
+}
+
+/// A folder for temporary files is each person's own there.
+#[cfg(not(unix))]
+fn same_owner(_one: &Metadata, _other: &Metadata) -> bool {
+    true
+}
+
 /// The path only: the file holds credentials.
 impl fmt::Debug for PrivateKubeconfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("PrivateKubeconfig").field(&self.path()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_dead_process_left_is_removed() {
+        let beside = tempfile::tempdir().unwrap();
+        let folder = |name: &str| {
+            let path = beside.path().join(name);
+            fs::create_dir(&path).unwrap();
+            fs::write(path.join(PrivateKubeconfig::FILE), "token").unwrap();
+            path
+        };
+        let own = folder(&format!("{PREFIX}own"));
+        let dead = folder(&format!("{PREFIX}dead"));
+        let alive = folder(&format!("{PREFIX}alive"));
+        let foreign = folder("mesh-upgrade-foreign");
+        let locked = File::open(alive.join(PrivateKubeconfig::FILE)).unwrap();
+        locked.try_lock().unwrap();
+
+        // One that is being written is not locked yet.
+        sweep(&own, SystemTime::now()).unwrap();
+        assert!(dead.exists());
+
+        sweep(&own, SystemTime::now() + YOUNG * 2).unwrap();
+        assert!(!dead.exists());
+        assert!(own.exists() && alive.exists() && foreign.exists());
+    }
+
+    #[test]
+    fn it_is_locked_as_long_as_it_is_there() {
+        let kubeconfig = PrivateKubeconfig::write(b"token").unwrap();
+        let path = kubeconfig.path();
+        assert!(File::open(&path).unwrap().try_lock().is_err());
+        drop(kubeconfig);
+        assert!(!path.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_followed_out_of_the_folder() {
+        let (beside, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(elsewhere.path().join(PrivateKubeconfig::FILE), "somebody's").unwrap();
+        let own = beside.path().join("own");
+        fs::create_dir(&own).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), beside.path().join(format!("{PREFIX}link"))).unwrap();
+        sweep(&own, SystemTime::now() + YOUNG * 2).unwrap();
+        assert!(elsewhere.path().join(PrivateKubeconfig::FILE).exists());
     }
 }
