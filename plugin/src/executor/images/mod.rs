@@ -27,7 +27,7 @@ use std::{
     future::Future,
     time::{Duration, Instant},
 };
-use verdict::Failure;
+use verdict::{Failure, Judged};
 pub(super) use verdict::{first, shortened};
 
 const DEADLINE: Duration = Duration::from_secs(300);
@@ -194,18 +194,17 @@ struct OnNode {
 /// Pulls on one node. Nodes are listed once and come and go meanwhile, so whatever fails is held against a second look at
 /// its node.
 async fn on_node(place: &Place, name: String, node: &str, images: &[&String], secrets: &[Value]) -> OnNode {
-    let mut failures = match pull_on(&place.pods, &name, node, images, secrets).await {
-        Ok(failures) => failures,
-        Err(reason) => images
-            .iter()
-            .map(|image| Failure {
-                image: (*image).clone(),
-                node: node.to_owned(),
-                reason: reason.clone(),
-            })
-            .collect(),
-    };
-    let mut passed_over = None;
+    let (mut failures, mut passed_over) = (Vec::new(), None);
+    match pull_on(&place.pods, &name, node, images, secrets).await {
+        Ok(Judged::Pulled) => {}
+        Ok(Judged::Failed(found)) => failures = found,
+        Ok(Judged::Refused(why)) => passed_over = Some(format!("{node} {why}")),
+        Err(reason) => failures.extend(images.iter().map(|image| Failure {
+            image: (*image).clone(),
+            node: node.to_owned(),
+            reason: reason.clone(),
+        })),
+    }
     if !failures.is_empty()
         && let Ok(now) = patiently(|| place.nodes.get_opt(node)).await
         && let Some(why) = node::gone(now.as_ref())
@@ -227,7 +226,7 @@ async fn pull_on(
     node: &str,
     images: &[&String],
     secrets: &[Value],
-) -> Result<Vec<Failure>, String> {
+) -> Result<Judged, String> {
     let pod = serde_json::from_value(manifest(name, node, images, secrets)).map_err(|error| error.to_string())?;
     let creation = PostParams::default();
     match patiently(|| pods.create(&creation, &pod)).await {
@@ -243,8 +242,8 @@ async fn pull_on(
     while started.elapsed() < DEADLINE {
         match pods.get_opt(name).await {
             Ok(Some(pod)) => {
-                if let Some(failures) = verdict::of_pod(&pod, node) {
-                    return Ok(failures);
+                if let Some(judged) = verdict::of_pod(&pod, node) {
+                    return Ok(judged);
                 }
                 last = Some(pod);
             }

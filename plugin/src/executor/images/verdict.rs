@@ -6,6 +6,11 @@ use k8s_openapi::api::core::v1::{Container, ContainerState, Pod};
 const NAMED: usize = 5;
 /// Letters of a kubelet's message that are kept: registries answer with whole pages.
 const MESSAGE_LIMIT: usize = 240;
+/// How the kubelet's reasons begin where a resource is used up, as `OutOfpods` on a node that has all the pods it may have.
+const OUT_OF: &str = "OutOf";
+/// Its other reasons for having no room: a more important pod, and that the node is shutting down. `Evicted` is none: a disk that
+/// is full takes no image, and would not take it under the freeze either.
+const NO_ROOM: [&str; 3] = ["Preempting", "NodeShutdown", "Terminated"];
 
 /// One image on one node that could not be pulled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +32,27 @@ pub enum Pulled {
     NotYet(Option<String>),
     /// It gave up for now; why.
     No(String),
+}
+
+/// What became of all images on one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// They are there.
+    Pulled,
+    /// Some could not be pulled.
+    Failed(Vec<Failure>),
+    /// It takes no further pod, which says nothing of the images; why.
+    Refused(String),
+}
+
+impl From<Vec<Failure>> for Judged {
+    fn from(failures: Vec<Failure>) -> Self {
+        if failures.is_empty() {
+            Self::Pulled
+        } else {
+            Self::Failed(failures)
+        }
+    }
 }
 
 /// What became of the image of one container of a pod.
@@ -89,8 +115,11 @@ pub fn shortened(text: &str) -> String {
     line
 }
 
-/// Judges a whole pod: `None` while a container is undecided, otherwise its failures.
-pub fn of_pod(pod: &Pod, node: &str) -> Option<Vec<Failure>> {
+/// Judges a whole pod: `None` while a container is undecided.
+pub fn of_pod(pod: &Pod, node: &str) -> Option<Judged> {
+    if let Some(why) = refused(pod) {
+        return Some(Judged::Refused(why));
+    }
     let mut failures = Vec::new();
     for container in containers(pod) {
         match of_container(pod, &container.name) {
@@ -99,11 +128,26 @@ pub fn of_pod(pod: &Pod, node: &str) -> Option<Vec<Failure>> {
             Pulled::No(reason) => failures.push(failure(container, node, reason)),
         }
     }
-    Some(failures)
+    Some(failures.into())
+}
+
+/// Why the kubelet takes no further pod; that it has no room for one is no failure of an image, and what Istio runs there
+/// already gives its own place up.
+fn refused(pod: &Pod) -> Option<String> {
+    let status = pod
+        .status
+        .as_ref()
+        .filter(|status| status.phase.as_deref() == Some("Failed"))?;
+    let reason = status.reason.as_deref()?;
+    let is_full = reason.starts_with(OUT_OF) || NO_ROOM.contains(&reason);
+    is_full.then(|| {
+        let message = shortened(status.message.as_deref().unwrap_or("no message"));
+        format!("takes no further pod: {reason}: {message}")
+    })
 }
 
 /// What is undecided at the deadline has failed too, with the last reason the kubelet gave.
-pub fn at_deadline(pod: &Pod, node: &str, seconds: u64) -> Vec<Failure> {
+pub fn at_deadline(pod: &Pod, node: &str, seconds: u64) -> Judged {
     let judge = |container: &Container| match of_container(pod, &container.name) {
         Pulled::Yes => None,
         Pulled::No(reason) => Some(failure(container, node, reason)),
@@ -112,7 +156,7 @@ pub fn at_deadline(pod: &Pod, node: &str, seconds: u64) -> Vec<Failure> {
             Some(failure(container, node, format!("not pulled within {seconds} s{said}")))
         }
     };
-    containers(pod).iter().filter_map(judge).collect()
+    containers(pod).iter().filter_map(judge).collect::<Vec<_>>().into()
 }
 
 fn containers(pod: &Pod) -> &[Container] {
@@ -207,19 +251,59 @@ mod tests {
         let failed = status("pull-1", waiting("ImagePullBackOff"));
         let half = pod(json!({ "containerStatuses": [status("pull-0", waiting("ErrImagePull")), failed] }));
         assert_eq!(of_pod(&half, "n"), None);
-        let late = at_deadline(&half, "n", 300);
+        let Judged::Failed(late) = at_deadline(&half, "n", 300) else {
+            panic!("the deadline decides");
+        };
         assert_eq!(late.len(), 2);
         assert_eq!(late[0].reason, "not pulled within 300 s (ErrImagePull: why)");
         let whole = pod(json!({ "containerStatuses": [status("pull-0", json!({ "running": {} })), failed] }));
-        let failures = of_pod(&whole, "n").unwrap();
+        let Some(Judged::Failed(failures)) = of_pod(&whole, "n") else {
+            panic!("one of them failed");
+        };
         assert_eq!(failures.len(), 1);
         assert_eq!(
             (failures[0].image.as_str(), failures[0].node.as_str()),
             ("hub/b:1", "n")
         );
-        let refused = pod(json!({ "phase": "Failed", "reason": "OutOfpods", "message": "full" }));
-        assert!(of_pod(&refused, "n").unwrap()[0].reason.contains("OutOfpods: full"));
+        let running = status("pull-1", json!({ "running": {} }));
+        let done = pod(json!({ "containerStatuses": [status("pull-0", json!({ "running": {} })), running] }));
+        assert_eq!(of_pod(&done, "n"), Some(Judged::Pulled));
         assert_eq!(of_pod(&pod(json!({ "phase": "Pending" })), "n"), None);
+    }
+
+    #[test]
+    fn a_node_without_room_says_nothing_of_the_images() {
+        for (reason, is_full) in [
+            ("OutOfpods", true),
+            ("OutOfcpu", true),
+            ("OutOfmemory", true),
+            ("Preempting", true),
+            ("NodeShutdown", true),
+            ("Evicted", false),
+            ("UnexpectedAdmissionError", false),
+            ("DeadlineExceeded", false),
+        ] {
+            let judged = of_pod(
+                &pod(json!({ "phase": "Failed", "reason": reason, "message": "full" })),
+                "n",
+            );
+            match judged {
+                Some(Judged::Refused(why)) if is_full => {
+                    assert_eq!(why, format!("takes no further pod: {reason}: full"));
+                }
+                Some(Judged::Failed(failures)) if !is_full => {
+                    assert_eq!(failures[0].reason, format!("the node refused the pod: {reason}: full"));
+                }
+                other => panic!("{reason}: {other:?}"),
+            }
+        }
+        // Its processes have ended, as they may.
+        let ended = |name: &str| {
+            json!({ "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": { "terminated": { "exitCode": 1 } } })
+        };
+        let ended = pod(json!({ "phase": "Failed", "containerStatuses": [ended("pull-0"), ended("pull-1")] }));
+        assert_eq!(of_pod(&ended, "n"), Some(Judged::Pulled));
     }
 
     #[test]

@@ -108,6 +108,7 @@ super::told! {
     "is being deleted" => "正在被删除";
     "is taken away ({taint})" => "正在被移除（{taint}）";
     "is not ready" => "没有就绪";
+    "takes no further pod: {reason}: {message}" => "不再接收 Pod：{reason}：{message}";
     "the node refused the pod: {}: {}" => "节点拒绝了 Pod：{}：{}";
     "no reason" => "没有原因";
     "no message" => "没有消息";
