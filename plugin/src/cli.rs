@@ -339,6 +339,9 @@ pub struct ApplyArgs {
     /// How control planes are replaced; a canary takes two upgrades, both begun so [default: in-place]
     #[arg(long, value_name = "HOW", value_enum)]
     pub strategy: Option<HowTo>,
+    /// Give up an upgrade that has changed nothing yet; it ends as Withdrawn, and the mesh is open
+    #[arg(long, conflicts_with_all = ["to", "charts", "strategy", "unguarded", "waivers", "skip_image_pull"])]
+    pub withdraw: bool,
     /// Do not ask: yes, there is no way back
     #[arg(long, short = 'y')]
     pub yes: bool,

@@ -283,6 +283,12 @@ fn harmless_changes_pass(cluster: &Cluster) -> Result<()> {
 fn another_target_is_refused(cluster: &Cluster) -> Result<()> {
     let other = mesh_upgrade(cluster, &["apply", "--to", "1.31.1", "--yes"])?;
     ensure!(other.code == 3 && other.stderr.contains("no new target"), "{other}");
+    ensure!(!other.stderr.contains("--withdraw"), "{other}");
+    let withdraw = mesh_upgrade(cluster, &["apply", "--withdraw", "--yes"])?;
+    ensure!(
+        withdraw.code == 3 && withdraw.stderr.contains("something was changed already"),
+        "{withdraw}"
+    );
     let uninstall = mesh_upgrade(cluster, &["guard", "uninstall"])?;
     ensure!(
         uninstall.code == 3 && uninstall.stderr.contains("has begun"),

@@ -1,10 +1,15 @@
 //! Wrong input ends with one clear message, a hint, the documented exit code, and no change.
 
-use anyhow::{Result, ensure};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox},
-    product::{Guard, mesh_upgrade, mesh_upgrade_command},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Moment, Proxy, Run, Seen, Started, Toolbox},
+    kill::kill_with_children,
+    product::{Guard, journal_phase, mesh_upgrade, mesh_upgrade_command},
 };
+
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// One message, a hint, and the exit code.
 fn ends_with(run: &Run, code: i32, message: &str) -> Result<()> {
@@ -128,6 +133,48 @@ fn an_upgrade_that_cannot_begin() -> Result<()> {
 
     let journals = cluster.kubectl(&["get", "meshupgrades,meshfreezes", "-o", "name"])?;
     ensure!(journals.ok()?.is_empty(), "something was begun: {journals}");
+    an_upgrade_that_is_given_up(&cluster, &charts)
+}
+
+/// Killed as it freezes the mesh, an upgrade to the wrong version is given up, and the mesh is open.
+fn an_upgrade_that_is_given_up(cluster: &Cluster, charts: &str) -> Result<()> {
+    let withdraw = mesh_upgrade(cluster, &["apply", "--withdraw", "--yes"])?;
+    with_hint(&withdraw, 64, "nothing to withdraw")?;
+
+    let freezes =
+        |seen: &Seen| seen.method == "POST" && seen.path.contains("/meshfreezes") && !seen.path.contains("dryRun");
+    let proxy = Proxy::holding(cluster, "alice", Some((1, Moment::After)), freezes)?;
+    let arguments = ["apply", "--to", "1.31.0", "--charts", charts, "--yes"];
+    let mut command = mesh_upgrade_command(cluster, "alice", &arguments)?;
+    command.env("KUBECONFIG", proxy.kubeconfig());
+    let mut plugin = Started::of(command)?;
+    let reached = proxy.wait_until_reached(DEADLINE);
+    kill_with_children(&mut plugin.child)?;
+    drop(proxy);
+    reached.with_context(|| plugin.said())?;
+    let phase = journal_phase(cluster)?;
+    ensure!(phase.as_deref() == Some("Freezing"), "{phase:?}");
+
+    let other = mesh_upgrade(cluster, &["apply", "--to", "1.30.4", "--yes"])?;
+    with_hint(&other, 3, "no new target")?;
+    ensure!(
+        other.stderr.contains("kubectl mesh-upgrade apply default --withdraw"),
+        "{other}"
+    );
+    with_hint(
+        &mesh_upgrade(cluster, &["apply", "--withdraw"])?,
+        64,
+        "no terminal to ask on",
+    )?;
+    let withdrawn = mesh_upgrade(cluster, &["apply", "--withdraw", "--yes"])?;
+    ensure!(
+        withdrawn.ok()?.contains("is withdrawn; nothing was changed"),
+        "{withdrawn}"
+    );
+    let phase = journal_phase(cluster)?;
+    ensure!(phase.as_deref() == Some("Withdrawn"), "{phase:?}");
+    let left = cluster.kubectl(&["get", "meshfreezes,validatingadmissionpolicies", "-o", "name"])?;
+    ensure!(!left.ok()?.contains("mesh-freeze-"), "{left}");
     Ok(())
 }
 

@@ -46,6 +46,9 @@ pub fn check_for(args: &ApplyArgs) -> String {
 /// What whoever goes on with an upgrade says once more; the journal keeps all else. Charts are those that stand in the place
 /// of the journal's.
 pub fn going_on(args: &ApplyArgs, charts: Option<&str>) -> String {
+    if args.withdraw {
+        return " --withdraw".to_owned();
+    }
     flag("--charts", charts)
         + &timeout("--step-timeout", args.step_timeout, STEP_TIMEOUT)
         + &timeout("--merge-timeout", args.merge_timeout, MERGE_TIMEOUT)
@@ -144,6 +147,8 @@ mod tests {
                 " --step-timeout 45m --merge-timeout 90s",
             ),
             (&["--merge-timeout", "1500ms"], " --merge-timeout 1500ms"),
+            // Nothing is waited for, and no program needed.
+            (&["--withdraw", "--step-timeout", "1h", "--helm", "h"], " --withdraw"),
         ] {
             let Command::Apply(args) = read(&[&["apply"], words].concat()) else {
                 panic!("apply")

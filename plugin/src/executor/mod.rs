@@ -49,6 +49,8 @@ pub struct Drive<'a> {
     pub lease: &'a DriverLease,
     /// Who drives.
     pub driver: Driver,
+    /// Why the upgrade is given up, where the operator asked for it.
+    pub abandoned: Option<String>,
     /// What performs effects.
     pub effects: Effects<'a>,
     /// What is shown below everything that is told.
@@ -81,7 +83,10 @@ impl Drive<'_> {
 
     async fn drive(&self, mut journal: MeshUpgrade) -> Result<(MeshUpgrade, End), CommandError> {
         let interrupts = Interrupts::listen(self.ui);
-        let mut seen = Observation::default();
+        let mut seen = Observation {
+            abandoned: self.abandoned.clone(),
+            ..Observation::default()
+        };
         loop {
             let status = journal.status.clone().unwrap_or_default();
             let next = machine::step(&journal.spec, &status, &seen, &self.driver, now());

@@ -118,8 +118,17 @@ impl Next<'_> {
     }
 
     pub(super) fn withdraw(&mut self, reasons: Vec<String>) -> Decision {
+        self.end_withdrawn("NotFreeToGo", reasons)
+    }
+
+    /// Withdraws as the operator wishes.
+    pub(super) fn give_up(&mut self, reasons: Vec<String>) -> Decision {
+        self.end_withdrawn("GivenUp", reasons)
+    }
+
+    fn end_withdrawn(&mut self, reason: &str, reasons: Vec<String>) -> Decision {
         self.enter(Phase::Withdrawn, &reasons.join("; "));
-        self.set_condition(CONDITION_WITHDRAWN, true, "NotFreeToGo", &reasons.join("\n"));
+        self.set_condition(CONDITION_WITHDRAWN, true, reason, &reasons.join("\n"));
         self.status.frozen_since = None;
         (None, Some(Stop::Withdrawn(reasons)))
     }

@@ -65,6 +65,8 @@ pub type Outcome = Result<String, String>;
 /// What this driver has observed since it began.
 #[derive(Clone, Debug, Default)]
 pub struct Observation {
+    /// Why the upgrade is given up, where the operator asked for it; from the first change on it counts no more.
+    pub abandoned: Option<String>,
     /// The check before anything is changed.
     pub check: Option<CheckResult>,
     /// What the control planes were proved to do at the last check.
@@ -204,6 +206,11 @@ struct Next<'a> {
 
 impl Next<'_> {
     fn decide(&mut self, seen: &Observation) -> Decision {
+        if let Some(why) = &seen.abandoned
+            && matches!(self.status.phase, Phase::Pending | Phase::Checking | Phase::Pulling)
+        {
+            return self.give_up(vec![why.clone()]);
+        }
         match self.status.phase {
             Phase::Pending => self.enter(Phase::Checking, "checking the mesh against the target"),
             Phase::Checking => match &seen.check {
@@ -241,6 +248,9 @@ impl Next<'_> {
 
     /// Until a component is changed there is a way back: whatever fails here takes the freeze down and withdraws.
     fn freezing(&mut self, seen: &Observation) -> Decision {
+        if let Some(why) = &seen.abandoned {
+            return self.give_back(vec![why.clone()], seen);
+        }
         let failure = match (&seen.freeze, &seen.recheck) {
             (FreezeState::Failed(why), _) => vec![why.clone()],
             (FreezeState::Closed, Some(CheckResult::Blocked(blockers))) => blockers.clone(),
@@ -259,8 +269,14 @@ impl Next<'_> {
             }
             (FreezeState::Unproved, _) => return act(Effect::Freeze { step: None }),
         };
+        self.give_back(failure, seen)
+    }
+
+    /// Takes the freeze down, and then withdraws.
+    fn give_back(&mut self, failure: Vec<String>, seen: &Observation) -> Decision {
         match &seen.thaw {
             None => act(Effect::Thaw),
+            Some(Ok(_)) if seen.abandoned.is_some() => self.give_up(failure),
             Some(Ok(_)) => self.withdraw(failure),
             Some(Err(why)) if self.was_unlocked() => {
                 let left = format!("lifted by hand, so that nothing waits for what could not be thawed: {why}");
@@ -298,6 +314,8 @@ fn act(effect: Effect) -> Decision {
     (Some(effect), None)
 }
 
+#[cfg(test)]
+mod abandoned_tests;
 #[cfg(test)]
 mod baseline_tests;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{
     api::{MeshUpgrade, Plan, Revisions},
     conditions,
@@ -26,6 +26,8 @@ use std::sync::Arc;
 pub struct Course {
     /// A folder of charts in the place of the journal's, which never changes.
     pub charts: Option<String>,
+    /// Why the upgrade is given up, where the operator asked for it.
+    pub abandoned: Option<String>,
 }
 
 /// Drives a journal under a lease, and says how it ended.
@@ -57,6 +59,7 @@ pub async fn to_the_end(
             name: person.to_owned(),
             epoch: lease.epoch,
         },
+        abandoned: course.abandoned.clone(),
         effects: Effects {
             ui,
             members: &members,
@@ -114,8 +117,7 @@ fn conclude(ui: Ui, args: &ApplyArgs, course: &Course, journal: &MeshUpgrade, en
     match end {
         End::Stopped(Stop::Succeeded) => {
             if ui.output != Output::Text {
-                let status = json!({ "name": journal.name_any(), "spec": spec, "status": journal.status });
-                ui.streamed("UpgradeResult", status)?;
+                ui.streamed("UpgradeResult", result_of(journal))?;
                 return Ok(Exit::Done);
             }
             if let Some(revisions) = placed(&spec.plan) {
@@ -148,6 +150,16 @@ fn conclude(ui: Ui, args: &ApplyArgs, course: &Course, journal: &MeshUpgrade, en
             ui.next("kubectl mesh-upgrade list");
             Ok(Exit::Done)
         }
+        End::Stopped(Stop::Withdrawn(_)) if course.abandoned.is_some() => {
+            if ui.output != Output::Text {
+                ui.streamed("UpgradeResult", result_of(journal))?;
+                return Ok(Exit::Done);
+            }
+            let given_up = ui.lang.apply_given_up(&spec.mesh, &spec.to);
+            ui.result(&format!("{} {given_up}", ui.mark(Mark::Pass)));
+            ui.next("kubectl mesh-upgrade list");
+            Ok(Exit::Done)
+        }
         End::Stopped(Stop::Withdrawn(reasons)) => {
             let charts = again::flag("--charts", args.charts.as_ref());
             let target = format!("{}{}{charts}", spec.to, spec.plan.strategy_flag());
@@ -165,6 +177,11 @@ fn conclude(ui: Ui, args: &ApplyArgs, course: &Course, journal: &MeshUpgrade, en
         }
         End::Interrupted => Err(CommandError::error(ui.lang.apply_stopped(journal::phase(journal))).hint(going_on())),
     }
+}
+
+/// What programs are told in the end.
+fn result_of(journal: &MeshUpgrade) -> Value {
+    json!({ "name": journal.name_any(), "spec": journal.spec, "status": journal.status })
 }
 
 /// The revisions that run beside each other after the first upgrade of a canary.

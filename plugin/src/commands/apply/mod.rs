@@ -4,6 +4,7 @@ mod drive;
 mod members;
 mod plan_file;
 mod resumed;
+mod withdraw;
 
 use super::{
     Scene, again, check::observe_options, journals::Journals, plan, refuse_impersonation, refuse_namespace, waivers,
@@ -79,6 +80,7 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     };
     let driven = match begun.first() {
         Some(held) => task.resume(&held.journal, helm).await,
+        None if args.withdraw => Err(withdraw::nothing_begun()),
         None => task.begin(file.as_ref(), helm).await,
     };
     match driven {
@@ -135,7 +137,7 @@ fn unread(scene: &Scene, journals: &Journals, cluster: &str) -> Option<String> {
 
 /// Where the journal of a new upgrade will be. Nothing may be begun where it cannot be seen whether something has.
 fn home_of_new(args: &ApplyArgs, scene: &Scene, journals: &Journals) -> Result<Cluster, CommandError> {
-    if args.to.is_none() {
+    if args.to.is_none() || args.withdraw {
         let silent = scene.inventory.clusters.iter().find_map(|found| match &found.state {
             ClusterState::Unknown { reason } => Some((&found.name, reason)),
             ClusterState::Observed(_) => None,
@@ -148,6 +150,9 @@ fn home_of_new(args: &ApplyArgs, scene: &Scene, journals: &Journals) -> Result<C
         }
         if let Some((cluster, why)) = journals.unread.first_key_value() {
             return Err(unseen(cluster, why));
+        }
+        if args.withdraw {
+            return Err(withdraw::nothing_begun());
         }
         return Err(
             CommandError::usage("no upgrade has begun, and no target is given: --to VERSION is missing")
@@ -211,14 +216,26 @@ impl Task<'_> {
         let Self { args, ui, home, .. } = self;
         let spec = &journal.spec;
         if let Some(to) = args.to.as_ref().filter(|to| to.to_string() != spec.to) {
-            return Err(CommandError::blocked(format!(
+            let refusal = CommandError::blocked(format!(
                 "the upgrade of mesh {} to {} has begun: there is no new target {to} before it has arrived",
                 spec.mesh, spec.to
             ))
-            .hint(format!("go on with it: kubectl mesh-upgrade apply {}", spec.mesh)));
+            .hint(format!("go on with it: kubectl mesh-upgrade apply {}", spec.mesh));
+            return Err(if journal::phase(journal).is_past_return() {
+                refusal
+            } else {
+                refusal.hint(format!(
+                    "or give it up, since it has changed nothing yet: kubectl mesh-upgrade apply {} --withdraw",
+                    spec.mesh
+                ))
+            });
+        }
+        if args.withdraw {
+            return self.withdraw(journal, helm).await;
         }
         let course = drive::Course {
             charts: resumed::charts(args.charts.as_deref(), &spec.plan.charts.location)?,
+            ..drive::Course::default()
         };
         if let Some(how) = args.strategy
             && (how == HowTo::Canary) != spec.plan.is_canary()

@@ -72,10 +72,16 @@ pub(super) async fn run(global: &Global, ui: Ui) -> Result<Step, CommandError> {
     }
 }
 
-/// An upgrade that has begun takes no new target: the only way is on.
+/// An upgrade that has begun takes no new target: the way is on, or out while nothing was changed.
 fn go_on(begun: &MeshUpgrade, ui: Ui) -> Step {
     let spec = &begun.spec;
-    ui.note(&ui.lang.wizard_begun(&spec.mesh, &spec.to, journal::phase(begun)));
+    let phase = journal::phase(begun);
+    if phase.is_past_return() {
+        ui.note(&ui.lang.wizard_begun(&spec.mesh, &spec.to, phase));
+    } else {
+        ui.note(&ui.lang.wizard_begun_unchanged(&spec.mesh, &spec.to, phase));
+        ui.note(&ui.lang.wizard_may_give_up(&spec.mesh));
+    }
     loop {
         match Answer::read(ask(&ui.lang.wizard_ask_to_go_on()).as_deref(), 0) {
             Answer::Enter => return on(begun),

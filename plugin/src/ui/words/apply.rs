@@ -46,6 +46,12 @@ super::words! {
         "Sidecars and gateways that istiod injects run {from} until their pods are restarted, as in:\n  kubectl rollout restart deployment -n NAMESPACE",
         "istiod 注入的 sidecar 和网关仍运行 {from}，直到其 pod 重启，例如：\n  kubectl rollout restart deployment -n NAMESPACE";
     apply_withdrawn(reasons) "withdrawn, nothing was changed: {reasons}", "已撤回，没有改动任何东西：{reasons}";
+    apply_to_be_withdrawn(mesh, to, phase) "mesh {mesh}: the upgrade to {to} is given up in phase {phase}",
+        "网格 {mesh}：在阶段 {phase} 放弃升级到 {to}";
+    apply_confirm_withdrawal(mesh, to) "Type the mesh's name ({mesh}) to give up its upgrade to {to}:",
+        "输入网格名称（{mesh}）以放弃升级到 {to}：";
+    apply_given_up(mesh, to) "Mesh {mesh}: the upgrade to {to} is withdrawn; nothing was changed, and the mesh is open.",
+        "网格 {mesh}：到 {to} 的升级已撤回；没有改动任何东西，网格是开放的。";
     apply_mend_and_check(mesh, to) "mend it, then: kubectl mesh-upgrade check {mesh} --to {to}",
         "处理之后：kubectl mesh-upgrade check {mesh} --to {to}";
     apply_stalled(reason, message) "stalled ({reason}): {message}", "已停住（{reason}）：{message}";

@@ -17,6 +17,10 @@ super::words! {
     wizard_begun(mesh, to, phase)
         "An upgrade of mesh {mesh} to {to} has begun and is in phase {phase}. It can only go on.",
         "网格 {mesh} 到 {to} 的升级已经开始，处于阶段 {phase}。它只能继续下去。";
+    wizard_may_give_up(mesh) "As nothing was changed yet, it can be given up: kubectl mesh-upgrade apply {mesh} --withdraw",
+        "还没有改动任何东西，所以可以放弃它：kubectl mesh-upgrade apply {mesh} --withdraw";
+    wizard_begun_unchanged(mesh, to, phase) "An upgrade of mesh {mesh} to {to} has begun and is in phase {phase}.",
+        "网格 {mesh} 到 {to} 的升级已经开始，处于阶段 {phase}。";
     wizard_several_begun() "Upgrades of several meshes have begun. Each can only go on.",
         "有多个网格的升级已经开始。每一个都只能继续下去。";
     wizard_ask_begun(count) "Choose the one to go on with, 1 to {count}; q quits:", "选择要继续的升级，1 到 {count}；q 退出：";

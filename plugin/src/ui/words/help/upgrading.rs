@@ -27,6 +27,10 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "由谁运维；对 external 的绝不写入 [默认：按所见推断]",
     ),
     ("Only show the object", "只显示对象"),
+    (
+        "Give up an upgrade that has changed nothing yet; it ends as Withdrawn, and the mesh is open",
+        "放弃尚未改动任何东西的升级；它以 Withdrawn 结束，网格恢复开放",
+    ),
     ("Do not ask", "不询问"),
     ("Do not ask: yes, there is no way back", "不询问：是的，没有回头路"),
     (

@@ -307,6 +307,13 @@ super::told! {
     "whether an upgrade has begun cannot be seen in cluster {cluster}: {why}" => "无法看出集群 {cluster} 中是否有升级已经开始：{why}";
     "the upgrade of mesh {} to {} has begun: there is no new target {to} before it has arrived"
         => "网格 {0} 到 {1} 的升级已经开始：在它到达之前不接受新目标 {to}";
+    "or give it up, since it has changed nothing yet: kubectl mesh-upgrade apply {} --withdraw"
+        => "或者放弃它，因为它还没有改动任何东西：kubectl mesh-upgrade apply {} --withdraw";
+    "no upgrade has begun: there is nothing to withdraw" => "没有已经开始的升级：没有什么可撤回";
+    "see the last one with: kubectl mesh-upgrade status" => "查看上一次升级：kubectl mesh-upgrade status";
+    "given up by {}, before anything was changed" => "由 {} 在改动任何东西之前放弃";
+    "the upgrade of mesh {} to {} is in phase {phase}: something was changed already, and there is no way back"
+        => "网格 {0} 到 {1} 的升级处于阶段 {phase}：已经有改动，没有回头路";
     "the upgrade has begun with charts from {planned}: they stay the same to its end"
         => "升级开始时的 chart 来自 {planned}：直到结束都保持不变";
     "leave --charts out" => "不要带 --charts";
