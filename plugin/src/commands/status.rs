@@ -14,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use serde_json::json;
 use shared::{
-    api::{CONDITION_STALLED, StepState},
+    api::{CONDITION_STALLED, MeshUpgrade, StepState},
     guard::own_objects::CONDITION_UNLOCKED,
     machine::progress,
     phase::Phase,
@@ -80,6 +80,18 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
         None => ui.next("kubectl mesh-upgrade list"),
     }
     Ok(Exit::Done)
+}
+
+/// What holds for an upgrade that is stalled after something was changed.
+fn no_way_back(journal: &MeshUpgrade) -> Option<&'static str> {
+    if journal::phase(journal) < Phase::Upgrading {
+        return None;
+    }
+    Some(if progress::is_known_frozen(journal) {
+        "  The mesh stays frozen. There is no way back: mend the cause, then go on."
+    } else {
+        "  There is no way back: mend the cause, then go on."
+    })
 }
 
 /// Why what was found is not all that there is.
@@ -188,12 +200,69 @@ fn print(ui: Ui, held: &Held) {
         for line in stalled.message.lines() {
             ui.result(&format!("  {line}"));
         }
-        if status.phase >= Phase::Upgrading && unlocked.is_none() {
-            ui.result("  The mesh stays frozen. There is no way back: mend the cause, then go on.");
+        if let Some(says) = no_way_back(journal) {
+            ui.result(says);
         }
     }
 }
 
 fn time(time: &Time) -> String {
     time.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::jiff::Timestamp;
+    use shared::{
+        api::{JOURNAL_VERSION, MeshUpgradeSpec, MeshUpgradeStatus, Plan, Unguarded},
+        conditions,
+    };
+
+    fn journal(phase: Phase, unguarded: bool, holds: &[&str]) -> MeshUpgrade {
+        let spec = MeshUpgradeSpec {
+            journal_version: JOURNAL_VERSION,
+            mesh: "shop".to_owned(),
+            from: "1.30.3".to_owned(),
+            to: "1.31.0".to_owned(),
+            plan: Plan::default(),
+            plan_hash: String::new(),
+            requested_by: "alice".to_owned(),
+            unguarded: unguarded.then(|| Unguarded {
+                reason: "no guard yet".to_owned(),
+            }),
+            skip_image_pull: false,
+            waivers: Vec::new(),
+        };
+        let mut status = MeshUpgradeStatus {
+            phase,
+            ..MeshUpgradeStatus::default()
+        };
+        for type_ in holds {
+            conditions::upsert(&mut status.conditions, type_, true, "X", "x", Timestamp::UNIX_EPOCH);
+        }
+        let mut journal = MeshUpgrade::new("shop-1", spec);
+        journal.status = Some(status);
+        journal
+    }
+
+    #[test]
+    fn only_a_mesh_that_is_frozen_is_said_to_stay_so() {
+        const STALLED: &[&str] = &[CONDITION_STALLED];
+        const UNLOCKED: &[&str] = &[CONDITION_STALLED, CONDITION_UNLOCKED];
+        for (phase, unguarded, holds, says_frozen) in [
+            (Phase::Checking, false, STALLED, None),
+            (Phase::Freezing, true, STALLED, None),
+            (Phase::Upgrading, false, STALLED, Some(true)),
+            (Phase::Verifying, false, STALLED, Some(true)),
+            (Phase::Thawing, false, STALLED, Some(false)),
+            (Phase::Upgrading, true, STALLED, Some(false)),
+            (Phase::Verifying, true, STALLED, Some(false)),
+            (Phase::Upgrading, false, UNLOCKED, Some(false)),
+        ] {
+            let says = no_way_back(&journal(phase, unguarded, holds));
+            let found = says.map(|says| says.contains("stays frozen"));
+            assert_eq!(found, says_frozen, "{phase} {unguarded} {holds:?}: {says:?}");
+        }
+    }
 }

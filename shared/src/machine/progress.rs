@@ -1,6 +1,11 @@
 //! How far an upgrade is, told from its journal alone: by whoever watches it, from any machine.
 
-use crate::api::{JournalEvent, MeshUpgrade, MeshUpgradeStatus, PlanStep, StepState, StepStatus};
+use crate::{
+    api::{CONDITION_STALLED, JournalEvent, MeshUpgrade, MeshUpgradeStatus, PlanStep, StepState, StepStatus},
+    conditions,
+    guard::own_objects::CONDITION_UNLOCKED,
+    phase::Phase,
+};
 
 /// What a journal gained between two looks. History is bounded, so its new part is found by its end.
 #[must_use]
@@ -54,6 +59,15 @@ pub fn driver(journal: &MeshUpgrade) -> &str {
     holder.unwrap_or(&journal.spec.requested_by)
 }
 
+/// Whether the freeze is known to stand: while it is taken down, and once it was lifted by hand, nobody can say.
+#[must_use]
+pub fn is_known_frozen(journal: &MeshUpgrade) -> bool {
+    let Some(status) = &journal.status else { return false };
+    journal.spec.unguarded.is_none()
+        && matches!(status.phase, Phase::Upgrading | Phase::Verifying)
+        && !conditions::holds(&status.conditions, CONDITION_UNLOCKED)
+}
+
 /// The present state in a line.
 #[must_use]
 pub fn in_a_line(journal: &MeshUpgrade) -> String {
@@ -91,6 +105,7 @@ pub fn in_a_sentence(journal: &MeshUpgrade) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Unguarded;
     use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
     fn event(what: &str) -> JournalEvent {
@@ -125,6 +140,41 @@ mod tests {
                 .collect();
             assert_eq!(found, expected);
         }
+    }
+
+    fn at(phase: Phase, unguarded: bool, holds: &[&str]) -> MeshUpgrade {
+        let mut spec = crate::machine::tests::spec();
+        spec.unguarded = unguarded.then(|| Unguarded {
+            reason: "no guard yet".to_owned(),
+        });
+        let mut journal = MeshUpgrade::new("x", spec);
+        let mut status = MeshUpgradeStatus {
+            phase,
+            ..MeshUpgradeStatus::default()
+        };
+        for type_ in holds {
+            conditions::upsert(&mut status.conditions, type_, true, "X", "x", Timestamp::UNIX_EPOCH);
+        }
+        journal.status = Some(status);
+        journal
+    }
+
+    #[test]
+    fn a_freeze_is_known_to_stand_only_while_components_change_under_a_guard() {
+        for phase in Phase::ALL {
+            let changes = matches!(phase, Phase::Upgrading | Phase::Verifying);
+            for (unguarded, holds, expected) in [
+                (false, &[][..], changes),
+                (false, &[CONDITION_STALLED], changes),
+                (false, &[CONDITION_STALLED, CONDITION_UNLOCKED], false),
+                (true, &[], false),
+                (true, &[CONDITION_STALLED], false),
+            ] {
+                let journal = at(phase, unguarded, holds);
+                assert_eq!(is_known_frozen(&journal), expected, "{phase} {unguarded} {holds:?}");
+            }
+        }
+        assert!(!is_known_frozen(&MeshUpgrade::new("x", crate::machine::tests::spec())));
     }
 
     #[test]

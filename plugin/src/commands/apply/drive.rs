@@ -16,8 +16,7 @@ use shared::{
     api::{MeshUpgrade, Plan, Revisions},
     conditions,
     guard::own_objects::CONDITION_UNLOCKED,
-    machine::{Driver, Stop},
-    phase::Phase,
+    machine::{Driver, Stop, progress},
 };
 use std::sync::Arc;
 
@@ -168,7 +167,7 @@ fn conclude(ui: Ui, args: &ApplyArgs, course: &Course, journal: &MeshUpgrade, en
         }
         End::Stopped(Stop::Stalled { reason, message }) => {
             Err(CommandError::error(ui.lang.apply_stalled(reason, message))
-                .hint(if is_frozen(journal) {
+                .hint(if progress::is_known_frozen(journal) {
                     ui.lang.apply_stays_frozen()
                 } else {
                     ui.lang.apply_keeps_its_target()
@@ -188,10 +187,4 @@ fn result_of(journal: &MeshUpgrade) -> Value {
 fn placed(plan: &Plan) -> Option<&Revisions> {
     let mut steps = plan.steps.iter().filter(|_| plan.removal().is_none());
     steps.find_map(|step| step.revisions.as_ref())
-}
-
-/// Whether the freeze is known to stand: while it is taken down, nobody can say.
-fn is_frozen(journal: &MeshUpgrade) -> bool {
-    let phase = journal::phase(journal);
-    journal.spec.unguarded.is_none() && matches!(phase, Phase::Upgrading | Phase::Verifying)
 }

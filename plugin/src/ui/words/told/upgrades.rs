@@ -177,6 +177,7 @@ super::told! {
     "Stalled ({})" => "已停住（{}）";
     "  The mesh stays frozen. There is no way back: mend the cause, then go on."
         => "  网格保持冻结。没有回头路：处理原因之后继续。";
+    "  There is no way back: mend the cause, then go on." => "  没有回头路：处理原因之后继续。";
     "no upgrade has been made here: there is nothing to watch" => "这里还没有做过升级：没有可以跟踪的";
     "begin one with: kubectl mesh-upgrade apply --to VERSION" => "开始一个：kubectl mesh-upgrade apply --to VERSION";
     "there are upgrades of several meshes: {}" => "有多个网格的升级：{}";
