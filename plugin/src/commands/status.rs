@@ -73,13 +73,28 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
     }
     let mut journals = latest.iter().map(|held| &held.journal);
     match journals.find(|journal| !journal::phase(journal).is_final()) {
-        Some(journal) => ui.next_with(
-            &format!("kubectl mesh-upgrade apply {}", journal.spec.mesh),
-            "it goes on where it stopped",
-        ),
+        Some(journal) => {
+            let (command, about) = next(journal);
+            ui.next_with(&command, &about);
+        }
         None => ui.next("kubectl mesh-upgrade list"),
     }
     Ok(Exit::Done)
+}
+
+/// What follows on an upgrade that has begun, and what is to be said of it. Whether a driver lives the journal does not
+/// say, unless it has stopped; and whoever takes over a living one is turned away after a while.
+fn next(journal: &MeshUpgrade) -> (String, String) {
+    let mesh = &journal.spec.mesh;
+    let apply = format!("kubectl mesh-upgrade apply {mesh}");
+    if progress::has_stopped(journal) {
+        return (apply, "it goes on where it stopped".to_owned());
+    }
+    let watch = format!("kubectl mesh-upgrade status {mesh} --watch");
+    (
+        watch,
+        format!("if nobody drives it any more: kubectl mesh-upgrade apply {mesh}"),
+    )
 }
 
 /// What holds for an upgrade that is stalled after something was changed.
@@ -263,6 +278,18 @@ mod tests {
             let says = no_way_back(&journal(phase, unguarded, holds));
             let found = says.map(|says| says.contains("stays frozen"));
             assert_eq!(found, says_frozen, "{phase} {unguarded} {holds:?}: {says:?}");
+        }
+    }
+
+    #[test]
+    fn an_upgrade_that_runs_is_watched_and_one_that_stopped_goes_on() {
+        let (command, about) = next(&journal(Phase::Upgrading, false, &[]));
+        assert_eq!(command, "kubectl mesh-upgrade status shop --watch");
+        assert!(about.ends_with("kubectl mesh-upgrade apply shop"), "{about}");
+        for stopped in [CONDITION_STALLED, CONDITION_UNLOCKED] {
+            let (command, about) = next(&journal(Phase::Upgrading, false, &[stopped]));
+            assert_eq!(command, "kubectl mesh-upgrade apply shop");
+            assert_eq!(about, "it goes on where it stopped");
         }
     }
 }

@@ -232,7 +232,7 @@ impl Ui {
     pub fn next_with(self, command: &str, about: &str) {
         self.next(command);
         if self.output == Output::Text && !self.led {
-            self.note(&faint(&format!("  {}", self.lang.told(about))));
+            self.note(&faint(&format!("  {}", completed(&self.lang.told(about)))));
         }
     }
 

@@ -68,6 +68,16 @@ pub fn is_known_frozen(journal: &MeshUpgrade) -> bool {
         && !conditions::holds(&status.conditions, CONDITION_UNLOCKED)
 }
 
+/// Whether the journal itself says that nobody drives: its driver gave up, or was kept from going on.
+#[must_use]
+pub fn has_stopped(journal: &MeshUpgrade) -> bool {
+    let holds = |type_: &str| {
+        let status = journal.status.as_ref();
+        status.is_some_and(|status| conditions::holds(&status.conditions, type_))
+    };
+    holds(CONDITION_STALLED) || holds(CONDITION_UNLOCKED)
+}
+
 /// The present state in a line.
 #[must_use]
 pub fn in_a_line(journal: &MeshUpgrade) -> String {
@@ -198,6 +208,13 @@ mod tests {
             });
             assert_eq!(ids(&journal), expected, "{state:?}");
         }
+    }
+
+    #[test]
+    fn an_upgrade_that_is_driven_has_not_stopped() {
+        assert!(!has_stopped(&at(Phase::Upgrading, false, &[])));
+        assert!(has_stopped(&at(Phase::Upgrading, false, &[CONDITION_STALLED])));
+        assert!(has_stopped(&at(Phase::Upgrading, false, &[CONDITION_UNLOCKED])));
     }
 
     #[test]

@@ -166,6 +166,7 @@ super::told! {
     "it deletes the journals, too" => "它也会删除日志";
     "only then can the upgrade of mesh {} go on, by apply" => "之后才能用 apply 继续网格 {} 的升级";
     "it goes on where it stopped" => "它从停下的地方继续";
+    "if nobody drives it any more: kubectl mesh-upgrade apply {mesh}" => "如果已经没有人在驱动它：kubectl mesh-upgrade apply {mesh}";
     "Mesh {}: {} to {}  {}" => "网格 {}：{} 升级到 {}  {}";
     " in cluster {}" => "（在集群 {} 中）";
     "  journal   {}{at}" => "  日志      {0}{at}";
