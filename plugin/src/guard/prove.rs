@@ -11,13 +11,13 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use kube::{
-    Api,
+    Api, Client,
     api::{ApiResource, DynamicObject, PostParams},
 };
 use serde_json::json;
 use shared::{
     api::{FreezeScope, MeshFreeze, MeshFreezeSpec},
-    guard::{asked::Coverage, codes::Code, coverage::not_asked_about, webhook_refusal},
+    guard::{asked::Coverage, codes::Code, coverage::not_asked_about, is_refused_by_rbac, webhook_refusal},
     inventory::Observed,
     names,
     version::{IstioVersion, Minor},
@@ -105,7 +105,29 @@ async fn impersonation(caller: &Cluster) -> Proof {
     )
 }
 
-/// Nobody but the driver writes a freeze: tried with one that would bear no scope.
+/// A dry run as the caller, so that `--as` tells of others too, and once more as the driver without an epoch where the
+/// caller may not even ask: RBAC answers before any guard, and for the driver no guard makes an exception here.
+async fn as_caller_or_driver<T, F: Future<Output = Result<T, kube::Error>>>(
+    caller: &Client,
+    driver: impl FnOnce() -> Option<Client>,
+    ask: impl Fn(Client) -> F,
+) -> Result<T, kube::Error> {
+    let refused = match ask(caller.clone()).await {
+        Err(error) if is_refused_by_rbac(&api_message(&error)) => error,
+        answered => return answered,
+    };
+    match driver() {
+        Some(driver) => ask(driver).await,
+        None => Err(refused),
+    }
+}
+
+/// The driver without an epoch. Where somebody is impersonated already, what is said to them is all that there is.
+fn driver(caller: &Cluster) -> Option<Client> {
+    caller.impersonating(&[]).ok().map(|driver| driver.client)
+}
+
+/// Nobody but the driver writes a freeze, and the driver none without its epoch: tried with one that would bear no scope.
 async fn own_objects(caller: &Cluster) -> Proof {
     let spec = MeshFreezeSpec {
         mesh: names::CANARY.to_owned(),
@@ -122,8 +144,13 @@ async fn own_objects(caller: &Cluster) -> Proof {
     let foreign = MeshFreeze::new(names::CANARY, spec);
     let began = Instant::now();
     let answer = loop {
-        let answer = refused_by_policy(caller, &foreign).await;
-        if answer.is_ok() || began.elapsed() >= POLICY_DEADLINE {
+        let ask = |client| try_to_write(client, &foreign);
+        let error = as_caller_or_driver(&caller.client, || driver(caller), ask).await;
+        let error = error.err().map(|error| api_message(&error));
+        let answer = refused_by_policy(error.as_deref());
+        // Who may not ask now may not a moment later.
+        let is_final = answer.is_ok() || error.as_deref().is_some_and(is_refused_by_rbac);
+        if is_final || began.elapsed() >= POLICY_DEADLINE {
             break answer;
         }
         tokio::time::sleep(LOOK_AGAIN).await;
@@ -135,22 +162,29 @@ async fn own_objects(caller: &Cluster) -> Proof {
     )
 }
 
-/// Tries to write this MeshFreeze in a dry run, and returns the policy's own refusal: another's proves nothing.
-async fn refused_by_policy(caller: &Cluster, foreign: &MeshFreeze) -> Result<String, String> {
-    let records: Api<MeshFreeze> = Api::all(caller.client.clone());
-    let dry_run = PostParams {
-        dry_run: true,
-        field_manager: Some(names::FIELD_MANAGER.to_owned()),
-    };
-    let Err(error) = records.create(&dry_run, foreign).await else {
+/// Tries to write this MeshFreeze in a dry run.
+async fn try_to_write(client: Client, foreign: &MeshFreeze) -> Result<(), kube::Error> {
+    let records: Api<MeshFreeze> = Api::all(client);
+    records.create(&dry_run(), foreign).await.map(drop)
+}
+
+/// The policy's own refusal of a MeshFreeze; another's proves nothing. `None` is none at all.
+fn refused_by_policy(message: Option<&str>) -> Result<String, String> {
+    let Some(message) = message else {
         return Err("a foreign MeshFreeze was admitted".to_owned());
     };
-    let message = api_message(&error);
     let head = format!("ValidatingAdmissionPolicy '{}'", names::OWN_OBJECTS_POLICY);
     if message.contains(&head) && message.contains(Code::OwnObjects.as_str()) {
         Ok(format!("refused with {}", Code::OwnObjects.as_str()))
     } else {
         Err(format!("no proof: {message}"))
+    }
+}
+
+fn dry_run() -> PostParams {
+    PostParams {
+        dry_run: true,
+        field_manager: Some(names::FIELD_MANAGER.to_owned()),
     }
 }
 
@@ -179,8 +213,8 @@ async fn asked_about(caller: &Cluster, observed: &Observed) -> Proof {
     Proof::new("webhook, coverage", "the rules of its configuration", answer)
 }
 
-/// The webhook refuses an istiod two minors ahead of the one that runs. While the mesh is frozen only its holder gets past
-/// the freeze to the rules on versions.
+/// The webhook refuses an istiod two minors ahead of the one that runs, whoever brings it. While the mesh is frozen only its
+/// holder gets past the freeze to the rules on versions.
 async fn versions(caller: &Cluster, observed: &Observed, freezes: &[MeshFreeze]) -> Proof {
     let tried = "an istiod two minors ahead";
     let newest = observed
@@ -218,17 +252,17 @@ async fn versions(caller: &Cluster, observed: &Observed, freezes: &[MeshFreeze])
         },
     });
     let resource = ApiResource::erase::<k8s_openapi::api::apps::v1::Deployment>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &resource);
-    let dry_run = PostParams {
-        dry_run: true,
-        field_manager: Some(names::FIELD_MANAGER.to_owned()),
-    };
-    let object = match serde_json::from_value(deployment) {
+    let object: DynamicObject = match serde_json::from_value(deployment) {
         Ok(object) => object,
         Err(error) => return Proof::new("webhook, versions", tried, Err(format!("{error}"))),
     };
-    let answer = match api.create(&dry_run, &object).await {
-        Ok(_) => Err(format!(
+    let ask = |client: Client| {
+        let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &resource);
+        let object = object.clone();
+        async move { api.create(&dry_run(), &object).await.map(drop) }
+    };
+    let answer = match as_caller_or_driver(&client, || driver(caller), ask).await {
+        Ok(()) => Err(format!(
             "an istiod {ahead} beside {version} was admitted: is the webhook running, ready, and trusted by its configuration?"
         )),
         Err(error) => {
@@ -271,4 +305,57 @@ async fn frozen(caller: &Cluster, freeze: &MeshFreezeSpec, webhook: bool) -> Vec
         ));
     }
     proofs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{Request, Response, StatusCode};
+    use kube::client::Body;
+
+    const RBAC: &str = "meshfreezes.meshupgrade.io is forbidden: User \"bob\" cannot create resource \"meshfreezes\" in API \
+        group \"meshupgrade.io\" at the cluster scope";
+    const POLICY: &str = "meshfreezes.meshupgrade.io \"mesh-upgrade-canary\" is forbidden: ValidatingAdmissionPolicy \
+        'mesh-upgrade-own-objects' with binding 'mesh-upgrade-own-objects' denied request: MG006 own-objects: only";
+
+    /// A server that forbids everything with this message.
+    fn forbidding(message: &'static str) -> Client {
+        let server = tower::service_fn(move |_: Request<Body>| async move {
+            let status =
+                json!({"kind": "Status", "status": "Failure", "reason": "Forbidden", "message": message, "code": 403});
+            let response = Response::builder().status(StatusCode::FORBIDDEN);
+            response.body(Body::from(status.to_string().into_bytes()))
+        });
+        Client::new(server, "default")
+    }
+
+    async fn answered(caller: &'static str, driver: Option<&'static str>) -> String {
+        let ask = |client: Client| async move {
+            let records: Api<MeshFreeze> = Api::all(client);
+            records.get("x").await.map(drop)
+        };
+        let answer = as_caller_or_driver(&forbidding(caller), || driver.map(forbidding), ask).await;
+        api_message(&answer.unwrap_err())
+    }
+
+    #[tokio::test]
+    async fn who_may_not_ask_has_the_driver_ask() {
+        assert_eq!(answered(RBAC, Some(POLICY)).await, POLICY);
+        assert_eq!(answered(RBAC, None).await, RBAC, "with --as");
+        assert_eq!(
+            answered("quota", Some(POLICY)).await,
+            "quota",
+            "another refusal is the caller's"
+        );
+        assert_eq!(answered(POLICY, Some(RBAC)).await, POLICY);
+    }
+
+    #[test]
+    fn only_the_policy_itself_proves_the_policy() {
+        let code = Code::OwnObjects.as_str();
+        assert_eq!(refused_by_policy(Some(POLICY)), Ok(format!("refused with {code}")));
+        for other in [None, Some(RBAC), Some("admission webhook \"x\" denied the request: no")] {
+            assert!(refused_by_policy(other).is_err(), "{other:?}");
+        }
+    }
 }

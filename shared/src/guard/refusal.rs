@@ -52,6 +52,18 @@ pub fn is_past_admission(reason: &str, message: &str) -> bool {
     reason == "AlreadyExists" || is_quotas
 }
 
+/// Whether `message` says that whoever asked may not do this at all, so that no admission was asked: neither a policy nor a
+/// webhook.
+///
+/// The API server writes `RESOURCE is forbidden: User "NAME" cannot VERB resource …`; what a policy, a quota or a webhook
+/// refuses is forbidden in other words.
+#[must_use]
+pub fn is_refused_by_rbac(message: &str) -> bool {
+    message.split_once(" is forbidden: ").is_some_and(|(what, rest)| {
+        !what.contains("denied") && rest.starts_with("User \"") && rest.contains("\" cannot ")
+    })
+}
+
 fn refusing_policy(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("ValidatingAdmissionPolicy '")?;
     let (policy, rest) = rest.split_once("' with binding '")?;
@@ -106,6 +118,36 @@ mod tests {
         assert!(!is_refused_by_webhook(BY_POLICY));
         assert!(is_refused_by_webhook(BY_WEBHOOK));
         assert!(!is_refused_by_policy(BY_WEBHOOK, "mesh-freeze-default-3"));
+    }
+
+    #[test]
+    fn who_may_not_even_ask_is_told_from_who_is_refused() {
+        for (message, expected) in [
+            (
+                "meshfreezes.meshupgrade.io is forbidden: User \"bob\" cannot create resource \"meshfreezes\" in API group \
+                 \"meshupgrade.io\" at the cluster scope",
+                true,
+            ),
+            (
+                "deployments.apps is forbidden: User \"bob\" cannot create resource \"deployments\" in API group \"apps\" in \
+                 the namespace \"istio-system\": requires one of [\"container.deployments.create\"] permission(s).",
+                true,
+            ),
+            (BY_POLICY, false),
+            (BY_WEBHOOK, false),
+            (
+                "meshfreezes.meshupgrade.io \"mesh-upgrade-canary\" is forbidden: ValidatingAdmissionPolicy 'x' with binding \
+                 'x' denied request: User \"bob\" cannot do that",
+                false,
+            ),
+            (
+                "admission webhook \"x.example\" denied the request: it is forbidden: User \"bob\" cannot do that",
+                false,
+            ),
+            ("pods \"x\" is forbidden: exceeded quota: q", false),
+        ] {
+            assert_eq!(is_refused_by_rbac(message), expected, "{message}");
+        }
     }
 
     #[test]

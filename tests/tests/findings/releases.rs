@@ -5,7 +5,7 @@ use std::fs;
 use super::case::{Case, Report, kubectl, wait_until_may};
 use anyhow::{Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, Toolbox},
+    harness::{Cluster, Run, Toolbox},
     product::mesh_upgrade_command,
 };
 use serde_json::json;
@@ -102,6 +102,9 @@ pub fn the_operator_sees_everything(cluster: &Cluster) -> Result<()> {
         .filter(|code| code.starts_with("MU5") || code.starts_with("MU9"))
         .collect();
     ensure!(unseen.is_empty(), "{unseen:?}: {}", report.told());
+    // Who may not write what the dry runs write has the driver ask, whom the guard refuses as well.
+    let guard = Run::of(mesh_upgrade_command(cluster, "bob", &["guard", "status"])?, None)?;
+    ensure!(guard.code == 0 && !guard.stdout.contains("NOT PROVED"), "{guard}");
     kubectl(cluster, &["delete", binding])?;
     // Later cases are about what bob may not.
     wait_until_may(cluster, "bob", &forward, false)
