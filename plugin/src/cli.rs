@@ -351,8 +351,8 @@ pub struct ApplyArgs {
     /// File of findings that were accepted in writing; those that are used are recorded in the journal
     #[arg(long, value_name = "FILE")]
     pub waivers: Option<PathBuf>,
-    /// Why; recorded in the journal
-    #[arg(long, value_name = "TEXT", requires = "unguarded")]
+    /// Why it goes on without the guard; recorded in the journal (with --unguarded)
+    #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
     /// Do not pull the images first: a missing image is then found in mid-upgrade, with the mesh frozen
     #[arg(long)]
@@ -433,8 +433,8 @@ pub struct GuardUninstallArgs {
     /// Also while an upgrade runs: its freeze is lifted first, as by `unlock`
     #[arg(long, requires = "reason")]
     pub force: bool,
-    /// Why; recorded as by `unlock`
-    #[arg(long, value_name = "TEXT", requires = "force")]
+    /// Why it is removed by force; recorded as by `unlock` (with --force)
+    #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }
 

@@ -56,6 +56,17 @@ fn an_empty_cluster() -> Result<()> {
         64,
         "--reason",
     )?;
+    // Whoever gives a reason is not led to do without the guard.
+    with_hint(
+        &mesh_upgrade(&cluster, &["apply", "--to", "1.31.0", "--reason", "CHG-7"])?,
+        64,
+        "an upgrade under the guard needs none",
+    )?;
+    with_hint(
+        &mesh_upgrade(&cluster, &["guard", "uninstall", "--reason", "CHG-7"])?,
+        64,
+        "--reason goes with --force",
+    )?;
     with_hint(&mesh_upgrade(&cluster, &["explain", "MU000"])?, 64, "MU000")?;
     let help = mesh_upgrade::<&str>(&cluster, &[])?;
     ensure!(

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     refuse_impersonation(global, "guard uninstall")?;
     refuse_contexts(global, "guard uninstall")?;
-    let reason = args.reason.as_deref().map(unlock::reason).transpose()?;
+    let reason = reason(args)?;
     let cluster = cluster::connect(&global.cluster()).await?;
     let running = journal::unfinished(&cluster.client, None).await?;
     let frozen = lift::frozen(&cluster).await;
@@ -61,6 +61,17 @@ pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<E
         ),
     }
     Ok(Exit::Done)
+}
+
+/// Why it is forced, if it is.
+fn reason(args: &GuardUninstallArgs) -> Result<Option<String>, CommandError> {
+    if args.reason.is_some() && !args.force {
+        return Err(CommandError::usage(
+            "--reason goes with --force; a guard that nothing needs is removed without any",
+        )
+        .hint("leave --reason out"));
+    }
+    args.reason.as_deref().map(unlock::reason).transpose()
 }
 
 /// The guard stays, or a part of it, while an upgrade runs or something is frozen.
@@ -118,4 +129,25 @@ async fn force(
         freeze.lift(ui, reason).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_alone_forces_nothing() {
+        let args = |force: bool, reason: Option<&str>| GuardUninstallArgs {
+            force,
+            reason: reason.map(str::to_owned),
+        };
+        assert_eq!(reason(&args(false, None)).unwrap(), None);
+        assert_eq!(
+            reason(&args(true, Some("pager 7"))).unwrap().as_deref(),
+            Some("pager 7")
+        );
+        for args in [args(false, Some("pager 7")), args(true, Some(" "))] {
+            assert_eq!(reason(&args).unwrap_err().exit, Exit::Usage, "{args:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod drive;
 mod members;
 mod plan_file;
+mod reason;
 mod resumed;
 mod withdraw;
 
@@ -43,12 +44,7 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     let args = &file
         .as_ref()
         .map_or_else(|| Ok(args.clone()), |file| plan_file::arguments(args, file))?;
-    let reason = args.reason.as_deref().map(str::trim);
-    if reason == Some("") {
-        return Err(CommandError::usage(
-            "--reason is empty: say why the upgrade goes on without the guard",
-        ));
-    }
+    reason::refuse_stray(args)?;
     refuse_namespace(global, "apply")?;
     let helm = AskedHelm::begin(args.programs.helm.as_deref());
     let mesh = args.mesh.mesh.as_deref();

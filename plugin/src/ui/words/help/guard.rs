@@ -37,5 +37,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "Also while an upgrade runs: its freeze is lifted first, as by `unlock`",
         "升级进行中也执行：先解除其冻结，如同 `unlock`",
     ),
-    ("Why; recorded as by `unlock`", "原因；与 `unlock` 一样记录"),
+    (
+        "Why it is removed by force; recorded as by `unlock` (with --force)",
+        "为什么强制移除；与 `unlock` 一样记录（与 --force 同用）",
+    ),
 ];

@@ -41,7 +41,10 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "File of findings that were accepted in writing; those that are used are recorded in the journal",
         "以书面形式接受的发现的文件；用到的会记入日志",
     ),
-    ("Why; recorded in the journal", "原因；会记入日志"),
+    (
+        "Why it goes on without the guard; recorded in the journal (with --unguarded)",
+        "为什么没有守卫也继续；会记入日志（与 --unguarded 同用）",
+    ),
     (
         "Do not pull the images first: a missing image is then found in mid-upgrade, with the mesh frozen",
         "不预先拉取镜像：缺少的镜像要到升级中途、网格已冻结时才会发现",

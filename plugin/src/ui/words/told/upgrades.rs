@@ -292,6 +292,10 @@ super::told! {
         => "升级属于集群 {name}，其 kube-system 的 UID 是 {0}；context {1} 通向另一个集群";
     "nothing was changed; name the right one with --context or --contexts"
         => "没有改动任何东西；用 --context 或 --contexts 指定正确的集群";
+    "--reason goes with --unguarded; an upgrade under the guard needs none" => "--reason 与 --unguarded 同用；有守卫的升级不需要它";
+    "leave --reason out" => "不要带 --reason";
+    "--reason goes with --force; a guard that nothing needs is removed without any"
+        => "--reason 与 --force 同用；没有被用到的守卫不需要它就能移除";
     "--reason is empty: say why the upgrade goes on without the guard" => "--reason 为空：请说明为什么在没有守卫的情况下升级";
     "several upgrades have begun, of the meshes {meshes}" => "有多个升级已经开始，属于网格 {meshes}";
     "name the one to go on with: kubectl mesh-upgrade apply MESH" => "请指定继续哪一个：kubectl mesh-upgrade apply MESH";
