@@ -241,6 +241,9 @@ pub struct PlanArgs {
     /// Exit with 2 when the plan has steps
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// File of findings that were accepted in writing, for the commands that follow
+    #[arg(long, value_name = "FILE")]
+    pub waivers: Option<PathBuf>,
     /// Write the plan to a file, bound to what was observed, for `apply FILE`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

@@ -27,10 +27,15 @@ fn strategy_and_charts(strategy: Option<HowTo>, charts: Option<&str>) -> String 
     flag("--strategy", strategy.map(HowTo::as_str)) + &flag("--charts", charts)
 }
 
+/// What was accepted in writing: without it the next command would stop at what this one was let past.
+pub fn waivers(path: Option<&Path>) -> String {
+    file("--waivers", path)
+}
+
 /// The same check once more.
 pub fn check(args: &CheckArgs) -> String {
     target(&args.target, args.strategy)
-        + &file("--waivers", args.waivers.as_deref())
+        + &waivers(args.waivers.as_deref())
         + &flag("--on", args.on)
         + &file("--baseline", args.baseline.as_deref())
         + &programs(&args.programs)
@@ -39,7 +44,7 @@ pub fn check(args: &CheckArgs) -> String {
 /// A check of what `apply` was to do.
 pub fn check_for(args: &ApplyArgs) -> String {
     strategy_and_charts(args.strategy, args.charts.as_deref())
-        + &file("--waivers", args.waivers.as_deref())
+        + &waivers(args.waivers.as_deref())
         + &programs(&args.programs)
 }
 
@@ -134,6 +139,10 @@ mod tests {
             " --charts '/builds/1/istio charts' --helm '/opt/my helm' --istioctl /opt/istioctl"
         );
         assert_eq!(check_for(&args), " --helm '/opt/my helm' --istioctl /opt/istioctl");
+        let Command::Apply(args) = read(&["apply", "--to", "1.31.0", "--waivers", "my waivers.yaml"]) else {
+            panic!("apply")
+        };
+        assert_eq!(check_for(&args), " --waivers 'my waivers.yaml'");
     }
 
     #[test]

@@ -141,7 +141,7 @@ async fn once(
             on_to(mesh),
             mesh.name,
             args.target.to,
-            follow_up(args, mesh)
+            follow_up(args, mesh.management)
         ));
     } else {
         let again = again::check(args);
@@ -155,11 +155,13 @@ async fn once(
 }
 
 /// The flags that the verb that follows takes over.
-pub(super) fn follow_up(args: &CheckArgs, mesh: &MeshView) -> String {
+pub(super) fn follow_up(args: &CheckArgs, management: Management) -> String {
     let target = again::target(&args.target, args.strategy);
-    match mesh.management {
+    match management {
         Management::External => target,
-        Management::Dedicated | Management::Hosted => target + &again::programs(&args.programs),
+        Management::Dedicated | Management::Hosted => {
+            target + &again::waivers(args.waivers.as_deref()) + &again::programs(&args.programs)
+        }
     }
 }
 
@@ -239,4 +241,27 @@ fn baseline(args: &CheckArgs) -> Result<Option<Baseline>, CommandError> {
     Baseline::read(&text, &shown)
         .map(Some)
         .map_err(|error| CommandError::error(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use std::ffi::OsString;
+
+    #[test]
+    fn what_was_waived_is_waived_in_what_follows() {
+        let words = ["kubectl-mesh_upgrade", "check", "--to", "1.31.0", "--waivers", "w.yaml"];
+        let Some(Command::Check(args)) = Cli::read(words.map(OsString::from)).unwrap().command else {
+            panic!("check")
+        };
+        for (management, expected) in [
+            (Management::Dedicated, " --waivers w.yaml"),
+            (Management::Hosted, " --waivers w.yaml"),
+            // A runbook takes none.
+            (Management::External, ""),
+        ] {
+            assert_eq!(follow_up(&args, management), expected, "{management:?}");
+        }
+    }
 }

@@ -67,7 +67,7 @@ pub async fn run(
     let blocked = judged.iter().find(|(_, judged)| !judged.free);
     let (verb, mesh, flags) = match (blocked, judged.first()) {
         (Some((mesh, _)), _) => ("check", mesh, again::check(args)),
-        (None, Some((mesh, _))) => (on_to(mesh), mesh, follow_up(args, mesh)),
+        (None, Some((mesh, _))) => (on_to(mesh), mesh, follow_up(args, mesh.management)),
         (None, None) => return Ok(exit),
     };
     ui.next(&format!(

@@ -1,6 +1,6 @@
 //! `plan`: the ordered steps of an upgrade; changes nothing.
 
-use super::{Scene, again, apply::absolute, check::observe_options, path};
+use super::{Scene, again, apply::absolute, check::observe_options, path, waivers};
 use crate::{
     cli::{Global, HowTo, PlanArgs},
     clock::today,
@@ -240,6 +240,8 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     };
     let scene = Scene::observe(global, ui, observe_options(true)).await?;
     let mesh = scene.mesh(args.target.mesh.mesh.as_deref())?;
+    // A file that `apply` could not read is told of now.
+    waivers::read(args.waivers.as_deref(), &scene, mesh)?;
     let legs = path::legs(&scene, mesh, &args.target.to)?;
     if !legs.is_empty() {
         if args.out.is_some() {
@@ -315,27 +317,48 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     print(ui, &plan);
     ui.result("Nothing was changed.");
     scene.print_stats(global, ui);
-    if let Some(path) = &args.out {
-        let programs = again::programs(&args.programs);
-        ui.next(&format!(
-            "kubectl mesh-upgrade apply {}{programs}",
-            again::plan_file(path)
-        ));
-        return Ok(exit);
-    }
-    ui.next(&format!(
-        "kubectl mesh-upgrade apply {} --to {}{}{}",
-        mesh.name,
-        args.target.to,
-        again::target(&args.target, args.strategy),
-        again::programs(&args.programs)
-    ));
+    ui.next(&next(args, &mesh.name));
     Ok(exit)
+}
+
+/// What performs the plan: the file, or the same command with the other verb.
+fn next(args: &PlanArgs, mesh: &str) -> String {
+    let more = again::waivers(args.waivers.as_deref()) + &again::programs(&args.programs);
+    match &args.out {
+        Some(path) => format!("kubectl mesh-upgrade apply {}{more}", again::plan_file(path)),
+        None => format!(
+            "kubectl mesh-upgrade apply {mesh} --to {}{}{more}",
+            args.target.to,
+            again::target(&args.target, args.strategy)
+        ),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{Cli, Command};
+    use std::ffi::OsString;
+
+    #[test]
+    fn what_was_waived_is_waived_when_the_plan_is_performed() {
+        let next = |more: &[&str]| {
+            let words = ["kubectl-mesh_upgrade", "plan", "--to", "1.31.0", "--waivers", "w.yaml"];
+            let line = words.iter().chain(more).map(OsString::from);
+            match Cli::read(line).unwrap().command {
+                Some(Command::Plan(args)) => super::next(&args, "shop"),
+                _ => panic!("plan"),
+            }
+        };
+        assert_eq!(
+            next(&[]),
+            "kubectl mesh-upgrade apply shop --to 1.31.0 --waivers w.yaml"
+        );
+        assert_eq!(
+            next(&["--out", "plan.json", "--helm", "/opt/helm"]),
+            "kubectl mesh-upgrade apply plan.json --waivers w.yaml --helm /opt/helm"
+        );
+    }
 
     #[test]
     fn why_no_plan_was_written_keeps_what_helps() {

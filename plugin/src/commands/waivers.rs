@@ -26,7 +26,11 @@ pub fn apply(
     Ok(waiver::apply(report, &waivers, day))
 }
 
-fn read(file: Option<&Path>, scene: &Scene, mesh: &MeshView) -> Result<Vec<Waiver>, CommandError> {
+/// All of them, also those of other findings and days.
+///
+/// # Errors
+/// As [`apply`].
+pub fn read(file: Option<&Path>, scene: &Scene, mesh: &MeshView) -> Result<Vec<Waiver>, CommandError> {
     let broken = |error: &dyn std::fmt::Display| {
         CommandError::error(error.to_string())
             .hint("nothing was changed; mend it: a waiver that is not understood waives nothing")

@@ -131,10 +131,11 @@ fn conclude(ui: Ui, args: &ApplyArgs, course: &Course, journal: &MeshUpgrade, en
                 }
                 ui.note(&ui.lang.apply_move_over(&revisions.old, &revisions.new, &spec.mesh));
                 ui.next(&format!(
-                    "kubectl mesh-upgrade apply {} --to {} --strategy canary{}{}",
+                    "kubectl mesh-upgrade apply {} --to {} --strategy canary{}{}{}",
                     spec.mesh,
                     spec.to,
                     again::flag("--charts", args.charts.as_ref()),
+                    again::waivers(args.waivers.as_deref()),
                     again::programs(&args.programs)
                 ));
                 return Ok(Exit::Done);
@@ -161,7 +162,8 @@ fn conclude(ui: Ui, args: &ApplyArgs, course: &Course, journal: &MeshUpgrade, en
         }
         End::Stopped(Stop::Withdrawn(reasons)) => {
             let charts = again::flag("--charts", args.charts.as_ref());
-            let target = format!("{}{}{charts}", spec.to, spec.plan.strategy_flag());
+            let waivers = again::waivers(args.waivers.as_deref());
+            let target = format!("{}{}{charts}{waivers}", spec.to, spec.plan.strategy_flag());
             Err(CommandError::blocked(ui.lang.apply_withdrawn(reasons.join("; ")))
                 .hint(ui.lang.apply_mend_and_check(&spec.mesh, &target)))
         }

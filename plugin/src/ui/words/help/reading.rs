@@ -62,6 +62,10 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ),
     ("Exit with 2 when the plan has steps", "计划中有步骤时以 2 退出"),
     (
+        "File of findings that were accepted in writing, for the commands that follow",
+        "以书面形式接受的发现的文件，用于之后的命令",
+    ),
+    (
         "Write the plan to a file, bound to what was observed, for `apply FILE`",
         "把计划写入文件，绑定到所观察到的状态，供 `apply FILE` 使用",
     ),
