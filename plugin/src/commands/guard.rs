@@ -5,11 +5,11 @@ use crate::{
     cli::{Global, GuardCommand, GuardInstallArgs},
     cluster::{self, Cluster, ObserveOptions},
     error::{CommandError, Exit},
-    executor::journal,
+    executor::{journal, lease},
     guard::{apply, lift, prove, rollout, standing},
     ui::{Mark, Output, Ui},
 };
-use kube::ResourceExt;
+use kube::{Client, ResourceExt};
 use serde_json::json;
 use shared::{
     guard::{
@@ -42,6 +42,7 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     }
     let cluster = cluster::connect(&global.cluster()).await?;
     refuse_during_unguarded_upgrade(&cluster).await?;
+    refuse_beside_driver(&cluster.client, ui).await?;
     let standing = if args.reset {
         Standing::default()
     } else {
@@ -162,6 +163,28 @@ async fn refuse_during_unguarded_upgrade(cluster: &Cluster) -> Result<(), Comman
     }
 }
 
+/// A driver at work puts back what is changed of the guard: what is installed beside it would be undone within seconds. While
+/// nobody drives, the guard may be brought up to date under a freeze.
+async fn refuse_beside_driver(client: &Client, ui: Ui) -> Result<(), CommandError> {
+    let running = journal::unfinished(client, None).await?;
+    for journal in running.iter().filter(|journal| journal.spec.unguarded.is_none()) {
+        let says = |what: &str| ui.progress(Mark::Info, what);
+        match lease::living_driver(client.clone(), &journal.spec.mesh, says).await {
+            Ok(None) => {}
+            Ok(Some(driver)) => {
+                return Err(
+                    CommandError::new(Exit::Held, format!("{driver} is driving the upgrade {}", journal.name_any()))
+                        .hint(
+                            "stop that driver first (Ctrl-C there ends it after its step): it would put the guard back as it was",
+                        ),
+                );
+            }
+            Err(fault) => ui.progress(Mark::Warn, &format!("whether a driver is alive is not known: {fault}")),
+        }
+    }
+    Ok(())
+}
+
 /// One barrier is not taken away while it is needed.
 async fn refuse_without_webhook(cluster: &Cluster) -> Result<(), CommandError> {
     let running = journal::unfinished(&cluster.client, None).await?;
@@ -195,6 +218,14 @@ fn check_url(url: &str) -> Result<(), CommandError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::Format;
+    use http::{Request, Response};
+    use kube::client::Body;
+    use shared::api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
 
     #[test]
     fn a_webhook_is_reached_by_https_only() {
@@ -202,5 +233,60 @@ mod tests {
         for url in ["http://localhost", "localhost:8443", "https://", ""] {
             assert_eq!(check_url(url).unwrap_err().exit, Exit::Usage, "{url}");
         }
+    }
+
+    /// A server with the journal of an upgrade that has begun, and its lease, which is renewed whenever it is read if
+    /// somebody is alive.
+    fn under_way(unguarded: bool, holder: Option<&'static str>) -> Client {
+        let reads = Arc::new(AtomicU32::new(0));
+        let server = tower::service_fn(move |request: Request<Body>| {
+            let body = if request.uri().path().contains("/leases/") {
+                let seconds = reads.fetch_add(1, Ordering::Relaxed);
+                json!({
+                    "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": { "name": "mesh-upgrade-shop" },
+                    "spec": { "holderIdentity": holder, "renewTime": format!("2026-11-30T10:00:{seconds:02}.000000Z") },
+                })
+            } else {
+                let spec = MeshUpgradeSpec {
+                    journal_version: JOURNAL_VERSION,
+                    mesh: "shop".to_owned(),
+                    from: "1.30.3".to_owned(),
+                    to: "1.31.0".to_owned(),
+                    plan: Plan::default(),
+                    plan_hash: String::new(),
+                    requested_by: "alice".to_owned(),
+                    unguarded: unguarded.then(|| Unguarded {
+                        reason: "no guard yet".to_owned(),
+                    }),
+                    skip_image_pull: false,
+                    waivers: Vec::new(),
+                };
+                json!({
+                    "apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgradeList", "metadata": {},
+                    "items": [MeshUpgrade::new("shop-1.31.0-1", spec)],
+                })
+            };
+            let response = Response::new(Body::from(body.to_string().into_bytes()));
+            async move { Ok::<_, std::convert::Infallible>(response) }
+        });
+        Client::new(server, "default")
+    }
+
+    #[tokio::test]
+    async fn nothing_is_installed_beside_a_driver_that_would_put_it_back() {
+        let ui = Ui::new(Format::Text, None);
+        let refused = refuse_beside_driver(&under_way(false, Some("alice on laptop")), ui).await;
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.exit, Exit::Held);
+        assert!(refused.to_string().contains("alice on laptop"), "{refused}");
+        assert!(
+            refuse_beside_driver(&under_way(false, None), ui).await.is_ok(),
+            "nobody drives"
+        );
+        assert!(
+            refuse_beside_driver(&under_way(true, Some("alice on laptop")), ui)
+                .await
+                .is_ok()
+        );
     }
 }

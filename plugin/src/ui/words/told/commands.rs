@@ -131,6 +131,10 @@ super::told! {
     "the Event could not be written" => "无法写入 Event";
 
     // guard install, status
+    "{driver} is driving the upgrade {}" => "{driver} 正在驱动升级 {0}";
+    "stop that driver first (Ctrl-C there ends it after its step): it would put the guard back as it was"
+        => "先停止那个驱动者（在那里按 Ctrl-C，它会在这一步之后结束）：否则它会把守卫恢复原样";
+    "whether a driver is alive is not known: {fault}" => "不知道是否有驱动者还活着：{fault}";
     "cluster {} has no cert-manager" => "集群 {} 没有 cert-manager";
     "install it first, or leave --cert-manager out: the webhook then makes its certificates itself"
         => "先安装它，或者不带 --cert-manager：那样 webhook 会自己生成证书";
