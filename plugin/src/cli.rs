@@ -433,7 +433,7 @@ pub struct GuardInstallArgs {
 /// Flags of `guard uninstall`.
 #[derive(Debug, Default, Args)]
 pub struct GuardUninstallArgs {
-    /// Also while an upgrade runs: its freeze is lifted first, as by `unlock`
+    /// Also while an upgrade runs, whose freeze is lifted first, as by `unlock`; and with what you keep in its namespace
     #[arg(long, requires = "reason")]
     pub force: bool,
     /// Why it is removed by force; recorded as by `unlock` (with --force)

@@ -6,7 +6,7 @@ use crate::{
     cluster::{self, Cluster},
     error::{CommandError, Exit},
     executor::journal,
-    guard::{apply, lift},
+    guard::{apply, belongings, lift},
     ui::{Mark, Output, Ui},
 };
 use kube::ResourceExt as _;
@@ -28,8 +28,19 @@ pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<E
     let frozen = frozen.map_err(|fault| CommandError::error(fault.to_string()))?;
     let mut meshes: BTreeSet<String> = frozen.into_keys().collect();
     match reason {
-        Some(reason) => force(&cluster, ui, &running, &meshes, &reason).await?,
-        None => refuse(&running, meshes.pop_first())?,
+        Some(reason) => {
+            force(&cluster, ui, &running, &meshes, &reason).await?;
+            if let Ok(found) = belongings::read(&cluster.client).await {
+                for what in found.of_the_operator() {
+                    ui.progress(Mark::Warn, &format!("{what} goes with namespace {}", names::NAMESPACE));
+                }
+            }
+        }
+        None => {
+            refuse(&running, meshes.pop_first())?;
+            let found = belongings::read(&cluster.client).await?;
+            refuse_with_belongings(&found.of_the_operator())?;
+        }
     }
     let mut deleted = Vec::new();
     for object in all_objects().iter().rev() {
@@ -98,6 +109,24 @@ pub(super) fn refuse(running: &[MeshUpgrade], frozen: Option<String>) -> Result<
         .hint("or, on the record: kubectl mesh-upgrade guard uninstall --force --reason TEXT"))
 }
 
+/// What somebody has put there by hand, nobody brings back.
+fn refuse_with_belongings(yours: &[String]) -> Result<(), CommandError> {
+    if yours.is_empty() {
+        return Ok(());
+    }
+    Err(CommandError::blocked(format!(
+        "namespace {} goes with the guard, and holds what is yours: {}",
+        names::NAMESPACE,
+        yours.join(", ")
+    ))
+    .hint(format!(
+        "keep it first: kubectl --namespace {} get {} -o yaml > mine.yaml",
+        names::NAMESPACE,
+        yours.join(" ")
+    ))
+    .hint("then, on the record: kubectl mesh-upgrade guard uninstall --force --reason TEXT"))
+}
+
 /// First the freezes are lifted as by `unlock`, in this cluster: a freeze that outlived the guard would have nobody who
 /// may lift it, and no driver.
 async fn force(
@@ -134,6 +163,26 @@ async fn force(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_operator_has_put_there_is_named_with_how_to_keep_it() {
+        assert!(refuse_with_belongings(&[]).is_ok());
+        let yours = ["configmap/mesh-upgrade-catalog", "serviceaccount/west"].map(str::to_owned);
+        let refused = refuse_with_belongings(&yours).unwrap_err();
+        assert_eq!(refused.exit, Exit::Blocked);
+        assert!(
+            refused
+                .to_string()
+                .ends_with("configmap/mesh-upgrade-catalog, serviceaccount/west")
+        );
+        assert_eq!(
+            refused.hints().first().map(String::as_str),
+            Some(
+                "keep it first: kubectl --namespace mesh-upgrade-system get configmap/mesh-upgrade-catalog \
+                 serviceaccount/west -o yaml > mine.yaml"
+            )
+        );
+    }
 
     #[test]
     fn a_reason_alone_forces_nothing() {

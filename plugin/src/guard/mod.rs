@@ -1,6 +1,7 @@
 //! Installing the guard and proving it: the plugin's side of the admission barriers.
 
 pub mod apply;
+pub mod belongings;
 pub mod certificate;
 pub mod lift;
 pub mod prove;

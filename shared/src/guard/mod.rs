@@ -1,6 +1,7 @@
 //! The guard: the freeze as a policy of the API server, and the decisions of the webhook, from one table.
 
 pub mod asked;
+pub mod belongings;
 pub mod cel;
 mod cert_manager;
 pub mod certificates;
@@ -32,7 +33,7 @@ mod versions;
 
 pub use decide::{Facts, Ruling, Verdict, decide};
 pub use policy::freeze_policies;
-pub use rbac::{DOWNGRADER_ROLE, UNLOCKER_ROLE};
+pub use rbac::{DOWNGRADER_ROLE, REPORTER_ROLE, UNLOCKER_ROLE};
 pub use refusal::{
     WEBHOOK_DOMAIN, foreign_policy, is_past_admission, is_refused_by_a_freeze, is_refused_by_policy,
     is_refused_by_rbac, is_refused_by_webhook, is_warned_by_policy, is_warned_by_webhook, webhook_refusal,

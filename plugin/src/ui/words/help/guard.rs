@@ -34,8 +34,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "从默认值开始，而不是从守卫现在的安装方式开始",
     ),
     (
-        "Also while an upgrade runs: its freeze is lifted first, as by `unlock`",
-        "升级进行中也执行：先解除其冻结，如同 `unlock`",
+        "Also while an upgrade runs, whose freeze is lifted first, as by `unlock`; and with what you keep in its namespace",
+        "升级进行中也执行，先解除其冻结，如同 `unlock`；并连同您保存在其命名空间中的东西",
     ),
     (
         "Why it is removed by force; recorded as by `unlock` (with --force)",

@@ -135,6 +135,14 @@ super::told! {
     "stop that driver first (Ctrl-C there ends it after its step): it would put the guard back as it was"
         => "先停止那个驱动者（在那里按 Ctrl-C，它会在这一步之后结束）：否则它会把守卫恢复原样";
     "whether a driver is alive is not known: {fault}" => "不知道是否有驱动者还活着：{fault}";
+    "whether namespace {} holds something of yours cannot be seen: {}" => "看不到命名空间 {} 中是否有属于您的东西：{}";
+    "nothing was changed; to remove the guard all the same: kubectl mesh-upgrade guard uninstall --force --reason TEXT"
+        => "没有改动任何东西；仍要移除守卫：kubectl mesh-upgrade guard uninstall --force --reason TEXT";
+    "{what} goes with namespace {}" => "{what} 随命名空间 {0} 一起删除";
+    "namespace {} goes with the guard, and holds what is yours: {}" => "命名空间 {} 随守卫一起删除，而其中有属于您的：{}";
+    "keep it first: kubectl --namespace {} get {} -o yaml > mine.yaml" => "先保存：kubectl --namespace {} get {} -o yaml > mine.yaml";
+    "then, on the record: kubectl mesh-upgrade guard uninstall --force --reason TEXT"
+        => "之后，留下记录地执行：kubectl mesh-upgrade guard uninstall --force --reason TEXT";
     "cluster {} has no cert-manager" => "集群 {} 没有 cert-manager";
     "install it first, or leave --cert-manager out: the webhook then makes its certificates itself"
         => "先安装它，或者不带 --cert-manager：那样 webhook 会自己生成证书";
