@@ -72,7 +72,7 @@ pub struct Global {
     /// Meshes of all namespaces, which is the default
     #[arg(short = 'A', long, global = true, conflicts_with = "namespace")]
     pub all_namespaces: bool,
-    /// How long one request may take, as 10s or 2m; 0 for as long as it takes
+    /// How long one request may take, as 10s or 2m; 0 is an hour
     #[arg(long, global = true, value_name = "DURATION", value_parser = request_timeout)]
     pub request_timeout: Option<Duration>,
     /// User to impersonate (reading only)

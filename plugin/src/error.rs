@@ -19,7 +19,8 @@ pub enum Exit {
     Held,
     /// Wrong usage.
     Usage,
-    /// `guard install` waited in vain for the API server. Of an upgrade that waits in vain, an error tells what for.
+    /// What brings our custom resources or the guard waited in vain, for the API server or the guard's pods. Of an upgrade that
+    /// waits in vain, an error tells what for.
     Deadline,
 }
 
@@ -62,7 +63,7 @@ impl Exit {
             Self::Warnings => "warnings, with --fail-on warning",
             Self::Held => "somebody else holds the upgrade",
             Self::Usage => "wrong usage",
-            Self::Deadline => "guard install waited in vain",
+            Self::Deadline => "guard install, adopt or apply --unguarded waited in vain",
         }
     }
 }

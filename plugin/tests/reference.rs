@@ -20,6 +20,11 @@ Every verb of `kubectl mesh-upgrade` with its flags, and the exit codes. This pa
 the same. Without a verb the plugin leads through an upgrade on a terminal, and prints its help elsewhere.
 ";
 
+const MISTAKES: &str = "
+Under `-o json|yaml` what could not be done is a document of the kind `Error` on stdout. A command line that cannot be read at
+all (an unknown verb or flag, a value that is none) ends with 64 and a text on stderr, whatever `-o` says.
+";
+
 fn reference() -> String {
     let mut command = Cli::command();
     command.build();
@@ -34,6 +39,7 @@ fn reference() -> String {
     for exit in Exit::ALL {
         writeln!(page, "| {} | {} |", exit.code(), exit.meaning()).unwrap();
     }
+    page.push_str(MISTAKES);
     page
 }
 
@@ -77,6 +83,11 @@ fn table<'a>(page: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
             .collect();
         if !values.is_empty() {
             write!(meaning, ": {}", values.join(", ")).unwrap();
+        }
+        let defaults = argument.get_default_values().iter();
+        let defaults: Vec<String> = defaults.map(|value| value.to_string_lossy().into_owned()).collect();
+        if takes_value && !defaults.is_empty() && !argument.is_hide_default_value_set() {
+            write!(meaning, " [default: {}]", defaults.join(", ")).unwrap();
         }
         if argument.is_required_set() {
             meaning.push_str(" (required)");

@@ -190,7 +190,10 @@ impl ClusterError {
             Self::Tls { .. } => {
                 "compare certificate-authority and tls-server-name of the kubeconfig with the server".to_owned()
             }
-            Self::Forbidden { what, .. } => format!("ask for the right to {what}; manifests/ has the roles"),
+            Self::Forbidden { what, .. } => format!(
+                "ask for the right to {what}; the ClusterRole mesh-upgrade-operator has all that check reads, and comes with: \
+                 kubectl mesh-upgrade guard install"
+            ),
             Self::Api { .. } | Self::Protocol { .. } | Self::TooLong { .. } | Self::PrivateFile { .. } => return None,
         };
         Some(text)

@@ -164,7 +164,7 @@ async fn tells_the_ways_of_being_refused_apart() {
     let cluster = at(&format!("http://127.0.0.1:{}", answering("403 Forbidden", status))).await;
     let error = failure(&cluster).await;
     assert_eq!(error.to_string(), "not allowed to ask who you are: nodes is forbidden");
-    assert!(error.hint().unwrap().contains("manifests/"));
+    assert!(error.hint().unwrap().contains("mesh-upgrade-operator"));
 
     let status = r#"{"kind":"Status","status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401}"#;
     let error = failure(&at(&format!("http://127.0.0.1:{}", answering("401 Unauthorized", status))).await).await;

@@ -1,6 +1,6 @@
 //! `guard install`: the admission side, put up.
 
-use super::{guard_status, refuse_contexts, refuse_impersonation, refuse_namespace, uninstall};
+use super::{guard_status, refuse_contexts, refuse_namespace, refuse_to_write_as, uninstall};
 use crate::{
     cli::{Global, GuardCommand, GuardInstallArgs},
     cluster::{self, Cluster, ObserveOptions},
@@ -35,7 +35,7 @@ pub async fn run(command: GuardCommand, global: &Global, ui: Ui) -> Result<Exit,
 }
 
 async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    refuse_impersonation(global, "guard install")?;
+    refuse_to_write_as(global, "guard install")?;
     refuse_contexts(global, "guard install")?;
     if let Some(url) = &args.webhook_url {
         check_url(url)?;

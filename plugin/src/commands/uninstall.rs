@@ -1,6 +1,6 @@
 //! `guard uninstall`: takes the admission side away; during an upgrade only by force and with a reason.
 
-use super::{frozen::Freeze, refuse_contexts, refuse_impersonation, unlock};
+use super::{frozen::Freeze, refuse_contexts, refuse_to_write_as, unlock};
 use crate::{
     cli::{Global, GuardUninstallArgs},
     cluster::{self, Cluster},
@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 /// # Errors
 /// While an upgrade runs and it is not forced; when the cluster cannot be read or refuses.
 pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    refuse_impersonation(global, "guard uninstall")?;
+    refuse_to_write_as(global, "guard uninstall")?;
     refuse_contexts(global, "guard uninstall")?;
     let reason = reason(args)?;
     let cluster = cluster::connect(&global.cluster()).await?;

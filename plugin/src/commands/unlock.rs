@@ -3,7 +3,7 @@
 use super::{
     frozen::{self, Freeze},
     journals::Members,
-    refuse_impersonation, refuse_namespace,
+    refuse_namespace, refuse_to_write_as,
 };
 use crate::{
     cli::{Global, UnlockArgs},
@@ -19,7 +19,7 @@ use shared::guard::own_objects::LONGEST_REASON;
 /// # Errors
 /// When the caller may not, a driver is alive, it is not confirmed, or a cluster refuses or cannot be reached.
 pub async fn run(args: &UnlockArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
-    refuse_impersonation(global, "unlock")?;
+    refuse_to_write_as(global, "unlock")?;
     refuse_namespace(global, "unlock")?;
     let reason = reason(&args.reason)?;
     let mesh = args.mesh.mesh.as_deref();

@@ -36,8 +36,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "所有命名空间的网格，这是默认值",
     ),
     (
-        "How long one request may take, as 10s or 2m; 0 for as long as it takes",
-        "每个请求最多多长时间，例如 10s 或 2m；0 表示不限",
+        "How long one request may take, as 10s or 2m; 0 is an hour",
+        "每个请求最多多长时间，例如 10s 或 2m；0 表示一小时",
     ),
     ("User to impersonate (reading only)", "要扮演的用户（仅用于读取）"),
     ("Group to impersonate; may be repeated", "要扮演的组；可以重复"),

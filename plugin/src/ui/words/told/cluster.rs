@@ -39,7 +39,8 @@ super::told! {
         => "更新 API server 的证书；使用 kubeadm 时：kubeadm certs check-expiration";
     "compare certificate-authority and tls-server-name of the kubeconfig with the server"
         => "把 kubeconfig 的 certificate-authority 和 tls-server-name 与服务器对照";
-    "ask for the right to {what}; manifests/ has the roles" => "申请权限 {what}；manifests/ 中有相应的角色";
+    "ask for the right to {what}; the ClusterRole mesh-upgrade-operator has all that check reads, and comes with: kubectl mesh-upgrade guard install"
+        => "申请权限 {what}；ClusterRole mesh-upgrade-operator 包含 check 要读取的一切，它由以下命令带来：kubectl mesh-upgrade guard install";
     "the kubeconfig has no contexts at all" => "kubeconfig 中一个 context 都没有";
     " and {more} more" => " 等，另有 {more} 个";
     "choose one with --context: {names}{more}" => "用 --context 选择一个：{names}{more}";

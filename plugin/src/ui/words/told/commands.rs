@@ -15,7 +15,7 @@ super::told! {
     "warnings, with --fail-on warning" => "有警告，在 --fail-on warning 时";
     "somebody else holds the upgrade" => "升级由别人持有";
     "wrong usage" => "用法错误";
-    "guard install waited in vain" => "guard install 等待超时";
+    "guard install, adopt or apply --unguarded waited in vain" => "guard install、adopt 或 apply --unguarded 等待超时";
 
     // adopt
     "cluster {cluster} could not be observed, so that what it is to the mesh is not known: {reason}"
