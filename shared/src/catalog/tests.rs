@@ -304,3 +304,22 @@ fn the_embedded_catalog_names_its_day_its_sources_and_a_vendors_whole_build() {
         assert_eq!(catalog.default_hub(&v(version)), Some(hub), "{version}");
     }
 }
+
+#[test]
+fn the_example_of_the_documents_is_a_catalog() {
+    const HOWTO: &str = include_str!("../../../docs/howto.md");
+    let blocks = HOWTO.split("```yaml\n").skip(1);
+    let mut blocks = blocks.filter_map(|rest| Some(rest.split_once("```")?.0));
+    let example = blocks.find(|block| block.starts_with("# catalog.yaml")).unwrap();
+    let catalog = Catalog::from_yaml(example, "catalog.yaml").unwrap();
+    let newest = v("1.31.3-mspider");
+    assert_eq!(catalog.knowledge(&newest), Knowledge::Known);
+    assert_eq!(
+        catalog.chart_source(&newest.flavor),
+        Some("https://charts.example.com/mspider")
+    );
+    let flavor = catalog.flavor(&newest.flavor).unwrap();
+    assert_eq!(flavor.components.len(), 1, "laid over those that are built in");
+    assert_eq!(flavor.releases.len(), 3, "1.29 stays");
+    assert!(catalog.release(&Flavor::Native, minor("1.31")).is_some());
+}
