@@ -127,3 +127,36 @@ fn the_readme_says_the_same_of_exit_codes() {
     let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(readme.contains(&told), "README.md does not say: {told}");
 }
+
+/// Kinds of the documents that a source prints.
+fn kinds(text: &str) -> impl Iterator<Item = &str> {
+    let printed = [".document(", ".streamed("]
+        .into_iter()
+        .flat_map(|call| text.split(call).skip(1));
+    printed.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next())
+}
+
+#[test]
+fn every_kind_of_document_is_told() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let told = std::fs::read_to_string(root.join("../docs/operating.md")).unwrap();
+    let rows: Vec<&str> = told.lines().filter(|line| line.starts_with("| ")).collect();
+    let mut folders = vec![root.join("src")];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for kind in kinds(&text) {
+                let is_told = |row: &&str| row.split([' ', ',', '|']).any(|word| word == kind);
+                assert!(rows.iter().any(is_told), "{kind} of {}", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 15, "{seen}");
+}
