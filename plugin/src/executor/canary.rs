@@ -6,7 +6,7 @@
 
 mod answer;
 
-pub use answer::Answer;
+pub use answer::{Answer, Expected};
 
 use crate::cluster::Cluster;
 use answer::{Policies, describe};
@@ -48,17 +48,6 @@ struct Canary {
     /// Whether its kind may be missing: Istio works without the Gateway API, and a cluster that only hosts a control plane
     /// needs none of Istio's kinds.
     may_be_missing: bool,
-}
-
-impl Canary {
-    /// What stands for `expected` where this canary is only warned about.
-    fn stands_for(&self, expected: &Answer, mode: FreezeMode) -> Answer {
-        match (expected, mode) {
-            (Answer::RefusedByPolicy, FreezeMode::Warn) if self.is_configuration => Answer::WarnedByPolicy,
-            (Answer::RefusedByWebhook, FreezeMode::Warn) if self.is_configuration => Answer::WarnedByWebhook,
-            _ => expected.clone(),
-        }
-    }
 }
 
 /// One canary for each family that the freeze covers in this cluster.
@@ -163,6 +152,8 @@ impl Prover {
         Self {
             cluster,
             policies: Policies {
+                mesh: freeze.mesh.clone(),
+                epoch: freeze.epoch,
                 refusing: names::freeze_policy(&freeze.mesh, epoch),
                 warning: names::warning_policy(&freeze.mesh, epoch),
             },
@@ -177,23 +168,19 @@ impl Prover {
         asks_the_webhook(&self.scope)
     }
 
-    /// Asks once with every canary. `Ok`, with the number of those that count, when all answers are `expected`, or for
-    /// configuration that the mesh only warns about the warning in its place; otherwise the first that is not.
+    /// Asks once with every canary. `Ok`, with the number of those that count, when all answers say what is expected, or
+    /// for configuration that the mesh only warns about the warning in its place; otherwise the first that does not.
     ///
     /// # Errors
     /// What the API server answered instead, in a sentence.
-    pub async fn all_answer(&self, asker: Asker, expected: &Answer) -> Result<usize, String> {
+    pub async fn all_answer(&self, asker: Asker, expected: Expected) -> Result<usize, String> {
         let mut asked = 0;
         for (canary, answer) in self.answers(asker).await? {
-            let expected = canary.stands_for(expected, self.scope.configuration.mode);
             if answer == Answer::NotServed && canary.may_be_missing {
                 continue;
             }
             asked += 1;
-            // Whether istiod is well is not the question here, nor what others ask of every object: a mesh with a sick one
-            // must be mended by the holder.
-            let past_us = expected == Answer::Admitted && answer.is_past_the_guard();
-            if answer != expected && !past_us {
+            if !self.policies.says(&answer, expected, self.only_warns(&canary)) {
                 return Err(told(&canary, &answer));
             }
         }
@@ -231,6 +218,10 @@ impl Prover {
             _ => None,
         });
         foreign.collect()
+    }
+
+    fn only_warns(&self, canary: &Canary) -> bool {
+        canary.is_configuration && self.scope.configuration.mode == FreezeMode::Warn
     }
 
     async fn answers(&self, asker: Asker) -> Result<Vec<(Canary, Answer)>, String> {

@@ -32,15 +32,18 @@ pub fn is_refused_by_webhook(message: &str) -> bool {
 /// not be evaluated, or our webhook. Whoever wants to know that a mesh is open asks this.
 #[must_use]
 pub fn is_refused_by_a_freeze(message: &str) -> bool {
-    let of_a_freeze = |policy: &str| policy.starts_with(FREEZE_POLICY_PREFIX);
-    is_refused_by_webhook(message) || refusing_policy(message).is_some_and(of_a_freeze)
+    is_refused_by_webhook(message) || refusing_policy(message).is_some_and(is_of_a_freeze)
 }
 
 /// The policy that refused the request and is no freeze's. Of several that refuse the API server names one, so that nobody
 /// knows what a freeze would have said.
 #[must_use]
 pub fn foreign_policy(message: &str) -> Option<&str> {
-    refusing_policy(message).filter(|policy| !policy.starts_with(FREEZE_POLICY_PREFIX))
+    refusing_policy(message).filter(|policy| !is_of_a_freeze(policy))
+}
+
+fn is_of_a_freeze(policy: &str) -> bool {
+    policy.starts_with(FREEZE_POLICY_PREFIX)
 }
 
 /// Whether a refusal, by its reason and its message, came after whatever admits: quotas are asked last, and whether there is
@@ -82,6 +85,20 @@ pub fn is_warned_by_policy(header: &str, policy: &str) -> bool {
         .split_once(&head)
         .and_then(|(_, rest)| rest.split_once("': "))
         .is_some_and(|(binding, rest)| !binding.contains('\'') && Code::at_start_of(rest) == Some(Code::MeshFrozen))
+}
+
+/// The freeze policy that refused the request because the mesh is frozen, of whichever mesh and epoch.
+#[must_use]
+pub fn refusing_freeze(message: &str) -> Option<&str> {
+    refusing_policy(message).filter(|policy| is_refused_by_policy(message, policy) && is_of_a_freeze(policy))
+}
+
+/// The freeze policy, bound to warn, whose `Warning` header this is, of whichever mesh and epoch.
+#[must_use]
+pub fn warning_freeze(header: &str) -> Option<&str> {
+    let (_, rest) = header.split_once("\"Validation failed for ValidatingAdmissionPolicy '")?;
+    let (policy, _) = rest.split_once("' with binding '")?;
+    Some(policy).filter(|policy| is_warned_by_policy(header, policy) && is_of_a_freeze(policy))
 }
 
 /// Whether a `Warning` header is our webhook's, about a frozen mesh. The API server does not say whose a warning is.
@@ -208,6 +225,42 @@ mod tests {
         assert!(is_warned_by_webhook(webhook) && !is_warned_by_policy(webhook, "mesh-freeze-default-3-warn"));
         assert!(!is_warned_by_policy(policy, "mesh-freeze-default-3"));
         assert!(!is_warned_by_webhook("299 - \"MG005 unreadable-version: x\""));
+    }
+
+    #[test]
+    fn the_freeze_that_says_so_is_named() {
+        let by = |policy: &str, says: &str| {
+            format!("x is forbidden: ValidatingAdmissionPolicy '{policy}' with binding 'b' denied request: {says}")
+        };
+        for (message, freeze) in [
+            (BY_POLICY.to_owned(), Some("mesh-freeze-default-3")),
+            (
+                by("mesh-freeze-other-9", "MG001 mesh-frozen: x"),
+                Some("mesh-freeze-other-9"),
+            ),
+            (by("mesh-freeze-default-3", "expression 'x' resulted in error: y"), None),
+            (by("needs-a-team", "MG001 mesh-frozen: x"), None),
+            (BY_WEBHOOK.to_owned(), None),
+        ] {
+            assert_eq!(refusing_freeze(&message), freeze, "{message}");
+        }
+        let warning = |policy: &str, says: &str| {
+            format!("299 - \"Validation failed for ValidatingAdmissionPolicy '{policy}' with binding 'b': {says}\"")
+        };
+        for (header, freeze) in [
+            (
+                warning("mesh-freeze-default-3-warn", "MG001 mesh-frozen: x"),
+                Some("mesh-freeze-default-3-warn"),
+            ),
+            (
+                warning("mesh-freeze-default-3-warn", "expression 'x' resulted in error: y"),
+                None,
+            ),
+            (warning("needs-a-team", "MG001 mesh-frozen: x"), None),
+            ("299 - \"MG001 mesh-frozen: x\"".to_owned(), None),
+        ] {
+            assert_eq!(warning_freeze(&header), freeze, "{header}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the API server's answer to a canary means: whose refusal it is, and whether the freeze was asked at all.
 
+use crate::executor::freeze::policies::epoch_of;
 use shared::guard;
 
 /// What the API server said.
@@ -9,14 +10,21 @@ pub enum Answer {
     Admitted,
     /// The freeze policy of this name refused.
     RefusedByPolicy,
-    /// The freeze policy of another epoch, or of another mesh, refused.
-    RefusedByAnotherFreeze(String),
+    /// Another freeze policy refused.
+    RefusedByAnotherFreeze {
+        /// Its epoch, where it is of the same mesh and refused because that is frozen.
+        epoch: Option<i64>,
+        /// What it said.
+        message: String,
+    },
     /// A policy that is no freeze's refused; of several the API server names one, so that what the freeze says is not known.
     RefusedByForeignPolicy(String),
     /// The guard's webhook refused.
     RefusedByWebhook,
     /// It would create the object, and the policy that warns warned.
     WarnedByPolicy,
+    /// The same of the mesh's freezes of other epochs, of which this is the newest.
+    WarnedByAnotherFreeze(i64),
     /// It would create the object, and the guard's webhook warned.
     WarnedByWebhook,
     /// The API server serves no such kind: there is nothing to freeze.
@@ -42,9 +50,10 @@ impl Answer {
     pub(super) fn may_be_a_freezes(&self) -> bool {
         match self {
             Self::RefusedByPolicy
-            | Self::RefusedByAnotherFreeze(_)
+            | Self::RefusedByAnotherFreeze { .. }
             | Self::RefusedByWebhook
             | Self::WarnedByPolicy
+            | Self::WarnedByAnotherFreeze(_)
             | Self::WarnedByWebhook
             | Self::Unanswered(_) => true,
             Self::Admitted
@@ -56,14 +65,53 @@ impl Answer {
     }
 }
 
+/// What an answer has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Whoever asks gets past the guard. Whether istiod is well is not the question, nor what others ask of every object: a
+    /// mesh with a sick one must be mended by the holder.
+    Admitted,
+    /// The policy of this freeze refuses.
+    ByPolicy,
+    /// A policy of this mesh refuses that has a later epoch than this one: of several the API server names one, and which is
+    /// up to it.
+    ByPolicyAfter(i64),
+    /// The guard's webhook refuses.
+    ByWebhook,
+}
+
 /// The two policies of one freeze.
 #[derive(Clone, Debug)]
 pub(super) struct Policies {
+    pub(super) mesh: String,
+    pub(super) epoch: i64,
     pub(super) refusing: String,
     pub(super) warning: String,
 }
 
 impl Policies {
+    /// Whether an answer says what is expected. Of what the mesh `only_warns` about a warning stands for the refusal.
+    pub(super) fn says(&self, answer: &Answer, expected: Expected, only_warns: bool) -> bool {
+        match expected {
+            Expected::Admitted => answer.is_past_the_guard(),
+            Expected::ByPolicy if only_warns => *answer == Answer::WarnedByPolicy,
+            Expected::ByPolicy => *answer == Answer::RefusedByPolicy,
+            Expected::ByWebhook if only_warns => *answer == Answer::WarnedByWebhook,
+            Expected::ByWebhook => *answer == Answer::RefusedByWebhook,
+            Expected::ByPolicyAfter(epoch) => {
+                let said = match answer {
+                    Answer::RefusedByPolicy => Some(self.epoch),
+                    Answer::WarnedByPolicy if only_warns => Some(self.epoch),
+                    // Of a driver before, for which the mesh was stricter.
+                    Answer::RefusedByAnotherFreeze { epoch, .. } => *epoch,
+                    Answer::WarnedByAnotherFreeze(epoch) if only_warns => Some(*epoch),
+                    _ => None,
+                };
+                said.is_some_and(|said| said > epoch)
+            }
+        }
+    }
+
     /// What an answer means; `refusal` is the reason and the message of one that is no success.
     pub(super) fn read(
         &self,
@@ -74,6 +122,8 @@ impl Policies {
         let is_warned = |by: &dyn Fn(&str) -> bool| warnings.iter().any(|warning| by(warning));
         let warned = if is_warned(&|header| guard::is_warned_by_policy(header, &self.warning)) {
             Some(Answer::WarnedByPolicy)
+        } else if let Some(epoch) = self.newest_that_warns(warnings) {
+            Some(Answer::WarnedByAnotherFreeze(epoch))
         } else if is_warned(&guard::is_warned_by_webhook) {
             Some(Answer::WarnedByWebhook)
         } else {
@@ -87,7 +137,8 @@ impl Policies {
         } else if guard::is_refused_by_webhook(&message) {
             Answer::RefusedByWebhook
         } else if guard::is_refused_by_a_freeze(&message) {
-            Answer::RefusedByAnotherFreeze(message)
+            let epoch = guard::refusing_freeze(&message).and_then(|policy| epoch_of(policy, &self.mesh));
+            Answer::RefusedByAnotherFreeze { epoch, message }
         } else if let Some(policy) = guard::foreign_policy(&message) {
             // All policies are asked, and those that only warn have done so.
             warned.unwrap_or_else(|| Answer::RefusedByForeignPolicy(policy.to_owned()))
@@ -102,6 +153,11 @@ impl Policies {
         } else {
             Answer::NoProof(message)
         }
+    }
+
+    fn newest_that_warns(&self, warnings: &[String]) -> Option<i64> {
+        let warning = warnings.iter().filter_map(|header| guard::warning_freeze(header));
+        warning.filter_map(|policy| epoch_of(policy, &self.mesh)).max()
     }
 }
 
@@ -120,10 +176,12 @@ pub(super) fn describe(answer: &Answer) -> String {
              seen behind it"
         ),
         Answer::RefusedByWebhook => "refused by the guard's webhook".to_owned(),
-        Answer::WarnedByPolicy => "admitted with a warning of the freeze policy".to_owned(),
+        Answer::WarnedByPolicy | Answer::WarnedByAnotherFreeze(_) => {
+            "admitted with a warning of the freeze policy".to_owned()
+        }
         Answer::WarnedByWebhook => "admitted with a warning of the guard's webhook".to_owned(),
         Answer::NotServed => "not known to the API server".to_owned(),
-        Answer::RefusedByAnotherFreeze(message)
+        Answer::RefusedByAnotherFreeze { message, .. }
         | Answer::StoppedElsewhere(message)
         | Answer::Unanswered(message)
         | Answer::NoProof(message) => format!("answered with: {message}"),
@@ -138,6 +196,8 @@ mod tests {
 
     fn policies() -> Policies {
         Policies {
+            mesh: "default".to_owned(),
+            epoch: 3,
             refusing: "mesh-freeze-default-3".to_owned(),
             warning: "mesh-freeze-default-3-warn".to_owned(),
         }
@@ -255,6 +315,49 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn of_several_freezes_any_later_one_proves_that_a_holder_is_refused() {
+        let frozen = "MG001 mesh-frozen: mesh \"default\" is being upgraded";
+        let refused = |policy: &str, says: &str| read(FORBIDDEN, "Forbidden", &by_policy(policy, says), &[]);
+        let warned = |epochs: &[i64]| {
+            let headers = epochs.iter().map(|epoch| {
+                let policy = format!("mesh-freeze-default-{epoch}-warn");
+                format!(
+                    "299 - \"Validation failed for ValidatingAdmissionPolicy '{policy}' with binding '{policy}': {frozen}\""
+                )
+            });
+            read(201, "", "", &headers.collect::<Vec<_>>())
+        };
+        // The answer, whether this canary is only warned about, and the holders of which epochs it proves to be refused.
+        for (answer, only_warns, proved) in [
+            (refused("mesh-freeze-default-3", frozen), false, &[1, 2][..]),
+            (refused("mesh-freeze-default-2", frozen), false, &[1]),
+            // Deleted already, or the asker's own.
+            (refused("mesh-freeze-default-1", frozen), false, &[]),
+            (refused("mesh-freeze-other-9", frozen), false, &[]),
+            (
+                refused("mesh-freeze-default-3", "expression 'x' resulted in error: y"),
+                false,
+                &[],
+            ),
+            (warned(&[3]), true, &[1, 2]),
+            (warned(&[1, 2]), true, &[1]),
+            (warned(&[2, 3]), false, &[]),
+            (refused("mesh-freeze-default-2", frozen), true, &[1]),
+            (read(201, "", "", &[]), false, &[]),
+        ] {
+            for holder in 1..=3 {
+                let says = policies().says(&answer, Expected::ByPolicyAfter(holder), only_warns);
+                assert_eq!(says, proved.contains(&holder), "holder {holder}: {answer:?}");
+            }
+        }
+        // The freeze's own proof stays what it was: another epoch's refusal says nothing of it.
+        let another = refused("mesh-freeze-default-2", frozen);
+        assert!(!policies().says(&another, Expected::ByPolicy, false));
+        assert!(!policies().says(&another, Expected::Admitted, false));
+        assert!(!policies().says(&warned(&[2]), Expected::Admitted, true));
     }
 
     #[test]

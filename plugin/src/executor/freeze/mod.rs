@@ -1,7 +1,8 @@
 //! Putting a freeze up, taking it over and taking it down, in one cluster.
 //!
 //! A takeover is safe in this order, since several freeze policies must all admit: create the one with the next
-//! epoch, prove the old holder refused, delete the old one, prove the new holder admitted.
+//! epoch, prove the old holder refused, delete the old one, prove the new holder admitted. Where takeovers were killed
+//! several old ones stand: they go from the oldest on, each once a later one is proved to refuse its holder.
 
 mod coverage;
 pub(super) mod policies;
@@ -12,7 +13,7 @@ pub(super) use record::not_unlocked;
 pub use policies::delete as delete_policy;
 
 use super::{
-    canary::{Answer, Asker, Prover},
+    canary::{Asker, Expected, Prover},
     fault::Fault,
 };
 use crate::cluster::Cluster;
@@ -22,10 +23,7 @@ use shared::{
     api::{FreezeMode, MeshFreezeSpec},
     guard, names,
 };
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// A policy closes within a second and the webhook's cache within less; an API server may be restarting meanwhile.
 const PROOF_DEADLINE: Duration = Duration::from_secs(60);
@@ -48,19 +46,19 @@ pub async fn close(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, 
     }
 
     let prover = Prover::new(caller.clone(), freeze);
-    let old = policies::older(&holder, freeze).await?;
-    let old_epochs: BTreeSet<i64> = old.iter().map(|(_, epoch)| *epoch).collect();
-    for epoch in old_epochs {
-        proved(&prover, &[(Asker::Holder(epoch), Answer::RefusedByPolicy)]).await?;
-    }
-    for (policy, _) in &old {
-        policies::delete(&holder, policy).await?;
+    for (epoch, old) in policies::older(&holder, freeze).await? {
+        // One that was deleted a moment ago may still be named: asked until it is a later one.
+        let refused = (Asker::Holder(epoch), Expected::ByPolicyAfter(epoch));
+        proved(&prover, &[refused]).await?;
+        for policy in old {
+            policies::delete(&holder, &policy).await?;
+        }
     }
     // After the old ones are gone: of several that refuse, the API server names only one. Only where the policy refuses
     // does it say something that the holder gets through.
     let by_the_policy = [
-        (Asker::Stranger, Answer::RefusedByPolicy),
-        (Asker::Holder(freeze.epoch), Answer::Admitted),
+        (Asker::Stranger, Expected::ByPolicy),
+        (Asker::Holder(freeze.epoch), Expected::Admitted),
     ];
     // The webhook knows of the record before the API server goes by the policy: proved meanwhile.
     let by_the_webhook = async {
@@ -70,7 +68,7 @@ pub async fn close(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, 
         if !prover.asks_the_webhook() {
             return Ok("the policy (the webhook is not asked in kube-system)");
         }
-        let refused = proved(&prover, &[(Asker::PastThePolicy, Answer::RefusedByWebhook)]).await;
+        let refused = proved(&prover, &[(Asker::PastThePolicy, Expected::ByWebhook)]).await;
         refused.map(|_| "policy and webhook")
     };
     let (strangers, webhook) = tokio::try_join!(proved(&prover, &by_the_policy), by_the_webhook)?;
@@ -93,7 +91,7 @@ pub async fn stands(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fau
     policies::is_alone(&holder, freeze).await?;
     let prover = Prover::new(caller.clone(), freeze);
     // Asked once and at once: that an object exists says nothing of what it does.
-    let refused = prover.all_answer(Asker::Stranger, &Answer::RefusedByPolicy).await;
+    let refused = prover.all_answer(Asker::Stranger, Expected::ByPolicy).await;
     refused.map(drop).map_err(Fault::lasting)
 }
 
@@ -145,7 +143,7 @@ async fn has_webhook(holder: &Cluster) -> Result<bool, Fault> {
 }
 
 /// Waits until each asker is answered as expected, one after the other, and tells how many canaries said so of the first.
-async fn proved(prover: &Prover, expected: &[(Asker, Answer)]) -> Result<usize, Fault> {
+async fn proved(prover: &Prover, expected: &[(Asker, Expected)]) -> Result<usize, Fault> {
     until(|| in_turn(prover, expected)).await.map_err(|what| {
         let seconds = PROOF_DEADLINE.as_secs();
         Fault::lasting(format!("the freeze could not be proved within {seconds} s: {what}"))
@@ -171,10 +169,10 @@ async fn until<T, F: Future<Output = Result<T, String>>>(look: impl Fn() -> F) -
     }
 }
 
-async fn in_turn(prover: &Prover, expected: &[(Asker, Answer)]) -> Result<usize, String> {
+async fn in_turn(prover: &Prover, expected: &[(Asker, Expected)]) -> Result<usize, String> {
     let mut canaries = Vec::new();
-    for (asker, answer) in expected {
-        canaries.push(prover.all_answer(*asker, answer).await?);
+    for (asker, expected) in expected {
+        canaries.push(prover.all_answer(*asker, *expected).await?);
     }
     Ok(canaries.first().copied().unwrap_or_default())
 }

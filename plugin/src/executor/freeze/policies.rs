@@ -9,7 +9,7 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use shared::{api::MeshFreezeSpec, guard, names};
-use std::fmt::Debug;
+use std::{collections::BTreeMap, fmt::Debug};
 
 /// A freeze policy that stands: its name, its mesh, and its epoch if the name has one.
 struct Standing {
@@ -64,15 +64,15 @@ pub async fn refuse_other_meshes(holder: &Cluster, freeze: &MeshFreezeSpec) -> R
     }
 }
 
-/// Policies of drivers before this one, with their epochs, those that only warn included.
-pub async fn older(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<Vec<(String, i64)>, Fault> {
-    let mut older = Vec::new();
+/// Names of the policies of drivers before this one, by their epochs, those that only warn included.
+pub async fn older(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<BTreeMap<i64, Vec<String>>, Fault> {
+    let mut older: BTreeMap<i64, Vec<String>> = BTreeMap::new();
     for policy in standing(holder).await? {
         if policy.mesh != freeze.mesh {
             continue;
         }
         match policy.epoch {
-            Some(epoch) if epoch < freeze.epoch => older.push((policy.name, epoch)),
+            Some(epoch) if epoch < freeze.epoch => older.entry(epoch).or_default().push(policy.name),
             Some(epoch) if epoch > freeze.epoch => return Err(late(epoch)),
             Some(_) | None => {}
         }
@@ -177,7 +177,8 @@ async fn standing(holder: &Cluster) -> Result<Vec<Standing>, Fault> {
     Ok(standing.collect())
 }
 
-fn epoch_of(policy: &str, mesh: &str) -> Option<i64> {
+/// The epoch in the name of a freeze policy of this mesh.
+pub fn epoch_of(policy: &str, mesh: &str) -> Option<i64> {
     policy
         .strip_prefix("mesh-freeze-")?
         .strip_prefix(mesh)?
