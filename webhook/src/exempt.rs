@@ -4,7 +4,11 @@
 //! Every replica watches. They come to the same words, so that the first one's condition is the last one's, and their
 //! Events have the same name.
 
-use crate::{events, follow::complain, metrics::Metrics};
+use crate::{
+    events,
+    follow::{complain, watched},
+    metrics::Metrics,
+};
 use futures::{Stream, StreamExt as _, stream};
 use k8s_openapi::{api::events::v1::Event as KubernetesEvent, jiff::Timestamp};
 use kube::{
@@ -43,7 +47,7 @@ type Exempt = Pin<Box<dyn Stream<Item = (ExemptKind, watcher::Result<Event<Dynam
 pub(crate) async fn watch(client: Client, metrics: Arc<Metrics>) {
     let kinds = served(&client).await;
     let mut exempt = stream::select_all(kinds.iter().map(|(kind, resource)| exempt(&client, *kind, resource)));
-    let mut freezes = watcher(Api::<MeshFreeze>::all(client.clone()), watcher::Config::default())
+    let mut freezes = watcher(Api::<MeshFreeze>::all(client.clone()), watched())
         .default_backoff()
         .boxed();
     let mut watch = Watch {
@@ -95,7 +99,7 @@ async fn served(client: &Client) -> Vec<(ExemptKind, ApiResource)> {
 
 fn exempt(client: &Client, kind: ExemptKind, resource: &ApiResource) -> Exempt {
     let api: Api<DynamicObject> = Api::all_with(client.clone(), resource);
-    watcher(api, watcher::Config::default())
+    watcher(api, watched())
         .default_backoff()
         .map(move |event| (kind, event))
         .boxed()

@@ -57,7 +57,7 @@ pub(crate) struct Told {
 /// Keeps the facts current for ever, and says when all caches have been filled once.
 pub(crate) async fn follow(client: Client, built_in: Catalog, told: Told) {
     let Told { facts, catalog, synced } = told;
-    let all = watcher::Config::default;
+    let all = watched;
     let (freezes, freeze_changes) = cache(Api::<MeshFreeze>::all(client.clone()), all(), keep);
     let (upgrades, upgrade_changes) = cache(Api::<MeshUpgrade>::all(client.clone()), all(), keep);
     let (meshes, mesh_changes) = cache(Api::<Mesh>::all(client.clone()), all(), keep);
@@ -147,6 +147,16 @@ pub(crate) async fn follow(client: Client, built_in: Catalog, told: Told) {
     tokio::join!(all_filled, without_own, follow);
 }
 
+/// How long a watch is asked to last. A connection that has died without a word, as behind a load balancer or with a node that
+/// is gone, is noticed 5 s after that, and until then a replica would refuse a holder by a freeze of yesterday. A watch that
+/// ends goes on from the version that it has come to: nothing is listed anew.
+const LASTS: u32 = 25;
+
+/// Everything of a kind, by watches that are short enough.
+pub(crate) fn watched() -> watcher::Config {
+    watcher::Config::default().timeout(LASTS)
+}
+
 /// For kinds of which everything may matter.
 fn keep<K>(_: &mut K) {}
 
@@ -217,5 +227,53 @@ pub(crate) fn complain(kind: &str, error: &watcher::Error) {
             );
         }
         _ => tracing::warn!(kind, %error, "watch failed; trying again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::{Body, Bytes};
+    use http_body_util::BodyExt as _;
+    use serde_json::json;
+    use std::{convert::Infallible, future::ready};
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_died_without_a_word_begins_anew_in_half_a_minute_and_lists_nothing() {
+        let begun = Instant::now();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&asked);
+        let server = tower::service_fn(move |request: axum::http::Request<kube::client::Body>| {
+            let query = request.uri().query().unwrap_or_default().to_owned();
+            let body = if query.contains("watch=true") {
+                Body::from_stream(stream::pending::<Result<Bytes, Infallible>>())
+            } else {
+                let list = json!({"apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshFreezeList", "items": [],
+                    "metadata": {"resourceVersion": "7"}});
+                Body::from(list.to_string())
+            };
+            heard.lock().unwrap().push((begun.elapsed().as_secs(), query));
+            ready(Ok::<_, Infallible>(axum::http::Response::new(body.boxed_unsync())))
+        });
+        let client = Client::new(server, "default");
+        let (freezes, changes) = cache(Api::<MeshFreeze>::all(client), watched(), keep);
+        let followed = changes.for_each(|()| ready(()));
+        tokio::time::timeout(Duration::from_secs(70), followed)
+            .await
+            .unwrap_err();
+        assert!(freezes.wait_until_ready().await.is_ok());
+        let asked = asked.lock().unwrap();
+        let is_watch = |query: &str| query.contains("watch=true");
+        let lists = asked.iter().filter(|(_, query)| !is_watch(query)).count();
+        let watches = asked.iter().filter(|(_, query)| is_watch(query));
+        let watches: Vec<u64> = watches
+            .inspect(|(_, query)| {
+                let asks = ["timeoutSeconds=25", "resourceVersion=7"];
+                assert!(asks.iter().all(|ask| query.contains(ask)), "{query}");
+            })
+            .map(|(second, _)| *second)
+            .collect();
+        assert_eq!((lists, watches), (1, vec![0, 30, 60]));
     }
 }

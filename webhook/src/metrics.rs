@@ -79,7 +79,7 @@ impl Default for Metrics {
         let cache_ages = Family::<OfResource, Gauge<f64, AtomicU64>>::default();
         registry.register(
             "cache_age_seconds",
-            "Since the watch of a resource gave its last sign of life, which API servers send each minute",
+            "Since the watch of a resource gave its last sign of life, which comes at least each half minute",
             cache_ages.clone(),
         );
         let certificate_expiry = Gauge::<i64, AtomicI64>::default();

@@ -47,8 +47,8 @@ use tokio::{
 const FAREWELL: Duration = Duration::from_secs(5);
 /// Then reviews under way get this long to end.
 const DRAIN: Duration = Duration::from_secs(20);
-/// A watch that is silent for longer is dead: API servers end theirs after 290 s.
-const READ_TIMEOUT: Duration = Duration::from_secs(295);
+/// Whoever is asked and silent for longer is gone. Watches last less, see [`follow::watched`].
+const READ_TIMEOUT: Duration = Duration::from_secs(35);
 /// How audit logs name this program.
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("mesh-upgrade-webhook/v", env!("CARGO_PKG_VERSION")));
 /// Connections that the kernel keeps until they are accepted. Of one that finds no room the client tries again after a
@@ -187,6 +187,8 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 /// The way to a cluster, which hears who asks, and is given up when it is silent for too long.
 pub(crate) fn introduced(mut config: Config) -> Config {
     config.read_timeout = Some(READ_TIMEOUT);
+    // Counted from each question, and not from when its connection went idle.
+    config.reset_reader_on_write = true;
     config.headers.push((header::USER_AGENT, USER_AGENT));
     config
 }
