@@ -4,9 +4,9 @@
 use super::{
     effects::Effects,
     fault::Fault,
-    freeze::{self, policies, record},
+    freeze::{self, record},
 };
-use crate::ui::Mark;
+use crate::{cluster::Cluster, ui::Mark};
 use kube::Api;
 use shared::{
     api::{MeshFreezeSpec, MeshUpgrade, MeshUpgradeSpec, PlanCluster},
@@ -36,10 +36,9 @@ impl Effects<'_> {
     async fn leave_nothing_late_in(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> Result<(), Fault> {
         let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
         let freeze = self.freeze_of(spec, planned);
-        let holder = freeze::holder(cluster, &freeze)?;
         let started = Instant::now();
         loop {
-            let fault = match self.try_to_leave_nothing(&holder, &freeze).await {
+            let fault = match self.try_to_leave_nothing(cluster, &freeze).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => Fault::passing("the driver that took over has not frozen the mesh itself yet"),
                 Err(fault) => fault,
@@ -51,19 +50,16 @@ impl Effects<'_> {
         }
     }
 
-    async fn try_to_leave_nothing(
-        &self,
-        holder: &crate::cluster::Cluster,
-        freeze: &MeshFreezeSpec,
-    ) -> Result<bool, Fault> {
+    async fn try_to_leave_nothing(&self, cluster: &Cluster, freeze: &MeshFreezeSpec) -> Result<bool, Fault> {
         let api: Api<MeshUpgrade> = Api::all(self.home.clone());
         let found = api.get_opt(&self.journal).await;
         let journal = found.map_err(|error| Fault::of_api(&format!("read the journal {}", self.journal), &error))?;
         let phase = journal.as_ref().map(super::journal::phase);
         let over = phase.is_some_and(|phase| phase == Phase::Thawing || phase.is_final());
         if over {
-            record::delete_late(holder, freeze).await?;
+            let holder = freeze::holder(cluster, freeze)?;
+            record::delete_late(&holder, freeze).await?;
         }
-        policies::delete_late(holder, freeze, over).await
+        freeze::leave(cluster, freeze, over).await
     }
 }

@@ -25,7 +25,6 @@ use kube::{
     api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::{
     api::{FreezeScope, MeshFreeze, MeshUpgrade},
@@ -34,7 +33,6 @@ use shared::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Debug,
     time::{Duration, Instant},
 };
 
@@ -70,29 +68,12 @@ pub async fn frozen(cluster: &Cluster) -> Result<BTreeMap<String, Frozen>, Fault
         Err(error) if api_code(&error) == 404 => {}
         Err(error) => return Err(Fault::of_api("list MeshFreezes", &error)),
     }
-    let mut named = labelled::<ValidatingAdmissionPolicy>(cluster).await?;
-    named.extend(labelled::<ValidatingAdmissionPolicyBinding>(cluster).await?);
+    let mut named = freeze::labelled::<ValidatingAdmissionPolicy>(cluster).await?;
+    named.extend(freeze::labelled::<ValidatingAdmissionPolicyBinding>(cluster).await?);
     for (mesh, name) in named {
         frozen.entry(mesh).or_default().policies.insert(name);
     }
     Ok(frozen)
-}
-
-/// Policies or bindings that name a mesh in their label, with it.
-async fn labelled<K>(cluster: &Cluster) -> Result<Vec<(String, String)>, Fault>
-where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope> + Clone + Debug + DeserializeOwned,
-{
-    let api: Api<K> = Api::all(cluster.client.clone());
-    let found = api
-        .list_metadata(&ListParams::default().labels(names::LABEL_MESH))
-        .await
-        .map_err(|error| Fault::of_api("list the freeze policies", &error))?;
-    let named = found.items.into_iter().filter_map(|object| {
-        let mesh = object.labels().get(names::LABEL_MESH)?.clone();
-        Some((mesh, object.name_any()))
-    });
-    Ok(named.collect())
 }
 
 /// Whether the caller has the RBAC verb `unlock` for a mesh.

@@ -10,7 +10,7 @@ pub(super) mod record;
 
 pub(super) use record::not_unlocked;
 
-pub use policies::delete as delete_policy;
+pub use policies::{delete as delete_policy, labelled};
 
 use super::{
     canary::{Asker, Expected, Prover},
@@ -19,6 +19,7 @@ use super::{
 use crate::cluster::Cluster;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::Api;
+use policies::Late;
 use shared::{
     api::{FreezeMode, MeshFreezeSpec},
     guard, names,
@@ -93,6 +94,30 @@ pub async fn stands(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fau
     // Asked once and at once: that an object exists says nothing of what it does.
     let refused = prover.all_answer(Asker::Stranger, Expected::ByPolicy).await;
     refused.map(drop).map_err(Fault::lasting)
+}
+
+/// Takes away what a driver has put up itself where it is not the last one: a later freeze refuses it, or the mesh is being
+/// opened, or is open, as `over` says. Returns whether nothing of it is left.
+///
+/// # Errors
+/// What could not be done, or why no later freeze is seen to refuse.
+pub async fn leave(caller: &Cluster, freeze: &MeshFreezeSpec, over: bool) -> Result<bool, Fault> {
+    let holder = holder(caller, freeze)?;
+    let own = match policies::late_ones(&holder, freeze, over).await? {
+        Late::Stays => return Ok(false),
+        Late::Goes(own) => own,
+        Late::GoesIfRefused(own) => {
+            let prover = Prover::new(caller.clone(), freeze);
+            let epoch = freeze.epoch;
+            let refused = prover.all_answer(Asker::Holder(epoch), Expected::ByPolicyAfter(epoch));
+            refused.await.map_err(Fault::passing)?;
+            own
+        }
+    };
+    for policy in own {
+        policies::delete(&holder, &policy).await?;
+    }
+    Ok(true)
 }
 
 /// Takes the freeze down: first the record, then the policies, and proves the mesh open.

@@ -11,16 +11,25 @@ use serde::{Serialize, de::DeserializeOwned};
 use shared::{api::MeshFreezeSpec, guard, names};
 use std::{collections::BTreeMap, fmt::Debug};
 
-/// A freeze policy that stands: its name, its mesh, and its epoch if the name has one.
+/// What stands of a freeze under one name, which a policy and its binding share: the name's mesh, and its epoch if it has
+/// one.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Standing {
     name: String,
     mesh: String,
     epoch: Option<i64>,
+    policy: bool,
+    binding: bool,
 }
 
 impl Standing {
     fn is_of(&self, mesh: &str, epoch: impl FnOnce(i64) -> bool) -> bool {
         self.mesh == mesh && self.epoch.is_some_and(epoch)
+    }
+
+    /// One without the other enforces nothing.
+    fn is_whole(&self) -> bool {
+        self.policy && self.binding
     }
 }
 
@@ -47,10 +56,10 @@ where
     }
 }
 
-/// Another mesh that is frozen in this cluster.
+/// Another mesh that is frozen in this cluster. A binding alone freezes nothing, and its policy never comes after it.
 pub async fn other_mesh(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<Option<String>, Fault> {
     let standing = standing(holder).await?.into_iter();
-    let mut meshes = standing.map(|policy| policy.mesh);
+    let mut meshes = standing.filter(|it| it.policy).map(|it| it.mesh);
     Ok(meshes.find(|mesh| *mesh != freeze.mesh))
 }
 
@@ -66,13 +75,14 @@ pub async fn refuse_other_meshes(holder: &Cluster, freeze: &MeshFreezeSpec) -> R
 
 /// Names of the policies of drivers before this one, by their epochs, those that only warn included.
 pub async fn older(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<BTreeMap<i64, Vec<String>>, Fault> {
+    older_of(standing(holder).await?, freeze)
+}
+
+fn older_of(standing: Vec<Standing>, freeze: &MeshFreezeSpec) -> Result<BTreeMap<i64, Vec<String>>, Fault> {
     let mut older: BTreeMap<i64, Vec<String>> = BTreeMap::new();
-    for policy in standing(holder).await? {
-        if policy.mesh != freeze.mesh {
-            continue;
-        }
-        match policy.epoch {
-            Some(epoch) if epoch < freeze.epoch => older.entry(epoch).or_default().push(policy.name),
+    for it in standing.into_iter().filter(|it| it.mesh == freeze.mesh) {
+        match it.epoch {
+            Some(epoch) if epoch < freeze.epoch => older.entry(epoch).or_default().push(it.name),
             Some(epoch) if epoch > freeze.epoch => return Err(late(epoch)),
             Some(_) | None => {}
         }
@@ -82,9 +92,12 @@ pub async fn older(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<BTreeMap
 
 /// Whether this driver's policy and binding stand, and nobody else's.
 pub async fn is_alone(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
-    let standing = standing(holder).await?;
-    let of_mesh = standing.iter().filter(|policy| policy.mesh == freeze.mesh);
-    if let Some(epoch) = of_mesh.filter_map(|policy| policy.epoch).max()
+    alone_in(&standing(holder).await?, freeze)
+}
+
+fn alone_in(standing: &[Standing], freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+    let of_mesh = standing.iter().filter(|it| it.mesh == freeze.mesh);
+    if let Some(epoch) = of_mesh.filter_map(|it| it.epoch).max()
         && epoch > freeze.epoch
     {
         return Err(late(epoch));
@@ -92,55 +105,80 @@ pub async fn is_alone(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), F
     // Of a driver before, which was suspended in the middle of writing it: it would refuse this one.
     if let Some(old) = standing
         .iter()
-        .find(|policy| policy.is_of(&freeze.mesh, |epoch| epoch < freeze.epoch))
+        .find(|it| it.is_of(&freeze.mesh, |epoch| epoch < freeze.epoch))
     {
         return Err(Fault::lasting(format!(
             "a driver from before has put up its ValidatingAdmissionPolicy {} late",
             old.name
         )));
     }
-    let wanted = guard::freeze_policies(freeze);
-    let mut names = wanted.iter().map(|(policy, _)| policy.name_any());
-    match names.find(|name| standing.iter().all(|policy| policy.name != *name)) {
-        Some(name) => Err(Fault::lasting(format!("ValidatingAdmissionPolicy {name} is gone"))),
-        None => Ok(()),
-    }
-}
-
-/// Deletes the policies of this driver and of those before it.
-pub async fn delete_all(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
-    for policy in standing(holder).await? {
-        if policy.mesh != freeze.mesh {
-            continue;
+    for (policy, _) in guard::freeze_policies(freeze) {
+        let name = policy.name_any();
+        let found = standing.iter().find(|it| it.name == name);
+        if !found.is_some_and(|it| it.policy) {
+            return Err(Fault::lasting(format!("ValidatingAdmissionPolicy {name} is gone")));
         }
-        match policy.epoch {
-            Some(epoch) if epoch > freeze.epoch => return Err(late(epoch)),
-            Some(_) | None => delete(holder, &policy.name).await?,
+        if !found.is_some_and(|it| it.binding) {
+            return Err(Fault::lasting(format!(
+                "ValidatingAdmissionPolicyBinding {name} is gone"
+            )));
         }
     }
     Ok(())
 }
 
-/// Deletes what a driver has put up itself where it is not the last one: a later one's policy stands, or the mesh is being
-/// opened, or is open, as `over` says. Returns whether nothing of it is left.
-pub async fn delete_late(holder: &Cluster, freeze: &MeshFreezeSpec, over: bool) -> Result<bool, Fault> {
-    let standing = standing(holder).await?;
-    let followed = standing
-        .iter()
-        .any(|policy| policy.is_of(&freeze.mesh, |epoch| epoch > freeze.epoch));
-    for own in standing
-        .iter()
-        .filter(|policy| policy.is_of(&freeze.mesh, |epoch| epoch == freeze.epoch))
-    {
-        if !(over || followed) {
-            return Ok(false);
-        }
-        delete(holder, &own.name).await?;
+/// Deletes the policies of this driver and of those before it, also where only a policy or only a binding is left.
+pub async fn delete_all(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+    for name in all_of(standing(holder).await?, freeze)? {
+        delete(holder, &name).await?;
     }
-    Ok(true)
+    Ok(())
 }
 
-/// The binding goes first: a binding without its policy refuses everything it matches.
+fn all_of(standing: Vec<Standing>, freeze: &MeshFreezeSpec) -> Result<Vec<String>, Fault> {
+    let of_mesh = standing.into_iter().filter(|it| it.mesh == freeze.mesh);
+    let names = of_mesh.map(|it| match it.epoch {
+        Some(epoch) if epoch > freeze.epoch => Err(late(epoch)),
+        Some(_) | None => Ok(it.name),
+    });
+    names.collect()
+}
+
+/// What becomes of what a driver has put up itself where it may be not the last one.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Late {
+    /// These go, at once.
+    Goes(Vec<String>),
+    /// These go if a later freeze is seen to refuse this driver, and only then: what stands may not be in effect.
+    GoesIfRefused(Vec<String>),
+    /// It stays, for the driver that took over: without it the mesh would be open.
+    Stays,
+}
+
+/// What becomes of this driver's own. `over` says that the mesh is being opened, or is open.
+pub async fn late_ones(holder: &Cluster, freeze: &MeshFreezeSpec, over: bool) -> Result<Late, Fault> {
+    Ok(late_in(&standing(holder).await?, freeze, over))
+}
+
+fn late_in(standing: &[Standing], freeze: &MeshFreezeSpec, over: bool) -> Late {
+    let own = standing
+        .iter()
+        .filter(|it| it.is_of(&freeze.mesh, |epoch| epoch == freeze.epoch));
+    let own: Vec<String> = own.map(|it| it.name.clone()).collect();
+    let followed = standing
+        .iter()
+        .any(|it| it.is_whole() && it.is_of(&freeze.mesh, |epoch| epoch > freeze.epoch));
+    if over || own.is_empty() {
+        Late::Goes(own)
+    } else if followed {
+        Late::GoesIfRefused(own)
+    } else {
+        Late::Stays
+    }
+}
+
+/// The binding goes first. What a kill in between leaves enforces nothing either way, since an API server passes over a
+/// policy without a binding and a binding without its policy; but earlier releases of this plugin look for policies only.
 pub async fn delete(holder: &Cluster, name: &str) -> Result<(), Fault> {
     let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(holder.client.clone());
     let policies: Api<ValidatingAdmissionPolicy> = Api::all(holder.client.clone());
@@ -162,19 +200,47 @@ fn late(epoch: i64) -> Fault {
 }
 
 async fn standing(holder: &Cluster) -> Result<Vec<Standing>, Fault> {
-    let policies: Api<ValidatingAdmissionPolicy> = Api::all(holder.client.clone());
-    // Every freeze policy names its mesh in this label.
-    let found = policies
+    let (policies, bindings) = tokio::try_join!(
+        labelled::<ValidatingAdmissionPolicy>(holder),
+        labelled::<ValidatingAdmissionPolicyBinding>(holder)
+    )?;
+    Ok(joined(policies, bindings))
+}
+
+/// Policies or bindings that name a mesh in their label, as all of a freeze do, with it.
+pub async fn labelled<K>(cluster: &Cluster) -> Result<Vec<(String, String)>, Fault>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope> + Clone + Debug + DeserializeOwned,
+{
+    let api: Api<K> = Api::all(cluster.client.clone());
+    let found = api
         .list_metadata(&ListParams::default().labels(names::LABEL_MESH))
         .await
         .map_err(|error| Fault::of_api("list the freeze policies", &error))?;
-    let standing = found.items.iter().map(|policy| {
-        let name = policy.name_any();
-        let mesh = policy.labels().get(names::LABEL_MESH).cloned().unwrap_or_default();
-        let epoch = epoch_of(&name, &mesh);
-        Standing { name, mesh, epoch }
+    let named = found.items.into_iter().filter_map(|object| {
+        let mesh = object.labels().get(names::LABEL_MESH)?.clone();
+        Some((mesh, object.name_any()))
     });
-    Ok(standing.collect())
+    Ok(named.collect())
+}
+
+/// Policies and bindings, each with its mesh, by their names.
+fn joined(policies: Vec<(String, String)>, bindings: Vec<(String, String)>) -> Vec<Standing> {
+    let mut standing: BTreeMap<(String, String), (bool, bool)> = BTreeMap::new();
+    for found in policies {
+        standing.entry(found).or_default().0 = true;
+    }
+    for found in bindings {
+        standing.entry(found).or_default().1 = true;
+    }
+    let standing = standing.into_iter().map(|((mesh, name), (policy, binding))| Standing {
+        epoch: epoch_of(&name, &mesh),
+        name,
+        mesh,
+        policy,
+        binding,
+    });
+    standing.collect()
 }
 
 /// The epoch in the name of a freeze policy of this mesh.
@@ -189,11 +255,4 @@ pub fn epoch_of(policy: &str, mesh: &str) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    #[test]
-    fn reads_the_epoch_out_of_a_policy_name() {
-        assert_eq!(super::epoch_of("mesh-freeze-my-mesh-12", "my-mesh"), Some(12));
-        assert_eq!(super::epoch_of("mesh-freeze-my-mesh-12-warn", "my-mesh"), Some(12));
-        assert_eq!(super::epoch_of("mesh-freeze-my-mesh-12", "my"), None);
-    }
-}
+mod tests;

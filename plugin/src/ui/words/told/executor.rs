@@ -146,6 +146,7 @@ super::told! {
     "a driver from before has put up its ValidatingAdmissionPolicy {} late"
         => "先前的一个驱动者过晚地设置了它的 ValidatingAdmissionPolicy {}";
     "ValidatingAdmissionPolicy {name} is gone" => "ValidatingAdmissionPolicy {name} 不见了";
+    "ValidatingAdmissionPolicyBinding {name} is gone" => "ValidatingAdmissionPolicyBinding {name} 不见了";
     "delete the freeze policy {name}" => "删除冻结策略 {name}";
     "somebody else has taken the freeze over, with epoch {epoch}" => "别人以 epoch {epoch} 接管了冻结";
     "somebody else has taken the freeze over, with epoch {}" => "别人以 epoch {} 接管了冻结";
