@@ -150,6 +150,8 @@ pub fn unprotected() -> Vec<&'static str> {
         "pods, which may be deleted, evicted and entered as nodes need it; their templates are guarded",
         "labels of namespaces, which choose who is injected and belong to the applications",
         "what hinders the mesh from outside, as a quota or an autoscaler of nobody's release, or a node that is taken away",
+        "for a second or two after a freeze or a takeover, what is asked of an API server that shows under one address with \
+         others, as those of managed clusters do: the freeze is proved on the one that answers",
         "which version of Istio's CNI or of ztunnel comes next in `kube-system` while the mesh is not frozen: the webhook, \
          which alone compares versions, is not asked there",
     ]

@@ -7,6 +7,7 @@
 mod coverage;
 pub(super) mod policies;
 pub(super) mod record;
+mod servers;
 
 pub(super) use record::not_unlocked;
 
@@ -41,18 +42,21 @@ pub async fn close(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, 
     policies::refuse_other_meshes(&holder, freeze).await?;
     coverage::ensure(&holder, freeze).await?;
     record::write(&holder, freeze).await?;
+    let settling = servers::settling(&holder).await;
     for (policy, binding) in guard::freeze_policies(freeze) {
         policies::write(&holder, policy).await?;
         policies::write(&holder, binding).await?;
     }
+    let mut settled = Instant::now() + settling;
 
     let prover = Prover::new(caller.clone(), freeze);
     for (epoch, old) in policies::older(&holder, freeze).await? {
         // One that was deleted a moment ago may still be named: asked until it is a later one.
         let refused = (Asker::Holder(epoch), Expected::ByPolicyAfter(epoch));
-        proved(&prover, &[refused]).await?;
+        proved(&prover, settled, &[refused]).await?;
         for policy in old {
             policies::delete(&holder, &policy).await?;
+            settled = Instant::now() + settling;
         }
     }
     // After the old ones are gone: of several that refuse, the API server names only one. Only where the policy refuses
@@ -69,10 +73,10 @@ pub async fn close(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, 
         if !prover.asks_the_webhook() {
             return Ok("the policy (the webhook is not asked in kube-system)");
         }
-        let refused = proved(&prover, &[(Asker::PastThePolicy, Expected::ByWebhook)]).await;
+        let refused = proved(&prover, Instant::now(), &[(Asker::PastThePolicy, Expected::ByWebhook)]).await;
         refused.map(|_| "policy and webhook")
     };
-    let (strangers, webhook) = tokio::try_join!(proved(&prover, &by_the_policy), by_the_webhook)?;
+    let (strangers, webhook) = tokio::try_join!(proved(&prover, settled, &by_the_policy), by_the_webhook)?;
     let refused = match freeze.scope.configuration.mode {
         FreezeMode::Enforce => "refused",
         FreezeMode::Warn => "refused, configuration only warned about,",
@@ -137,7 +141,7 @@ pub async fn open(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, F
         return Ok(format!("thawed: mesh {other} stays frozen in this cluster"));
     }
     let prover = Prover::new(caller.clone(), freeze);
-    let opened = until(|| prover.none_is_frozen()).await;
+    let opened = until(Instant::now(), || prover.none_is_frozen()).await;
     let opened = opened.map_err(|what| {
         let seconds = PROOF_DEADLINE.as_secs();
         Fault::lasting(format!(
@@ -167,23 +171,25 @@ async fn has_webhook(holder: &Cluster) -> Result<bool, Fault> {
         .map_err(|error| Fault::of_api("see whether the webhook is installed", &error))
 }
 
-/// Waits until each asker is answered as expected, one after the other, and tells how many canaries said so of the first.
-async fn proved(prover: &Prover, expected: &[(Asker, Expected)]) -> Result<usize, Fault> {
-    until(|| in_turn(prover, expected)).await.map_err(|what| {
+/// Waits until each asker is answered as expected, one after the other and not before all API servers have `settled`, and
+/// tells how many canaries said so of the first.
+async fn proved(prover: &Prover, settled: Instant, expected: &[(Asker, Expected)]) -> Result<usize, Fault> {
+    until(settled, || in_turn(prover, expected)).await.map_err(|what| {
         let seconds = PROOF_DEADLINE.as_secs();
         Fault::lasting(format!("the freeze could not be proved within {seconds} s: {what}"))
     })
 }
 
-/// Looks until it succeeds often enough in a row, or time is up.
-async fn until<T, F: Future<Output = Result<T, String>>>(look: impl Fn() -> F) -> Result<T, String> {
+/// Looks until it succeeds often enough in a row, the last time when all have `settled`; or until time is up.
+async fn until<T, F: Future<Output = Result<T, String>>>(settled: Instant, look: impl Fn() -> F) -> Result<T, String> {
     let started = Instant::now();
     let mut in_a_row = 0;
     loop {
+        let is_settled = Instant::now() >= settled;
         match look().await {
             Ok(found) => {
                 in_a_row += 1;
-                if in_a_row >= IN_A_ROW {
+                if in_a_row >= IN_A_ROW && is_settled {
                     return Ok(found);
                 }
             }

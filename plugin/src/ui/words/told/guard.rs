@@ -35,6 +35,8 @@ super::told! {
         => "命名空间的标签：它们决定谁被注入，归应用所有";
     "what hinders the mesh from outside, as a quota or an autoscaler of nobody's release, or a node that is taken away"
         => "从外部妨碍网格的，例如不属于任何 release 的配额或自动扩缩，或者被移走的节点";
+    "for a second or two after a freeze or a takeover, what is asked of an API server that shows under one address with others, as those of managed clusters do: the freeze is proved on the one that answers"
+        => "冻结或接管之后的一两秒内，向与其他 API server 共用一个地址的 API server（如托管集群）提出的请求：冻结只在作出应答的那一个上得到证明";
     "which version of Istio's CNI or of ztunnel comes next in `kube-system` while the mesh is not frozen: the webhook, which alone compares versions, is not asked there"
         => "网格没有冻结时，`kube-system` 中 Istio 的 CNI 或 ztunnel 接下来是哪个版本：只有 webhook 比较版本，而那里不会询问它";
     "configuration of the mesh; status writes are subresources and never match" => "网格的配置；状态写入是子资源，不会匹配";
