@@ -210,11 +210,14 @@ impl Prover {
     }
 
     /// Policies of others behind which a freeze could not be seen, with the kind of what they refuse. Asked before there is
-    /// a freeze; nothing where it cannot be asked.
-    pub async fn foreign_policies(&self) -> Vec<(String, String)> {
+    /// a freeze; nothing where it cannot be asked. `webhook` says that the webhook is to be proved, too.
+    pub async fn foreign_policies(&self, webhook: bool) -> Vec<(String, String)> {
         let answers = self.answers(Asker::Stranger).await.unwrap_or_default().into_iter();
+        let webhook = webhook && self.asks_the_webhook();
         let foreign = answers.filter_map(|(canary, answer)| match answer {
-            Answer::RefusedByForeignPolicy(policy) => Some((policy, canary.resource.kind)),
+            Answer::RefusedByForeignPolicy(policy) if is_hidden(self.only_warns(&canary), webhook) => {
+                Some((policy, canary.resource.kind))
+            }
             _ => None,
         });
         foreign.collect()
@@ -290,6 +293,12 @@ impl Prover {
     }
 }
 
+/// Whether somebody else's refusal hides what a freeze says. Of several that refuse the API server names one; but all that warn
+/// are heard, the webhook only where nobody has refused before.
+fn is_hidden(only_warns: bool, webhook: bool) -> bool {
+    !only_warns || webhook
+}
+
 fn asks_the_webhook(scope: &FreezeScope) -> bool {
     let namespaces = &scope.istio_namespaces;
     namespaces.is_empty() || namespaces.iter().any(|namespace| namespace != KUBE_SYSTEM)
@@ -324,6 +333,17 @@ mod tests {
                 "{namespaces:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_warning_of_the_policy_is_heard_behind_any_refusal() {
+        let hidden = [(false, false), (false, true), (true, true)];
+        assert!(
+            hidden
+                .iter()
+                .all(|(only_warns, webhook)| is_hidden(*only_warns, *webhook))
+        );
+        assert!(!is_hidden(true, false));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Policies of others that hide the freeze: found before images are pulled and anything is frozen.
 
-use super::{canary::Prover, effects::Effects};
+use super::{canary::Prover, effects::Effects, freeze};
 use futures::future::join_all;
 use shared::{api::MeshUpgradeSpec, names};
 use std::collections::BTreeSet;
@@ -19,7 +19,9 @@ impl Effects<'_> {
                 return Vec::new();
             };
             let prover = Prover::new(reached.clone(), &self.freeze_of(spec, planned));
-            let foreign = prover.foreign_policies().await.into_iter();
+            // Where that cannot be read the freeze cannot be proved without it either.
+            let webhook = freeze::has_webhook(reached).await.unwrap_or(true);
+            let foreign = prover.foreign_policies(webhook).await.into_iter();
             let told = foreign.map(|(policy, kind)| {
                 format!(
                     "{cluster}: the ValidatingAdmissionPolicy {policy}, which is none of this tool's, refuses the dry run of \

@@ -163,8 +163,9 @@ pub(super) fn holder(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<Cluste
         .map_err(|error| Fault::lasting(error.to_string()))
 }
 
-async fn has_webhook(holder: &Cluster) -> Result<bool, Fault> {
-    let configurations: Api<ValidatingWebhookConfiguration> = Api::all(holder.client.clone());
+/// Whether the guard has a webhook in this cluster.
+pub(super) async fn has_webhook(cluster: &Cluster) -> Result<bool, Fault> {
+    let configurations: Api<ValidatingWebhookConfiguration> = Api::all(cluster.client.clone());
     let found = configurations.get_opt(names::WEBHOOK).await;
     found
         .map(|found| found.is_some())
