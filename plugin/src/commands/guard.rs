@@ -15,7 +15,7 @@ use shared::{
     guard::{
         asked::Coverage,
         coverage::without_webhook,
-        install::{Certificates, InstallOptions, WebhookClient, objects, webhook_objects},
+        install::{Certificates, InstallOptions, WebhookClient, left_out, objects},
         standing::{Asked, Standing},
     },
     inventory::ClusterState,
@@ -78,9 +78,11 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
         apply::apply(&cluster.client, &object).await?;
         ui.progress(Mark::Pass, &apply::show(&object));
     }
-    if takes_webhook_away {
+    // Pods whose webhook runs outside of the cluster from now on would only cost: nobody asks them.
+    let moves_out = options.client != WebhookClient::Service && (args.reset || standing.has_pods());
+    if takes_webhook_away || moves_out {
         // Its configuration first: nothing is asked any more of what goes then.
-        for object in webhook_objects().iter().rev() {
+        for object in left_out(&options).iter().rev() {
             apply::delete(&cluster.client, object).await?;
             ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
         }

@@ -136,15 +136,13 @@ pub fn all_objects() -> Vec<Value> {
     all
 }
 
-/// What `--policy-only` leaves out, of every way to install, in the order in which it is applied.
+/// What this way to install leaves out of every other, in the order in which it is applied: all of the webhook with
+/// `--policy-only`, and its pods and what belongs to them where it runs outside of the cluster.
 #[must_use]
-pub fn webhook_objects() -> Vec<Value> {
-    let policies = objects(&InstallOptions {
-        policy_only: true,
-        ..InstallOptions::default()
-    });
+pub fn left_out(options: &InstallOptions) -> Vec<Value> {
+    let made = objects(options);
     let mut all = all_objects();
-    all.retain(|object| !policies.iter().any(|other| is_same(object, other)));
+    all.retain(|object| !made.iter().any(|other| is_same(object, other)));
     all
 }
 

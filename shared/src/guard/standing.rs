@@ -71,6 +71,12 @@ impl Standing {
         self.webhook
     }
 
+    /// Whether the webhook runs in the cluster, whose pods nobody asks any more once it runs elsewhere.
+    #[must_use]
+    pub fn has_pods(&self) -> bool {
+        self.image.is_some()
+    }
+
     /// How to install: as was asked, and otherwise as it stands. With it, as flags, what was kept and is no default.
     #[must_use]
     pub fn options(&self, asked: &Asked) -> (InstallOptions, Vec<String>) {
@@ -257,6 +263,7 @@ mod tests {
             ..Asked::default()
         };
         assert_eq!(again(&policies, &three), (defaults.clone(), vec![]));
+        assert!(installed(&defaults, "0.0.1").has_pods() && !policies.has_pods());
         let outside = installed(
             &InstallOptions {
                 client: WebhookClient::Url("https://guard.example".to_owned()),
@@ -264,6 +271,7 @@ mod tests {
             },
             "0.0.1",
         );
+        assert!(!outside.has_pods());
         assert_eq!(again(&outside, &three), (defaults.clone(), vec![]));
         let only = Asked {
             policy_only: true,

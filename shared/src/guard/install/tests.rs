@@ -107,7 +107,10 @@ fn what_is_taken_away_is_everything_that_is_ever_put_up_and_the_namespace_last()
 
 #[test]
 fn without_its_webhook_the_guard_keeps_its_policies_and_its_driver() {
-    let taken = webhook_objects();
+    let taken = left_out(&InstallOptions {
+        policy_only: true,
+        ..InstallOptions::default()
+    });
     for kind in [
         "ValidatingWebhookConfiguration",
         "Deployment",
@@ -127,4 +130,31 @@ fn without_its_webhook_the_guard_keeps_its_policies_and_its_driver() {
     let accounts = of_kind(&taken, "ServiceAccount");
     assert_eq!(accounts.len(), 1);
     assert_eq!(accounts[0]["metadata"]["name"], names::WEBHOOK_SERVICE_ACCOUNT);
+}
+
+#[test]
+fn a_webhook_outside_of_the_cluster_leaves_no_pods_in_it() {
+    let taken = left_out(&InstallOptions {
+        client: WebhookClient::Url("https://guard.example:8443".to_owned()),
+        ..InstallOptions::default()
+    });
+    for kind in [
+        "Deployment",
+        "PodDisruptionBudget",
+        "Service",
+        "NetworkPolicy",
+        "Issuer",
+    ] {
+        assert!(!of_kind(&taken, kind).is_empty(), "{kind}");
+    }
+    for kind in [
+        "ValidatingWebhookConfiguration",
+        "ServiceAccount",
+        "ClusterRole",
+        "Secret",
+    ] {
+        assert!(of_kind(&taken, kind).is_empty(), "{kind}");
+    }
+    let others = of_kind(&left_out(&InstallOptions::default()), "Deployment").len();
+    assert_eq!(others, 0);
 }
