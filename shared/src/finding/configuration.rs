@@ -278,8 +278,8 @@ pub const GATEWAY_API_BUNDLE: Code = Code(&Rule {
     title: "The Gateway API's bundle does not go with the target",
     severity: Severity::Blocker,
     waivable: true,
-    cause: "Istio ignores kinds of a bundle that is older than it needs, or newer than it knows: the routes stay where they are and lead nowhere. For a version of a kind that the bundle does not serve istiod waits, and never becomes ready.",
-    evidence: "The annotation gateway.networking.k8s.io/bundle-version of the definitions, the versions that they serve, the number of objects, the catalog, and PILOT_ENABLE_ALPHA_GATEWAY_API of istiod.",
+    cause: "Istio ignores kinds of a bundle that is older than it needs, or newer than it knows: the routes stay where they are and lead nowhere. For a version of a kind that the bundle does not serve istiod waits, and never becomes ready. What each istiod that runs ignores already is only a warning.",
+    evidence: "The annotation gateway.networking.k8s.io/bundle-version of the definitions, the versions that they serve, the number of objects, the catalog, and PILOT_ENABLE_GATEWAY_API and PILOT_ENABLE_ALPHA_GATEWAY_API of istiod.",
     fix: "Install the bundle that the finding names right before the upgrade, in its experimental channel, which goes on to serve the older versions that the running istiod reads; do not restart istiod between the two.",
 });
 /// 1.21 makes aliases of them.

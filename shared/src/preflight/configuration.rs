@@ -6,9 +6,8 @@ use super::{
 };
 use crate::{
     api::Component,
-    catalog::Release,
     finding::{Code, Finding, Report, codes},
-    inventory::{ControlPlane, Crd, HitsOfRule, Surroundings},
+    inventory::{ControlPlane, HitsOfRule, Surroundings},
     mesh::ObservedMember,
     version::Minor,
 };
@@ -45,16 +44,12 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
             envoy_filters(member, around, way, report);
             definitions(member, around, way, report);
         }
-        if let Some(release) = subject.catalog.release_of(&subject.target.version) {
-            let alpha = planes(subject, member).any(|plane| rules::switch(&plane.settings, ALPHA) == Some(true));
-            gateway_api(member, around, release, alpha, report);
-            gateway_api_served(member, around, release, alpha, report);
-        }
+        super::gateway_api::check(subject, member, around, report);
     }
 }
 
 /// Control planes that run in the member, or read its configuration.
-fn planes<'a>(subject: &Subject<'a>, member: &ObservedMember<'a>) -> impl Iterator<Item = &'a ControlPlane> {
+pub(super) fn planes<'a>(subject: &Subject<'a>, member: &ObservedMember<'a>) -> impl Iterator<Item = &'a ControlPlane> {
     member.control_planes().chain(member.configures(&subject.members))
 }
 
@@ -219,133 +214,6 @@ fn definitions(member: &ObservedMember<'_>, around: &Surroundings, way: Way, rep
             .about(format!("CustomResourceDefinition {}", pool.name)),
         );
     }
-}
-
-/// Versions in which Istio reads definitions of the Gateway API (`pkg/config/schema/gvr` of release 1.31), whether or not
-/// there is an object of the kind. `istioctl x precheck` reports the same as IST0156 and IST0172.
-const READ_AS: [(&str, &str); 4] = [
-    ("gatewayclasses", "v1"),
-    ("gateways", "v1"),
-    ("httproutes", "v1"),
-    ("referencegrants", "v1beta1"),
-];
-
-/// Kinds that a release reads only where istiod is told to, in which version, and the last minor of Istio 1 that does.
-const READ_AS_ALPHA: [(&str, &str, u64); 1] = [("tcproutes", "v1alpha2", 30)];
-/// What tells it to; kinds that a release reads from a bundle on are read without it since then.
-const ALPHA: &str = "PILOT_ENABLE_ALPHA_GATEWAY_API";
-
-/// Definitions of the Gateway API that do not serve what Istio reads: istiod then waits for them and never becomes ready.
-fn gateway_api_served(
-    member: &ObservedMember<'_>,
-    around: &Surroundings,
-    release: &Release,
-    alpha: bool,
-    report: &mut Report,
-) {
-    if release.minor < Minor::new(1, 22) {
-        return;
-    }
-    let of_alpha = READ_AS_ALPHA
-        .into_iter()
-        .filter(|(_, _, last)| alpha && release.minor <= Minor::new(1, *last))
-        .map(|(resource, read, _)| (resource, read));
-    for (resource, read) in READ_AS.into_iter().chain(of_alpha) {
-        let name = format!("{resource}.gateway.networking.k8s.io");
-        let crd = around.crds.iter().find(|crd| crd.name == name);
-        let Some(crd) = crd.filter(|crd| !crd.served.iter().any(|version| version == read)) else {
-            continue;
-        };
-        report.find(
-            Finding::new(
-                codes::GATEWAY_API_BUNDLE,
-                format!(
-                    "{} is served as {}: Istio {} reads {read}",
-                    crd.kind,
-                    crd.served.join(", "),
-                    release.minor
-                ),
-                if read == "v1alpha2" {
-                    "install the bundle's experimental channel before the upgrade: it goes on to serve v1alpha2, which \
-                     the standard channel no longer does"
-                } else {
-                    "install the Gateway API 1.0 or newer before the upgrade, with the channel that you use now"
-                },
-            )
-            .in_cluster(member.name())
-            .about(format!("CustomResourceDefinition {name}")),
-        );
-    }
-}
-
-/// Kinds of the Gateway API in use whose bundle is older or newer than the target reads.
-fn gateway_api(
-    member: &ObservedMember<'_>,
-    around: &Surroundings,
-    release: &Release,
-    alpha: bool,
-    report: &mut Report,
-) {
-    let definition = |resource: &str| {
-        let name = format!("{resource}.gateway.networking.k8s.io");
-        around.crds.iter().find(|crd| crd.name == name)
-    };
-    let used = |resource: &str| around.gateway_api.get(resource).copied().unwrap_or_default();
-    let find = |crd: &Crd, cause: String, fix: String| {
-        Finding::new(codes::GATEWAY_API_BUNDLE, cause, fix)
-            .in_cluster(member.name())
-            .about(format!("CustomResourceDefinition {}", crd.name))
-    };
-    for (resource, minimum) in &release.gateway_api {
-        let Some(crd) = definition(resource) else {
-            continue;
-        };
-        let used = used(resource);
-        let bundle = bundle(crd);
-        let summary = format!(
-            "{used} {resource}, bundle {}",
-            crd.bundle.as_deref().unwrap_or("unknown")
-        );
-        if used == 0 || bundle.as_ref().is_some_and(|bundle| bundle >= minimum) {
-            report.pass(codes::GATEWAY_API_BUNDLE, Some(member.name()), summary);
-            continue;
-        }
-        let found = crd.bundle.as_deref().unwrap_or("an unknown version");
-        let cause = format!(
-            "{used} {} come with the bundle {found}: Istio {} ignores them below {minimum}",
-            crd.kind, release.minor
-        );
-        let fix = format!(
-            "right before the upgrade install the Gateway API {minimum} or newer in its experimental channel, which goes \
-             on to serve what the running istiod reads; do not restart istiod between the two: once restarted, an older \
-             one may ignore these objects"
-        );
-        report.find(find(crd, cause, fix));
-    }
-    for (resource, below) in release.gateway_api_below.iter().filter(|_| alpha) {
-        let Some(crd) = definition(resource) else {
-            continue;
-        };
-        let used = used(resource);
-        let Some(found) = bundle(crd).filter(|bundle| used > 0 && bundle >= below) else {
-            continue;
-        };
-        let cause = format!(
-            "{used} {} come with the bundle {found}: Istio {} ignores them from {below} on",
-            crd.kind, release.minor
-        );
-        let fix = format!(
-            "keep a bundle below {below}, in its experimental channel, until a newer Istio runs that reads the later ones"
-        );
-        report.find(find(crd, cause, fix));
-    }
-}
-
-/// The version of a bundle; a pre-release counts as its release, as for Istio.
-fn bundle(crd: &Crd) -> Option<semver::Version> {
-    let mut bundle = semver::Version::parse(crd.bundle.as_deref()?.trim_start_matches('v')).ok()?;
-    bundle.pre = semver::Prerelease::EMPTY;
-    Some(bundle)
 }
 
 /// Whether a way leads from below a minor of Istio 1 to it or above.

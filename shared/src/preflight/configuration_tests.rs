@@ -2,20 +2,9 @@
 
 use super::*;
 use crate::{
-    finding::Severity,
-    inventory::{Inventory, sample},
+    inventory::{Crd, Inventory, sample},
     preflight::tests::{check, found, ids},
 };
-
-fn crd(resource: &str, bundle: Option<&str>) -> Crd {
-    Crd {
-        name: format!("{resource}.gateway.networking.k8s.io"),
-        kind: "TCPRoute".to_owned(),
-        bundle: bundle.map(str::to_owned),
-        served: vec!["v1alpha2".to_owned()],
-        ..Crd::default()
-    }
-}
 
 fn set(inventory: &mut Inventory, name: &str, value: &str) {
     let settings = &mut inventory.seen(0).control_planes[0].settings;
@@ -97,117 +86,6 @@ fn what_needs_ztunnel_waits_for_one() {
             .hits
             .add(codes::DRY_RUN_POLICY, policy, "x".to_owned());
         assert_eq!(ids(&check(&inventory, "1.29.10")).contains(&"MU721"), expected);
-    }
-}
-
-#[test]
-fn an_old_bundle_blocks_only_where_its_kind_is_used() {
-    for (from, to, resource, bundle, used, expected) in [
-        ("1.30.3", "1.31.0", "tcproutes", Some("v1.5.1"), 2, true),
-        ("1.30.3", "1.31.0", "tcproutes", Some("v1.5.1"), 0, false),
-        ("1.30.3", "1.31.0", "tcproutes", Some("v1.6.0"), 2, false),
-        ("1.30.3", "1.31.0", "tcproutes", None, 2, true),
-        ("1.30.3", "1.31.0", "tcproutes", Some("v1.6.0-rc.1"), 2, false),
-        ("1.29.9", "1.30.7", "tlsroutes", Some("v1.4.0"), 1, true),
-        ("1.29.9", "1.30.7", "tcproutes", Some("v1.4.0"), 1, false),
-    ] {
-        let mut inventory = sample::one(from, "v1.34.1");
-        let around = inventory.around(0);
-        around.crds = vec![crd(resource, bundle)];
-        around.gateway_api.insert(resource.to_owned(), used);
-        let report = check(&inventory, to);
-        assert_eq!(
-            ids(&report).contains(&"MU728"),
-            expected,
-            "{resource} {bundle:?} {used}"
-        );
-        if expected {
-            assert_eq!(found(&report, "MU728").severity, Severity::Blocker);
-        }
-    }
-}
-
-#[test]
-fn a_bundle_too_new_blocks_where_istiod_reads_its_kind() {
-    for (from, to, resource, bundle, served, alpha, part) in [
-        (
-            "1.28.3",
-            "1.29.10",
-            "tlsroutes",
-            "v1.5.1",
-            "v1alpha2",
-            "true",
-            Some("ignores them from 1.5.0 on"),
-        ),
-        (
-            "1.28.3",
-            "1.29.10",
-            "tlsroutes",
-            "v1.5.0-rc.1",
-            "v1alpha2",
-            "true",
-            Some("ignores them from 1.5.0 on"),
-        ),
-        ("1.28.3", "1.29.10", "tlsroutes", "v1.4.1", "v1alpha2", "true", None),
-        ("1.28.3", "1.29.10", "tlsroutes", "v1.5.1", "v1alpha2", "", None),
-        ("1.29.9", "1.30.7", "tlsroutes", "v1.5.1", "v1", "true", None),
-        (
-            "1.29.9",
-            "1.30.7",
-            "tcproutes",
-            "v1.6.0",
-            "v1",
-            "true",
-            Some("Istio 1.30 reads v1alpha2"),
-        ),
-        ("1.29.9", "1.30.7", "tcproutes", "v1.6.0", "v1alpha2", "true", None),
-        ("1.29.9", "1.30.7", "tcproutes", "v1.6.0", "v1", "", None),
-        ("1.30.3", "1.31.0", "tcproutes", "v1.6.0", "v1", "true", None),
-    ] {
-        let mut inventory = sample::one(from, "v1.34.1");
-        set(&mut inventory, ALPHA, alpha);
-        let around = inventory.around(0);
-        around.crds = vec![Crd {
-            served: vec![served.to_owned()],
-            ..crd(resource, Some(bundle))
-        }];
-        around.gateway_api.insert(resource.to_owned(), 1);
-        let report = check(&inventory, to);
-        let cause = report
-            .findings
-            .iter()
-            .find(|one| one.code.id() == "MU728")
-            .map(|one| &one.cause);
-        assert_eq!(
-            cause.is_some(),
-            part.is_some(),
-            "{to} {resource} {bundle} {served}: {cause:?}"
-        );
-        assert!(
-            cause.is_none_or(|cause| cause.contains(part.unwrap_or_default())),
-            "{cause:?}"
-        );
-    }
-}
-
-#[test]
-fn definitions_that_do_not_serve_what_istio_reads_block_unused_too() {
-    for (from, to, resource, served, expected) in [
-        ("1.30.3", "1.31.0", "httproutes", &["v1alpha2", "v1beta1"][..], true),
-        ("1.30.3", "1.31.0", "gateways", &["v1beta1"], true),
-        ("1.30.3", "1.31.0", "httproutes", &["v1beta1", "v1"], false),
-        ("1.30.3", "1.31.0", "referencegrants", &["v1alpha2"], true),
-        ("1.30.3", "1.31.0", "referencegrants", &["v1beta1"], false),
-        ("1.30.3", "1.31.0", "udproutes", &["v1alpha2"], false),
-        ("1.20.1", "1.21.6", "httproutes", &["v1beta1"], false),
-    ] {
-        let mut inventory = sample::one(from, "v1.34.1");
-        inventory.around(0).crds = vec![Crd {
-            served: served.iter().map(|version| (*version).to_owned()).collect(),
-            ..crd(resource, Some("v0.5.1"))
-        }];
-        let report = check(&inventory, to);
-        assert_eq!(ids(&report).contains(&"MU728"), expected, "{to} {resource} {served:?}");
     }
 }
 

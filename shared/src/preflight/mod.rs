@@ -10,6 +10,7 @@ mod control_plane;
 mod data_plane;
 mod debug_access;
 mod followed;
+mod gateway_api;
 mod guard;
 mod headroom;
 mod images;

@@ -195,8 +195,8 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU728",
         title: "Gateway API 的 bundle 与目标不相配",
-        cause: "如果 Gateway API 的 bundle 比 Istio 所需的旧，或者比它所知道的新，Istio 会忽略其中的类型：路由还在原处，却无处可去。如果 bundle 不提供某种类型的某个版本，istiod 会一直等待它，永远不会就绪。",
-        evidence: "定义的注解 gateway.networking.k8s.io/bundle-version、它们提供的版本、对象的数量、目录，以及 istiod 的 PILOT_ENABLE_ALPHA_GATEWAY_API。",
+        cause: "如果 Gateway API 的 bundle 比 Istio 所需的旧，或者比它所知道的新，Istio 会忽略其中的类型：路由还在原处，却无处可去。如果 bundle 不提供某种类型的某个版本，istiod 会一直等待它，永远不会就绪。如果正在运行的每个 istiod 本来就忽略它们，则只是警告。",
+        evidence: "定义的注解 gateway.networking.k8s.io/bundle-version、它们提供的版本、对象的数量、目录，以及 istiod 的 PILOT_ENABLE_GATEWAY_API 和 PILOT_ENABLE_ALPHA_GATEWAY_API。",
         fix: "在升级之前不久安装该发现所指出的 bundle 的 experimental 渠道，它继续提供正在运行的 istiod 所读取的旧版本；在这两步之间不要重启 istiod。",
     },
     Told {

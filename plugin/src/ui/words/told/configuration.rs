@@ -11,14 +11,18 @@ super::told! {
     "ztunnel runs: pods that start after the upgrade have their DNS captured, the others do not"
         => "有 ztunnel 在运行：升级之后启动的 Pod，其 DNS 会被捕获，其余的不会";
     "it serves {}; istiod reads inference.networking.k8s.io/v1" => "它提供 {}；istiod 读取 inference.networking.k8s.io/v1";
-    "{} is served as {}: Istio {} reads {read}" => "{0} 以 {1} 提供：Istio {2} 读取 {read}";
+    "{} is served as {}: Istio {minor} reads {read}" => "{0} 以 {1} 提供：Istio {minor} 读取 {read}";
     "install the Gateway API 1.0 or newer before the upgrade, with the channel that you use now"
         => "升级之前用现在使用的渠道安装 Gateway API 1.0 或更新的版本";
     "{used} {resource}, bundle {}" => "{used} 个 {resource}，bundle {0!}";
     "unknown" => "未知";
     "an unknown version" => "未知版本";
-    "{used} {} come with the bundle {found}: Istio {} ignores them below {minimum}"
-        => "有 {used} 个 {0}，bundle 为 {found}：低于 {minimum} 时 Istio {1} 会忽略它们";
+    "{used} {} come with the bundle {found}: Istio {minor} ignores them below {minimum}"
+        => "有 {used} 个 {0}，bundle 为 {found}：低于 {minimum} 时 Istio {minor} 会忽略它们";
+    "{used} {} come with the bundle {found}: Istio {minor} ignores them below {minimum}, as the istiod that runs does already"
+        => "有 {used} 个 {0}，bundle 为 {found}：低于 {minimum} 时 Istio {minor} 会忽略它们，正在运行的 istiod 本来就忽略它们";
+    "the upgrade changes nothing for them; where they are wanted, install the Gateway API {minimum} or newer once Istio {minor} runs"
+        => "升级不会改变它们；如果需要它们，在运行 Istio {minor} 之后安装 Gateway API {minimum} 或更新的版本";
     "{used} {} come with the bundle {found}: Istio {} ignores them from {below} on"
         => "有 {used} 个 {0}，bundle 为 {found}：从 {below} 起 Istio {1} 会忽略它们";
     "right before the upgrade install the Gateway API {minimum} or newer in its experimental channel, which goes on to serve what the running istiod reads; do not restart istiod between the two: once restarted, an older one may ignore these objects"

@@ -1,0 +1,211 @@
+//! Whether the target reads the kinds of the Gateway API that are there: bundles too old or too new for it, and definitions
+//! that do not serve what it reads.
+
+use super::{Subject, configuration::planes, rules};
+use crate::{
+    catalog::{Catalog, Release},
+    finding::{Finding, Report, Severity, codes},
+    inventory::{ControlPlane, Crd, Surroundings},
+    mesh::ObservedMember,
+    version::Minor,
+};
+
+/// Versions in which Istio reads definitions of the Gateway API (`pkg/config/schema/gvr` of release 1.31), whether or not
+/// there is an object of the kind. `istioctl x precheck` reports the same as IST0156 and IST0172.
+const READ_AS: [(&str, &str); 4] = [
+    ("gatewayclasses", "v1"),
+    ("gateways", "v1"),
+    ("httproutes", "v1"),
+    ("referencegrants", "v1beta1"),
+];
+
+/// Kinds that a release reads only where istiod is told to, in which version, and the last minor of Istio 1 that does.
+const READ_AS_ALPHA: [(&str, &str, u64); 1] = [("tcproutes", "v1alpha2", 30)];
+/// Kinds that istiod read only where it was told to, and the first minor of Istio 1 that reads them without.
+const ALPHA_BEFORE: [(&str, u64); 3] = [("backendtlspolicies", 28), ("tlsroutes", 30), ("tcproutes", 31)];
+/// What tells it to; kinds that a release reads from a bundle on are read without it since then.
+const ALPHA: &str = "PILOT_ENABLE_ALPHA_GATEWAY_API";
+/// Without it istiod reads nothing of the Gateway API, but for the classes where it serves an ambient mesh.
+const ANY: &str = "PILOT_ENABLE_GATEWAY_API";
+const AMBIENT: &str = "PILOT_ENABLE_AMBIENT";
+
+/// A member, and who reads its configuration.
+struct Read<'a> {
+    member: &'a ObservedMember<'a>,
+    around: &'a Surroundings,
+    catalog: &'a Catalog,
+    /// The target's.
+    release: &'a Release,
+    planes: Vec<&'a ControlPlane>,
+}
+
+pub(super) fn check(subject: &Subject<'_>, member: &ObservedMember<'_>, around: &Surroundings, report: &mut Report) {
+    let Some(release) = subject.catalog.release_of(&subject.target.version) else {
+        return;
+    };
+    let read = Read {
+        member,
+        around,
+        catalog: subject.catalog,
+        release,
+        planes: planes(subject, member).collect(),
+    };
+    let is_on = |plane: &&ControlPlane| rules::switch(&plane.settings, ANY) != Some(false);
+    if read.planes.is_empty() || read.planes.iter().any(is_on) {
+        read.bundles(report);
+        read.served(|_| true, report);
+    } else if read.any_says(AMBIENT) {
+        read.served(|resource| resource == "gatewayclasses", report);
+    }
+}
+
+impl Read<'_> {
+    fn any_says(&self, switch: &str) -> bool {
+        let mut planes = self.planes.iter();
+        planes.any(|plane| rules::switch(&plane.settings, switch) == Some(true))
+    }
+
+    fn definition(&self, resource: &str) -> Option<&Crd> {
+        let name = format!("{resource}.gateway.networking.k8s.io");
+        self.around.crds.iter().find(|crd| crd.name == name)
+    }
+
+    fn used(&self, resource: &str) -> u64 {
+        self.around.gateway_api.get(resource).copied().unwrap_or_default()
+    }
+
+    fn find(&self, crd: &Crd, cause: String, fix: impl Into<String>) -> Finding {
+        Finding::new(codes::GATEWAY_API_BUNDLE, cause, fix)
+            .in_cluster(self.member.name())
+            .about(format!("CustomResourceDefinition {}", crd.name))
+    }
+
+    /// Definitions that do not serve what Istio reads: istiod then waits for them and never becomes ready.
+    fn served(&self, is_read: fn(&str) -> bool, report: &mut Report) {
+        let minor = self.release.minor;
+        if minor < Minor::new(1, 22) {
+            return;
+        }
+        let alpha = self.any_says(ALPHA);
+        let of_alpha = READ_AS_ALPHA
+            .into_iter()
+            .filter(|(_, _, last)| alpha && minor <= Minor::new(1, *last))
+            .map(|(resource, read, _)| (resource, read));
+        let all = READ_AS.into_iter().chain(of_alpha);
+        for (resource, read) in all.filter(|(resource, _)| is_read(resource)) {
+            let crd = self.definition(resource);
+            let Some(crd) = crd.filter(|crd| !crd.served.iter().any(|version| version == read)) else {
+                continue;
+            };
+            let cause = format!(
+                "{} is served as {}: Istio {minor} reads {read}",
+                crd.kind,
+                crd.served.join(", ")
+            );
+            let fix = if read == "v1alpha2" {
+                "install the bundle's experimental channel before the upgrade: it goes on to serve v1alpha2, which the \
+                 standard channel no longer does"
+            } else {
+                "install the Gateway API 1.0 or newer before the upgrade, with the channel that you use now"
+            };
+            report.find(self.find(crd, cause, fix));
+        }
+    }
+
+    /// Kinds in use whose bundle is older or newer than the target reads.
+    fn bundles(&self, report: &mut Report) {
+        for (resource, minimum) in &self.release.gateway_api {
+            self.at_least(resource, minimum, report);
+        }
+        for (resource, below) in &self.release.gateway_api_below {
+            if self.any_says(ALPHA) {
+                self.below(resource, below, report);
+            }
+        }
+    }
+
+    fn at_least(&self, resource: &str, minimum: &semver::Version, report: &mut Report) {
+        let Some(crd) = self.definition(resource) else {
+            return;
+        };
+        let (used, bundle, minor) = (self.used(resource), bundle(crd), self.release.minor);
+        let summary = format!(
+            "{used} {resource}, bundle {}",
+            crd.bundle.as_deref().unwrap_or("unknown")
+        );
+        if used == 0 || bundle.as_ref().is_some_and(|bundle| bundle >= minimum) {
+            return report.pass(codes::GATEWAY_API_BUNDLE, Some(self.member.name()), summary);
+        }
+        let found = crd.bundle.as_deref().unwrap_or("an unknown version");
+        let mut planes = self.planes.iter();
+        if !self.planes.is_empty() && planes.all(|plane| self.ignores(plane, resource, bundle.as_ref())) {
+            let cause = format!(
+                "{used} {} come with the bundle {found}: Istio {minor} ignores them below {minimum}, as the istiod that \
+                 runs does already",
+                crd.kind
+            );
+            let fix = format!(
+                "the upgrade changes nothing for them; where they are wanted, install the Gateway API {minimum} or newer \
+                 once Istio {minor} runs"
+            );
+            return report.find(self.find(crd, cause, fix).weighing(Severity::Warning));
+        }
+        let cause = format!(
+            "{used} {} come with the bundle {found}: Istio {minor} ignores them below {minimum}",
+            crd.kind
+        );
+        let fix = format!(
+            "right before the upgrade install the Gateway API {minimum} or newer in its experimental channel, which goes \
+             on to serve what the running istiod reads; do not restart istiod between the two: once restarted, an older \
+             one may ignore these objects"
+        );
+        report.find(self.find(crd, cause, fix));
+    }
+
+    /// Whether an istiod that runs ignores the objects of a kind; not where nobody knows.
+    fn ignores(&self, plane: &ControlPlane, resource: &str, bundle: Option<&semver::Version>) -> bool {
+        let Some(version) = &plane.version.version else {
+            return false;
+        };
+        let is_off = |name: &str| rules::switch(&plane.settings, name) == Some(false);
+        let waits_for_alpha = ALPHA_BEFORE
+            .iter()
+            .any(|(kind, since)| *kind == resource && version.minor() < Minor::new(1, *since));
+        let is_not_told = is_off(ALPHA) || !plane.settings.environment.contains_key(ALPHA);
+        if is_off(ANY) || waits_for_alpha && is_not_told {
+            return true;
+        }
+        let release = self.catalog.release_of(version);
+        let needed = release.and_then(|release| release.gateway_api.get(resource));
+        needed.is_some_and(|minimum| bundle.is_none_or(|bundle| bundle < minimum))
+    }
+
+    fn below(&self, resource: &str, below: &semver::Version, report: &mut Report) {
+        let Some(crd) = self.definition(resource) else {
+            return;
+        };
+        let used = self.used(resource);
+        let Some(found) = bundle(crd).filter(|bundle| used > 0 && bundle >= below) else {
+            return;
+        };
+        let cause = format!(
+            "{used} {} come with the bundle {found}: Istio {} ignores them from {below} on",
+            crd.kind, self.release.minor
+        );
+        let fix = format!(
+            "keep a bundle below {below}, in its experimental channel, until a newer Istio runs that reads the later ones"
+        );
+        report.find(self.find(crd, cause, fix));
+    }
+}
+
+/// The version of a bundle; a pre-release counts as its release, as for Istio.
+fn bundle(crd: &Crd) -> Option<semver::Version> {
+    let mut bundle = semver::Version::parse(crd.bundle.as_deref()?.trim_start_matches('v')).ok()?;
+    bundle.pre = semver::Prerelease::EMPTY;
+    Some(bundle)
+}
+
+#[cfg(test)]
+#[path = "gateway_api_tests.rs"]
+mod tests;
