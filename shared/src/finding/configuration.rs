@@ -239,8 +239,8 @@ pub const MANAGED_GATEWAY_SELECTED: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.31 on an Istio Gateway is merged with a gateway that istiod made out of the Gateway API only within its namespace.",
-    evidence: "The specifications of the objects themselves, page by page.",
-    fix: "Move the Gateway into the namespace of the pods that it selects, or define its servers in the Gateway API's own object.",
+    evidence: "The selectors of the Gateways, against the labels of the pods of managed gateways in other namespaces, and PILOT_ENABLE_STRICT_GATEWAY_MERGING and PILOT_SCOPE_GATEWAY_TO_NAMESPACE of istiod.",
+    fix: "Move the Gateway into the namespace of the pods that it selects, or define its servers in the Gateway API's own object; PILOT_ENABLE_STRICT_GATEWAY_MERGING=false, which may be set before the upgrade, goes on to merge across namespaces.",
 });
 /// 1.31 sends unhealthy endpoints.
 pub const UNHEALTHY_ENDPOINTS: Code = Code(&Rule {

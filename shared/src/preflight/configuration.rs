@@ -80,6 +80,8 @@ fn objects(subject: &Subject<'_>, member: &ObservedMember<'_>, around: &Surround
 fn takes_effect(subject: &Subject<'_>, member: &ObservedMember<'_>, code: Code) -> bool {
     const DRY_RUN: &str = "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY";
     const PICK_BEST: &str = "PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE";
+    const STRICT: &str = "PILOT_ENABLE_STRICT_GATEWAY_MERGING";
+    const SCOPED: &str = "PILOT_SCOPE_GATEWAY_TO_NAMESPACE";
     let mut planes = planes(subject, member);
     if code == codes::PASSTHROUGH_NACK {
         has_ztunnel(member)
@@ -88,6 +90,12 @@ fn takes_effect(subject: &Subject<'_>, member: &ObservedMember<'_>, code: Code) 
         has_ztunnel(member) && planes.any(|plane| rules::switch(&plane.settings, DRY_RUN) == Some(true))
     } else if code == codes::HOST_IN_SEVERAL_NAMESPACES {
         planes.any(|plane| rules::switch(&plane.settings, PICK_BEST) != Some(false))
+    } else if code == codes::MANAGED_GATEWAY_SELECTED {
+        // 1.31 brings the one switch, which may be set before; with the other nothing was ever merged across namespaces.
+        planes.any(|plane| {
+            let says = |name: &str| rules::switch(&plane.settings, name);
+            says(STRICT) != Some(false) && says(SCOPED) != Some(true)
+        })
     } else {
         true
     }

@@ -49,6 +49,26 @@ fn who_keeps_the_old_choice_of_a_namespace_is_left_alone() {
 }
 
 #[test]
+fn who_merges_gateways_as_before_is_left_alone() {
+    const STRICT: &str = "PILOT_ENABLE_STRICT_GATEWAY_MERGING";
+    for (name, value, expected) in [
+        (STRICT, "", true),
+        (STRICT, "true", true),
+        (STRICT, "false", false),
+        ("PILOT_SCOPE_GATEWAY_TO_NAMESPACE", "true", false),
+        ("PILOT_SCOPE_GATEWAY_TO_NAMESPACE", "false", true),
+    ] {
+        let mut inventory = sample::one("1.30.3", "v1.34.1");
+        set(&mut inventory, name, value);
+        let gateway = "Gateway shop/public".to_owned();
+        let hits = &mut inventory.around(0).hits;
+        hits.add(codes::MANAGED_GATEWAY_SELECTED, gateway, "x".to_owned());
+        let found = ids(&check(&inventory, "1.31.0")).contains(&"MU724");
+        assert_eq!(found, expected, "{name}={value}");
+    }
+}
+
+#[test]
 fn one_object_is_named_and_many_are_counted() {
     let mut inventory = sample::one("1.30.3", "v1.36.3");
     let hits = &mut inventory.around(0).hits;

@@ -53,7 +53,7 @@ pub const OF_THE_LONG_WAY: &[Case] = &[Case {
         ("MU721", "AuthorizationPolicy seeded/tried-out"),
         ("MU722", "DestinationRule seeded/outside"),
         ("MU723", "twice.example.com is declared in default"),
-        ("MU724", "Gateway seeded/merged"),
+        ("MU724", "selects pods of the managed gateway default/edge"),
         ("MU725", "DestinationRule seeded/outside"),
         ("MU726", "WorkloadEntry seeded/vm-1"),
         ("MU727", "EnvoyFilter seeded/patched"),

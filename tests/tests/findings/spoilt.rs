@@ -48,6 +48,13 @@ pub fn seed(cluster: &Cluster) -> Result<()> {
         &["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"],
     )?;
     cluster.apply_stdin(SEEDS)?.ok()?;
+    let placed = [
+        "wait",
+        "--for=condition=PodScheduled",
+        "--timeout=20s",
+        "pod/edge-istio",
+    ];
+    kubectl(cluster, &[&placed[..], &["--namespace", "default"]].concat())?;
     cluster.apply_stdin(OBJECTS)?.ok().map(drop)
 }
 

@@ -6,6 +6,7 @@
 
 mod coverage;
 mod envoy_filters;
+mod merged;
 mod objects;
 mod routed;
 mod settings;
@@ -17,11 +18,12 @@ pub use values::removed_values;
 pub(super) use settings::{environment, mesh_config, switch};
 pub(super) use values::left_behind;
 
+use merged::Merged;
 use routed::Routed;
 
 use crate::{
     finding::{Code, codes},
-    inventory::Hits,
+    inventory::{Hits, PlacedPod},
     version::Minor,
 };
 use serde_json::Value;
@@ -155,6 +157,7 @@ pub struct Reader {
     hits: Hits,
     hosts: BTreeMap<String, String>,
     routed: Routed,
+    merged: Merged,
     has_sidecars: bool,
 }
 
@@ -174,6 +177,7 @@ impl Reader {
                 .add_since(codes::ENVOY_FILTER_OUTDATED, minor, named.clone(), detail);
         }
         self.routed.look(object, &named);
+        self.merged.look(object, &named);
         self.has_sidecars |= object.definition == objects::SIDECARS;
         if object.definition == objects::SERVICE_ENTRIES {
             for host in objects::texts(object.spec.get("hosts")).filter(|_| !objects::is_kept_private(object)) {
@@ -202,6 +206,7 @@ impl Reader {
         self.hits.extend(other.hits);
         self.hosts.extend(other.hosts);
         self.routed.add(other.routed);
+        self.merged.add(other.merged);
         self.has_sidecars |= other.has_sidecars;
     }
 
@@ -215,9 +220,12 @@ impl Reader {
         self.routed.external(namespace, name);
     }
 
-    /// What was hit.
+    /// What was hit, with Istio's own pods where they are; `None` where pods were not counted.
     #[must_use]
-    pub fn finish(mut self) -> Hits {
+    pub fn finish(mut self, placed: Option<&[PlacedPod]>) -> Hits {
+        for (object, detail) in self.merged.hits(placed) {
+            self.hits.add(codes::MANAGED_GATEWAY_SELECTED, object, detail);
+        }
         for (code, object, detail) in self.routed.hits() {
             self.hits.add(code, object, detail);
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 type Look = fn(&Object<'_>) -> Option<String>;
 
 /// Rules with the definitions whose objects they look at.
-const RULES: [(Code, &str, Look); 19] = [
+const RULES: [(Code, &str, Look); 18] = [
     (
         codes::EXTERNAL_NAME_TLS,
         "destinationrules.networking.istio.io",
@@ -69,11 +69,6 @@ const RULES: [(Code, &str, Look); 19] = [
     ),
     (codes::REMAINING_METRICS, "destinationrules.networking.istio.io", limits),
     (
-        codes::MANAGED_GATEWAY_SELECTED,
-        "gateways.networking.istio.io",
-        managed_gateway,
-    ),
-    (
         codes::UNHEALTHY_ENDPOINTS,
         "destinationrules.networking.istio.io",
         outliers,
@@ -87,6 +82,7 @@ const RULES: [(Code, &str, Look); 19] = [
 
 /// Definitions that are looked at beside [`RULES`].
 const ENVOY_FILTERS: &str = "envoyfilters.networking.istio.io";
+pub(super) const GATEWAYS: &str = "gateways.networking.istio.io";
 pub(super) const SERVICE_ENTRIES: &str = "serviceentries.networking.istio.io";
 pub(super) const SIDECARS: &str = "sidecars.networking.istio.io";
 
@@ -96,6 +92,7 @@ pub(super) fn looked_at_by(definition: &str) -> impl Iterator<Item = Code> {
         (codes::ENVOY_FILTER, ENVOY_FILTERS),
         (codes::ENVOY_FILTER_OUTDATED, ENVOY_FILTERS),
         (codes::HOST_IN_SEVERAL_NAMESPACES, SERVICE_ENTRIES),
+        (codes::MANAGED_GATEWAY_SELECTED, GATEWAYS),
         (codes::SIDECAR_SCOPE, SERVICE_ENTRIES),
         (codes::SIDECAR_SCOPE, SIDECARS),
         (codes::EXTERNAL_NAME_ROUTED, "destinationrules.networking.istio.io"),
@@ -264,12 +261,6 @@ fn outliers(object: &Object<'_>) -> Option<String> {
         .into_iter()
         .find(without)
         .map(|_| "outlierDetection without minHealthPercent".to_owned())
-}
-
-fn managed_gateway(object: &Object<'_>) -> Option<String> {
-    const LABEL: &str = "gateway.networking.k8s.io/gateway-name";
-    let gateway = object.spec.get("selector")?.get(LABEL)?.as_str()?;
-    Some(format!("selects {LABEL}={gateway}"))
 }
 
 fn auto_registered(object: &Object<'_>) -> Option<String> {

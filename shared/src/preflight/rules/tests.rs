@@ -23,7 +23,7 @@ fn look(kind: &str, annotations: &[(&str, &str)], spec: &Value) -> Vec<(String, 
         annotations: &map,
         spec,
     });
-    let hits = reader.finish();
+    let hits = reader.finish(None);
     crate::finding::Code::all()
         .filter_map(|code| {
             let hit = hits.of(code)?.examples.first()?;
@@ -227,7 +227,7 @@ fn a_host_is_told_only_where_namespaces_differ() {
             spec: &json!({"hosts": [host], "resolution": "DNS"}),
         });
     }
-    let hits = reader.finish();
+    let hits = reader.finish(None);
     let of_rule = hits.of(codes::HOST_IN_SEVERAL_NAMESPACES).unwrap();
     assert_eq!(
         (of_rule.count, of_rule.examples[0].object.as_str()),
@@ -282,7 +282,7 @@ fn what_no_other_namespace_sees_collides_with_nothing() {
             "shop",
             &json!({"hosts": [host], "exportTo": export_to, "resolution": "DNS"}),
         );
-        let hits = reader.finish();
+        let hits = reader.finish(None);
         let detail = hits
             .of(codes::HOST_IN_SEVERAL_NAMESPACES)
             .map(|hits| hits.examples[0].detail.as_str());
@@ -304,7 +304,7 @@ fn an_envoy_filter_is_told_for_the_release_that_changed_what_it_names() {
             annotations: &none,
             spec,
         });
-        let hits = reader.finish();
+        let hits = reader.finish(None);
         hits.by_minor(codes::ENVOY_FILTER_OUTDATED)
             .map(|(minor, hits)| (minor, hits.examples[0].detail.clone()))
             .collect()
@@ -359,7 +359,7 @@ fn an_external_name_is_told_only_where_something_routes_to_it() {
     for (namespace, name) in [("pay", "db"), ("shop", "cache"), ("pay", "cache"), ("pay", "other")] {
         reader.external_name(namespace, name);
     }
-    let hits = reader.finish();
+    let hits = reader.finish(None);
     let hits = hits.of(codes::EXTERNAL_NAME_ROUTED).unwrap();
     let found: Vec<(&str, &str)> = hits
         .examples
@@ -399,7 +399,7 @@ fn sidecars_matter_where_a_host_is_declared_twice() {
         if sidecar {
             look("sidecars.networking.istio.io", "a", json!({}));
         }
-        let found = reader.finish().of(codes::SIDECAR_SCOPE).is_some();
+        let found = reader.finish(None).of(codes::SIDECAR_SCOPE).is_some();
         assert_eq!(found, expected, "{sidecar} {twice}");
     }
 }
@@ -494,7 +494,7 @@ fn what_two_readers_saw_is_counted_together_and_named_in_their_order() {
     };
     let mut both = look("first");
     both.add(look("second"));
-    let hits = both.finish();
+    let hits = both.finish(None);
     let of_rule = hits.of(codes::ENVOY_FILTER).unwrap();
     assert_eq!((of_rule.count, of_rule.examples.len()), (30, 20));
     assert_eq!(of_rule.examples[15].object, "second-0");

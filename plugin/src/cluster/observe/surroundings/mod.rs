@@ -116,9 +116,11 @@ impl Around {
                 .note(one.code, one.object, one.annotation.to_owned(), one.count);
         }
         self.found.room = nodes::left(self.nodes, &beside.requests);
+        let counted = !beside.requests.by_node.is_empty();
         self.found.placed = beside.requests.placed;
         self.found.ambient.pods = beside.requests.ambient;
-        self.found.hits = self.reader.finish();
+        let placed = counted.then_some(self.found.placed.as_slice());
+        self.found.hits = self.reader.finish(placed);
         self.found
     }
 }

@@ -53,6 +53,7 @@ super::told! {
     "the resolution is NONE" => "resolution 为 NONE";
     "for the service account {account}" => "用于 ServiceAccount {account}";
     "reads {found}" => "读取 {found}";
+    "selects pods of the managed gateway {namespace}/{name}" => "选择了托管网关 {namespace}/{name} 的 Pod";
     "selects {LABEL}={gateway}" => "选择 {LABEL}={gateway}";
     "ISTIO_META_DNS_AUTO_ALLOCATE is {value}" => "ISTIO_META_DNS_AUTO_ALLOCATE 为 {value}";
     "mirrors to {host}" => "镜像到 {host}";
