@@ -13,6 +13,10 @@ use std::fmt::Write as _;
 /// Certificates of one PEM text that are looked at; a bundle of roots may hold hundreds.
 const MAX_OF_ONE: usize = 16;
 
+/// The Secret that people plug their own authority in with, and the one that istiod makes for itself.
+const OWN: &str = "cacerts";
+const MADE: &str = "istio-ca-secret";
+
 /// The public entries of istiod's Secrets; the names are those of Istio's documents on plugging in certificates.
 #[derive(Deserialize)]
 struct Secret {
@@ -28,9 +32,40 @@ struct Public {
     chain: Option<String>,
     #[serde(default, rename = "root-cert.pem")]
     root: Option<String>,
+    /// The same as cert-manager writes it.
+    #[serde(default, rename = "tls.crt")]
+    tls_issuer: Option<String>,
+    #[serde(default, rename = "ca.crt")]
+    tls_root: Option<String>,
     /// Keys are skipped over while the answer is read.
     #[serde(default, rename = "ca-key.pem")]
     _key: Option<IgnoredAny>,
+    #[serde(default, rename = "tls.key")]
+    _tls_key: Option<IgnoredAny>,
+}
+
+impl Public {
+    /// What istiod takes out of a Secret: where cacerts has a tls.crt it looks at nothing else of it
+    /// (istio/istio, `pilot/pkg/bootstrap/istio_ca.go`).
+    fn certificates(self, namespace: &str, name: &str) -> Vec<Certificate> {
+        let entries = if name == OWN && self.tls_issuer.is_some() {
+            vec![
+                ("tls.crt", self.tls_issuer, CertificateRole::Issuer),
+                ("ca.crt", self.tls_root, CertificateRole::Root),
+            ]
+        } else {
+            vec![
+                ("ca-cert.pem", self.issuer, CertificateRole::Issuer),
+                ("cert-chain.pem", self.chain, CertificateRole::Issuer),
+                ("root-cert.pem", self.root, CertificateRole::Root),
+            ]
+        };
+        let found = entries.into_iter().flat_map(|(key, text, role)| {
+            let pem = text.and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
+            of_pem(&pem, &format!("Secret {namespace}/{name}, {key}"), role)
+        });
+        found.collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -48,28 +83,19 @@ struct Roots {
 /// Reads the certificates that stand beside a control plane.
 pub(super) async fn read(asker: Asker<'_>, namespace: &str) -> Result<Vec<Certificate>, ClusterError> {
     let path = |kind: &str, name: &str| format!("/api/v1/namespaces/{namespace}/{kind}/{name}");
-    let (own, made) = (path("secrets", "cacerts"), path("secrets", "istio-ca-secret"));
+    let (own, made) = (path("secrets", OWN), path("secrets", MADE));
     let root = path("configmaps", "istio-ca-root-cert");
     let authority = async {
         // Where cacerts is there, istiod does not look at the other.
         if let Some(own) = asker.fields::<Secret>("get the Secret cacerts", &own).await? {
-            return Ok(("cacerts", own.data));
+            return Ok((OWN, own.data));
         }
         let made = asker.fields::<Secret>("get the Secret istio-ca-secret", &made).await?;
-        Ok(("istio-ca-secret", made.and_then(|made| made.data)))
+        Ok((MADE, made.and_then(|made| made.data)))
     };
     let root = asker.fields::<ConfigMap>("get the ConfigMap istio-ca-root-cert", &root);
     let ((name, public), root) = futures::try_join!(authority, root)?;
-    let mut found = Vec::new();
-    let public = public.unwrap_or_default();
-    for (key, text, role) in [
-        ("ca-cert.pem", public.issuer, CertificateRole::Issuer),
-        ("cert-chain.pem", public.chain, CertificateRole::Issuer),
-        ("root-cert.pem", public.root, CertificateRole::Root),
-    ] {
-        let pem = text.and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
-        found.extend(of_pem(&pem, &format!("Secret {namespace}/{name}, {key}"), role));
-    }
+    let mut found = public.unwrap_or_default().certificates(namespace, name);
     let root = root.and_then(|root| root.data.root).unwrap_or_default();
     let place = format!("ConfigMap {namespace}/istio-ca-root-cert");
     found.extend(of_pem(root.as_bytes(), &place, CertificateRole::Root));
@@ -130,5 +156,40 @@ mod tests {
         let text = r#"{"data": {"root-cert.pem": "AAAA", "ca-key.pem": "S0VZ", "other": "x"}}"#;
         let secret: Secret = serde_json::from_str(text).unwrap();
         assert_eq!(secret.data.unwrap().root.as_deref(), Some("AAAA"));
+    }
+
+    #[test]
+    fn what_cert_manager_writes_is_read_as_istiod_reads_it() {
+        let made = rcgen::generate_simple_self_signed(vec!["root".to_owned()]).unwrap();
+        let pem = STANDARD.encode(made.cert.pem());
+        let places = |name: &str, keys: &[&str]| {
+            let data: serde_json::Map<String, serde_json::Value> =
+                keys.iter().map(|key| ((*key).to_owned(), pem.clone().into())).collect();
+            let secret: Secret = serde_json::from_value(serde_json::json!({ "data": data })).unwrap();
+            let found = secret.data.unwrap().certificates("mesh", name);
+            let places = found.into_iter().map(|one| {
+                let (_, key) = one.place.split_once(", ").unwrap();
+                (key.to_owned(), one.role)
+            });
+            places.collect::<Vec<_>>()
+        };
+        let tls = ["tls.crt", "ca.crt", "tls.key"];
+        let of_tls = [
+            ("tls.crt".to_owned(), CertificateRole::Issuer),
+            ("ca.crt".to_owned(), CertificateRole::Root),
+        ];
+        assert_eq!(places(OWN, &tls), of_tls);
+        assert_eq!(
+            places(OWN, &[&tls[..], &["ca-cert.pem", "root-cert.pem"]].concat()),
+            of_tls
+        );
+        // Without a tls.crt, and in its own Secret, istiod reads the names of its own.
+        let of_istiod = [
+            ("ca-cert.pem".to_owned(), CertificateRole::Issuer),
+            ("root-cert.pem".to_owned(), CertificateRole::Root),
+        ];
+        let own = ["ca.crt", "ca-cert.pem", "ca-key.pem", "root-cert.pem"];
+        assert_eq!(places(OWN, &own), of_istiod);
+        assert_eq!(places(MADE, &[&own[..], &["tls.crt"]].concat()), of_istiod);
     }
 }
