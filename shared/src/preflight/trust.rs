@@ -4,7 +4,7 @@ use super::Subject;
 use crate::{
     catalog::Date,
     finding::{Finding, Report, Severity, codes},
-    inventory::{CertificateRole, Surroundings, Webhook, WebhookTarget},
+    inventory::{Certificate, CertificateRole, Surroundings, Webhook, WebhookTarget},
     mesh::ObservedMember,
 };
 use k8s_openapi::jiff::{ToSpan as _, tz::TimeZone};
@@ -131,18 +131,31 @@ fn tags(member: &ObservedMember<'_>, around: &Surroundings, report: &mut Report)
     }
 }
 
+/// Last day on which a certificate holds.
+fn last_day(certificate: &Certificate) -> Date {
+    certificate.not_after.to_zoned(TimeZone::UTC).date()
+}
+
+/// Whether another certificate in the same bundle still holds: one that is trusted is enough, one that signs is not.
+fn has_follower(around: &Surroundings, certificate: &Certificate, today: Date) -> bool {
+    let mut others = around.certificates.iter();
+    certificate.role != CertificateRole::Issuer
+        && others.any(|other| other.place == certificate.place && last_day(other) >= today)
+}
+
 fn certificates(member: &ObservedMember<'_>, around: &Surroundings, today: Date, report: &mut Report) {
     let mut told = BTreeSet::new();
     for certificate in &around.certificates {
-        let last = certificate.not_after.to_zoned(TimeZone::UTC).date();
+        let last = last_day(certificate);
         let soon = today.checked_add(WARN_DAYS.days()).unwrap_or(Date::MAX);
         if last > soon {
             let summary = format!("{} holds until {last}", certificate.place);
             report.pass(codes::CERTIFICATE_EXPIRES, Some(member.name()), summary);
             continue;
         }
+        let is_former = last < today && has_follower(around, certificate, today);
         // The same certificate stands in several places.
-        if !told.insert(&certificate.fingerprint) {
+        if !told.insert((&certificate.fingerprint, is_former)) {
             continue;
         }
         let what = match certificate.role {
@@ -150,13 +163,20 @@ fn certificates(member: &ObservedMember<'_>, around: &Surroundings, today: Date,
             CertificateRole::Issuer => "the issuer of the workloads' certificates",
             CertificateRole::WebhookCa => "what the API server trusts this webhook by",
         };
-        let (cause, severity) = if last < today {
-            (format!("{what} expired on {last}"), Severity::Blocker)
+        let renew = codes::CERTIFICATE_EXPIRES.fix();
+        let (cause, fix, severity) = if is_former {
+            (
+                format!("{what} has a successor in the same bundle; this one expired on {last}"),
+                "take it out of the bundle: nothing that it signed is trusted any more",
+                Severity::Warning,
+            )
+        } else if last < today {
+            (format!("{what} expired on {last}"), renew, Severity::Blocker)
         } else {
-            (format!("{what} expires on {last}"), Severity::Warning)
+            (format!("{what} expires on {last}"), renew, Severity::Warning)
         };
         report.find(
-            Finding::new(codes::CERTIFICATE_EXPIRES, cause, codes::CERTIFICATE_EXPIRES.fix())
+            Finding::new(codes::CERTIFICATE_EXPIRES, cause, fix)
                 .in_cluster(member.name())
                 .about(certificate.place.clone())
                 .weighing(severity),
@@ -195,135 +215,5 @@ fn budgets(member: &ObservedMember<'_>, around: &Surroundings, report: &mut Repo
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::{
-        finding::Severity,
-        inventory::{Budget, Certificate, CertificateRole, NamespaceRevision, WebhookTarget, sample},
-        preflight::tests::{check, found, ids},
-    };
-
-    fn certificate(role: CertificateRole, fingerprint: &str, until: &str) -> Certificate {
-        Certificate {
-            place: format!("Secret istio-system/cacerts, {fingerprint}"),
-            role,
-            fingerprint: fingerprint.to_owned(),
-            not_after: format!("{until}T12:00:00Z").parse().unwrap(),
-        }
-    }
-
-    #[test]
-    fn a_webhook_without_its_service_blocks_where_it_fails_closed() {
-        for (target, closed, expected) in [
-            (WebhookTarget::Url, true, None),
-            (WebhookTarget::Service("istio-system/istiod".to_owned()), true, None),
-            (
-                WebhookTarget::Missing("istio-system/istiod-old".to_owned()),
-                true,
-                Some(Severity::Blocker),
-            ),
-            (
-                WebhookTarget::Missing("istio-system/istiod-old".to_owned()),
-                false,
-                Some(Severity::Warning),
-            ),
-        ] {
-            let mut inventory = sample::one("1.30.3", "v1.36.3");
-            let webhook = &mut inventory.around(0).webhooks[0];
-            webhook.target = target;
-            webhook.fails_closed = closed;
-            let report = check(&inventory, "1.31.0");
-            let severity = report
-                .findings
-                .iter()
-                .find(|one| one.code.id() == "MU309")
-                .map(|one| one.severity);
-            assert_eq!(severity, expected);
-        }
-    }
-
-    #[test]
-    fn a_webhook_trusts_the_meshs_root() {
-        for (ca, target, expected) in [
-            (&["root"][..], WebhookTarget::Url, false),
-            (&["other", "root"], WebhookTarget::Url, false),
-            (&["other"], WebhookTarget::Url, true),
-            (&[], WebhookTarget::Url, false),
-            (&[], WebhookTarget::Service("a/b".to_owned()), true),
-        ] {
-            let mut inventory = sample::one("1.30.3", "v1.36.3");
-            let around = inventory.around(0);
-            around.certificates = vec![certificate(CertificateRole::Root, "root", "2036-01-01")];
-            around.webhooks[0].ca = ca.iter().map(|one| (*one).to_owned()).collect();
-            around.webhooks[0].target = target;
-            assert_eq!(ids(&check(&inventory, "1.31.0")).contains(&"MU310"), expected, "{ca:?}");
-        }
-    }
-
-    #[test]
-    fn tags_and_namespaces_lead_to_revisions() {
-        let mut inventory = sample::one("1.30.3", "v1.36.3");
-        let around = inventory.around(0);
-        for (tag, revision) in [("prod", "default"), ("canary", "1-29")] {
-            let mut webhook = sample::webhook(&format!("istio-revision-tag-{tag}"));
-            webhook.tag = Some(tag.to_owned());
-            webhook.revision = Some(revision.to_owned());
-            around.webhooks.push(webhook.clone());
-            around.webhooks.push(webhook);
-        }
-        for revision in ["default", "prod", "canary", "1-28"] {
-            around.namespaces.push(NamespaceRevision {
-                namespace: format!("ns-{revision}"),
-                revision: revision.to_owned(),
-            });
-        }
-        let report = check(&inventory, "1.31.0");
-        assert!(
-            found(&report, "MU308")
-                .cause
-                .contains("the tag canary points to the revision 1-29")
-        );
-        assert_eq!(found(&report, "MU312").object.as_deref(), Some("Namespace ns-1-28"));
-    }
-
-    #[test]
-    fn certificates_are_told_a_month_before() {
-        for (until, expected) in [
-            ("2036-01-01", None),
-            ("2026-12-25", None),
-            ("2026-12-24", Some(Severity::Warning)),
-            ("2026-11-24", Some(Severity::Warning)),
-            ("2026-11-23", Some(Severity::Blocker)),
-        ] {
-            let mut inventory = sample::one("1.30.3", "v1.36.3");
-            let twice = certificate(CertificateRole::Issuer, "one", until);
-            inventory.around(0).certificates = vec![twice.clone(), twice];
-            let report = check(&inventory, "1.31.0");
-            let severity = report
-                .findings
-                .iter()
-                .find(|one| one.code.id() == "MU311")
-                .map(|one| one.severity);
-            assert_eq!(severity, expected, "{until}");
-            assert!(report.findings.len() <= 1);
-        }
-    }
-
-    #[test]
-    fn a_budget_has_to_leave_one_over() {
-        for (allowed, expected_pods, namespace, expected) in [
-            (1, 2, "istio-system", false),
-            (0, 1, "istio-system", true),
-            (0, 0, "istio-system", false),
-            (0, 1, "other", false),
-        ] {
-            let mut inventory = sample::one("1.30.3", "v1.36.3");
-            inventory.around(0).budgets = vec![Budget {
-                namespace: namespace.to_owned(),
-                name: "istiod".to_owned(),
-                allowed,
-                expected: expected_pods,
-            }];
-            assert_eq!(ids(&check(&inventory, "1.31.0")).contains(&"MU307"), expected);
-        }
-    }
-}
+#[path = "trust_tests.rs"]
+mod tests;

@@ -70,6 +70,9 @@ super::told! {
     "it asks for the revision {revision}, which is not there; there are {shown}"
         => "它要求的修订 {revision} 不存在；现有 {shown}";
     "{} holds until {last}" => "{0} 有效期至 {last}";
+    "{what} has a successor in the same bundle; this one expired on {last}"
+        => "{what}在同一 bundle 中已有后继；这一个已于 {last} 过期";
+    "take it out of the bundle: nothing that it signed is trusted any more" => "把它从 bundle 中去掉：它签发的任何证书都不再受信任";
     "{what} expired on {last}" => "{what}已于 {last} 过期";
     "{what} expires on {last}" => "{what}将于 {last} 过期";
     "the mesh's root" => "网格的根证书";

@@ -1,0 +1,179 @@
+//! Webhooks, tags, certificates and budgets: each is told where it is in the way, and left alone where it is not.
+
+use crate::{
+    finding::{Finding, Severity},
+    inventory::{Budget, Certificate, CertificateRole, NamespaceRevision, WebhookTarget, sample},
+    preflight::tests::{check, found, ids},
+};
+
+fn certificate(role: CertificateRole, fingerprint: &str, until: &str) -> Certificate {
+    Certificate {
+        place: format!("Secret istio-system/cacerts, {fingerprint}"),
+        role,
+        fingerprint: fingerprint.to_owned(),
+        not_after: format!("{until}T12:00:00Z").parse().unwrap(),
+    }
+}
+
+#[test]
+fn a_webhook_without_its_service_blocks_where_it_fails_closed() {
+    for (target, closed, expected) in [
+        (WebhookTarget::Url, true, None),
+        (WebhookTarget::Service("istio-system/istiod".to_owned()), true, None),
+        (
+            WebhookTarget::Missing("istio-system/istiod-old".to_owned()),
+            true,
+            Some(Severity::Blocker),
+        ),
+        (
+            WebhookTarget::Missing("istio-system/istiod-old".to_owned()),
+            false,
+            Some(Severity::Warning),
+        ),
+    ] {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let webhook = &mut inventory.around(0).webhooks[0];
+        webhook.target = target;
+        webhook.fails_closed = closed;
+        let report = check(&inventory, "1.31.0");
+        let severity = report
+            .findings
+            .iter()
+            .find(|one| one.code.id() == "MU309")
+            .map(|one| one.severity);
+        assert_eq!(severity, expected);
+    }
+}
+
+#[test]
+fn a_webhook_trusts_the_meshs_root() {
+    for (ca, target, expected) in [
+        (&["root"][..], WebhookTarget::Url, false),
+        (&["other", "root"], WebhookTarget::Url, false),
+        (&["other"], WebhookTarget::Url, true),
+        (&[], WebhookTarget::Url, false),
+        (&[], WebhookTarget::Service("a/b".to_owned()), true),
+    ] {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let around = inventory.around(0);
+        around.certificates = vec![certificate(CertificateRole::Root, "root", "2036-01-01")];
+        around.webhooks[0].ca = ca.iter().map(|one| (*one).to_owned()).collect();
+        around.webhooks[0].target = target;
+        assert_eq!(ids(&check(&inventory, "1.31.0")).contains(&"MU310"), expected, "{ca:?}");
+    }
+}
+
+#[test]
+fn tags_and_namespaces_lead_to_revisions() {
+    let mut inventory = sample::one("1.30.3", "v1.36.3");
+    let around = inventory.around(0);
+    for (tag, revision) in [("prod", "default"), ("canary", "1-29")] {
+        let mut webhook = sample::webhook(&format!("istio-revision-tag-{tag}"));
+        webhook.tag = Some(tag.to_owned());
+        webhook.revision = Some(revision.to_owned());
+        around.webhooks.push(webhook.clone());
+        around.webhooks.push(webhook);
+    }
+    for revision in ["default", "prod", "canary", "1-28"] {
+        around.namespaces.push(NamespaceRevision {
+            namespace: format!("ns-{revision}"),
+            revision: revision.to_owned(),
+        });
+    }
+    let report = check(&inventory, "1.31.0");
+    assert!(
+        found(&report, "MU308")
+            .cause
+            .contains("the tag canary points to the revision 1-29")
+    );
+    assert_eq!(found(&report, "MU312").object.as_deref(), Some("Namespace ns-1-28"));
+}
+
+#[test]
+fn certificates_are_told_a_month_before() {
+    for (until, expected) in [
+        ("2036-01-01", None),
+        ("2026-12-25", None),
+        ("2026-12-24", Some(Severity::Warning)),
+        ("2026-11-24", Some(Severity::Warning)),
+        ("2026-11-23", Some(Severity::Blocker)),
+    ] {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let twice = certificate(CertificateRole::Issuer, "one", until);
+        inventory.around(0).certificates = vec![twice.clone(), twice];
+        let report = check(&inventory, "1.31.0");
+        let severity = report
+            .findings
+            .iter()
+            .find(|one| one.code.id() == "MU311")
+            .map(|one| one.severity);
+        assert_eq!(severity, expected, "{until}");
+        assert!(report.findings.len() <= 1);
+    }
+}
+
+#[test]
+fn an_expired_root_blocks_only_where_no_other_is_trusted_in_its_place() {
+    for (role, others, expected) in [
+        (CertificateRole::Root, &[][..], Severity::Blocker),
+        (CertificateRole::Root, &[("here", "2036-01-01")], Severity::Warning),
+        (CertificateRole::Root, &[("here", "2026-11-24")], Severity::Warning),
+        (CertificateRole::Root, &[("here", "2026-01-02")], Severity::Blocker),
+        (CertificateRole::Root, &[("there", "2036-01-01")], Severity::Blocker),
+        (CertificateRole::WebhookCa, &[("here", "2036-01-01")], Severity::Warning),
+        (CertificateRole::Issuer, &[("here", "2036-01-01")], Severity::Blocker),
+    ] {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let mut all = vec![certificate(role, "former", "2026-01-01")];
+        all.extend(others.iter().map(|(_, until)| certificate(role, "next", until)));
+        all[0].place = "here".to_owned();
+        for (one, (place, _)) in all.iter_mut().skip(1).zip(others) {
+            one.place = (*place).to_owned();
+        }
+        inventory.around(0).certificates = all;
+        let report = check(&inventory, "1.31.0");
+        let former = |one: &&Finding| one.code.id() == "MU311" && one.cause.contains("2026-01-01");
+        let finding = report.findings.iter().find(former).unwrap();
+        assert_eq!(finding.severity, expected, "{role:?} beside {others:?}");
+        let is_former = finding.severity == Severity::Warning;
+        assert_eq!(finding.fix.contains("take it out"), is_former, "{}", finding.fix);
+    }
+}
+
+#[test]
+fn an_expired_root_that_stands_alone_elsewhere_blocks_too() {
+    let mut inventory = sample::one("1.30.3", "v1.36.3");
+    let root = |place: &str, fingerprint: &str, until: &str| Certificate {
+        place: place.to_owned(),
+        ..certificate(CertificateRole::Root, fingerprint, until)
+    };
+    inventory.around(0).certificates = vec![
+        root("bundle", "former", "2026-01-01"),
+        root("bundle", "next", "2036-01-01"),
+        root("alone", "former", "2026-01-01"),
+    ];
+    let report = check(&inventory, "1.31.0");
+    let told = report.findings.iter().filter(|one| one.code.id() == "MU311");
+    let told: Vec<_> = told.map(|one| (one.severity, one.object.as_deref())).collect();
+    let expected = [(Severity::Blocker, Some("alone")), (Severity::Warning, Some("bundle"))];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_budget_has_to_leave_one_over() {
+    for (allowed, expected_pods, namespace, expected) in [
+        (1, 2, "istio-system", false),
+        (0, 1, "istio-system", true),
+        (0, 0, "istio-system", false),
+        (0, 1, "other", false),
+    ] {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        inventory.around(0).budgets = vec![Budget {
+            namespace: namespace.to_owned(),
+            name: "istiod".to_owned(),
+            allowed,
+            expected: expected_pods,
+        }];
+        assert_eq!(ids(&check(&inventory, "1.31.0")).contains(&"MU307"), expected);
+    }
+}
