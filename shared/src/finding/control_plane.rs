@@ -79,7 +79,7 @@ pub const TAG_LEADS_NOWHERE: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "Pods of namespaces with this tag are not injected, or cannot be created.",
-    evidence: "The labels istio.io/tag and istio.io/rev of the MutatingWebhookConfigurations, against the control planes.",
+    evidence: "The labels istio.io/tag and istio.io/rev of the MutatingWebhookConfigurations, against the control planes and the injectors that lead elsewhere.",
     fix: "Let the tag point to a revision that runs: istioctl tag set TAG --revision REVISION --overwrite, or remove it.",
 });
 /// A webhook's Service is missing.
@@ -119,7 +119,7 @@ pub const REVISION_OF_NOBODY: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "New pods of these namespaces get no sidecar.",
-    evidence: "The label istio.io/rev of namespaces, against the control planes and tags.",
+    evidence: "The label istio.io/rev of namespaces, against the control planes, tags, and the injectors that lead elsewhere.",
     fix: "Label the namespace with a revision or tag that exists.",
 });
 /// Nobody leads.

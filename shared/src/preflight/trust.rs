@@ -88,10 +88,16 @@ fn trusts(member: &ObservedMember<'_>, around: &Surroundings, webhook: &Webhook,
 
 fn tags(member: &ObservedMember<'_>, around: &Surroundings, report: &mut Report) {
     let planes = member.observed.control_planes.iter();
-    let revisions: BTreeSet<&str> = planes.map(|plane| plane.revision.as_str()).collect();
+    let mut revisions: BTreeSet<&str> = planes.map(|plane| plane.revision.as_str()).collect();
     if revisions.is_empty() {
         return;
     }
+    // An istiod elsewhere injects here as well, a managed one behind a URL for instance.
+    let injectors = around.webhooks.iter().filter(|webhook| {
+        let is_there = !matches!(webhook.target, WebhookTarget::Missing(_));
+        webhook.tag.is_none() && webhook.injects.is_some() && is_there
+    });
+    revisions.extend(injectors.filter_map(|webhook| webhook.revision.as_deref()));
     let shown = revisions.iter().copied().collect::<Vec<_>>().join(", ");
     let mut told = BTreeSet::new();
     let mut tags = BTreeSet::new();

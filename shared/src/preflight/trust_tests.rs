@@ -90,6 +90,43 @@ fn tags_and_namespaces_lead_to_revisions() {
 }
 
 #[test]
+fn a_revision_that_an_istiod_elsewhere_injects_is_there() {
+    for (target, injects, expected) in [
+        (WebhookTarget::Url, true, &["MU308"][..]),
+        (
+            WebhookTarget::Missing("istio-system/istiod".to_owned()),
+            true,
+            &["MU308", "MU308", "MU312"],
+        ),
+        (WebhookTarget::Url, false, &["MU308", "MU308", "MU312"]),
+    ] {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let around = inventory.around(0);
+        let mut managed = sample::webhook("istiod-asm-managed");
+        managed.revision = Some("asm-managed".to_owned());
+        managed.target = target.clone();
+        managed.injects = managed.injects.filter(|_| injects);
+        around.webhooks.push(managed);
+        for (tag, revision) in [("prod", "asm-managed"), ("old", "gone")] {
+            let mut webhook = sample::webhook(&format!("istio-revision-tag-{tag}"));
+            webhook.tag = Some(tag.to_owned());
+            webhook.revision = Some(revision.to_owned());
+            around.webhooks.push(webhook);
+        }
+        around.namespaces.push(NamespaceRevision {
+            namespace: "shop".to_owned(),
+            revision: "asm-managed".to_owned(),
+        });
+        let report = check(&inventory, "1.31.0");
+        let told: Vec<&str> = ids(&report)
+            .into_iter()
+            .filter(|id| ["MU308", "MU312"].contains(id))
+            .collect();
+        assert_eq!(told, expected, "{target:?} {injects}");
+    }
+}
+
+#[test]
 fn certificates_are_told_a_month_before() {
     for (until, expected) in [
         ("2036-01-01", None),

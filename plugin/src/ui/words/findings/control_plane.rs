@@ -56,7 +56,7 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU308",
         title: "某个修订版标签不指向任何控制平面",
         cause: "带此标签的命名空间中的 pod 不会被注入，或者无法创建。",
-        evidence: "MutatingWebhookConfiguration 的标签 istio.io/tag 和 istio.io/rev，与各控制平面对照。",
+        evidence: "MutatingWebhookConfiguration 的标签 istio.io/tag 和 istio.io/rev，与各控制平面以及通往别处的注入器对照。",
         fix: "让标签指向正在运行的修订版：istioctl tag set TAG --revision REVISION --overwrite，或者移除它。",
     },
     Told {
@@ -84,7 +84,7 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU312",
         title: "有命名空间要求不存在的修订版",
         cause: "这些命名空间中新的 pod 得不到 sidecar。",
-        evidence: "命名空间的标签 istio.io/rev，与各控制平面和标签对照。",
+        evidence: "命名空间的标签 istio.io/rev，与各控制平面、标签以及通往别处的注入器对照。",
         fix: "给命名空间打上存在的修订版或标签。",
     },
     Told {
