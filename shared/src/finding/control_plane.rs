@@ -129,7 +129,7 @@ pub const NOBODY_LEADS: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "What one istiod does for all, such as writing root certificates into namespaces and making gateways, is done by nobody, or by a revision that is not there any more.",
-    evidence: "The ConfigMap istio-namespace-controller-election and the Leases of each revision in the control plane's namespace: who holds them, and when they were last renewed by the API server's clock.",
+    evidence: "The ConfigMap istio-namespace-controller-election and the Leases of each revision in the control plane's namespace: who holds them, when they were last renewed by the API server's clock, and the environment of istiod, which says whether it stands for them.",
     fix: "See the logs of istiod for why it cannot renew; kubectl rollout restart makes its pods stand for election again.",
 });
 /// A rolling update finds no room.

@@ -1,9 +1,9 @@
 //! Whether each election among istiods has a leader: what one does for all must be done by somebody.
 
-use super::Subject;
+use super::{Subject, rules};
 use crate::{
     finding::{Finding, Report, codes},
-    inventory::Election,
+    inventory::{ControlPlane, Election},
     mesh::ObservedMember,
 };
 use std::collections::BTreeSet;
@@ -23,21 +23,40 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     }
 }
 
+/// Whether an istiod stands for an election (istio/istio, `pilot/pkg/bootstrap`, `shouldStartNsController` and
+/// `initK8SConfigStore`).
+fn takes_part(plane: &ControlPlane, election: &Election) -> bool {
+    let settings = &plane.settings;
+    let is_off = |name: &str| rules::switch(settings, name) == Some(false);
+    // An istiod that holds no elections does the work without one.
+    if is_off("ENABLE_LEADER_ELECTION") {
+        return false;
+    }
+    match &election.of_revision {
+        // A revision's own election, for making gateways, goes with it.
+        Some(revision) => {
+            *revision == plane.revision
+                && !is_off("PILOT_ENABLE_GATEWAY_API")
+                && !is_off("PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER")
+        }
+        // Who signs nothing has no root to write into namespaces.
+        None => {
+            let provider = settings.environment.get("PILOT_CERT_PROVIDER");
+            !is_off("ENABLE_CA_SERVER") && provider.is_none_or(|provider| provider != "none")
+        }
+    }
+}
+
 fn judge(member: &ObservedMember<'_>, election: &Election, report: &mut Report) {
     let planes = || {
         let planes = member.control_planes();
         planes.filter(|plane| plane.workload.namespace == election.namespace)
     };
     let revisions: BTreeSet<&str> = planes().map(|plane| plane.revision.as_str()).collect();
-    // An istiod that holds no elections does the work without one; a revision's own election goes with it.
-    let takes_part = planes().any(|plane| {
-        let switch = plane.settings.environment.get("ENABLE_LEADER_ELECTION");
-        switch.is_none_or(|value| value != "false")
-    });
-    let of_another = |revision: &String| !revisions.contains(revision.as_str());
-    if !takes_part || election.of_revision.as_ref().is_some_and(of_another) {
+    if !planes().any(|plane| takes_part(plane, election)) {
         return;
     }
+    let of_another = |revision: &String| !revisions.contains(revision.as_str());
     let holder = &election.holder;
     let there = if election.holder_is_there {
         "which is ready"
@@ -138,16 +157,30 @@ mod tests {
 
     #[test]
     fn what_nobody_takes_part_in_needs_no_leader() {
-        let old = Some(5000);
-        let mut inventory = sample::one("1.30.3", "v1.36.3");
-        inventory.around(0).elections[0].age = old;
-        let environment = &mut inventory.seen(0).control_planes[0].settings.environment;
-        environment.insert("ENABLE_LEADER_ELECTION".to_owned(), "false".to_owned());
-        assert_eq!(ids(&check(&inventory, "1.31.0")), [""; 0]);
-
-        let mut inventory = sample::one("1.30.3", "v1.36.3");
-        inventory.around(0).elections[0].age = old;
-        inventory.around(0).elections[0].of_revision = Some("removed".to_owned());
-        assert_eq!(ids(&check(&inventory, "1.31.0")), [""; 0]);
+        const CONTROLLER: &str = "PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER";
+        for (revision, name, value, expected) in [
+            (None, "ENABLE_LEADER_ELECTION", "false", false),
+            (None, "ENABLE_LEADER_ELECTION", "true", true),
+            (None, "ENABLE_CA_SERVER", "false", false),
+            (None, "ENABLE_CA_SERVER", "true", true),
+            (None, "PILOT_CERT_PROVIDER", "none", false),
+            (None, "PILOT_CERT_PROVIDER", "istiod", true),
+            (None, CONTROLLER, "false", true),
+            (Some("default"), "ENABLE_LEADER_ELECTION", "0", false),
+            (Some("default"), CONTROLLER, "false", false),
+            (Some("default"), CONTROLLER, "true", true),
+            (Some("default"), "PILOT_ENABLE_GATEWAY_API", "false", false),
+            (Some("default"), "ENABLE_CA_SERVER", "false", true),
+            (Some("removed"), CONTROLLER, "true", false),
+        ] {
+            let mut inventory = sample::one("1.30.3", "v1.36.3");
+            let election = &mut inventory.around(0).elections[0];
+            election.age = Some(5000);
+            election.of_revision = revision.map(str::to_owned);
+            let environment = &mut inventory.seen(0).control_planes[0].settings.environment;
+            environment.insert(name.to_owned(), value.to_owned());
+            let found = ids(&check(&inventory, "1.31.0")).contains(&"MU313");
+            assert_eq!(found, expected, "{revision:?} {name}={value}");
+        }
     }
 }

@@ -91,7 +91,7 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU313",
         title: "某个 istiod 选举的领导者已不存在",
         cause: "一个 istiod 为大家做的事，例如把根证书写入各命名空间、创建网关，没有人做，或者由一个已不存在的修订版来做。",
-        evidence: "ConfigMap istio-namespace-controller-election 以及控制平面命名空间中每个修订版的 Lease：由谁持有，按 API server 的时钟最后何时续期。",
+        evidence: "ConfigMap istio-namespace-controller-election 以及控制平面命名空间中每个修订版的 Lease：由谁持有，按 API server 的时钟最后何时续期，以及 istiod 的环境变量（它是否参选）。",
         fix: "查看 istiod 的日志，看它为什么不能续期；kubectl rollout restart 会让其 pod 重新参选。",
     },
     Told {
