@@ -50,7 +50,7 @@ pub const NODE_SKEW: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "Kubernetes supports kubelets up to three minors behind the API server and none ahead; native sidecars and the CNI agent depend on the kubelet.",
-    evidence: "The kubelet versions of all nodes.",
+    evidence: "The kubelet versions of all nodes but virtual ones, whose version (-vk-) is that of their provider.",
     fix: "Upgrade these nodes first.",
 });
 /// Helm cannot read its own release.

@@ -173,7 +173,7 @@ pub struct Crd {
     pub helm_release: Option<(String, String)>,
 }
 
-/// Nodes whose kubelets have one minor.
+/// Nodes whose kubelets have one minor; virtual ones apart from the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nodes {
     /// Version of the kubelet of one of them.
@@ -190,6 +190,19 @@ impl Nodes {
     pub fn minor(&self) -> Minor {
         self.kubelet.minor
     }
+
+    /// Whether they are virtual nodes, as their kubelet's version tells, `v1.19.10-vk-azure-aci-1.4.8`: it says which
+    /// Kubernetes the provider was built with, and nobody upgrades them.
+    #[must_use]
+    pub fn are_virtual(&self) -> bool {
+        is_virtual(&self.kubelet)
+    }
+}
+
+/// Whether a kubelet is a Virtual Kubelet.
+#[must_use]
+pub fn is_virtual(kubelet: &KubernetesVersion) -> bool {
+    kubelet.git_version.contains("-vk-")
 }
 
 /// A namespace that asks for a revision.

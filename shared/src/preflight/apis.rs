@@ -75,7 +75,7 @@ fn nodes(member: &ObservedMember<'_>, report: &mut Report) {
         return;
     };
     let server = member.observed.kubernetes.minor;
-    for nodes in &around.nodes {
+    for nodes in around.nodes.iter().filter(|nodes| !nodes.are_virtual()) {
         let behind = nodes.minor().distance(server);
         let cause = match behind {
             Some(behind) if behind > MAX_SKEW => format!("{behind} minors behind the API server"),
@@ -169,6 +169,7 @@ mod tests {
             ("v1.33.9", false),
             ("v1.32.1", true),
             ("v1.37.0", true),
+            ("v1.19.10-vk-azure-aci-1.4.8", false),
         ] {
             let mut inventory = sample::one("1.30.3", "v1.36.3");
             inventory.around(0).nodes.push(Nodes {

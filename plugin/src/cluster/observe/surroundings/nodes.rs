@@ -8,7 +8,7 @@ use super::super::{
 };
 use crate::cluster::error::ClusterError;
 use shared::{
-    inventory::{NodeRoom, Nodes, Taint},
+    inventory::{NodeRoom, Nodes, Taint, is_virtual},
     version::{KubernetesVersion, Minor},
 };
 use std::collections::BTreeMap;
@@ -23,25 +23,36 @@ pub(super) struct Found {
 
 /// Reads the nodes while the list arrives.
 pub(super) async fn read(asker: Asker<'_>) -> Result<Found, ClusterError> {
-    let mut by_kubelet: BTreeMap<Minor, Nodes> = BTreeMap::new();
+    let mut by_kubelet = ByKubelet::default();
     let mut room = Vec::new();
     stream::each(asker, "list Nodes", "/api/v1/nodes", |node| {
         room.extend(takes_pods(node));
+        by_kubelet.add(node);
+    })
+    .await?;
+    Ok(Found {
+        by_kubelet: by_kubelet.0.into_values().collect(),
+        room,
+    })
+}
+
+/// Nodes by the minor of their kubelet, virtual ones apart.
+#[derive(Default)]
+struct ByKubelet(BTreeMap<(Minor, bool), Nodes>);
+
+impl ByKubelet {
+    fn add(&mut self, node: Fields<'_>) {
         let Some((name, kubelet)) = kubelet(node) else {
             return;
         };
-        let known = by_kubelet.entry(kubelet.minor).or_insert_with(|| Nodes {
+        let key = (kubelet.minor, is_virtual(&kubelet));
+        let known = self.0.entry(key).or_insert_with(|| Nodes {
             kubelet,
             count: 0,
             example: name.to_owned(),
         });
         known.count = known.count.saturating_add(1);
-    })
-    .await?;
-    Ok(Found {
-        by_kubelet: by_kubelet.into_values().collect(),
-        room,
-    })
+    }
 }
 
 /// Takes off what pods request; nothing is left to tell where pods were not counted.
@@ -118,6 +129,21 @@ mod tests {
         ]
         .concat();
         [held(1, meta), held(2, spec), held(3, status)].concat()
+    }
+
+    #[test]
+    fn virtual_nodes_are_counted_apart() {
+        let mut found = ByKubelet::default();
+        for version in ["v1.31.1", "v1.31.0-vk-azure-aci-1.6.2", "v1.31.4", "v1.36.3"] {
+            let (name, status) = (held(1, held(1, "node-0")), held(7, held(7, version)));
+            found.add(Fields(&[name, held(3, status)].concat()));
+        }
+        let told = found.0.values().map(|nodes| (nodes.kubelet.to_string(), nodes.count));
+        let expected = [("1.31.1", 2), ("1.31.0-vk-azure-aci-1.6.2", 1), ("1.36.3", 1)];
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            expected.map(|(version, count)| (version.to_owned(), count))
+        );
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU205",
         title: "节点与其 API server 的版本相差太远",
         cause: "Kubernetes 支持 kubelet 最多落后 API server 三个次要版本，绝不支持超前；原生 sidecar 和 CNI 代理依赖 kubelet。",
-        evidence: "所有节点的 kubelet 版本。",
+        evidence: "除虚拟节点之外所有节点的 kubelet 版本；虚拟节点的版本（-vk-）是其提供者的。",
         fix: "先升级这些节点。",
     },
     Told {
