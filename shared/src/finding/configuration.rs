@@ -308,8 +308,8 @@ pub const DEBUG_ACCESS: Code = Code(&Rule {
     title: "Kiali runs outside of the control plane's namespace",
     severity: Severity::Warning,
     waivable: true,
-    cause: "From 1.27.8, 1.28.5 and 1.29.1 on istiod's debug endpoints ask for a service account of its own namespace; to others only their own namespace's proxies are shown.",
-    evidence: "Deployments with the label app.kubernetes.io/name=kiali, and the environment of istiod.",
+    cause: "From 1.27.8, 1.28.5 and 1.29.1 on istiod's debug endpoints ask for a service account of the mesh's root namespace, which is istiod's own unless the mesh configuration says otherwise; to others only their own namespace's proxies are shown.",
+    evidence: "Deployments with the label app.kubernetes.io/name=kiali, rootNamespace of the mesh configuration, and the environment of istiod.",
     fix: "Name Kiali's namespace in DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES of istiod, by pilot.env of the chart's values.",
 });
 /// 1.31 asks for more at once.

@@ -6,6 +6,7 @@ use crate::{
     mesh::ObservedMember,
     version::IstioVersion,
 };
+use serde_json::Value;
 
 /// Switches of istiod that let others read.
 const SWITCH: &str = "ENABLE_DEBUG_ENDPOINT_AUTH";
@@ -40,16 +41,20 @@ fn kialis(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Repor
             continue;
         }
         let allowed = environment.get(ALLOWED).map_or("", String::as_str);
-        let may_read = |namespace: &str| {
-            namespace == plane.workload.namespace || allowed.split(',').any(|allowed| allowed.trim() == namespace)
-        };
+        // It asks for the root namespace of the mesh, which is its own unless the mesh configuration says otherwise.
+        let root = plane.settings.mesh.get("rootNamespace").and_then(Value::as_str);
+        let home = root
+            .filter(|root| !root.is_empty())
+            .unwrap_or(&plane.workload.namespace);
+        let may_read =
+            |namespace: &str| namespace == home || allowed.split(',').any(|allowed| allowed.trim() == namespace);
         for (namespace, name) in around.kialis.iter().filter(|(namespace, _)| !may_read(namespace)) {
             report.find(
                 Finding::new(
                     codes::DEBUG_ACCESS,
                     format!(
                         "it runs outside of {}: from {} on istiod no longer shows it the state of proxies",
-                        plane.workload.namespace, subject.target.version
+                        home, subject.target.version
                     ),
                     format!("add {namespace} to pilot.env.{ALLOWED} in istiod's values"),
                 )
@@ -99,6 +104,22 @@ mod tests {
             }
             let found = ids(&check(&inventory, to)).contains(&"MU731");
             assert_eq!(found, expected, "{from} to {to} in {namespace} with {variable:?}");
+        }
+    }
+
+    #[test]
+    fn the_root_namespace_of_the_mesh_may_read() {
+        for (root, namespace, expected) in [
+            ("istio-config", "istio-config", false),
+            ("istio-config", "istio-system", true),
+            ("", "istio-system", false),
+        ] {
+            let mut inventory = sample::one("1.28.4", "v1.32.1");
+            inventory.around(0).kialis = vec![(namespace.to_owned(), "kiali".to_owned())];
+            let settings = &mut inventory.seen(0).control_planes[0].settings;
+            settings.mesh = serde_json::json!({"rootNamespace": root});
+            let found = ids(&check(&inventory, "1.29.10")).contains(&"MU731");
+            assert_eq!(found, expected, "{root} and {namespace}");
         }
     }
 }
