@@ -1,13 +1,18 @@
 //! Images that cannot be pulled, or that values pin, are found before anything is frozen or changed.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox, UNPULLABLE_HUB},
-    product::{Guard, mesh_upgrade, wait_for_journal},
+    harness::{
+        Cluster, ClusterOptions, Istio, IstioOptions, Moment, Proxy, Started, Toolbox, UNPULLABLE_HUB, wait_until,
+    },
+    product::{Guard, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
 
 const FROM: &str = "1.30.3";
 const TO: &str = "1.31.0";
+const DEADLINE: Duration = Duration::from_secs(60);
 
 #[test]
 fn images_that_cannot_be_pulled_withdraw_the_upgrade() -> Result<()> {
@@ -27,7 +32,7 @@ fn images_that_cannot_be_pulled_withdraw_the_upgrade() -> Result<()> {
     for expected in [UNPULLABLE_HUB, "ImagePullBackOff", &format!("on node {}", node.ok()?)] {
         ensure!(said.contains(expected), "{expected} is not named: {apply}");
     }
-    let journal = wait_for_journal(&cluster, "a journal", std::time::Duration::from_secs(10), |_| true)?;
+    let journal = wait_for_journal(&cluster, "a journal", Duration::from_secs(10), |_| true)?;
     let phase = journal.pointer("/status/phase").context("a phase")?;
     ensure!(phase == "Withdrawn", "{journal:#}");
 
@@ -42,7 +47,55 @@ fn images_that_cannot_be_pulled_withdraw_the_upgrade() -> Result<()> {
     let policies = cluster.kubectl(&["get", "validatingadmissionpolicies", "-o", "name"])?;
     ensure!(!policies.ok()?.contains("mesh-freeze"), "{policies}");
     ensure!(istio.injected_image(&cluster)?.ends_with(&format!(":{FROM}")));
+    a_node_that_leaves_meanwhile_does_not_count(&cluster, &charts)?;
     an_image_that_the_values_pin_is_told_before_anything_is_begun(&cluster)
+}
+
+/// Nodes are listed once, and autoscalers take some away before their turn. Only the pull's pod tolerates this one's taint.
+fn a_node_that_leaves_meanwhile_does_not_count(cluster: &Cluster, charts: &str) -> Result<()> {
+    let kubelet = "jsonpath={.items[0].status.nodeInfo.kubeletVersion}";
+    let kubelet = cluster.kubectl(&["get", "nodes", "-o", kubelet])?;
+    let kubelet = kubelet.ok()?;
+    cluster
+        .apply_stdin(&format!(
+            "{{apiVersion: v1, kind: Node, metadata: {{name: leaving, labels: {{kubernetes.io/os: linux}}}}, \
+             spec: {{taints: [{{key: example.com/alone, effect: NoSchedule}}]}}, \
+             status: {{nodeInfo: {{kubeletVersion: {kubelet}, kubeProxyVersion: {kubelet}, operatingSystem: linux, \
+             architecture: amd64}}}}}}"
+        ))?
+        .ok()?;
+    let ready = ["wait", "--for=condition=Ready", "--timeout=60s", "node/leaving"];
+    cluster.kubectl(&ready)?.ok()?;
+    wait_until("the new node to lose the taint that it began with", DEADLINE, || {
+        let taints = cluster.kubectl(&["get", "node", "leaving", "-o", "jsonpath={.spec.taints[*].key}"])?;
+        Ok((taints.ok()?.trim() == "example.com/alone").then_some(()))
+    })?;
+
+    // The first of the nodes, by its name; the other one's pod fails meanwhile.
+    let proxy = Proxy::holding(cluster, "alice", Some((1, Moment::Before)), |seen| {
+        seen.method == "GET" && seen.path.contains("/pods/mesh-upgrade-pull-0")
+    })?;
+    let mut command = mesh_upgrade_command(cluster, "alice", &["apply", "--to", TO, "--charts", charts, "--yes"])?;
+    command.env("KUBECONFIG", proxy.kubeconfig());
+    let mut apply = Started::of(command)?;
+    wait_until("apply to look at the pod of the node that leaves", DEADLINE, || {
+        ensure!(
+            apply.child.try_wait()?.is_none() || proxy.is_reached(),
+            "apply ended before: {}",
+            apply.said()
+        );
+        Ok(proxy.is_reached().then_some(()))
+    })?;
+    cluster.kubectl(&["delete", "node", "leaving", "--wait"])?.ok()?;
+    proxy.let_go();
+    let status = apply.ended()?;
+    let said = apply.said();
+    ensure!(status.code() == Some(3), "{status}: {said}");
+    for expected in ["(1 passed over: leaving is gone)", "on node node-"] {
+        ensure!(said.contains(expected), "{expected} is not told: {said}");
+    }
+    ensure!(!said.contains("on node leaving"), "{said}");
+    Ok(())
 }
 
 /// It would stay as it is, and the upgrade would wait for the target, frozen, for ever.
