@@ -10,9 +10,6 @@ use crate::{
 };
 use std::{cmp::Ordering, collections::BTreeSet};
 
-/// What to do about an image that tells no version.
-const TELLING_IMAGE: &str = "let it run an image whose tag is a version, as 1.30.3; a digest may follow that";
-
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     let parts = subject.parts();
     if !parts.iter().any(|part| part.component == Component::Istiod) {
@@ -104,7 +101,7 @@ fn moves(subject: &Subject<'_>, part: &Part<'_>, report: &mut Report) {
         let finding = Finding::new(
             codes::UNREADABLE_VERSION,
             format!("the version of {component} cannot be read from {:?}", part.version.raw),
-            TELLING_IMAGE,
+            "let it run an image whose tag is a version, as 1.30.3; a digest may follow that",
         );
         return report.find(finding.in_cluster(part.cluster).about(named(part.workload)));
     };
@@ -171,7 +168,11 @@ fn arrivals(subject: &Subject<'_>, report: &mut Report) {
                     format!(
                         "the image of {component} names no version: {image:?}; its arrival at {target} could not be proved"
                     ),
-                    TELLING_IMAGE,
+                    format!(
+                        "let it run an image whose tag is a version, as 1.30.3; or upgrade it by hand: kubectl \
+                         mesh-upgrade guide {} --to {target}",
+                        subject.mesh.name
+                    ),
                 )
                 .in_cluster(part.cluster)
                 .about(named(part.workload)),

@@ -121,6 +121,11 @@ fn what_is_to_be_upgraded_needs_an_image_that_tells_its_version() {
         if expected {
             let finding = found(&report, "MU105");
             assert!(finding.cause.contains(image), "{}", finding.cause);
+            assert!(
+                finding.fix.ends_with("kubectl mesh-upgrade guide default --to 1.31.0"),
+                "{}",
+                finding.fix
+            );
             assert_eq!(finding.object.as_deref(), Some("Deployment istio-system/istiod"));
             assert!(!report.is_free());
         }

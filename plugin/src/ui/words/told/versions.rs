@@ -16,6 +16,8 @@ super::told! {
     "the version of {component} cannot be read from {:?}" => "无法从 {0} 读出 {component} 的版本";
     "let it run an image whose tag is a version, as 1.30.3; a digest may follow that"
         => "让它使用以版本为标签的镜像，例如 1.30.3；标签后面可以带摘要";
+    "let it run an image whose tag is a version, as 1.30.3; or upgrade it by hand: kubectl mesh-upgrade guide {} --to {target}"
+        => "让它使用以版本为标签的镜像，例如 1.30.3；或者手工升级它：kubectl mesh-upgrade guide {0} --to {target}";
     "the image of {component} names no version: {image:?}; its arrival at {target} could not be proved"
         => "{component} 的镜像没有给出版本：{image}；将无法证明它已到达 {target}";
     "{component} may go from {running} to {target}" => "{component} 可以从 {running} 升级到 {target}";
