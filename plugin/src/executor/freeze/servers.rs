@@ -64,7 +64,7 @@ mod tests {
         let of = |slices: &[EndpointSlice]| settling_of(Some(addresses(slices)));
         let one = slice("IPv4", &["10.0.0.1"]);
         assert_eq!(of(&[]), Duration::ZERO);
-        assert_eq!(of(&[one.clone()]), Duration::ZERO);
+        assert_eq!(of(std::slice::from_ref(&one)), Duration::ZERO);
         assert_eq!(of(&[one.clone(), slice("IPv6", &["fd00::1"])]), Duration::ZERO);
         assert_eq!(of(&[slice("IPv4", &["10.0.0.1", "10.0.0.2", "10.0.0.3"])]), SETTLING);
         assert_eq!(of(&[one, slice("IPv4", &["10.0.0.2"])]), SETTLING);
