@@ -39,8 +39,8 @@ pub const SEVERAL_REVISIONS: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "A canary was not finished, or the revisions are kept on purpose; each one is upgraded in place. Those of a Sail Operator's Istio that is RevisionBased stand until nothing refers to them, and then go by themselves.",
-    evidence: "The label istio.io/rev of all istiod Deployments of the mesh in a cluster; of the Sail Operator's also what still refers to them.",
-    fix: "Remove revisions that no namespace uses any more: istioctl tag list shows which are in use. Of the Sail Operator's, lead what is named to the new revision and restart it.",
+    evidence: "The label istio.io/rev of all istiod Deployments of the mesh in a cluster, and what refers to each: labels of namespaces, revision tags, the default validator, proxies by the revision that injected them, and values of gateways' releases.",
+    fix: "Before you remove one, lead what is named to another revision and restart it; kubectl mesh-upgrade dataplane status shows the revision of each workload, and what is left in the other clusters. The Sail Operator takes its own away when nothing refers to them.",
 });
 /// Several revisions of different versions run in a cluster.
 pub const UNFINISHED_CANARY: Code = Code(&Rule {

@@ -5,7 +5,7 @@ use crate::{
     api::{Revisions, WorkloadName},
     canary::{self, Canary, Stage},
     finding::{Finding, Report, codes},
-    inventory::EXAMPLES,
+    inventory::{ControlPlane, EXAMPLES},
     mesh::ObservedMember,
 };
 
@@ -115,6 +115,44 @@ fn standing(subject: &Subject<'_>, member: &ObservedMember<'_>, canary: &Canary<
                 ),
             )
         };
+        let finding = Finding::new(codes::SEVERAL_REVISIONS, cause, fix);
+        report.find(finding.in_cluster(member.name()).about(super::named(&plane.workload)));
+    }
+}
+
+/// Revisions that are kept beside each other, and whether something refers to each of them.
+pub(super) fn beside(
+    subject: &Subject<'_>,
+    member: &ObservedMember<'_>,
+    planes: &[&ControlPlane],
+    report: &mut Report,
+) {
+    for plane in planes {
+        let others = planes.iter().filter(|other| other.workload != plane.workload);
+        let others: Vec<&str> = others.map(|other| other.revision.as_str()).collect();
+        let others = others.join(", ");
+        let revisions = Revisions {
+            old: plane.revision.clone(),
+            ..Revisions::default()
+        };
+        let uses = canary::uses(member.observed, &revisions);
+        let count = uses.len();
+        let cause = match uses.first() {
+            None => format!(
+                "revision {} ({}) runs beside {others}, and nothing was seen in this cluster that refers to it",
+                plane.revision, plane.version.raw
+            ),
+            Some(first) => format!(
+                "revision {} ({}) runs beside {others}; uses seen in this cluster: {count}, as {first}",
+                plane.revision, plane.version.raw
+            ),
+        };
+        let fix = format!(
+            "before you remove it, lead what refers to it to another revision and restart what runs: kubectl mesh-upgrade \
+             dataplane status {} shows the revision of each workload in all clusters; namespaces with \
+             istio-injection=enabled and without istio.io/rev are of the revision or tag default",
+            subject.mesh.name
+        );
         let finding = Finding::new(codes::SEVERAL_REVISIONS, cause, fix);
         report.find(finding.in_cluster(member.name()).about(super::named(&plane.workload)));
     }

@@ -28,7 +28,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         }
         // A canary has two, and says itself what is wrong with them.
         if !subject.target.canary && !super::canary::by_operator(subject, member, report) {
-            revisions(member, report);
+            revisions(subject, member, report);
         }
     }
 }
@@ -111,7 +111,7 @@ fn running(cluster: &str, plane: &ControlPlane, report: &mut Report) {
     }
 }
 
-fn revisions(member: &ObservedMember<'_>, report: &mut Report) {
+fn revisions(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Report) {
     let planes: Vec<&ControlPlane> = member.control_planes().collect();
     let versions: BTreeSet<&str> = planes.iter().map(|plane| plane.version.raw.as_str()).collect();
     let readable: BTreeSet<String> = planes
@@ -119,30 +119,23 @@ fn revisions(member: &ObservedMember<'_>, report: &mut Report) {
         .filter_map(|plane| plane.version.version.as_ref().map(ToString::to_string))
         .collect();
     if let [_, _, ..] = planes.as_slice() {
-        let revisions: Vec<String> = planes
-            .iter()
-            .map(|plane| format!("{} ({})", plane.revision, plane.version.raw))
-            .collect();
-        let (code, fix) = if readable.len() == 1 && versions.len() == 1 {
-            (
-                codes::SEVERAL_REVISIONS,
-                "remove revisions that nobody uses: istioctl tag list shows which are in use",
-            )
+        if readable.len() == 1 && versions.len() == 1 {
+            super::canary::beside(subject, member, &planes, report);
         } else {
-            (
-                codes::UNFINISHED_CANARY,
-                "go on with apply --strategy canary where it was begun so; else move all namespaces and tags to one \
-                 revision, remove the other, then check again",
-            )
-        };
-        report.find(
-            Finding::new(
-                code,
-                format!("istiod runs in the revisions {}", revisions.join(", ")),
-                fix,
-            )
-            .in_cluster(member.name()),
-        );
+            let revisions: Vec<String> = planes
+                .iter()
+                .map(|plane| format!("{} ({})", plane.revision, plane.version.raw))
+                .collect();
+            report.find(
+                Finding::new(
+                    codes::UNFINISHED_CANARY,
+                    format!("istiod runs in the revisions {}", revisions.join(", ")),
+                    "go on with apply --strategy canary where it was begun so; else move all namespaces and tags to one \
+                     revision, remove the other, then check again",
+                )
+                .in_cluster(member.name()),
+            );
+        }
     }
     for plane in planes {
         if plane.revision != "default" {
@@ -166,7 +159,7 @@ fn revisions(member: &ObservedMember<'_>, report: &mut Report) {
 mod tests {
     use crate::{
         finding::Severity,
-        inventory::{Rollout, sample},
+        inventory::{NamespaceRevision, Rollout, sample},
         preflight::tests::{check, found, ids},
     };
 
@@ -258,11 +251,51 @@ mod tests {
             canary.workload.name = "istiod-canary".to_owned();
             inventory.seen(0).control_planes.push(canary);
             let report = check(&inventory, "1.31.0");
-            assert_eq!(found(&report, expected).severity, severity, "{version}");
+            let told = report.findings.iter().find(|one| one.code.id() == expected);
+            assert_eq!(told.unwrap().severity, severity, "{version}");
             assert_eq!(
                 found(&report, "MU306").object.as_deref(),
                 Some("Deployment istio-system/istiod-canary")
             );
+        }
+    }
+
+    #[test]
+    fn what_refers_to_each_of_several_revisions_is_named() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        for revision in ["canary", "unused"] {
+            let mut plane = sample::istiod("istio-system", "1.30.3");
+            plane.revision = revision.to_owned();
+            plane.workload.name = format!("istiod-{revision}");
+            inventory.seen(0).control_planes.push(plane);
+        }
+        // Neither by a tag: `istioctl tag list` would show nobody.
+        inventory.around(0).namespaces.push(NamespaceRevision {
+            namespace: "shop".to_owned(),
+            revision: "canary".to_owned(),
+        });
+        let report = check(&inventory, "1.31.0");
+        let told: Vec<_> = report.findings.iter().filter(|one| one.code.id() == "MU304").collect();
+        let expected = [
+            (
+                "istiod",
+                "default (1.30.3) runs beside canary, unused; uses seen in this cluster: 1, as 3 proxies (sidecar)",
+            ),
+            (
+                "istiod-canary",
+                "uses seen in this cluster: 1, as Namespace shop: its label istio.io/rev names it",
+            ),
+            (
+                "istiod-unused",
+                "runs beside default, canary, and nothing was seen in this cluster that refers to it",
+            ),
+        ];
+        assert_eq!(told.len(), expected.len());
+        for (finding, (name, part)) in told.iter().zip(expected) {
+            let object = format!("Deployment istio-system/{name}");
+            assert_eq!(finding.object.as_deref(), Some(object.as_str()));
+            assert!(finding.cause.contains(part), "{}", finding.cause);
+            assert!(finding.fix.contains("dataplane status default shows the revision"));
         }
     }
 }

@@ -18,7 +18,10 @@ pub const OF_CONTROL_PLANES: &[Case] = &[
         what: "two revisions of one version that are scaled to nothing",
         shows: &[
             ("MU301", "Deployment twice/istiod: it is scaled to no replica"),
-            ("MU304", "default (docker.io/istio/pilot:1.30.3), canary"),
+            (
+                "MU304",
+                "revision canary (docker.io/istio/pilot:1.30.3) runs beside default",
+            ),
         ],
         report: |cluster| Report::of(cluster, &["twice", "--to", "1.31.0"]),
     },

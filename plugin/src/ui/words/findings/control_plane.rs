@@ -28,8 +28,8 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU304",
         title: "运行着多个修订版的 istiod",
         cause: "金丝雀升级没有完成，或者是有意保留这些修订版；每一个都会原地升级。Sail Operator 的 RevisionBased Istio 的修订版会保留到没有东西引用为止，然后自行移除。",
-        evidence: "集群中该网格所有 istiod Deployment 的标签 istio.io/rev；对 Sail Operator 的修订版，还有仍然引用它们的东西。",
-        fix: "移除没有命名空间使用的修订版：istioctl tag list 显示哪些在用。对 Sail Operator 的修订版，把所指出的东西指向新修订版并重启。",
+        evidence: "集群中该网格所有 istiod Deployment 的标签 istio.io/rev，以及引用各修订版的东西：命名空间的标签、修订版标签、默认校验器、各代理由哪个修订版注入，以及网关 release 的 values。",
+        fix: "移除某个修订版之前，先把所指出的东西指向另一个修订版并重启；kubectl mesh-upgrade dataplane status 显示每个工作负载的修订版，以及其他集群中还剩什么。Sail Operator 会在没有东西引用其修订版时自行移除它们。",
     },
     Told {
         id: "MU305",

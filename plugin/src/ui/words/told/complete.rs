@@ -325,6 +325,18 @@ fn what_is_put_together_is_told_by_its_parts() {
             "网格配置使用了已移除的追踪器：provider traces 的类型是 lightstep",
         ),
         (
+            "revision default (1.30.3) runs beside canary; uses seen in this cluster: 2, as Namespace shop: its \
+             label istio.io/rev names it",
+            "修订 default（1.30.3）与 canary 并存；在这个集群中看到 2 处引用，例如 Namespace shop：其标签 istio.io/rev \
+             指定了它",
+        ),
+        (
+            "revision default (1.30.3) runs beside canary; uses seen in this cluster: 1, as 3 proxies (sidecar) \
+             in namespace shop, as Pod reviews-v1-0: injected by it",
+            "修订 default（1.30.3）与 canary 并存；在这个集群中看到 1 处引用，例如 命名空间 shop 中的 3 个代理（sidecar，\
+             例如 Pod reviews-v1-0）：由它注入",
+        ),
+        (
             "east and west are one cluster: their kube-system has the UID 1",
             "east 和 west 是同一个集群：其 kube-system 的 UID 都是 1",
         ),

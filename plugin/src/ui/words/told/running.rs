@@ -15,8 +15,12 @@ super::told! {
     "its pods report {}; its image is {}" => "其 Pod 报告的版本是 {0}；其镜像是 {1}";
     "see kubectl get pods -n {} -l app=istiod,istio.io/rev={}, and wait or delete those of the wrong version"
         => "查看 kubectl get pods -n {0} -l app=istiod,istio.io/rev={1}，等待，或者删除版本不对的 Pod";
-    "remove revisions that nobody uses: istioctl tag list shows which are in use"
-        => "移除没人使用的修订：istioctl tag list 会显示哪些在用";
+    "revision {} ({}) runs beside {others}, and nothing was seen in this cluster that refers to it"
+        => "修订 {0}（{1}）与 {others} 并存，在这个集群中没有看到引用它的东西";
+    "revision {} ({}) runs beside {others}; uses seen in this cluster: {count}, as {first}"
+        => "修订 {0}（{1}）与 {others} 并存；在这个集群中看到 {count} 处引用，例如 {first}";
+    "before you remove it, lead what refers to it to another revision and restart what runs: kubectl mesh-upgrade dataplane status {} shows the revision of each workload in all clusters; namespaces with istio-injection=enabled and without istio.io/rev are of the revision or tag default"
+        => "移除它之前，先把引用它的东西指向另一个修订并重启正在运行的工作负载：kubectl mesh-upgrade dataplane status {} 显示所有集群中每个工作负载的修订；带 istio-injection=enabled 而没有 istio.io/rev 的命名空间属于名为 default 的修订或 tag";
     "go on with apply --strategy canary where it was begun so; else move all namespaces and tags to one revision, remove the other, then check again"
         => "如果是用 apply --strategy canary 开始的，就用它继续；否则把所有命名空间和 revision tag 移到一个修订，移除另一个，然后重新检查";
     "istiod runs in the revisions {}" => "istiod 以多个修订运行：{}";
