@@ -243,4 +243,6 @@ impl Reader {
 }
 
 #[cfg(test)]
+mod hosts_tests;
+#[cfg(test)]
 mod tests;
