@@ -19,14 +19,16 @@ static SWEPT: Once = Once::new();
 
 /// A kubeconfig that only the caller can read and that is removed when this is dropped.
 pub struct PrivateKubeconfig {
+    /// Held as long as the process lives, which is how others know. It is a file of its own, since a lock of Windows keeps a
+    /// child process from reading; and closed first, since an open file keeps its folder there.
+    _lock: File,
     // Removed with everything in it.
     directory: tempfile::TempDir,
-    /// Locked as long as the process lives, which is how others know.
-    _locked: File,
 }
 
 impl PrivateKubeconfig {
     const FILE: &str = "config";
+    const LOCK: &str = "lock";
 
     pub(super) fn write(text: &[u8]) -> Result<Self, ClusterError> {
         let failed = |source| ClusterError::PrivateFile {
@@ -39,21 +41,19 @@ impl PrivateKubeconfig {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
         let directory = builder.tempdir().map_err(failed)?;
-        let mut options = std::fs::OpenOptions::new();
+        let mut options = fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(directory.path().join(Self::FILE)).map_err(failed)?;
+        let lock = options.open(directory.path().join(Self::LOCK)).map_err(failed)?;
         // Where locks are not to be had, nobody else has one either, and nothing is swept.
-        file.try_lock().ok();
+        lock.try_lock().ok();
+        let mut file = options.open(directory.path().join(Self::FILE)).map_err(failed)?;
         file.write_all(text).map_err(failed)?;
         SWEPT.call_once(|| {
             sweep(directory.path(), SystemTime::now()).ok();
         });
-        Ok(Self {
-            directory,
-            _locked: file,
-        })
+        Ok(Self { directory, _lock: lock })
     }
 
     /// One that leads to a server of this machine and holds no credentials but those in its address.
@@ -96,15 +96,15 @@ fn is_ours(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with(PREFIX))
 }
 
-/// Whether its process has ended: only then can its file be locked.
+/// Whether its process has ended: only then is its lock free.
 fn is_abandoned(directory: &Path, owner: &Metadata, now: SystemTime) -> io::Result<bool> {
     let found = fs::symlink_metadata(directory)?;
     if !found.is_dir() || !same_owner(&found, owner) {
         return Ok(false);
     }
     let young = now.duration_since(found.modified()?).is_ok_and(|age| age < YOUNG);
-    let file = directory.join(PrivateKubeconfig::FILE);
-    Ok(!young && fs::symlink_metadata(&file)?.is_file() && File::open(&file)?.try_lock().is_ok())
+    let lock = directory.join(PrivateKubeconfig::LOCK);
+    Ok(!young && fs::symlink_metadata(&lock)?.is_file() && File::open(&lock)?.try_lock().is_ok())
 }
 
 #[cfg(unix)]
@@ -137,13 +137,14 @@ mod tests {
             let path = beside.path().join(name);
             fs::create_dir(&path).unwrap();
             fs::write(path.join(PrivateKubeconfig::FILE), "token").unwrap();
+            fs::write(path.join(PrivateKubeconfig::LOCK), "").unwrap();
             path
         };
         let own = folder(&format!("{PREFIX}own"));
         let dead = folder(&format!("{PREFIX}dead"));
         let alive = folder(&format!("{PREFIX}alive"));
         let foreign = folder("mesh-upgrade-foreign");
-        let locked = File::open(alive.join(PrivateKubeconfig::FILE)).unwrap();
+        let locked = File::open(alive.join(PrivateKubeconfig::LOCK)).unwrap();
         locked.try_lock().unwrap();
 
         // One that is being written is not locked yet.
@@ -159,7 +160,10 @@ mod tests {
     fn it_is_locked_as_long_as_it_is_there() {
         let kubeconfig = PrivateKubeconfig::write(b"token").unwrap();
         let path = kubeconfig.path();
-        assert!(File::open(&path).unwrap().try_lock().is_err());
+        // A child process reads it meanwhile.
+        assert!(File::open(&path).unwrap().try_lock().is_ok());
+        let lock = path.with_file_name(PrivateKubeconfig::LOCK);
+        assert!(File::open(lock).unwrap().try_lock().is_err());
         drop(kubeconfig);
         assert!(!path.exists());
     }
@@ -168,7 +172,9 @@ mod tests {
     #[test]
     fn nothing_is_followed_out_of_the_folder() {
         let (beside, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        fs::write(elsewhere.path().join(PrivateKubeconfig::FILE), "somebody's").unwrap();
+        for file in [PrivateKubeconfig::FILE, PrivateKubeconfig::LOCK] {
+            fs::write(elsewhere.path().join(file), "somebody's").unwrap();
+        }
         let own = beside.path().join("own");
         fs::create_dir(&own).unwrap();
         std::os::unix::fs::symlink(elsewhere.path(), beside.path().join(format!("{PREFIX}link"))).unwrap();
