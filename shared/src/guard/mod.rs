@@ -36,7 +36,7 @@ pub use policy::freeze_policies;
 pub use rbac::{DOWNGRADER_ROLE, REPORTER_ROLE, UNLOCKER_ROLE};
 pub use refusal::{
     WEBHOOK_DOMAIN, foreign_policy, is_past_admission, is_refused_by_a_freeze, is_refused_by_policy,
-    is_refused_by_rbac, is_refused_by_webhook, is_warned_by_policy, is_warned_by_webhook, refusing_freeze, warning_freeze,
-    webhook_refusal,
+    is_refused_by_rbac, is_refused_by_webhook, is_warned_by_policy, is_warned_by_webhook, refusing_freeze,
+    warning_freeze, webhook_refusal,
 };
 pub use versions::{OPERATOR_KINDS, OperatorKind, Unrecorded, unrecorded};
