@@ -52,6 +52,21 @@ pub fn undone(journal: &MeshUpgrade) -> impl Iterator<Item = &PlanStep> {
     journal.spec.plan.steps.iter().filter(move |step| !is_done(step))
 }
 
+/// Steps that whoever goes on may have to perform: what was done is looked at again where the mesh stood open meanwhile.
+pub fn may_be_due(journal: &MeshUpgrade) -> impl Iterator<Item = &PlanStep> {
+    let is_undone = |step: &PlanStep| undone(journal).any(|undone| undone.id == step.id);
+    let all = journal.status.as_ref().is_some_and(|status| {
+        matches!(status.phase, Phase::Upgrading | Phase::Verifying)
+            && (journal.spec.unguarded.is_some() || conditions::holds(&status.conditions, CONDITION_UNLOCKED))
+    });
+    journal
+        .spec
+        .plan
+        .steps
+        .iter()
+        .filter(move |step| all || is_undone(step))
+}
+
 /// Who drives.
 #[must_use]
 pub fn driver(journal: &MeshUpgrade) -> &str {
@@ -207,6 +222,62 @@ mod tests {
                 ..MeshUpgradeStatus::default()
             });
             assert_eq!(ids(&journal), expected, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_done_may_be_due_again_where_the_mesh_stood_open() {
+        for (phase, unguarded, holds, expected) in [
+            (Phase::Upgrading, false, &[][..], &["istiod"][..]),
+            (Phase::Upgrading, false, &[CONDITION_STALLED], &["istiod"]),
+            (Phase::Upgrading, false, &[CONDITION_UNLOCKED], &["base", "istiod"]),
+            (Phase::Verifying, false, &[CONDITION_UNLOCKED], &["base", "istiod"]),
+            (Phase::Verifying, true, &[], &["base", "istiod"]),
+            // No phase leads back from here.
+            (Phase::Thawing, true, &[], &["istiod"]),
+            (Phase::Thawing, false, &[CONDITION_UNLOCKED], &["istiod"]),
+        ] {
+            let mut journal = at(phase, unguarded, holds);
+            journal.status.as_mut().unwrap().steps = vec![StepStatus {
+                id: "base".to_owned(),
+                state: StepState::Done,
+                ..StepStatus::default()
+            }];
+            let ids: Vec<&str> = may_be_due(&journal).map(|step| step.id.as_str()).collect();
+            assert_eq!(ids, expected, "{phase} {unguarded} {holds:?}");
+        }
+    }
+
+    /// As many as the machine itself takes back, so that neither forgets what the other knows.
+    #[test]
+    fn whoever_takes_over_looks_again_at_what_may_be_due() {
+        let driver = crate::machine::Driver {
+            name: "bob".to_owned(),
+            epoch: 2,
+        };
+        for phase in [Phase::Upgrading, Phase::Verifying, Phase::Thawing] {
+            for (unguarded, holds) in [(false, &[][..]), (false, &[CONDITION_UNLOCKED]), (true, &[])] {
+                let mut journal = at(phase, unguarded, holds);
+                let status = journal.status.as_mut().unwrap();
+                status.epoch = 1;
+                status.steps = ["base", "istiod"]
+                    .map(|id| StepStatus {
+                        id: id.to_owned(),
+                        state: StepState::Done,
+                        ..StepStatus::default()
+                    })
+                    .to_vec();
+                let taken = crate::machine::step(
+                    &journal.spec,
+                    journal.status.as_ref().unwrap(),
+                    &crate::machine::Observation::default(),
+                    &driver,
+                    Timestamp::UNIX_EPOCH,
+                );
+                let due = may_be_due(&journal).count();
+                journal.status = Some(taken.status);
+                assert_eq!(undone(&journal).count(), due, "{phase} {unguarded} {holds:?}");
+            }
         }
     }
 

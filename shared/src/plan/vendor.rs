@@ -2,7 +2,7 @@
 
 use super::{PlanError, judge, oldest};
 use crate::{
-    api::{Component, InstallerKind, Plan, PlanStep, StepAction, WorkloadName},
+    api::{Component, InstallerKind, PlanStep, StepAction, WorkloadName},
     catalog::Catalog,
     inventory::{HelmRelease, ObservedVersion, VendorComponent},
     mesh::{MeshView, ObservedMember},
@@ -61,14 +61,14 @@ pub(super) fn due(
 /// A step of what a vendor's build runs that a catalog does not name: nobody would look for what it changes, which would
 /// never be seen to arrive.
 #[must_use]
-pub fn unknown_to<'a>(catalog: &Catalog, plan: &'a Plan) -> Option<&'a PlanStep> {
+pub fn unknown_to<'a>(catalog: &Catalog, steps: impl IntoIterator<Item = &'a PlanStep>) -> Option<&'a PlanStep> {
     let is_named = |step: &PlanStep| {
         let version: Option<IstioVersion> = step.to.parse().ok();
         let flavor = version.and_then(|version| catalog.flavor(&version.flavor));
         let mut components = flavor.iter().flat_map(|flavor| &flavor.components);
         components.any(|component| component.chart.as_deref() == Some(step.chart()))
     };
-    let mut of_vendor = plan.steps.iter().filter(|step| step.component == Component::Vendor);
+    let mut of_vendor = steps.into_iter().filter(|step| step.component == Component::Vendor);
     of_vendor.find(|step| !is_named(step))
 }
 
@@ -149,19 +149,19 @@ mod tests {
         inventory.seen(0).vendor_components = vec![sample::merbridge("1.30.3-mspider", true)];
         let plan = planned(&inventory, "1.31.0-mspider");
         let mut catalog = Catalog::embedded().unwrap();
-        assert_eq!(unknown_to(&catalog, &plan), None);
+        assert_eq!(unknown_to(&catalog, &plan.steps), None);
         let flavor = catalog
             .flavors
             .iter_mut()
             .find(|one| !one.components.is_empty())
             .unwrap();
         flavor.components[0].chart = None;
-        let unnamed = unknown_to(&catalog, &plan).map(PlanStep::chart);
+        let unnamed = unknown_to(&catalog, &plan.steps).map(PlanStep::chart);
         assert_eq!(unnamed, Some("merbridge"));
         catalog.flavors.retain(|one| one.components.is_empty());
-        assert!(unknown_to(&catalog, &plan).is_some());
+        assert!(unknown_to(&catalog, &plan.steps).is_some());
         let community = planned(&sample::one("1.30.3", "v1.34.1"), "1.31.0");
-        assert_eq!(unknown_to(&catalog, &community), None);
+        assert_eq!(unknown_to(&catalog, &community.steps), None);
     }
 
     #[test]

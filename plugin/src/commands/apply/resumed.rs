@@ -62,7 +62,7 @@ pub fn charts(given: Option<&str>, planned: &str) -> Result<Option<String>, Comm
     }
 }
 
-/// Looks at the charts of what is still to be changed: in mid-upgrade, with the mesh frozen, it would be too late.
+/// Looks at the charts of what may still have to be changed: in mid-upgrade, with the mesh frozen, it would be too late.
 ///
 /// # Errors
 /// When one is not there, or not the target's.
@@ -72,7 +72,7 @@ pub async fn look_at_charts(
     charts: Option<&str>,
 ) -> Result<(), CommandError> {
     let location = charts.unwrap_or(&journal.spec.plan.charts.location);
-    let by_helm = progress::undone(journal).filter(|step| step.installer == InstallerKind::Helm);
+    let by_helm = progress::may_be_due(journal).filter(|step| step.installer == InstallerKind::Helm);
     // Several clusters take the same one.
     let each: BTreeMap<_, &PlanStep> = by_helm
         .map(|step| {
@@ -96,12 +96,12 @@ pub async fn look_at_charts(
     })
 }
 
-/// Refuses to go on where what a vendor runs would never be seen to arrive.
+/// Refuses to go on where what a vendor runs, and may still have to be changed, would never be seen to arrive.
 ///
 /// # Errors
 /// When the catalog at hand does not name it.
 pub fn refuse_unknown_vendor(journal: &MeshUpgrade, catalog: &Catalog) -> Result<(), CommandError> {
-    let Some(step) = plan::unknown_to(catalog, &journal.spec.plan) else {
+    let Some(step) = plan::unknown_to(catalog, progress::may_be_due(journal)) else {
         return Ok(());
     };
     Err(CommandError::blocked(format!(
