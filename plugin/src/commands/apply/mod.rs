@@ -142,7 +142,11 @@ fn home_of_new(args: &ApplyArgs, scene: &Scene, journals: &Journals) -> Result<C
             return Err(CommandError::error(format!(
                 "no upgrade has begun in the clusters that answered, and cluster {cluster} did not: {reason}"
             ))
-            .hint("nothing was changed; go on when it is back: kubectl mesh-upgrade apply"));
+            .hint(if args.withdraw {
+                "nothing was changed; try again when it is back: kubectl mesh-upgrade apply --withdraw"
+            } else {
+                "nothing was changed; go on when it is back: kubectl mesh-upgrade apply"
+            }));
         }
         if let Some((cluster, why)) = journals.unread.first_key_value() {
             return Err(unseen(cluster, why));

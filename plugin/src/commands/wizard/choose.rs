@@ -12,7 +12,7 @@ use crate::{
     },
     error::{CommandError, Exit},
     executor::journal,
-    ui::{Mark, Ui, ask, faint, strong},
+    ui::{Mark, Ui, ask, completed, faint, strong},
 };
 use shared::{
     api::MeshUpgrade,
@@ -80,7 +80,7 @@ fn go_on(begun: &MeshUpgrade, ui: Ui) -> Step {
         ui.note(&ui.lang.wizard_begun(&spec.mesh, &spec.to, phase));
     } else {
         ui.note(&ui.lang.wizard_begun_unchanged(&spec.mesh, &spec.to, phase));
-        ui.note(&ui.lang.wizard_may_give_up(&spec.mesh));
+        ui.note(&completed(&ui.lang.wizard_may_give_up(&spec.mesh)));
     }
     loop {
         match Answer::read(ask(&ui.lang.wizard_ask_to_go_on()).as_deref(), 0) {

@@ -304,6 +304,8 @@ super::told! {
         => "有应答的集群中没有已经开始的升级，而集群 {cluster} 没有应答：{reason}";
     "nothing was changed; go on when it is back: kubectl mesh-upgrade apply"
         => "没有改动任何东西；等它恢复后继续：kubectl mesh-upgrade apply";
+    "nothing was changed; try again when it is back: kubectl mesh-upgrade apply --withdraw"
+        => "没有改动任何东西；等它恢复后再试：kubectl mesh-upgrade apply --withdraw";
     "no upgrade has begun, and no target is given: --to VERSION is missing" => "没有已经开始的升级，也没有给出目标：缺少 --to VERSION";
     "see the versions with: kubectl mesh-upgrade list" => "查看有哪些版本：kubectl mesh-upgrade list";
     "mesh {} is frozen in cluster {cluster} by the upgrade {}, and no journal of it is under way in the clusters that answered"
