@@ -173,7 +173,7 @@ impl Effects<'_> {
             } => {
                 let planned = spec.plan.clusters.iter().find(|planned| planned.name == *cluster);
                 if let Some(planned) = planned {
-                    let proved = self.verify_cluster(spec, planned, abilities).await;
+                    let proved = self.verify_cluster(spec, planned, abilities, false).await;
                     let proved = self.connected_again(spec, proved, connections.as_deref(), true).await;
                     seen.verified.insert(cluster.clone(), proved);
                 }
@@ -457,7 +457,7 @@ impl Effects<'_> {
             .plan
             .clusters
             .iter()
-            .map(|planned| self.verify_cluster(spec, planned, abilities));
+            .map(|planned| self.verify_cluster(spec, planned, abilities, true));
         all_or_why(join_all(proving).await)
     }
 
@@ -466,10 +466,11 @@ impl Effects<'_> {
         spec: &MeshUpgradeSpec,
         planned: &PlanCluster,
         abilities: &[Abilities],
+        gateways: bool,
     ) -> Result<String, String> {
         let cluster = self.cluster(&planned.name)?;
         let writer = writing_client(cluster, &self.writer)?;
-        health::prove(self.ui, cluster, &writer, planned, &spec.to, abilities).await
+        health::prove(self.ui, cluster, &writer, planned, &spec.to, abilities, gateways).await
     }
 
     pub(super) fn cluster(&self, name: &str) -> Result<&Cluster, String> {

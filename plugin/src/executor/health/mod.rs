@@ -32,7 +32,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A mesh at rest answers at once; a moment is left for an istiod that has just been restarted.
 const ABILITIES_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Proves the health of one cluster at the target. Returns the evidence in a sentence.
+/// Proves the health of one cluster at the target, with its `gateways` once they had their turn. Returns the evidence in a
+/// sentence.
 ///
 /// # Errors
 /// What was waited for in vain.
@@ -43,12 +44,13 @@ pub async fn prove(
     planned: &PlanCluster,
     target: &str,
     abilities: &[Abilities],
+    gateways: bool,
 ) -> Result<String, String> {
     let proved = within(
         DEADLINE,
         once_each(|what: &str| ui.progress(Mark::Info, &ui.lang.apply_waiting(what))),
     );
-    let try_once = || at_target(cluster, writer, planned, target, abilities);
+    let try_once = || at_target(cluster, writer, planned, target, abilities, gateways);
     proved
         .wait_for(try_once)
         .await
@@ -191,6 +193,7 @@ async fn at_target(
     planned: &PlanCluster,
     target: &str,
     abilities: &[Abilities],
+    gateways: bool,
 ) -> Result<String, String> {
     let observed = observe(cluster, true).await?;
     let abilities: Vec<&Abilities> = abilities.iter().filter(|able| able.cluster == cluster.name).collect();
@@ -215,7 +218,11 @@ async fn at_target(
             let asked = (able.validates, able.injects);
             proofs.extend(prove_place(writer, &remote::place(able), asked, target).await?);
         }
-        remote::rollouts(&observed, planned)?
+        remote::rollouts(
+            &observed.node_components,
+            gateways.then_some(&observed.gateways),
+            planned,
+        )?
     };
     proofs.dedup();
     let proofs: String = proofs.iter().map(|proof| format!(", {proof}")).collect();

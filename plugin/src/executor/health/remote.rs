@@ -11,7 +11,7 @@ use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::{Api, Client, ResourceExt as _, api::ListParams};
 use shared::{
     api::{Abilities, PlanCluster, WorkloadName},
-    inventory::{Observed, Rollout},
+    inventory::{Gateway, NodeComponent, Observed, Rollout},
 };
 use std::collections::BTreeSet;
 
@@ -105,16 +105,16 @@ async fn revisions(writer: &Client) -> Result<BTreeSet<String>, String> {
     Ok(revisions.cloned().collect())
 }
 
-/// What the plan covers of workloads, all of them rolled out.
-pub(super) fn rollouts(observed: &Observed, planned: &PlanCluster) -> Result<String, String> {
-    let nodes = observed
-        .node_components
-        .iter()
-        .map(|node| (&node.workload, node.rollout));
-    let gateways = observed
-        .gateways
-        .iter()
-        .map(|gateway| (&gateway.workload, gateway.rollout));
+/// What the plan covers of workloads, all of them rolled out. Before the gateways had their turn they do not count: one that
+/// failed half way is cured by its own step, which comes after.
+pub(super) fn rollouts(
+    nodes: &[NodeComponent],
+    gateways: Option<&Vec<Gateway>>,
+    planned: &PlanCluster,
+) -> Result<String, String> {
+    let nodes = nodes.iter().map(|node| (&node.workload, node.rollout));
+    let gateways = gateways.into_iter().flatten();
+    let gateways = gateways.map(|gateway| (&gateway.workload, gateway.rollout));
     let covered: Vec<(&WorkloadName, Rollout)> = nodes
         .chain(gateways)
         .filter(|(workload, _)| planned.scope.workloads.contains(workload))
@@ -127,5 +127,82 @@ pub(super) fn rollouts(observed: &Observed, planned: &PlanCluster) -> Result<Str
             workload.name
         )),
         None => Ok(format!("no istiod of its own, {} workloads rolled out", covered.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::{
+        api::{Component, FreezeScope, WorkloadKind},
+        inventory::{ObservedVersion, Ownership, Pace, Surge},
+    };
+
+    fn workload(kind: WorkloadKind, name: &str) -> WorkloadName {
+        WorkloadName {
+            kind,
+            namespace: "istio-system".to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    fn rollout(ready: i32) -> Rollout {
+        Rollout {
+            observed: true,
+            desired: 2,
+            updated: 2,
+            ready,
+        }
+    }
+
+    #[test]
+    fn a_gateway_that_failed_half_way_counts_once_it_had_its_turn() {
+        let (cni, g2) = (
+            workload(WorkloadKind::DaemonSet, "istio-cni-node"),
+            workload(WorkloadKind::Deployment, "g2"),
+        );
+        let planned = PlanCluster {
+            scope: FreezeScope {
+                workloads: vec![cni.clone(), g2.clone()],
+                ..FreezeScope::default()
+            },
+            ..PlanCluster::default()
+        };
+        for (of_cni, of_g2, had_its_turn, expected) in [
+            (2, 2, true, Ok("2 workloads rolled out")),
+            (2, 1, true, Err("Deployment istio-system/g2 to roll out")),
+            (2, 1, false, Ok("1 workloads rolled out")),
+            (1, 1, false, Err("DaemonSet istio-system/istio-cni-node to roll out")),
+        ] {
+            let nodes = [NodeComponent {
+                component: Component::Cni,
+                workload: cni.clone(),
+                version: ObservedVersion {
+                    version: None,
+                    source: None,
+                    raw: String::new(),
+                },
+                image: String::new(),
+                rollout: rollout(of_cni),
+                helm_release: None,
+                ownership: Ownership::default(),
+                pace: Pace {
+                    nodes_at_once: Some(1),
+                    grace_seconds: 30,
+                },
+            }];
+            let gateways = vec![Gateway {
+                workload: g2.clone(),
+                image: "auto".to_owned(),
+                rollout: rollout(of_g2),
+                helm_release: None,
+                ownership: Ownership::default(),
+                surge: Surge::default(),
+            }];
+            match (rollouts(&nodes, had_its_turn.then_some(&gateways), &planned), expected) {
+                (Ok(said), Ok(part)) | (Err(said), Err(part)) => assert!(said.contains(part), "{said}"),
+                (found, _) => panic!("{found:?}, not {expected:?}"),
+            }
+        }
     }
 }
