@@ -48,28 +48,66 @@ impl Patience {
     }
 }
 
-/// How long an engine may take for a step: as long as `usual`, or as its DaemonSets need to go over their nodes at their own
-/// pace. Where somebody has to delete each pod, they get the time that people get, `by_hand`.
+/// How long a step is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// In all, which an engine is told: it cannot tell what comes on from what stands still.
+    pub in_all: Duration,
+    /// As long as nothing of it comes on.
+    pub standstill: Duration,
+}
+
+impl Limits {
+    /// Of what gets no more time than others.
+    #[must_use]
+    pub fn usual(usual: Duration) -> Self {
+        Self {
+            in_all: usual,
+            standstill: usual,
+        }
+    }
+
+    /// Whether a standstill would be noticed long after it has begun, if only the engine looked.
+    #[must_use]
+    pub fn outlast_a_standstill(self) -> bool {
+        self.in_all > self.standstill
+    }
+}
+
+/// How long a step is waited for: as long as `usual`, or as its DaemonSets need to go over their nodes at their own pace, of
+/// which a standstill is what one round does not take. Where somebody has to delete each pod, they get the time that people
+/// get, `by_hand`.
 #[must_use]
-pub fn of_step(step: &PlanStep, observed: &Observed, usual: Duration, by_hand: Duration) -> Duration {
+pub fn of_step(step: &PlanStep, observed: &Observed, usual: Duration, by_hand: Duration) -> Limits {
     let nodes = observed.node_components.iter();
     let nodes = nodes.map(|node| (&node.workload, node.pace, node.rollout.desired));
     let vendors = observed.vendor_components.iter();
     let vendors = vendors.filter(|found| found.workload.kind == WorkloadKind::DaemonSet);
     let vendors = vendors.map(|found| (&found.workload, USUAL_PACE, found.rollout.desired));
     let of_it = nodes.chain(vendors).filter(|(name, ..)| step.workloads.contains(name));
-    let longest = of_it.map(|(_, pace, desired)| over_nodes(pace, desired, by_hand)).max();
-    longest.unwrap_or_default().max(usual)
+    of_it.fold(Limits::usual(usual), |limits, (_, pace, desired)| {
+        let Limits { in_all, standstill } = over_nodes(pace, desired, by_hand);
+        Limits {
+            in_all: limits.in_all.max(in_all),
+            standstill: limits.standstill.max(standstill),
+        }
+    })
 }
 
-fn over_nodes(pace: Pace, nodes: i32, by_hand: Duration) -> Duration {
+fn over_nodes(pace: Pace, nodes: i32, by_hand: Duration) -> Limits {
     let Some(at_once) = pace.nodes_at_once else {
-        return by_hand;
+        return Limits::usual(by_hand);
     };
     let count = |number: i32| u64::try_from(number).unwrap_or_default();
     let rounds = count(nodes).div_ceil(count(at_once).max(1));
-    let grace = u64::try_from(pace.grace_seconds).unwrap_or_default();
-    Duration::from_secs(rounds.saturating_mul(grace.saturating_add(START))).min(LONGEST)
+    let round = u64::try_from(pace.grace_seconds)
+        .unwrap_or_default()
+        .saturating_add(START);
+    let over = |rounds: u64| Duration::from_secs(rounds.saturating_mul(round)).min(LONGEST);
+    Limits {
+        in_all: over(rounds),
+        standstill: over(rounds.min(1)),
+    }
 }
 
 #[cfg(test)]
@@ -124,16 +162,19 @@ mod tests {
     #[test]
     fn a_daemon_set_gets_the_time_that_its_nodes_need() {
         let workload = sample::workload(WorkloadKind::DaemonSet, "istio-system", "ztunnel");
-        for (nodes, nodes_at_once, grace_seconds, expected) in [
-            (3, Some(1), 30, 600),
-            (10, Some(1), 30, 600),
-            (200, Some(1), 30, 12_000),
-            (200, Some(50), 30, 600),
-            (201, Some(10), 300, 21 * 330),
-            (200, None, 30, 3600),
-            (200, Some(0), 30, 12_000),
-            (-1, Some(-1), -1, 600),
-            (i32::MAX, Some(1), i64::MAX, LONGEST.as_secs()),
+        for (nodes, nodes_at_once, grace_seconds, in_all, standstill) in [
+            (3, Some(1), 30, 600, 600),
+            (10, Some(1), 30, 600, 600),
+            (300, Some(1), 30, 18_000, 600),
+            (200, Some(50), 30, 600, 600),
+            (201, Some(10), 300, 21 * 330, 600),
+            // A pod that may take an hour to end is no standstill until then.
+            (300, Some(1), 3600, 300 * 3630, 3630),
+            (200, None, 30, 3600, 3600),
+            (200, Some(0), 30, 12_000, 600),
+            (0, Some(1), 3600, 600, 600),
+            (-1, Some(-1), -1, 600, 600),
+            (i32::MAX, Some(1), i64::MAX, LONGEST.as_secs(), LONGEST.as_secs()),
         ] {
             let mut inventory = sample::one("1.30.3", "v1.36.3");
             let observed = inventory.seen(0);
@@ -146,12 +187,14 @@ mod tests {
             };
             observed.node_components = vec![ztunnel];
             let time = |workloads| of_step(&step(workloads), observed, seconds(600), seconds(3600));
-            assert_eq!(
-                time(vec![workload.clone()]),
-                seconds(expected),
-                "{nodes} {nodes_at_once:?}"
-            );
-            assert_eq!(time(Vec::new()), seconds(600), "of another step");
+            let expected = Limits {
+                in_all: seconds(in_all).min(LONGEST),
+                standstill: seconds(standstill),
+            };
+            let found = time(vec![workload.clone()]);
+            assert_eq!(found, expected, "{nodes} {nodes_at_once:?}");
+            assert_eq!(found.outlast_a_standstill(), expected.in_all > expected.standstill);
+            assert_eq!(time(Vec::new()), Limits::usual(seconds(600)), "of another step");
         }
     }
 
@@ -164,6 +207,6 @@ mod tests {
         let step = step(vec![found.workload.clone()]);
         inventory.seen(0).vendor_components = vec![found];
         let time = of_step(&step, inventory.seen(0), seconds(600), seconds(3600));
-        assert_eq!(time, seconds(6000));
+        assert_eq!((time.in_all, time.standstill), (seconds(6000), seconds(600)));
     }
 }

@@ -5,8 +5,7 @@ use super::{
     frozen::{Lost, Telling},
     health, images,
     members::Members,
-    pauses::Pauses,
-    stuck,
+    rollout, stuck,
     watch::Watch,
     writing_client,
 };
@@ -21,28 +20,17 @@ use futures::future::join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use shared::{
-    api::{Abilities, MeshUpgradeSpec, PlanCluster, PlanStep, WorkloadKind},
+    api::{Abilities, MeshUpgradeSpec, PlanCluster, PlanStep},
     arrival::{self, Arrival},
     canary,
     catalog::Catalog,
     inventory::{ClusterState, Inventory, Observed},
-    machine::{CheckResult, Effect, FreezeState, News, Observation, StepObservation},
-    mesh,
-    patience::{self, Patience},
-    plan,
+    machine::{CheckResult, Effect, FreezeState, Observation, StepObservation},
+    mesh, plan,
     preflight::{self, Purpose, Target},
     waiver,
 };
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-/// How often a component that rolls out is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// The same where somebody has to merge something first.
-const LOOK_FOR_A_MERGE_EVERY: Duration = Duration::from_secs(2);
+use std::{sync::Arc, time::Duration};
 
 /// What effects need.
 pub struct Effects<'a> {
@@ -322,7 +310,7 @@ impl Effects<'_> {
     }
 
     /// How far a step is, and how many of its pods.
-    async fn look(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<(Arrival, i64), Fault> {
+    pub(super) async fn look(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<(Arrival, i64), Fault> {
         let cluster = self.cluster(&step.cluster).map_err(Fault::lasting)?;
         let options = ObserveOptions {
             surroundings: canary::looks_around(step),
@@ -355,9 +343,9 @@ impl Effects<'_> {
             Err(why) => return Ok(StepObservation::Failed(why)),
         };
         let hold = Hold::default();
-        let timeout = self.timeout_of(step, cluster).await;
+        let limits = self.limits_of(step, cluster).await;
         let change = Change {
-            timeout,
+            timeout: limits.in_all,
             ..self.change(spec, step, cluster, &hold)
         };
         let what = format!("{} ({}): {} to {}", step.runs(), step.cluster, step.from, step.to);
@@ -367,8 +355,14 @@ impl Effects<'_> {
             if let Err(why) = self.may_go(step, cluster).await {
                 return StepObservation::Failed(why);
             }
-            match self.engines.upgrade(&change).await {
-                Ok(()) => self.wait_for(spec, step, timeout, news).await,
+            let upgrading = self.engines.upgrade(&change);
+            let upgraded = if limits.outlast_a_standstill() {
+                rollout::unless(upgrading, self.stands_still(spec, step, limits.standstill)).await
+            } else {
+                upgrading.await
+            };
+            match upgraded {
+                Ok(()) => self.wait_for(spec, step, limits.standstill, news).await,
                 Err(why) => StepObservation::Failed(because(why, cluster, step).await),
             }
         };
@@ -389,67 +383,6 @@ impl Effects<'_> {
         // Who failed to arrive may still come: that is seen by whoever goes on.
         self.let_through(spec, step, None).await.map_err(Lost::Freeze)?;
         Ok(outcome)
-    }
-
-    /// How long a step may take: what runs on each node is replaced node by node.
-    async fn timeout_of(&self, step: &PlanStep, cluster: &Cluster) -> Duration {
-        let mut workloads = step.workloads.iter();
-        if !workloads.any(|workload| workload.kind == WorkloadKind::DaemonSet) {
-            return self.step_timeout;
-        }
-        match cluster::observe(cluster, &self.options()).await.state {
-            ClusterState::Observed(observed) => {
-                patience::of_step(step, &observed, self.step_timeout, self.merge_timeout)
-            }
-            ClusterState::Unknown { .. } => self.step_timeout,
-        }
-    }
-
-    /// The engine's word is not enough: the component is looked at until it is at the target, or nothing of it has come on
-    /// for too long.
-    async fn wait_for(
-        &self,
-        spec: &MeshUpgradeSpec,
-        step: &PlanStep,
-        timeout: Duration,
-        news: &Telling,
-    ) -> StepObservation {
-        let started = Instant::now();
-        let is_merged = step.installer.is_merged();
-        let (timeout, longest) = if is_merged {
-            (self.merge_timeout, LOOK_FOR_A_MERGE_EVERY)
-        } else {
-            (timeout, LOOK_EVERY)
-        };
-        let mut patience = Patience::of(timeout);
-        let mut pauses = Pauses::up_to(longest);
-        let mut said = String::new();
-        loop {
-            let (what, done) = match self.look(spec, step).await {
-                Ok((Arrival::Arrived(evidence), _)) => return StepObservation::AtTarget(evidence),
-                Ok((Arrival::Waiting(what), done)) => (what, Some(done)),
-                Err(fault) => (fault.to_string(), None),
-            };
-            if patience.is_over(started.elapsed(), done) {
-                let seconds = timeout.as_secs();
-                let why = format!("waited {seconds} s in vain for {what}");
-                return StepObservation::Failed(match self.cluster(&step.cluster) {
-                    Ok(cluster) => because(why, cluster, step).await,
-                    Err(_) => why,
-                });
-            }
-            if what != said {
-                if is_merged {
-                    // Told here as it comes into the journal, for whoever looks from elsewhere; nobody listens any more
-                    // only when the upgrade is being left.
-                    news.send(News::Awaited(format!("{}: waits for {what}", step.id))).ok();
-                } else {
-                    self.ui.progress(Mark::Info, &self.ui.lang.apply_waiting(&what));
-                }
-                said = what;
-            }
-            pauses.pause().await;
-        }
     }
 
     async fn verify(&self, spec: &MeshUpgradeSpec, abilities: &[Abilities]) -> Result<String, String> {
@@ -494,7 +427,7 @@ pub(super) fn all_or_why(each: Vec<Result<String, String>>) -> Result<String, St
 }
 
 /// An engine's failure with what the component's pods say of themselves.
-async fn because(why: String, cluster: &Cluster, step: &PlanStep) -> String {
+pub(super) async fn because(why: String, cluster: &Cluster, step: &PlanStep) -> String {
     match stuck::why(&cluster.client, step).await {
         Some(pods) => format!("{why}; {pods}"),
         None => why,

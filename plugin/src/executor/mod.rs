@@ -17,6 +17,7 @@ mod pauses;
 mod proxies;
 mod removal;
 mod report;
+mod rollout;
 mod shadowed;
 mod stuck;
 pub mod watch;
