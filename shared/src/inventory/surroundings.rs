@@ -221,6 +221,8 @@ pub enum WebhookTarget {
     Url,
     /// A Service that is there.
     Service(String),
+    /// A Service that is there and selects no pods: it leads out of the cluster, as that of an istiod elsewhere.
+    Elsewhere(String),
     /// A Service that is not there.
     Missing(String),
 }

@@ -92,10 +92,11 @@ fn tags(member: &ObservedMember<'_>, around: &Surroundings, report: &mut Report)
     if revisions.is_empty() {
         return;
     }
-    // An istiod elsewhere injects here as well, a managed one behind a URL for instance.
+    // An istiod elsewhere injects here as well, a managed one behind a URL for instance. One that is deleted leaves its
+    // Service and its injector here.
     let injectors = around.webhooks.iter().filter(|webhook| {
-        let is_there = !matches!(webhook.target, WebhookTarget::Missing(_));
-        webhook.tag.is_none() && webhook.injects.is_some() && is_there
+        let is_elsewhere = matches!(webhook.target, WebhookTarget::Url | WebhookTarget::Elsewhere(_));
+        webhook.tag.is_none() && webhook.injects.is_some() && is_elsewhere
     });
     revisions.extend(injectors.filter_map(|webhook| webhook.revision.as_deref()));
     let shown = revisions.iter().copied().collect::<Vec<_>>().join(", ");

@@ -99,6 +99,17 @@ fn a_revision_that_an_istiod_elsewhere_injects_is_there() {
             &["MU308", "MU308", "MU312"],
         ),
         (WebhookTarget::Url, false, &["MU308", "MU308", "MU312"]),
+        (
+            WebhookTarget::Elsewhere("istio-system/istiod".to_owned()),
+            true,
+            &["MU308"],
+        ),
+        // What kubectl delete deployment leaves.
+        (
+            WebhookTarget::Service("istio-system/istiod-asm-managed".to_owned()),
+            true,
+            &["MU308", "MU308", "MU312"],
+        ),
     ] {
         let mut inventory = sample::one("1.30.3", "v1.36.3");
         let around = inventory.around(0);

@@ -17,7 +17,7 @@ use k8s_openapi::{
 };
 use kube::{Api, Resource, ResourceExt as _, api::ListParams};
 use shared::inventory::{Certificate, CertificateRole, Webhook, WebhookTarget};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// End of the names of Istio's own webhooks.
 const OURS: &str = ".istio.io";
@@ -124,14 +124,14 @@ impl Webhooks {
         let asked = named.into_iter().map(|service| async move {
             let (namespace, name) = service.split_once('/').unwrap_or_default();
             let api: Api<Service> = Api::namespaced(asker.cluster.client.clone(), namespace);
-            let found = asker.ask_optional("get Services of webhooks", api.get_metadata(name));
-            let found = found.await?;
-            Ok::<_, ClusterError>(found.map(|_| service))
+            let found = asker.ask_optional("get Services of webhooks", api.get(name)).await?;
+            Ok::<_, ClusterError>(found.map(|found| (service, target(&found))))
         });
-        let there: BTreeSet<String> = try_join_all(asked).await?.into_iter().flatten().collect();
+        let there: BTreeMap<String, fn(String) -> WebhookTarget> =
+            try_join_all(asked).await?.into_iter().flatten().collect();
         for (service, target) in self.missing() {
-            if there.contains(&service) {
-                *target = WebhookTarget::Service(service);
+            if let Some(made) = there.get(&service) {
+                *target = made(service);
             }
         }
         Ok(())
@@ -141,8 +141,23 @@ impl Webhooks {
     fn missing(&mut self) -> impl Iterator<Item = (String, &mut WebhookTarget)> {
         self.webhooks.iter_mut().filter_map(|webhook| match &webhook.target {
             WebhookTarget::Missing(service) => Some((service.clone(), &mut webhook.target)),
-            WebhookTarget::Service(_) | WebhookTarget::Url => None,
+            WebhookTarget::Service(_) | WebhookTarget::Elsewhere(_) | WebhookTarget::Url => None,
         })
+    }
+}
+
+/// What a Service that is there is to a webhook.
+fn target(service: &Service) -> fn(String) -> WebhookTarget {
+    let selector = service.spec.as_ref().and_then(|spec| spec.selector.as_ref());
+    // An ExternalName is resolved whatever it selects.
+    let is_external = service
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.type_.as_deref() == Some("ExternalName"));
+    if is_external || selector.is_none_or(BTreeMap::is_empty) {
+        WebhookTarget::Elsewhere
+    } else {
+        WebhookTarget::Service
     }
 }
 
@@ -188,6 +203,28 @@ mod tests {
                 injects: None,
             }]
         );
+    }
+
+    #[test]
+    fn a_service_without_a_selector_leads_out_of_the_cluster() {
+        for (spec, is_elsewhere) in [
+            (json!({"selector": {"app": "istiod"}}), false),
+            (json!({"type": "ClusterIP", "selector": {"app": "istiod"}}), false),
+            (json!({"selector": {}}), true),
+            (json!({"ports": [{"port": 443}]}), true),
+            (
+                json!({"type": "ExternalName", "externalName": "istiod.east", "selector": {"app": "x"}}),
+                true,
+            ),
+        ] {
+            let service: Service = serde_json::from_value(json!({"spec": spec})).unwrap();
+            let made = target(&service)("a/b".to_owned());
+            assert_eq!(
+                made == WebhookTarget::Elsewhere("a/b".to_owned()),
+                is_elsewhere,
+                "{spec}"
+            );
+        }
     }
 
     #[test]
