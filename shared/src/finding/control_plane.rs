@@ -108,7 +108,7 @@ pub const CERTIFICATE_EXPIRES: Code = Code(&Rule {
     title: "A certificate that the mesh rests on expires",
     severity: Severity::Warning,
     waivable: true,
-    cause: "Without its root or its issuer no workload gets a certificate, and none trusts another. An expired root is only a warning beside another that holds in the same bundle.",
+    cause: "Without its root or its issuer no workload gets a certificate, and none trusts another. An expired root is only a warning beside another that holds in the same bundle, unless what istiod signs with is still signed by the expired one.",
     evidence: "Public certificates only: ca-cert.pem, cert-chain.pem and root-cert.pem of the Secrets cacerts and istio-ca-secret, or tls.crt and ca.crt of a cacerts that cert-manager writes, the ConfigMap istio-ca-root-cert, and the webhooks' caBundles.",
     fix: "Renew it before the upgrade, following Istio's instructions for plugging in certificates.",
 });

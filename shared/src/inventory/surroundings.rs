@@ -259,8 +259,29 @@ pub struct Certificate {
     pub role: CertificateRole,
     /// SHA-256 of it, in hexadecimal.
     pub fingerprint: String,
+    /// Whose it is.
+    pub subject: CertificateParty,
+    /// Who signed it.
+    pub issuer: CertificateParty,
     /// Last moment of its validity.
     pub not_after: Timestamp,
+}
+
+/// Whose a certificate is, or who signed it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertificateParty {
+    /// Distinguished name, as it is encoded.
+    pub name: Vec<u8>,
+    /// Identifier of the key, where the certificate has it.
+    pub key: Option<Vec<u8>>,
+}
+
+impl CertificateParty {
+    /// Whether this can be the other: a root that is renewed keeps its name and may change its key.
+    #[must_use]
+    pub fn may_be(&self, other: &Self) -> bool {
+        self.name == other.name && (self.key.is_none() || other.key.is_none() || self.key == other.key)
+    }
 }
 
 /// What a certificate is for.

@@ -150,6 +150,27 @@ fn has_follower(around: &Surroundings, certificate: &Certificate, today: Date) -
         && others.any(|other| other.place == certificate.place && last_day(other) >= today)
 }
 
+/// Namespace that a certificate stands in; those of webhooks stand in none.
+fn namespace(certificate: &Certificate) -> Option<&str> {
+    let (_, name) = certificate.place.split_once(' ')?;
+    Some(name.split_once('/')?.0)
+}
+
+/// Whether what istiod signs with is signed by this root, and by no other of its bundle that holds: a new istiod verifies
+/// that when it starts (istio/istio, `security/pkg/pki/util/keycertbundle.go`), and does not go on.
+fn is_needed(around: &Surroundings, root: &Certificate, today: Date) -> bool {
+    let here = namespace(root);
+    let mut issuers = around.certificates.iter().filter(|one| {
+        let is_beside = here.is_none() || namespace(one) == here;
+        one.role == CertificateRole::Issuer && is_beside && one.issuer.may_be(&root.subject)
+    });
+    let holds = |issuer: &Certificate| {
+        let mut others = around.certificates.iter();
+        others.any(|one| one.place == root.place && last_day(one) >= today && issuer.issuer.may_be(&one.subject))
+    };
+    issuers.any(|issuer| !holds(issuer))
+}
+
 fn certificates(member: &ObservedMember<'_>, around: &Surroundings, today: Date, report: &mut Report) {
     let mut told = BTreeSet::new();
     for certificate in &around.certificates {
@@ -160,7 +181,9 @@ fn certificates(member: &ObservedMember<'_>, around: &Surroundings, today: Date,
             report.pass(codes::CERTIFICATE_EXPIRES, Some(member.name()), summary);
             continue;
         }
-        let is_former = last < today && has_follower(around, certificate, today);
+        let has_follower = last < today && has_follower(around, certificate, today);
+        let is_needed = has_follower && is_needed(around, certificate, today);
+        let is_former = has_follower && !is_needed;
         // The same certificate stands in several places.
         if !told.insert((&certificate.fingerprint, is_former)) {
             continue;
@@ -176,6 +199,15 @@ fn certificates(member: &ObservedMember<'_>, around: &Surroundings, today: Date,
                 format!("{what} has a successor in the same bundle; this one expired on {last}"),
                 "take it out of the bundle: nothing that it signed is trusted any more",
                 Severity::Warning,
+            )
+        } else if is_needed {
+            (
+                format!(
+                    "{what} has a successor in the same bundle, but signed what istiod signs with, and expired on {last}: a \
+                     new istiod does not start"
+                ),
+                "let the successor sign a new certificate for istiod to sign with, and put that into the Secret cacerts",
+                Severity::Blocker,
             )
         } else if last < today {
             (format!("{what} expired on {last}"), renew, Severity::Blocker)

@@ -2,15 +2,24 @@
 
 use crate::{
     finding::{Finding, Severity},
-    inventory::{Budget, Certificate, CertificateRole, NamespaceRevision, WebhookTarget, sample},
+    inventory::{Budget, Certificate, CertificateParty, CertificateRole, NamespaceRevision, WebhookTarget, sample},
     preflight::tests::{check, found, ids},
 };
+
+fn party(name: &str, key: Option<&str>) -> CertificateParty {
+    CertificateParty {
+        name: name.as_bytes().to_vec(),
+        key: key.map(|key| key.as_bytes().to_vec()),
+    }
+}
 
 fn certificate(role: CertificateRole, fingerprint: &str, until: &str) -> Certificate {
     Certificate {
         place: format!("Secret istio-system/cacerts, {fingerprint}"),
         role,
         fingerprint: fingerprint.to_owned(),
+        subject: party(fingerprint, None),
+        issuer: party(fingerprint, None),
         not_after: format!("{until}T12:00:00Z").parse().unwrap(),
     }
 }
@@ -185,6 +194,72 @@ fn an_expired_root_blocks_only_where_no_other_is_trusted_in_its_place() {
         assert_eq!(finding.severity, expected, "{role:?} beside {others:?}");
         let is_former = finding.severity == Severity::Warning;
         assert_eq!(finding.fix.contains("take it out"), is_former, "{}", finding.fix);
+    }
+}
+
+#[test]
+fn an_expired_root_blocks_beside_another_while_what_istiod_signs_with_is_signed_by_it() {
+    let (former, next) = (party("root", Some("1")), party("root", Some("2")));
+    let nameless = party("root", None);
+    for (issuer, roots, namespace, expected) in [
+        (
+            &party("former", None),
+            ["former", "next"].map(|name| party(name, None)),
+            "istio-system",
+            Severity::Blocker,
+        ),
+        (
+            &party("next", None),
+            ["former", "next"].map(|name| party(name, None)),
+            "istio-system",
+            Severity::Warning,
+        ),
+        // Another istiod's, which has other roots.
+        (
+            &party("former", None),
+            ["former", "next"].map(|name| party(name, None)),
+            "other",
+            Severity::Warning,
+        ),
+        // Renewed under the same name.
+        (
+            &former,
+            [former.clone(), next.clone()],
+            "istio-system",
+            Severity::Blocker,
+        ),
+        (&next, [former.clone(), next.clone()], "istio-system", Severity::Warning),
+        (
+            &nameless,
+            [former.clone(), next.clone()],
+            "istio-system",
+            Severity::Warning,
+        ),
+        (
+            &former,
+            [nameless.clone(), nameless.clone()],
+            "istio-system",
+            Severity::Warning,
+        ),
+    ] {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let mut all = vec![
+            certificate(CertificateRole::Issuer, "issuer", "2036-01-01"),
+            certificate(CertificateRole::Root, "former", "2026-01-01"),
+            certificate(CertificateRole::Root, "next", "2036-01-01"),
+        ];
+        all[0].issuer = issuer.clone();
+        all[0].place = format!("Secret {namespace}/cacerts, ca-cert.pem");
+        for (one, subject) in all.iter_mut().skip(1).zip(&roots) {
+            one.subject = subject.clone();
+            one.place = "ConfigMap istio-system/istio-ca-root-cert".to_owned();
+        }
+        inventory.around(0).certificates = all;
+        let report = check(&inventory, "1.31.0");
+        let finding = found(&report, "MU311");
+        assert_eq!(finding.severity, expected, "{issuer:?} {roots:?} {namespace}");
+        let is_needed = finding.cause.contains("a new istiod does not start");
+        assert_eq!(is_needed, expected == Severity::Blocker, "{}", finding.cause);
     }
 }
 

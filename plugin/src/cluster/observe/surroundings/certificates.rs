@@ -7,8 +7,9 @@ use k8s_openapi::jiff::Timestamp;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde::{Deserialize, de::IgnoredAny};
 use sha2::{Digest as _, Sha256};
-use shared::inventory::{Certificate, CertificateRole};
+use shared::inventory::{Certificate, CertificateParty, CertificateRole};
 use std::fmt::Write as _;
+use x509_parser::{certificate::X509Certificate, extensions::ParsedExtension};
 
 /// Certificates of one PEM text that are looked at; a bundle of roots may hold hundreds.
 const MAX_OF_ONE: usize = 16;
@@ -114,10 +115,38 @@ pub(super) fn of_pem(pem: &[u8], place: &str, role: CertificateRole) -> Vec<Cert
                 place: place.to_owned(),
                 role,
                 fingerprint: fingerprint(&der),
+                subject: subject(&parsed),
+                issuer: issuer(&parsed),
                 not_after,
             })
         })
         .collect()
+}
+
+fn subject(certificate: &X509Certificate<'_>) -> CertificateParty {
+    let key = certificate
+        .iter_extensions()
+        .find_map(|one| match one.parsed_extension() {
+            ParsedExtension::SubjectKeyIdentifier(key) => Some(key.0.to_vec()),
+            _ => None,
+        });
+    CertificateParty {
+        name: certificate.subject().as_raw().to_vec(),
+        key,
+    }
+}
+
+fn issuer(certificate: &X509Certificate<'_>) -> CertificateParty {
+    let key = certificate
+        .iter_extensions()
+        .find_map(|one| match one.parsed_extension() {
+            ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref().map(|key| key.0.to_vec()),
+            _ => None,
+        });
+    CertificateParty {
+        name: certificate.issuer().as_raw().to_vec(),
+        key,
+    }
 }
 
 fn fingerprint(der: &[u8]) -> String {
@@ -149,6 +178,30 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn who_signed_a_certificate_is_read() {
+        let root = |name: &str| {
+            let mut parameters = rcgen::CertificateParams::default();
+            parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
+            parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            let key = rcgen::KeyPair::generate().unwrap();
+            let pem = parameters.self_signed(&key).unwrap().pem();
+            (
+                of_pem(pem.as_bytes(), "", CertificateRole::Root).remove(0),
+                rcgen::Issuer::new(parameters, key),
+            )
+        };
+        // Renewed under the same name, with another key.
+        let ((former, signer), (next, _), (other, _)) = (root("root"), root("root"), root("other"));
+        let mut parameters = rcgen::CertificateParams::default();
+        parameters.use_authority_key_identifier_extension = true;
+        let key = rcgen::KeyPair::generate().unwrap();
+        let pem = parameters.signed_by(&key, &signer).unwrap().pem();
+        let issuer = of_pem(pem.as_bytes(), "", CertificateRole::Issuer).remove(0).issuer;
+        assert!(issuer.key.is_some() && next.subject.key.is_some() && next.subject.name == former.subject.name);
+        assert!(issuer.may_be(&former.subject) && !issuer.may_be(&next.subject) && !issuer.may_be(&other.subject));
     }
 
     #[test]

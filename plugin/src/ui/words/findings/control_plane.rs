@@ -76,7 +76,7 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU311",
         title: "网格所依赖的某个证书即将过期",
-        cause: "没有根证书或签发者，任何工作负载都得不到证书，也不信任彼此。如果同一 bundle 中还有另一个有效的根证书，过期的那个只是警告。",
+        cause: "没有根证书或签发者，任何工作负载都得不到证书，也不信任彼此。如果同一 bundle 中还有另一个有效的根证书，过期的那个只是警告，除非 istiod 的签发证书仍由过期的根证书签发。",
         evidence: "只看公开的证书：Secret cacerts 和 istio-ca-secret 中的 ca-cert.pem、cert-chain.pem 和 root-cert.pem，或由 cert-manager 写入的 cacerts 中的 tls.crt 和 ca.crt，ConfigMap istio-ca-root-cert，以及各 webhook 的 caBundle。",
         fix: "在升级之前按照 Istio 关于接入证书的说明更新它。",
     },

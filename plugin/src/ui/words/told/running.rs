@@ -76,6 +76,10 @@ super::told! {
     "{} holds until {last}" => "{0} 有效期至 {last}";
     "{what} has a successor in the same bundle; this one expired on {last}"
         => "{what}在同一 bundle 中已有后继；这一个已于 {last} 过期";
+    "{what} has a successor in the same bundle, but signed what istiod signs with, and expired on {last}: a new istiod does not start"
+        => "{what}在同一 bundle 中已有后继，但 istiod 的签发证书由它签发，而它已于 {last} 过期：新的 istiod 无法启动";
+    "let the successor sign a new certificate for istiod to sign with, and put that into the Secret cacerts"
+        => "请用后继根证书为 istiod 签发新的签发证书，并放入 Secret cacerts";
     "take it out of the bundle: nothing that it signed is trusted any more" => "把它从 bundle 中去掉：它签发的任何证书都不再受信任";
     "{what} expired on {last}" => "{what}已于 {last} 过期";
     "{what} expires on {last}" => "{what}将于 {last} 过期";
