@@ -305,7 +305,7 @@ pub const EXCLUDED_AMBIENT_NAMESPACE: Code = Code(&Rule {
 /// 1.27.8, 1.28.5 and 1.29.1 ask who asks.
 pub const DEBUG_ACCESS: Code = Code(&Rule {
     id: "MU731",
-    title: "Kiali runs outside of the control plane's namespace",
+    title: "Kiali runs outside of the mesh's root namespace",
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.27.8, 1.28.5 and 1.29.1 on istiod's debug endpoints ask for a service account of the mesh's root namespace, which is istiod's own unless the mesh configuration says otherwise; to others only their own namespace's proxies are shown.",

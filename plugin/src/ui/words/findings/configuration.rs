@@ -215,7 +215,7 @@ pub(super) const TOLD: &[Told] = &[
     },
     Told {
         id: "MU731",
-        title: "Kiali 运行在控制平面的命名空间之外",
+        title: "Kiali 运行在网格的根命名空间之外",
         cause: "从 1.27.8、1.28.5 和 1.29.1 起，istiod 的调试端点要求来自网格根命名空间的服务账户（除非网格配置另有指定，即 istiod 自身的命名空间）；对其他服务账户只显示其自身命名空间的代理。",
         evidence: "带标签 app.kubernetes.io/name=kiali 的 Deployment、网格配置的 rootNamespace，以及 istiod 的环境变量。",
         fix: "通过 chart values 的 pilot.env，在 istiod 的 DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES 中列出 Kiali 的命名空间。",
