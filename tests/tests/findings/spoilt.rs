@@ -51,7 +51,7 @@ pub fn seed(cluster: &Cluster) -> Result<()> {
     let placed = [
         "wait",
         "--for=condition=PodScheduled",
-        "--timeout=20s",
+        "--timeout=60s",
         "pod/edge-istio",
     ];
     kubectl(cluster, &[&placed[..], &["--namespace", "default"]].concat())?;
