@@ -336,6 +336,17 @@ fn what_is_put_together_is_told_by_its_parts() {
             "修订 default（1.30.3）与 canary 并存；在这个集群中看到 1 处引用，例如 命名空间 shop 中的 3 个代理（sidecar，\
              例如 Pod reviews-v1-0）：由它注入",
         ),
+        // The template of the first and the last meets the whole of the list, too.
+        (
+            "revision default is still in use: Namespace shop: its label istio.io/rev names it; tag prod: it leads to it; \
+             Namespace pay: its label istio.io/rev names it",
+            "修订版 default 仍在使用：Namespace shop：其标签 istio.io/rev 指定了它；标签 prod：指向它；Namespace pay：其标签 \
+             istio.io/rev 指定了它",
+        ),
+        (
+            "Namespace shop: its label istio.io/rev names it; tag prod: it leads to it",
+            "Namespace shop：其标签 istio.io/rev 指定了它；标签 prod：指向它",
+        ),
         (
             "east and west are one cluster: their kube-system has the UID 1",
             "east 和 west 是同一个集群：其 kube-system 的 UID 都是 1",

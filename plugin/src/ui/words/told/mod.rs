@@ -178,6 +178,7 @@ impl Telling {
             .into_iter()
             // Where in a text something is stands behind the whole of what says of which text: no gap of that may have it.
             .filter(|(_, values)| !values.iter().any(|value| value.contains(", line ")))
+            .filter(|(told, values)| !self.is_list(text, told, values, depth))
             .find(|(told, values)| told.weight.0 >= SURE || values.iter().all(is_ours))?;
         let values: Vec<(&str, &str)> = told.english.names().zip(values).collect();
         Some(told.chinese.fill(&|gap| {
@@ -185,6 +186,15 @@ impl Telling {
             let value = value.map_or("", |(_, value)| value);
             self.chinese(value, gap.is_word, depth).unwrap_or_else(|| joined(value))
         }))
+    }
+
+    /// Whether a text is a list of texts of ours, of which a template met the beginning of one and the end of another. A list
+    /// at its end may well be its own.
+    fn is_list(&self, text: &str, told: &Told, values: &[&str], depth: usize) -> bool {
+        let own = usize::from(!told.english.ends());
+        let mut inner = values.iter().rev().skip(own);
+        let is_told = |piece: &str| self.chinese(piece, false, depth).is_some();
+        inner.any(|value| value.contains("; ")) && text.split("; ").all(is_told)
     }
 
     /// Where the first of two gaps ends that nothing stands between: before an addition that is a text of ours, otherwise at

@@ -53,6 +53,11 @@ impl Template {
         })
     }
 
+    /// Whether it ends with a text of its own.
+    pub(super) fn ends(&self) -> bool {
+        !self.end.is_empty()
+    }
+
     /// The names of its gaps.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.gaps.iter().map(|(_, gap)| gap.name.as_str())
