@@ -167,6 +167,16 @@ async fn nothing_is_answered_before_the_caches_are_filled() {
     assert_eq!(send(&reviews, review().to_string()).await.0, StatusCode::OK);
 }
 
+/// The clock stands, since a build for tests takes seconds for so many bytes.
+#[tokio::test(start_paused = true)]
+async fn the_largest_review_is_answered() {
+    let mut largest = review().to_string();
+    largest.extend(std::iter::repeat_n(' ', MAX_REVIEW - largest.len()));
+    assert_eq!(send(&reviews(true), largest.clone()).await.0, StatusCode::OK);
+    largest.push(' ');
+    assert_eq!(send(&reviews(true), largest).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
 #[tokio::test]
 async fn only_posts_to_the_one_path_are_answered() {
     for (method, path, expected) in [
