@@ -1,7 +1,7 @@
 //! Argo CD's Application: charts by their sources, and what its controller says of the last sync.
 
 use super::{
-    Followed, FollowedKind, Pin, Progress, Source, TRACKING_ANNOTATION, TRACKING_LABEL,
+    Followed, FollowedKind, Metadata, Pin, Progress, Source, TRACKING_ANNOTATION, TRACKING_LABEL,
     pins::{Parameter, Pinned},
 };
 use crate::api::Component;
@@ -18,13 +18,6 @@ pub struct Application {
     metadata: Metadata,
     spec: Spec,
     status: Status,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Metadata {
-    namespace: String,
-    name: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

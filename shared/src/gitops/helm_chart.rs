@@ -1,6 +1,6 @@
 //! Flux's HelmChart: whether the version that it names decides about the chart that a HelmRelease takes out of it.
 
-use super::{Followed, helm_release::OF_FOLDERS};
+use super::{Followed, Metadata, helm_release::OF_FOLDERS};
 use serde::Deserialize;
 
 /// A HelmChart, as far as it is read.
@@ -9,13 +9,6 @@ use serde::Deserialize;
 pub struct HelmChart {
     metadata: Metadata,
     spec: Spec,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Metadata {
-    namespace: String,
-    name: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -46,20 +39,10 @@ impl HelmChart {
         let version = Some(self.spec.version.clone());
         source.version = version.filter(|version| !version.is_empty());
         let kind = self.spec.source_ref.kind.as_str();
-        let obstacle = if self.spec.suspend {
-            Some(format!(
-                "{object} is suspended, so that nothing that is merged would arrive"
-            ))
-        } else if OF_FOLDERS.contains(&kind) {
-            Some(format!(
-                "{object} is a folder of a {kind}, which decides what comes, and not the version that it names"
-            ))
-        } else {
-            None
-        };
-        if followed.obstacle.is_none() {
-            followed.obstacle = obstacle;
-        }
+        let of_folder = OF_FOLDERS.contains(&kind).then(|| {
+            format!("{object} is a folder of a {kind}, which decides what comes, and not the version that it names")
+        });
+        followed.hindered_by(&object, self.spec.suspend, of_folder);
     }
 }
 

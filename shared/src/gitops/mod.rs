@@ -27,6 +27,7 @@ use crate::{
     inventory::{Observed, Ownership, is_helms},
 };
 use k8s_openapi::jiff::Timestamp;
+use serde::Deserialize;
 
 /// Label of every object of Istio's charts with the version of the chart that brought it.
 pub const VERSION_LABEL: &str = "app.kubernetes.io/version";
@@ -144,7 +145,23 @@ pub struct Progress {
     pub by_hand: Option<String>,
 }
 
+/// What names an object of a controller's.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Metadata {
+    namespace: String,
+    name: String,
+}
+
 impl Followed {
+    /// Takes over what stands in the way of a source of its charts: that it is suspended before what else was found, and
+    /// neither before what stands in its own way.
+    fn hindered_by(&mut self, object: &str, suspended: bool, other: Option<String>) {
+        let suspended =
+            suspended.then(|| format!("{object} is suspended, so that nothing that is merged would arrive"));
+        self.obstacle = self.obstacle.take().or(suspended).or(other);
+    }
+
     /// As people say it.
     #[must_use]
     pub fn told(&self) -> String {

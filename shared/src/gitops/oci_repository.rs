@@ -1,6 +1,6 @@
 //! Flux's OCIRepository: which of its fields decides about the chart that a HelmRelease takes out of it.
 
-use super::Followed;
+use super::{Followed, Metadata};
 use serde::Deserialize;
 
 /// An OCIRepository, as far as it is read.
@@ -9,13 +9,6 @@ use serde::Deserialize;
 pub struct OciRepository {
     metadata: Metadata,
     spec: Spec,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Metadata {
-    namespace: String,
-    name: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -56,20 +49,9 @@ impl OciRepository {
         };
         source.path = ["spec", "ref", field].map(str::to_owned).to_vec();
         source.version = Some(version).filter(|version| !version.is_empty()).map(str::to_owned);
-        let obstacle = if self.spec.suspend {
-            Some(format!(
-                "{object} is suspended, so that nothing that is merged would arrive"
-            ))
-        } else if digest.is_empty() {
-            None
-        } else {
-            Some(format!(
-                "{object} names a digest, which decides what comes, and no version"
-            ))
-        };
-        if followed.obstacle.is_none() {
-            followed.obstacle = obstacle;
-        }
+        let by_digest =
+            (!digest.is_empty()).then(|| format!("{object} names a digest, which decides what comes, and no version"));
+        followed.hindered_by(&object, self.spec.suspend, by_digest);
     }
 }
 
