@@ -21,8 +21,8 @@ use tower::{BoxError, Service};
 pub(super) const LONGEST: usize = 64 << 20;
 
 /// Marks a request whose answer is looked at as it arrives, or bounded by who asks.
-#[derive(Clone, Copy)]
-pub(super) struct Streamed;
+#[derive(Clone, Copy, Debug)]
+pub struct Streamed;
 
 type Answer = UnsyncBoxBody<Bytes, BoxError>;
 

@@ -5,7 +5,6 @@ use super::{
     error::ClusterError,
     failure,
     kubeconfig::Kubeconfigs,
-    private::PrivateKubeconfig,
     renewal::Renewing,
     stats::Meter,
 };
@@ -144,29 +143,18 @@ impl Cluster {
         })
     }
 
-    /// Writes a kubeconfig for helm: only this context, readable by the caller alone, gone when dropped. With
-    /// `impersonate`, whoever uses it acts as that user with those extras.
+    /// The same cluster, asked for a program that says itself who it is; it shares the connections.
     ///
     /// # Errors
-    /// When it cannot be written, or when somebody is impersonated already.
-    pub fn private_kubeconfig(
-        &self,
-        impersonate: Option<(&str, &[(&str, &str)])>,
-    ) -> Result<PrivateKubeconfig, ClusterError> {
-        if let (Some(user), Some(_)) = (self.impersonated(), impersonate) {
-            return Err(ClusterError::ImpersonationNests {
-                context: self.context.clone(),
-                user: user.to_owned(),
-            });
-        }
-        let mut auth = self.config.auth_info.clone();
-        if let Some((user, extra)) = impersonate {
-            auth.impersonate = Some(user.to_owned());
-            auth.impersonate_groups = None;
-            auth.impersonate_uid = None;
-            auth.impersonate_user_extra = Some(extras(extra));
-        }
-        self.source.private(&self.context, auth)
+    /// When the kubeconfig's headers cannot be sent.
+    pub fn for_another_program(&self) -> Result<Self, ClusterError> {
+        let mut config = self.config.clone();
+        config.headers.retain(|(name, _)| name != header::USER_AGENT);
+        Ok(Self {
+            client: client(&self.context, &config, &self.transport)?,
+            config,
+            ..self.clone()
+        })
     }
 
     /// Name of the context that leads to it.

@@ -1,11 +1,9 @@
 //! Kubeconfig files: reading them as kubectl does, and reducing them to one context for helm.
 
-use super::{connector::Proxies, error::ClusterError, failure, in_cluster, private::PrivateKubeconfig};
+use super::{connector::Proxies, error::ClusterError, failure, in_cluster};
 use kube::{
     Config,
-    config::{
-        AuthInfo, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo, NamedCluster, NamedContext,
-    },
+    config::{Context, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedCluster, NamedContext},
 };
 use shared::members::KnownContext;
 use std::{
@@ -178,52 +176,6 @@ impl Kubeconfigs {
         }
     }
 
-    /// Writes a kubeconfig with this one context, whose user is `auth`.
-    pub(super) fn private(&self, context: &str, auth: AuthInfo) -> Result<PrivateKubeconfig, ClusterError> {
-        let unusable = |reason: &str| ClusterError::ContextUnusable {
-            context: context.to_owned(),
-            reason: reason.to_owned(),
-        };
-        let found = self
-            .context(context)
-            .ok_or_else(|| unusable("it is no longer in the kubeconfig"))?;
-        let cluster = self
-            .cluster(&found.cluster)
-            .ok_or_else(|| unusable("its cluster is not in the kubeconfig"))?;
-        let cluster = NamedCluster {
-            name: PART.to_owned(),
-            cluster: cluster.cluster.clone(),
-            ..Default::default()
-        };
-        let user = NamedAuthInfo {
-            name: PART.to_owned(),
-            auth_info: Some(auth),
-            ..Default::default()
-        };
-        let only = Context {
-            cluster: PART.to_owned(),
-            user: Some(PART.to_owned()),
-            namespace: found.namespace.clone(),
-            ..Default::default()
-        };
-        let document = Kubeconfig {
-            api_version: Some("v1".to_owned()),
-            kind: Some("Config".to_owned()),
-            clusters: vec![cluster],
-            auth_infos: vec![user],
-            contexts: vec![NamedContext {
-                name: context.to_owned(),
-                context: Some(only),
-                ..Default::default()
-            }],
-            current_context: Some(context.to_owned()),
-            ..Default::default()
-        };
-        // JSON is YAML, and needs no second serialiser.
-        let text = serde_json::to_vec(&document).map_err(|_| unusable("it cannot be written as JSON"))?;
-        PrivateKubeconfig::write(&text)
-    }
-
     fn context(&self, name: &str) -> Option<&Context> {
         self.merged
             .contexts
@@ -237,9 +189,6 @@ impl Kubeconfigs {
         self.merged.clusters.iter().find(|cluster| cluster.name == name)
     }
 }
-
-/// Name of the one cluster and the one user of a private kubeconfig.
-const PART: &str = "mesh-upgrade";
 
 /// Reads one file; `None` when there is none.
 fn read_file(path: &Path) -> Result<Option<Kubeconfig>, ClusterError> {
@@ -386,54 +335,5 @@ mod tests {
             let error = config.config("east").await.unwrap_err().to_string();
             assert!(error.contains(expected), "{pointer}: {error}");
         }
-    }
-
-    #[test]
-    fn a_private_kubeconfig_holds_one_context_and_nobody_else_reads_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let mut document: Value = serde_json::from_str(&kubeconfig("east", "https://east:6443")).unwrap();
-        document["clusters"][0]["cluster"]["certificate-authority"] = json!("pki/ca.crt");
-        let other = json!({"name": "other", "user": {"token": "another-secret"}});
-        document["users"].as_array_mut().unwrap().push(other);
-        let config = Kubeconfigs::read(Some(&file(&directory, "config", &document.to_string()))).unwrap();
-        let mut auth = config.merged.auth_infos[0].auth_info.clone().unwrap();
-        auth.impersonate = Some(shared::names::driver_user());
-        auth.impersonate_user_extra = Some(
-            [(shared::names::EXTRA_EPOCH.to_owned(), vec!["7".to_owned()])]
-                .into_iter()
-                .collect(),
-        );
-        let private = config.private("east", auth).unwrap();
-        let path = private.path();
-        let written: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        assert_eq!(written["current-context"], "east");
-        assert_eq!(written["contexts"].as_array().unwrap().len(), 1);
-        assert_eq!(written["contexts"][0]["context"]["namespace"], "shop");
-        let cluster = &written["clusters"][0]["cluster"];
-        assert_eq!(
-            cluster["certificate-authority"],
-            directory.path().join("pki/ca.crt").display().to_string()
-        );
-        assert_eq!(
-            (&cluster["server"], &cluster["proxy-url"]),
-            (&json!("https://east:6443"), &json!("http://proxy:3128"))
-        );
-        assert_eq!(written["users"].as_array().unwrap().len(), 1);
-        let user = &written["users"][0]["user"];
-        assert_eq!(user["token"], TOKEN);
-        assert_eq!(
-            user["as"],
-            "system:serviceaccount:mesh-upgrade-system:mesh-upgrade-driver"
-        );
-        assert_eq!(user["as-user-extra"], json!({"meshupgrade.io/epoch": ["7"]}));
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-            assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
-        }
-        assert!(!format!("{private:?}").contains(TOKEN));
-        drop(private);
-        assert!(!path.exists() && !path.parent().unwrap().exists());
     }
 }

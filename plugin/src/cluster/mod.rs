@@ -18,6 +18,7 @@ mod renewal;
 mod retry;
 mod stats;
 
+pub use bounds::Streamed;
 pub use client::{Cluster, ClusterFlags, connect};
 pub use error::ClusterError;
 pub use kubeconfig::known_contexts;

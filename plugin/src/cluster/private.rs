@@ -170,6 +170,17 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
+    fn nobody_else_reads_it_and_a_print_does_not_show_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let kubeconfig = PrivateKubeconfig::of_server("http://127.0.0.1:1/s3cret").unwrap();
+        let path = kubeconfig.path();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        assert!(!format!("{kubeconfig:?}").contains("s3cret"));
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn nothing_is_followed_out_of_the_folder() {
         let (beside, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         for file in [PrivateKubeconfig::FILE, PrivateKubeconfig::LOCK] {

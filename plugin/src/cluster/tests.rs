@@ -252,7 +252,6 @@ async fn impersonation_does_not_nest() {
             matches!(&error, ClusterError::ImpersonationNests { user, .. } if user == "jane"),
             "{error}"
         );
-        assert!(cluster.private_kubeconfig(Some(("driver", &[]))).is_err());
     }
 }
 
@@ -280,6 +279,29 @@ async fn the_driver_its_epoch_and_this_program_go_out_as_headers() {
     ] {
         assert!(request.contains(header), "{request}");
     }
+}
+
+#[tokio::test]
+async fn another_program_says_itself_who_it_is() {
+    let (sender, requests) = mpsc::channel();
+    let port = serve(move |mut stream| {
+        let mut request = [0; 4096];
+        let read = stream.read(&mut request).unwrap();
+        sender
+            .send(String::from_utf8_lossy(&request[..read]).to_ascii_lowercase())
+            .unwrap();
+    });
+    let cluster = at(&format!("http://127.0.0.1:{port}")).await;
+    let of_helm = cluster.for_another_program().unwrap().impersonating(&[]).unwrap();
+    let request = http::Request::get("/api").header("user-agent", "Helm/4.0.0");
+    let request = request.body(kube::client::Body::empty()).unwrap();
+    of_helm.client.send(request).await.unwrap_err();
+    let request = requests.recv().unwrap();
+    assert_eq!(request.matches("user-agent: ").count(), 1, "{request}");
+    assert!(
+        request.contains("user-agent: helm/4.0.0\r\n") && request.contains("impersonate-user: "),
+        "{request}"
+    );
 }
 
 #[tokio::test]

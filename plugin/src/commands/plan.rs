@@ -128,6 +128,7 @@ async fn look_at_chart(engines: &Engines, scene: &Scene, step: &PlanStep, charts
         writer: &Writer::Caller,
         timeout: Duration::ZERO,
         hold: &Hold::default(),
+        tenure: None,
     };
     engines.images(&change).await
 }

@@ -6,6 +6,7 @@ use super::{
     health, images,
     members::Members,
     rollout, stuck,
+    tenure::Tenure,
     watch::Watch,
     writing_client,
 };
@@ -46,6 +47,8 @@ pub struct Effects<'a> {
     pub holder: String,
     /// Epoch of the driver.
     pub epoch: i64,
+    /// How sure the driver is of its Lease.
+    pub tenure: Tenure,
     /// Versions that are known.
     pub catalog: Arc<Catalog>,
     /// What makes the steps' changes.
@@ -289,6 +292,7 @@ impl Effects<'_> {
             writer: &self.writer,
             timeout: self.step_timeout,
             hold,
+            tenure: Some(&self.tenure),
         }
     }
 

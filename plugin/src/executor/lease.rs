@@ -3,8 +3,14 @@
 //! Whether another driver lives is judged by whether its Lease changes while we watch, never by comparing clocks.
 //! What a paused driver still writes is refused by the API server, which knows only the newest epoch.
 
-use super::fault::{Fault, PATIENCE, patiently};
-use crate::error::{CommandError, Exit, api_code, api_message};
+use super::{
+    fault::{Fault, PATIENCE, patiently},
+    tenure::Tenure,
+};
+use crate::{
+    clock::passed,
+    error::{CommandError, Exit, api_code, api_message},
+};
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
     apimachinery::pkg::apis::meta::v1::MicroTime,
@@ -18,14 +24,7 @@ use shared::names;
 use std::time::{Duration, Instant};
 
 /// How long a Lease must stand still, watched by us, before its holder counts as gone.
-const TTL: Duration = Duration::from_secs(15);
-/// How often a driver renews.
-const RENEW_EVERY: Duration = Duration::from_secs(4);
-/// How long a renewal may take; what takes longer is given up, and tried again over a connection that answers. With the pause
-/// before it less than [`TTL`], and as long as a dead connection takes to be noticed.
-const RENEWED_WITHIN: Duration = Duration::from_secs(10);
-/// Pause before a renewal that failed is tried again: a rival may be watching.
-const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(1);
+pub(super) const TTL: Duration = Duration::from_secs(15);
 /// How often a rival looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -37,6 +36,7 @@ pub struct DriverLease {
     identity: String,
     /// Grows with each driver.
     pub epoch: i64,
+    tenure: Tenure,
     renewal: tokio::task::JoinHandle<()>,
 }
 
@@ -77,6 +77,7 @@ impl DriverLease {
         let started = Instant::now();
         let passes = |error: &kube::Error| super::is_transient(error) && started.elapsed() < PATIENCE;
         loop {
+            let since = passed();
             let found = match leases.get_opt(&name).await {
                 Ok(found) => found,
                 Err(error) if passes(&error) => {
@@ -88,7 +89,7 @@ impl DriverLease {
             let Some(mut lease) = found else {
                 let fresh = lease_of(&name, &identity, floor.saturating_add(1));
                 match leases.create(&PostParams::default(), &fresh).await {
-                    Ok(_) => return Ok(Self::hold(leases, name, identity, floor.saturating_add(1))),
+                    Ok(_) => return Ok(Self::hold(leases, name, identity, floor.saturating_add(1), since)),
                     Err(error) if api_code(&error) == 409 => continue,
                     Err(error) if passes(&error) => {
                         tokio::time::sleep(LOOK_EVERY).await;
@@ -102,7 +103,8 @@ impl DriverLease {
             if holder.as_deref() == Some(&identity) {
                 // The answer to the write that took it was lost after the server had done it.
                 let epoch = i64::from(spec.lease_transitions.unwrap_or(0));
-                return Ok(Self::hold(leases, name, identity, epoch));
+                // That write was sent earlier, so that nothing is sure before the next renewal.
+                return Ok(Self::hold(leases, name, identity, epoch, since.saturating_sub(TTL)));
             }
             if let Some(holder) = holder {
                 let seen = token(&lease);
@@ -122,7 +124,7 @@ impl DriverLease {
                     }
                     Some((_, since)) if since.elapsed() < TTL => {}
                     Some(_) => match take(&leases, &name, lease.clone(), &identity, floor).await {
-                        Ok(epoch) => return Ok(Self::hold(leases, name, identity, epoch)),
+                        Ok(epoch) => return Ok(Self::hold(leases, name, identity, epoch, since)),
                         Err(error) if api_code(&error) == 409 => watched = None,
                         Err(error) if passes(&error) => {}
                         Err(error) => return Err(failed(&error)),
@@ -132,7 +134,7 @@ impl DriverLease {
                 continue;
             }
             match take(&leases, &name, lease, &identity, floor).await {
-                Ok(epoch) => return Ok(Self::hold(leases, name, identity, epoch)),
+                Ok(epoch) => return Ok(Self::hold(leases, name, identity, epoch, since)),
                 Err(error) if api_code(&error) == 409 => {}
                 Err(error) if passes(&error) => tokio::time::sleep(LOOK_EVERY).await,
                 Err(error) => return Err(failed(&error)),
@@ -140,15 +142,24 @@ impl DriverLease {
         }
     }
 
-    fn hold(leases: Api<Lease>, name: String, identity: String, epoch: i64) -> Self {
-        let renewal = tokio::spawn(renew_forever(leases.clone(), name.clone(), identity.clone()));
+    /// `since` is when it was last asked for, by [`passed`].
+    fn hold(leases: Api<Lease>, name: String, identity: String, epoch: i64, since: Duration) -> Self {
+        let tenure = Tenure::new(leases.clone(), name.clone(), identity.clone(), since);
+        let renewal = tokio::spawn(tenure.clone().renew_forever());
         Self {
             leases,
             name,
             identity,
             epoch,
+            tenure,
             renewal,
         }
+    }
+
+    /// Whether nobody else can have the Lease, for what no API server judges.
+    #[must_use]
+    pub fn tenure(&self) -> &Tenure {
+        &self.tenure
     }
 
     /// Whether the Lease is still ours, asked of the API server: a suspended driver's own clock may have stood still.
@@ -256,29 +267,8 @@ async fn take(
     Ok(epoch)
 }
 
-async fn renew_forever(leases: Api<Lease>, name: String, identity: String) {
-    let mut pause = RENEW_EVERY;
-    loop {
-        tokio::time::sleep(pause).await;
-        let renewed = tokio::time::timeout(RENEWED_WITHIN, renew(&leases, &name, &identity));
-        pause = match renewed.await {
-            Ok(Ok(true)) => RENEW_EVERY,
-            // Somebody else holds it; the next effect asks and stops.
-            Ok(Ok(false)) => return,
-            Ok(Err(error)) => {
-                tracing::warn!(error = %api_message(&error), "could not renew the lease");
-                RENEW_AGAIN_AFTER
-            }
-            Err(_) => {
-                tracing::warn!("the API server did not answer in time when the lease was renewed");
-                RENEW_AGAIN_AFTER
-            }
-        };
-    }
-}
-
 /// Whether it was still ours.
-async fn renew(leases: &Api<Lease>, name: &str, identity: &str) -> Result<bool, kube::Error> {
+pub(super) async fn renew(leases: &Api<Lease>, name: &str, identity: &str) -> Result<bool, kube::Error> {
     let mut lease = leases.get(name).await?;
     let spec = lease.spec.get_or_insert_default();
     if spec.holder_identity.as_deref() != Some(identity) {

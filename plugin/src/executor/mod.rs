@@ -20,9 +20,11 @@ mod report;
 mod rollout;
 mod shadowed;
 mod stuck;
+mod tenure;
 pub mod watch;
 
 pub use members::Members;
+pub use tenure::Tenure;
 
 use crate::{
     clock::now,

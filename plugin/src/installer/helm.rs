@@ -1,20 +1,21 @@
-//! Helm: the user's own binary, version 3 or 4, with the release's own values and a private kubeconfig.
+//! Helm: the user's own binary, version 3 or 4, with the release's own values, through a relay.
 
 mod canary;
 mod recover;
 mod usable;
 
 use super::{
-    Change, Installer, Writer, images,
+    Change, Installer, images,
     process::{GRACE, detached, ended, with_input},
     redact::Redactor,
+    relay::Relay,
 };
 use crate::{error::CommandError, executor::writing_client};
 use recover::{Pending, Settled};
 use serde::Deserialize;
 use shared::{
     api::{Component, PlanStep, StepAction},
-    helm, names,
+    helm,
 };
 use std::path::{Path, PathBuf};
 use tokio::process::Command;
@@ -238,21 +239,11 @@ impl Helm {
         arguments: Vec<String>,
         input: &[u8],
     ) -> Result<(), String> {
-        let epoch = match change.writer {
-            Writer::Driver { epoch } => Some(epoch.to_string()),
-            Writer::Caller => None,
-        };
-        let extra: Vec<(&str, &str)> = epoch.iter().map(|epoch| (names::EXTRA_EPOCH, epoch.as_str())).collect();
-        let driver = names::driver_user();
-        let impersonate = epoch.is_some().then_some((driver.as_str(), extra.as_slice()));
-        let kubeconfig = change
-            .cluster
-            .private_kubeconfig(impersonate)
-            .map_err(|error| error.to_string())?;
+        let relay = Relay::start(change).await?;
         let mut command = command(&self.binary);
         command.args(arguments).args(["--namespace", &change.step.namespace]);
         command.args(["--wait", "--timeout", &format!("{}s", change.timeout.as_secs())]);
-        command.arg("--kubeconfig").arg(kubeconfig.path());
+        command.arg("--kubeconfig").arg(relay.kubeconfig());
         command.env("HELM_DRIVER", release.driver);
         let run = tokio::time::timeout(change.timeout + GRACE, change.hold.run(command, input));
         let output = match run.await {
@@ -268,7 +259,7 @@ impl Helm {
         if output.status.success() {
             return Ok(());
         }
-        let redactor = Redactor::of_values(&release.values);
+        let redactor = Redactor::of_values(&serde_json::json!([release.values, relay.secret()]));
         Err(format!(
             "{}: {}",
             ended(output.status),
@@ -343,7 +334,7 @@ mod tests {
     use super::*;
     use crate::{
         cluster::{self, ClusterFlags},
-        installer::Hold,
+        installer::{Hold, Writer},
     };
     use serde_json::json;
     use shared::api::InstallerKind;
@@ -417,6 +408,7 @@ mod tests {
                 writer: &Writer::Caller,
                 timeout: Duration::ZERO,
                 hold: &hold,
+                tenure: None,
             };
             let why = helm.upgrade(&change).await.unwrap_err();
             assert!(why.contains(expected), "{why}");

@@ -39,6 +39,12 @@ impl Hold {
         self.held.subscribe().wait_for(|held| !held).await.ok();
     }
 
+    /// Whether engines are held, for who has to know it while one runs.
+    #[must_use]
+    pub fn watched(&self) -> watch::Receiver<bool> {
+        self.held.subscribe()
+    }
+
     /// Runs a command, which must begin a group of its own, to its end; with input, that is all that it can read.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! istioctl: the user's own binary of the target's version, with what it installed recovered from the cluster.
 //!
 //! It installs its own version and nothing else, all components of an installation at once, by server-side apply, so that
-//! it may be run again after a kill. It reaches the API server through a relay, because it carries no epoch itself.
+//! it may be run again after a kill. It reaches the API server through a relay.
 
 mod recover;
 mod rehearse;
@@ -108,7 +108,7 @@ impl Installer for Istioctl {
         let client = writing_client(change.cluster, change.writer)?;
         // With today's images: what may run which version, and when, is the guard's to say, of the change itself.
         let operator = recover::operator(&client, change.step, &change.step.from).await?;
-        let relay = Relay::start(client.clone()).await?;
+        let relay = Relay::start(change).await?;
         let manifest = self.render(&operator, Some(&relay)).await?;
         rehearse::manifest(&client, &manifest).await
     }
@@ -116,7 +116,7 @@ impl Installer for Istioctl {
     async fn upgrade(&self, change: &Change<'_>) -> Result<(), String> {
         let client = writing_client(change.cluster, change.writer)?;
         let operator = recover::operator(&client, change.step, &change.step.to).await?;
-        let relay = Relay::start(client).await?;
+        let relay = Relay::start(change).await?;
         let mut command = command(&self.binary);
         command.args(["install", "--skip-confirmation", "--filename", "-"]);
         command

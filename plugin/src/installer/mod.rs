@@ -14,7 +14,7 @@ mod sail;
 pub use engines::{AskedHelm, Engines, Given};
 pub use hold::Hold;
 
-use crate::cluster::Cluster;
+use crate::{cluster::Cluster, executor::Tenure};
 use shared::api::PlanStep;
 use std::{future::Future, time::Duration};
 
@@ -45,6 +45,8 @@ pub struct Change<'a> {
     pub timeout: Duration,
     /// Holds the engine while it must not write.
     pub hold: &'a Hold,
+    /// How sure the driver is of its Lease; nothing where nothing is written.
+    pub tenure: Option<&'a Tenure>,
 }
 
 /// A way in which Istio is installed. Implementations call the engine that installed the component.

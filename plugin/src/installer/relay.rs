@@ -1,12 +1,17 @@
 //! A relay on this machine through which an engine reaches the API server as the driver.
 //!
-//! istioctl drops the impersonation of a kubeconfig, and has no flag for extras, so that no epoch would arrive. Each of
-//! its requests is passed on by this program's own client, which impersonates, and ends with this program: what a killed
-//! driver has left running can write no more.
+//! Each of its requests is passed on by this program's own client, which impersonates: istioctl drops the impersonation of a
+//! kubeconfig, and no engine's kubeconfig has to hold anybody's credentials. The relay ends with this program, so that what a
+//! killed driver has left running can write no more; and nothing that it writes passes while it is held, or to what no guard
+//! is asked about while another may drive.
 
-use crate::cluster::PrivateKubeconfig;
+use super::Change;
+use crate::{
+    cluster::{PrivateKubeconfig, Streamed},
+    executor::{Tenure, writing_client},
+};
 use http::{
-    HeaderMap, HeaderName, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri,
     header::{
         ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TE, TRAILER, TRANSFER_ENCODING,
         UPGRADE,
@@ -20,6 +25,7 @@ use serde_json::json;
 use std::{convert::Infallible, net::Ipv4Addr, path::PathBuf, sync::Arc};
 use tokio::{
     net::TcpListener,
+    sync::watch,
     task::{AbortHandle, JoinSet},
 };
 
@@ -42,6 +48,10 @@ const OWN: [HeaderName; 9] = [
     UPGRADE,
 ];
 
+/// Where a request is that changes what no guard is asked about (Kubernetes,
+/// `rules.IsExemptAdmissionConfigurationResource`).
+const UNGUARDED: &str = "/apis/admissionregistration.k8s.io/";
+
 /// A relay that listens; it ends, with all its connections, when this is dropped.
 pub struct Relay {
     kubeconfig: PrivateKubeconfig,
@@ -50,12 +60,26 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Listens on this machine alone, for whoever knows the secret in the private kubeconfig: other people of the same
-    /// machine do not.
+    /// Leads to a change's cluster, with the rights of its writer.
     ///
     /// # Errors
     /// When it cannot listen, or its kubeconfig cannot be written.
-    pub async fn start(client: Client) -> Result<Self, String> {
+    pub async fn start(change: &Change<'_>) -> Result<Self, String> {
+        let cluster = change
+            .cluster
+            .for_another_program()
+            .map_err(|error| error.to_string())?;
+        let client = writing_client(&cluster, change.writer)?;
+        let passes = Passes {
+            held: change.hold.watched(),
+            tenure: change.tenure.cloned(),
+        };
+        Self::listen(client, passes).await
+    }
+
+    /// Listens on this machine alone, for whoever knows the secret in the private kubeconfig: other people of the same
+    /// machine do not.
+    async fn listen(client: Client, passes: Passes) -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| format!("cannot relay to the API server: {error}");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let listener = listener.await.map_err(|error| failed(&error))?;
@@ -65,7 +89,7 @@ impl Relay {
             .into();
         let server = format!("http://127.0.0.1:{port}/{secret}");
         let kubeconfig = PrivateKubeconfig::of_server(&server).map_err(|error| failed(&error))?;
-        let accepting = tokio::spawn(accept(listener, client, Arc::clone(&secret)));
+        let accepting = tokio::spawn(accept(listener, client, passes, Arc::clone(&secret)));
         Ok(Self {
             kubeconfig,
             secret,
@@ -99,8 +123,35 @@ fn secret() -> Option<String> {
     Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// When what is asked for is passed on.
+#[derive(Clone)]
+struct Passes {
+    /// Whether the engine is held.
+    held: watch::Receiver<bool>,
+    /// The driver's.
+    tenure: Option<Tenure>,
+}
+
+impl Passes {
+    /// Waits until it may be, which is at once for what only reads.
+    async fn pass(mut self, method: &Method, path: &str) -> Result<(), String> {
+        if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+            return Ok(());
+        }
+        // What had been asked for as the engine was stopped.
+        let let_go = self.held.wait_for(|held| !held).await.is_ok();
+        if !let_go {
+            return Err("the step has ended".to_owned());
+        }
+        match &self.tenure {
+            Some(tenure) if path.starts_with(UNGUARDED) => tenure.sure().await,
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Serves connections; all of them are a part of this, and end with it.
-async fn accept(listener: TcpListener, client: Client, secret: Arc<str>) {
+async fn accept(listener: TcpListener, client: Client, passes: Passes, secret: Arc<str>) {
     let mut connections = JoinSet::new();
     loop {
         let stream = tokio::select! {
@@ -114,11 +165,11 @@ async fn accept(listener: TcpListener, client: Client, secret: Arc<str>) {
             Some(_) = connections.join_next() => continue,
         };
         stream.set_nodelay(true).ok();
-        let (client, secret) = (client.clone(), Arc::clone(&secret));
+        let (client, passes, secret) = (client.clone(), passes.clone(), Arc::clone(&secret));
         connections.spawn(async move {
             let service = service_fn(move |request| {
-                let (client, secret) = (client.clone(), Arc::clone(&secret));
-                async move { Ok::<_, Infallible>(answer(&client, &secret, request).await) }
+                let (client, passes, secret) = (client.clone(), passes.clone(), Arc::clone(&secret));
+                async move { Ok::<_, Infallible>(answer(&client, passes, &secret, request).await) }
             });
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -131,7 +182,7 @@ async fn accept(listener: TcpListener, client: Client, secret: Arc<str>) {
     }
 }
 
-async fn answer(client: &Client, secret: &str, request: Request<Incoming>) -> Response<Body> {
+async fn answer(client: &Client, passes: Passes, secret: &str, request: Request<Incoming>) -> Response<Body> {
     let (mut parts, body) = request.into_parts();
     let Some(uri) = passed_on(&parts.uri, secret) else {
         return refusal(StatusCode::FORBIDDEN, "this is a relay for one program");
@@ -143,9 +194,14 @@ async fn answer(client: &Client, secret: &str, request: Request<Incoming>) -> Re
         Ok(body) => body.to_bytes(),
         Err(error) => return refusal(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()),
     };
+    if let Err(why) = passes.pass(&parts.method, uri.path()).await {
+        return refusal(StatusCode::FORBIDDEN, &why);
+    }
     tracing::debug!(method = %parts.method, %uri, "relayed");
     parts.uri = uri;
     parts.headers = headers_passed_on(parts.headers);
+    // It is passed on as it comes.
+    parts.extensions.insert(Streamed);
     match client.send(Request::from_parts(parts, Body::from(body))).await {
         Ok(mut answer) => {
             for own in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
@@ -196,8 +252,122 @@ fn refusal(code: StatusCode, message: &str) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{clock::passed, installer::Hold};
     use http::HeaderValue;
-    use std::sync::Mutex;
+    use kube::Api;
+    use std::{future::Future, sync::Mutex, time::Duration};
+    use tower::BoxError;
+
+    async fn relay<S, F>(server: S, hold: &Hold, tenure: Option<Tenure>) -> Relay
+    where
+        S: tower::Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future = F> + Send + 'static,
+        F: Future<Output = Result<Response<Body>, BoxError>> + Send + 'static,
+    {
+        let passes = Passes {
+            held: hold.watched(),
+            tenure,
+        };
+        Relay::listen(Client::new(server, "default"), passes).await.unwrap()
+    }
+
+    fn address(relay: &Relay) -> Uri {
+        let text = std::fs::read_to_string(relay.kubeconfig()).unwrap();
+        let mut words = text.split('"');
+        words.find(|word| word.starts_with("http://")).unwrap().parse().unwrap()
+    }
+
+    /// What a program is answered, if it is.
+    async fn ask(url: Uri, method: Method, path: String) -> Option<(u16, String)> {
+        let stream = tokio::net::TcpStream::connect(url.authority().unwrap().as_str());
+        let io = TokioIo::new(stream.await.ok()?);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.ok()?;
+        tokio::spawn(connection);
+        let request = Request::builder().method(method).uri(path).header(HOST, "x");
+        let answer = sender.send_request(request.body(Body::empty()).unwrap()).await.ok()?;
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.ok()?.to_bytes();
+        Some((status, String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    /// An API server whose Lease somebody holds, and that tells what else it was asked.
+    fn server_of(
+        holder: &'static str,
+        seen: &Arc<Mutex<Vec<String>>>,
+    ) -> impl tower::Service<
+        Request<Body>,
+        Response = Response<Body>,
+        Error = BoxError,
+        Future: Future<Output = Result<Response<Body>, BoxError>> + Send + 'static,
+    > + Send
+    + 'static {
+        let seen = Arc::clone(seen);
+        tower::service_fn(move |request: Request<Body>| {
+            let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                "metadata": {"name": "mesh", "resourceVersion": "1"}, "spec": {"holderIdentity": holder}});
+            seen.lock()
+                .unwrap()
+                .push(format!("{} {}", request.method(), request.uri().path()));
+            async move { Ok::<_, BoxError>(Response::new(Body::from(lease.to_string().into_bytes()))) }
+        })
+    }
+
+    #[tokio::test]
+    async fn what_no_guard_is_asked_about_passes_only_while_the_lease_is_surely_held() {
+        let webhook = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/istiod";
+        let service = "/api/v1/namespaces/istio-system/services/istiod";
+        let (lease, long_ago) = (
+            "/apis/coordination.k8s.io/v1/namespaces/mesh-upgrade-system/leases/mesh",
+            Duration::ZERO,
+        );
+        let (get, put) = (format!("GET {lease}"), format!("PUT {lease}"));
+        let patch = |path: &str| format!("PATCH {path}");
+        for (holder, since, path, code, expected) in [
+            ("me", passed(), webhook, 200, vec![patch(webhook)]),
+            ("me", long_ago, webhook, 200, vec![get.clone(), put, patch(webhook)]),
+            ("another", long_ago, webhook, 403, vec![get]),
+            // Of these the API server compares the epoch.
+            ("another", long_ago, service, 200, vec![patch(service)]),
+        ] {
+            let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+            let client = Client::new(server_of(holder, &seen), "default");
+            let leases = Api::namespaced(client, shared::names::NAMESPACE);
+            let tenure = Tenure::new(leases, "mesh".to_owned(), "me".to_owned(), since);
+            let hold = Hold::default();
+            let relay = relay(server_of(holder, &seen), &hold, Some(tenure)).await;
+            let path = format!("/{}{path}", relay.secret());
+            let (status, body) = ask(address(&relay), Method::PATCH, path).await.unwrap();
+            assert_eq!(status, code, "{body}");
+            assert_eq!(
+                code == 403,
+                body.contains("somebody else has taken this upgrade over"),
+                "{body}"
+            );
+            assert_eq!(*seen.lock().unwrap(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_while_the_engine_is_held() {
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let hold = Hold::default();
+        let relay = relay(server_of("me", &seen), &hold, None).await;
+        let url = address(&relay);
+        let path = format!("/{}/api/v1/pods", relay.secret());
+        hold.hold();
+        let mut written = Box::pin(ask(url.clone(), Method::POST, path.clone()));
+        let read = ask(url.clone(), Method::GET, path.clone());
+        tokio::select! {
+            _ = &mut written => panic!("it is held"),
+            read = read => assert!(read.is_some()),
+        }
+        assert_eq!(*seen.lock().unwrap(), ["GET /api/v1/pods"]);
+        hold.let_go();
+        assert_eq!(written.await.unwrap().0, 200);
+        hold.hold();
+        let written = ask(url, Method::POST, path);
+        let (written, ()) = tokio::join!(written, async { drop(hold) });
+        assert_eq!(written.unwrap().0, 403, "the step has ended");
+    }
 
     #[test]
     fn only_whoever_knows_the_secret_is_passed_on() {
@@ -246,30 +416,12 @@ mod tests {
                 .push(format!("{} {}", request.method(), request.uri()));
             async { Ok::<_, tower::BoxError>(Response::new(Body::from(b"pods".to_vec()))) }
         });
-        let relay = Relay::start(Client::new(server, "default")).await.unwrap();
+        let hold = Hold::default();
+        let relay = relay(server, &hold, None).await;
         let text = std::fs::read_to_string(relay.kubeconfig()).unwrap();
         assert!(text.contains(relay.secret()));
-        let url = text
-            .split('"')
-            .find(|word| word.starts_with("http://"))
-            .unwrap()
-            .to_owned();
-        let ask = |path: String| {
-            let url: Uri = url.parse().unwrap();
-            async move {
-                let stream = tokio::net::TcpStream::connect(url.authority().unwrap().as_str())
-                    .await
-                    .ok()?;
-                let (mut sender, connection) =
-                    hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
-                tokio::spawn(connection);
-                let request = Request::get(path).header(HOST, "x").body(Body::empty()).unwrap();
-                let answer = sender.send_request(request).await.ok()?;
-                let status = answer.status().as_u16();
-                let body = answer.into_body().collect().await.ok()?.to_bytes();
-                Some((status, String::from_utf8_lossy(&body).into_owned()))
-            }
-        };
+        let url = address(&relay);
+        let ask = |path: String| ask(url.clone(), Method::GET, path);
         let path = format!("/{}/api/v1/pods?watch=0", relay.secret());
         assert_eq!(ask(path.clone()).await, Some((200, "pods".to_owned())));
         let (status, body) = ask("/api/v1/pods".to_owned()).await.unwrap();

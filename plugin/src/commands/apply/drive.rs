@@ -66,6 +66,7 @@ pub async fn to_the_end(
             journal: journal.name_any(),
             holder: person.to_owned(),
             epoch: lease.epoch,
+            tenure: lease.tenure().clone(),
             catalog: Arc::clone(&task.scene.catalog),
             engines,
             charts: course.charts.as_deref(),

@@ -40,6 +40,9 @@ super::told! {
     "read the lease {name} of the upgrade" => "读取升级的 Lease {name}";
     "somebody else" => "别人";
     "{rival} has taken this upgrade over" => "{rival} 已接管这个升级";
+    "somebody else has taken this upgrade over" => "别人已接管这个升级";
+    "the lease {} could not be renewed: {why}" => "无法续期 Lease {}：{why}";
+    "the API server did not answer in time" => "API server 没有及时应答";
     "could not renew the lease" => "无法续期 Lease";
     "unknown host" => "未知主机";
 

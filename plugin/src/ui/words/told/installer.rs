@@ -48,6 +48,7 @@ super::told! {
     "the relay accepts no more connections" => "转发器不再接受连接";
     "a connection of the relay has ended" => "转发器的一个连接已结束";
     "this is a relay for one program" => "这是供一个程序使用的转发器";
+    "the step has ended" => "这一步已经结束";
     "streams are not relayed" => "不转发数据流";
     "the values that istioctl installed cannot be read from ConfigMap {}/{name}: {why}"
         => "无法从 ConfigMap {0}/{name} 读取 istioctl 安装时的 values：{why}";
