@@ -13,8 +13,6 @@ pub(super) struct Judged {
     pub(super) accepted: BTreeMap<i64, usize>,
     /// Writes with an epoch that another had followed, refused.
     pub(super) stale_refused: usize,
-    /// Writes with such an epoch that passed because the API server asks no guard about their kind.
-    pub(super) unguarded: usize,
     /// Broken promises.
     pub(super) faults: Vec<String>,
 }
@@ -26,12 +24,6 @@ fn takes_down_a_later_freeze(event: &Event) -> bool {
     let standing = standing.and_then(|name| name.rsplit_once('-')?.1.parse::<i64>().ok());
     let own = event.epochs.first().and_then(|epoch| epoch.parse::<i64>().ok());
     event.passed() && standing.zip(own).is_some_and(|(standing, own)| standing > own)
-}
-
-/// The API server asks neither policies nor webhooks about webhook configurations. A driver that comes back holds helm when it
-/// finds its freeze gone; the one request that was under way when it was stopped nobody can hold.
-fn asks_no_guard(event: &Event) -> bool {
-    event.group == "admissionregistration.k8s.io" && event.resource.ends_with("webhookconfigurations")
 }
 
 /// Judges a log, in whatever order its lines are.
@@ -68,7 +60,6 @@ pub(super) fn judge(events: &[Event]) -> Judged {
         let followed = later.min_by_key(|(_, _, one)| one.received.clone());
         let is_late = followed.is_some_and(|(_, _, one)| event.answered > one.received);
         match (event.passed(), is_late, followed) {
-            (true, true, Some(_)) if asks_no_guard(event) && judged.unguarded == 0 => judged.unguarded = 1,
             (true, true, Some((_, by, one))) => judged.faults.push(format!(
                 "a write with epoch {epoch} passed though epoch {by} had followed:\n{event}\n{one}"
             )),
@@ -144,20 +135,6 @@ mod tests {
         for epoch in ["2", "3"] {
             assert_eq!(judge(&[policy(epoch)]).faults, Vec::<String>::new());
         }
-    }
-
-    #[test]
-    fn only_one_request_about_which_no_guard_is_asked_may_come_late() {
-        let webhook = |epoch: &str, at: (u32, u32)| Event {
-            resource: "validatingwebhookconfigurations".to_owned(),
-            name: "istiod-default-validator".to_owned(),
-            ..write(at, epoch, "admissionregistration.k8s.io", 200)
-        };
-        let next = write((3, 4), "2", "apps", 200);
-        let judged = judge(&[next.clone(), webhook("1", (5, 6))]);
-        assert_eq!((judged.faults.len(), judged.unguarded), (0, 1));
-        let judged = judge(&[next, webhook("1", (5, 6)), webhook("1", (7, 8))]);
-        assert_eq!(judged.faults.len(), 1);
     }
 
     #[test]

@@ -88,8 +88,6 @@ pub struct Outcome {
     pub accepted: BTreeMap<i64, usize>,
     /// Writes with an epoch that another had followed, refused.
     pub stale_refused: usize,
-    /// Those of them that passed because the API server asks no guard about their kind.
-    pub unguarded: usize,
 }
 
 /// Two drivers as a seed says.
@@ -137,7 +135,6 @@ pub fn run(seed: u64) -> Result<Outcome> {
         exits: (first.code, second.code),
         accepted: judged.accepted,
         stale_refused: judged.stale_refused,
-        unguarded: judged.unguarded,
     })
 }
 
