@@ -61,8 +61,7 @@ fn what_cannot_be_read_is_unknown_with_its_reason_and_the_others_complete() -> R
         .display()
         .to_string();
     east.kubectl(&["apply", "--server-side", "--filename", &crds])?.ok()?;
-    east.kubectl(&["wait", "--for=condition=Established", "crd/meshes.meshupgrade.io"])?
-        .ok()?;
+    east.wait_until_established()?;
     let members: Vec<Value> = [
         ("home", "east"),
         ("hanging", "hanging"),

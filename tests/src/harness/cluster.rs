@@ -17,6 +17,7 @@ use super::run::Run;
 use super::slow_istiod;
 use super::supervisor::Supervisor;
 use super::toolbox::Toolbox;
+use super::wait::wait_until;
 
 /// The variables of the test's own environment that programs under test also get. Above all no proxy is among them:
 /// everything here is on loopback.
@@ -248,6 +249,19 @@ impl Cluster {
         };
         command.env_clear().envs(self.env()?).current_dir(&self.home);
         Ok(command)
+    }
+
+    /// Waits until every definition of a kind is served.
+    ///
+    /// # Errors
+    /// When one is not within a minute.
+    pub fn wait_until_established(&self) -> Result<()> {
+        let wait = ["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"];
+        // kubectl gives up at once on a new one whose conditions are null yet.
+        wait_until("the definitions to be established", Duration::from_secs(60), || {
+            self.kubectl(&wait)?.ok()?;
+            Ok(Some(()))
+        })
     }
 
     /// Runs kubectl as the administrator.

@@ -196,9 +196,7 @@ impl StandInGitOps {
         version: &str,
     ) -> Result<Arc<Self>> {
         cluster.apply_stdin(kind.definition())?.ok()?;
-        let definition = format!("crd/{}", kind.resource());
-        let established = ["wait", "--for=condition=Established", "--timeout=30s", &definition];
-        cluster.kubectl(&established)?.ok()?;
+        cluster.wait_until_established()?;
         let (namespace, account, (label, value)) = kind.account();
         for name in [namespace, SYSTEM] {
             cluster.kubectl(&["create", "namespace", name])?.ok()?;

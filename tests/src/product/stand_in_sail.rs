@@ -84,8 +84,7 @@ impl StandInSail {
 
     fn put_up(cluster: &Arc<Cluster>, version: &str, knows: &str, revision_based: bool) -> Result<Arc<Self>> {
         cluster.apply_stdin(DEFINITIONS)?.ok()?;
-        let established = ["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"];
-        cluster.kubectl(&established)?.ok()?;
+        cluster.wait_until_established()?;
         for name in [NAMESPACE, SYSTEM] {
             cluster.kubectl(&["create", "namespace", name])?.ok()?;
         }

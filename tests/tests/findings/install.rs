@@ -110,9 +110,7 @@ pub const OF_WORKLOADS: &[Case] = &[
 /// An owner that is there: without it the garbage collector would take the istiod away.
 fn owned_by_an_operator(cluster: &Cluster) -> Result<()> {
     cluster.apply_stdin(OPERATOR_CRDS)?.ok()?;
-    let established = ["wait", "--for=condition=Established", "--timeout=60s"];
-    let definition = ["crd/istiorevisions.sailoperator.io"];
-    kubectl(cluster, &[&established[..], &definition].concat())?;
+    cluster.wait_until_established()?;
     let (version, kind) = ("sailoperator.io/v1", "IstioRevision");
     let revision = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "default"},
         "spec": {"version": "v1.30.3", "namespace": "operated"}});

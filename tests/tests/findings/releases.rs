@@ -112,8 +112,7 @@ pub fn the_operator_sees_everything(cluster: &Cluster) -> Result<()> {
 
 fn spoil(cluster: &Cluster) -> Result<()> {
     cluster.apply_stdin(OBJECTS)?.ok()?;
-    let established = ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"];
-    kubectl(cluster, &established)?;
+    cluster.wait_until_established()?;
     let placed = [
         "wait",
         "--for=condition=Available",

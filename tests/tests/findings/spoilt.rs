@@ -43,10 +43,7 @@ pub const AT_ONCE: &[Case] = &[Case {
 /// Objects of every kind that rules look at.
 pub fn seed(cluster: &Cluster) -> Result<()> {
     cluster.apply_stdin(DEFINITIONS)?.ok()?;
-    kubectl(
-        cluster,
-        &["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"],
-    )?;
+    cluster.wait_until_established()?;
     cluster.apply_stdin(SEEDS)?.ok()?;
     let placed = [
         "wait",

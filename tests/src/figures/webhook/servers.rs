@@ -93,12 +93,7 @@ impl Servers {
         let cluster = Cluster::start(ClusterOptions::named("figures"))?;
         let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crds");
         cluster.kubectl(&["apply", "-f", &crds.display().to_string()])?.ok()?;
-        for crd in ["meshes", "meshupgrades", "meshfreezes"] {
-            let name = format!("crd/{crd}.meshupgrade.io");
-            cluster
-                .kubectl(&["wait", "--for=condition=Established", &name, "--timeout=30s"])?
-                .ok()?;
-        }
+        cluster.wait_until_established()?;
         cluster.apply_stdin(ISTIOD)?.ok()?;
 
         let (webhook, start) = start_webhook(&built, &cluster, tls)?;
