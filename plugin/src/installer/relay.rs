@@ -22,7 +22,7 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use kube::{Client, client::Body};
 use serde_json::json;
-use std::{convert::Infallible, net::Ipv4Addr, path::PathBuf, sync::Arc};
+use std::{convert::Infallible, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -34,6 +34,9 @@ const LONGEST: usize = 8 << 20;
 
 /// Bytes of the secret.
 const SECRET: usize = 32;
+
+/// Pause after a connection that could not be accepted.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// Headers that belong to one connection, or that this program's own client sets.
 const OWN: [HeaderName; 9] = [
@@ -158,8 +161,10 @@ async fn accept(listener: TcpListener, client: Client, passes: Passes, secret: A
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    tracing::debug!(%error, "the relay accepts no more connections");
-                    return;
+                    // Too many open files, or somebody who has gone again: it passes.
+                    tracing::debug!(%error, "the relay could not accept a connection");
+                    tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
+                    continue;
                 }
             },
             Some(_) = connections.join_next() => continue,
@@ -255,7 +260,7 @@ mod tests {
     use crate::{clock::passed, installer::Hold};
     use http::HeaderValue;
     use kube::Api;
-    use std::{future::Future, sync::Mutex, time::Duration};
+    use std::{future::Future, sync::Mutex};
     use tower::BoxError;
 
     async fn relay<S, F>(server: S, hold: &Hold, tenure: Option<Tenure>) -> Relay

@@ -45,7 +45,7 @@ super::told! {
     "ended with {code}" => "以 {code} 结束";
     "cannot relay to the API server: {error}" => "无法转发到 API server：{error}";
     "no random numbers are to be had" => "无法取得随机数";
-    "the relay accepts no more connections" => "转发器不再接受连接";
+    "the relay could not accept a connection" => "转发器无法接受一个连接";
     "a connection of the relay has ended" => "转发器的一个连接已结束";
     "this is a relay for one program" => "这是供一个程序使用的转发器";
     "the step has ended" => "这一步已经结束";
