@@ -133,8 +133,13 @@ async fn look_at_chart(engines: &Engines, scene: &Scene, step: &PlanStep, charts
     engines.images(&change).await
 }
 
-/// Prints the steps for people.
+/// Prints the plan for people.
 pub fn print(ui: Ui, plan: &Plan) {
+    print_steps(ui, plan);
+    print_what_they_bring(ui, plan);
+}
+
+fn print_steps(ui: Ui, plan: &Plan) {
     let rows = plan.steps.iter().enumerate().map(|(index, step)| {
         vec![
             (index + 1).to_string(),
@@ -158,6 +163,9 @@ pub fn print(ui: Ui, plan: &Plan) {
     for revisions in by_operator(plan) {
         ui.result(&ui.lang.plan_by_operator(&revisions.new, &revisions.old));
     }
+}
+
+fn print_what_they_bring(ui: Ui, plan: &Plan) {
     ui.result(&ui.lang.plan_images(plan.images.join("\n  ")));
     if plan.takes_charts() {
         ui.result(&ui.lang.plan_charts(&plan.charts.location));
@@ -265,6 +273,11 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     let target = Target::new(args.target.to.clone()).as_canary(HowTo::is_canary(args.strategy));
     let mut plan = build(&scene, mesh, &target, &charts)?;
     refuse_in_place(args.strategy, &mesh.name, &plan)?;
+    // The charts take longest, and tell of images alone; where a file is to be written, they say whether there is a plan.
+    let early = ui.output == Output::Text && args.out.is_none() && !plan.steps.is_empty();
+    if early {
+        print_heading(ui, args, mesh, &plan);
+    }
     // A plan can be read without its engines and charts; only its images are then guessed from those that run now.
     let looked = match Engines::find(&plan.steps, given, ui).await {
         Ok(engines) => {
@@ -309,17 +322,24 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
         ui.next("kubectl mesh-upgrade list");
         return Ok(exit);
     }
+    if !early {
+        print_heading(ui, args, mesh, &plan);
+    }
+    print_what_they_bring(ui, &plan);
+    ui.result("Nothing was changed.");
+    scene.print_stats(global, ui);
+    ui.next(&next(args, &mesh.name));
+    Ok(exit)
+}
+
+fn print_heading(ui: Ui, args: &PlanArgs, mesh: &MeshView, plan: &Plan) {
     ui.result(&strong(&format!(
         "Mesh {}: {} steps to {}",
         mesh.name,
         plan.steps.len(),
         args.target.to
     )));
-    print(ui, &plan);
-    ui.result("Nothing was changed.");
-    scene.print_stats(global, ui);
-    ui.next(&next(args, &mesh.name));
-    Ok(exit)
+    print_steps(ui, plan);
 }
 
 /// What performs the plan: the file, or the same command with the other verb.
