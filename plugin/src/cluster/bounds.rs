@@ -1,6 +1,7 @@
 //! Bounds of each request by itself, since a connection that many share is never silent for long: how long its server may be
 //! silent, and how much it may say.
 
+use super::stats::Relayed;
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Limited, combinators::UnsyncBoxBody};
@@ -21,8 +22,8 @@ use tower::{BoxError, Service};
 pub(super) const LONGEST: usize = 64 << 20;
 
 /// Marks a request whose answer is looked at as it arrives, or bounded by who asks.
-#[derive(Clone, Copy, Debug)]
-pub struct Streamed;
+#[derive(Clone, Copy)]
+pub(super) struct Streamed;
 
 type Answer = UnsyncBoxBody<Bytes, BoxError>;
 
@@ -81,7 +82,8 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let watches = watches(request.uri());
-        let is_bounded = request.extensions().get::<Streamed>().is_none();
+        let extensions = request.extensions();
+        let is_bounded = extensions.get::<Streamed>().is_none() && extensions.get::<Relayed>().is_none();
         let (answer, within) = (self.inner.call(request), self.within);
         Box::pin(async move {
             let answer = answer.await?;

@@ -18,7 +18,6 @@ mod renewal;
 mod retry;
 mod stats;
 
-pub use bounds::Streamed;
 pub use client::{Cluster, ClusterFlags, connect};
 pub use error::ClusterError;
 pub use kubeconfig::known_contexts;
@@ -30,7 +29,7 @@ pub use observe::{
 };
 pub use private::PrivateKubeconfig;
 pub use remote_secret::{Refused, sanitized as sanitized_kubeconfig};
-pub use stats::ClusterStats;
+pub use stats::{ClusterStats, Relayed};
 
 #[cfg(test)]
 mod tests;

@@ -74,6 +74,11 @@ impl Meter {
     }
 }
 
+/// Marks a request of another program, which is passed on as it comes: it waits for none of ours, nor do ours for it. The
+/// watches of a helm that waits would else take every turn, the renewal of the Lease's among them.
+#[derive(Clone, Copy, Debug)]
+pub struct Relayed;
+
 /// A client that is counted. A request counts as running until its answer's body has come or was dropped.
 #[derive(Clone)]
 pub(super) struct Metered<S> {
@@ -100,7 +105,10 @@ where
         let mut inner = std::mem::replace(&mut self.inner, copy);
         let meter = Arc::clone(&self.meter);
         Box::pin(async move {
-            let running = Arc::clone(&meter.at_once).acquire_owned().await?;
+            let running = match request.extensions().get::<Relayed>() {
+                Some(Relayed) => None,
+                None => Some(Arc::clone(&meter.at_once).acquire_owned().await?),
+            };
             meter.calls.fetch_add(1, Ordering::Relaxed);
             let response = inner.call(request).await?;
             Ok(response.map(|body| {

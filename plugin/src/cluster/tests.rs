@@ -4,8 +4,8 @@ mod by_path_tests;
 mod silent_tests;
 
 use super::{
-    Cluster, ClusterError, ClusterFlags, ClusterStats, ObserveOptions, connect, connector::Proxies, observe,
-    observe_members, whoami,
+    Cluster, ClusterError, ClusterFlags, ClusterStats, ObserveOptions, Relayed, client::AT_ONCE, connect,
+    connector::Proxies, observe, observe_members, whoami,
 };
 use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
 use serde_json::{Value, json};
@@ -302,6 +302,39 @@ async fn another_program_says_itself_who_it_is() {
         request.contains("user-agent: helm/4.0.0\r\n") && request.contains("impersonate-user: "),
         "{request}"
     );
+}
+
+#[tokio::test]
+async fn another_program_takes_no_turn_of_ours() {
+    let (sender, arrived) = mpsc::channel();
+    let mut hanging = Vec::new();
+    let port = serve(move |mut stream| {
+        let mut request = [0; 4096];
+        let read = stream.read(&mut request).unwrap();
+        if request[..read].starts_with(b"GET /hangs") {
+            hanging.push(stream);
+            sender.send(()).unwrap();
+        } else {
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").unwrap();
+        }
+    });
+    let cluster = at(&format!("http://127.0.0.1:{port}")).await;
+    let ask = |path: &str, relayed: bool| {
+        let mut request = http::Request::get(path).body(kube::client::Body::empty()).unwrap();
+        if relayed {
+            request.extensions_mut().insert(Relayed);
+        }
+        let client = cluster.client.clone();
+        async move { client.send(request).await }
+    };
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..AT_ONCE {
+        waiting.spawn(ask("/hangs", false));
+    }
+    tokio::task::spawn_blocking(move || (0..AT_ONCE).for_each(|_| arrived.recv().unwrap()))
+        .await
+        .unwrap();
+    assert_eq!(ask("/answers", true).await.unwrap().status(), 200);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@
 
 use super::Change;
 use crate::{
-    cluster::{PrivateKubeconfig, Streamed},
+    cluster::{PrivateKubeconfig, Relayed},
     executor::{Tenure, writing_client},
 };
 use http::{
@@ -205,8 +205,7 @@ async fn answer(client: &Client, passes: Passes, secret: &str, request: Request<
     tracing::debug!(method = %parts.method, %uri, "relayed");
     parts.uri = uri;
     parts.headers = headers_passed_on(parts.headers);
-    // It is passed on as it comes.
-    parts.extensions.insert(Streamed);
+    parts.extensions.insert(Relayed);
     match client.send(Request::from_parts(parts, Body::from(body))).await {
         Ok(mut answer) => {
             for own in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
