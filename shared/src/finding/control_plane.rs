@@ -49,8 +49,8 @@ pub const UNFINISHED_CANARY: Code = Code(&Rule {
     severity: Severity::Blocker,
     waivable: true,
     cause: "Revisions of different versions run in one cluster: some workloads are on the old one, some on the new one.",
-    evidence: "Revision and version of all istiod Deployments of the mesh in a cluster.",
-    fix: "Finish the canary or go back: move all namespaces and tags to one revision, remove the other, then check again.",
+    evidence: "Revision and version of all istiod Deployments of the mesh in a cluster, and what refers to each, as with MU304.",
+    fix: "Finish the canary or go back: move all namespaces and tags to one revision, restart what runs, remove the other, then check again; kubectl mesh-upgrade dataplane status shows the revision of each workload.",
 });
 /// A named revision is upgraded in place.
 pub const NAMED_REVISION: Code = Code(&Rule {

@@ -120,6 +120,15 @@ fn standing(subject: &Subject<'_>, member: &ObservedMember<'_>, canary: &Canary<
     }
 }
 
+/// What refers to the revision of a control plane, as far as its cluster tells.
+pub(super) fn uses_of(member: &ObservedMember<'_>, plane: &ControlPlane) -> Vec<String> {
+    let revisions = Revisions {
+        old: plane.revision.clone(),
+        ..Revisions::default()
+    };
+    canary::uses(member.observed, &revisions)
+}
+
 /// Revisions that are kept beside each other, and whether something refers to each of them.
 pub(super) fn beside(
     subject: &Subject<'_>,
@@ -131,11 +140,7 @@ pub(super) fn beside(
         let others = planes.iter().filter(|other| other.workload != plane.workload);
         let others: Vec<&str> = others.map(|other| other.revision.as_str()).collect();
         let others = others.join(", ");
-        let revisions = Revisions {
-            old: plane.revision.clone(),
-            ..Revisions::default()
-        };
-        let uses = canary::uses(member.observed, &revisions);
+        let uses = uses_of(member, plane);
         let count = uses.len();
         let cause = match uses.first() {
             None => format!(

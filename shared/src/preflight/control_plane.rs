@@ -126,15 +126,28 @@ fn revisions(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Re
                 .iter()
                 .map(|plane| format!("{} ({})", plane.revision, plane.version.raw))
                 .collect();
-            report.find(
-                Finding::new(
-                    codes::UNFINISHED_CANARY,
-                    format!("istiod runs in the revisions {}", revisions.join(", ")),
-                    "go on with apply --strategy canary where it was begun so; else move all namespaces and tags to one \
-                     revision, remove the other, then check again",
-                )
-                .in_cluster(member.name()),
+            let mut told = vec![format!("the revisions {} run beside each other", revisions.join(", "))];
+            for plane in &planes {
+                let uses = super::canary::uses_of(member, plane);
+                told.push(match uses.first() {
+                    None => format!(
+                        "nothing was seen in this cluster that refers to revision {}",
+                        plane.revision
+                    ),
+                    Some(first) => format!(
+                        "uses of revision {} seen in this cluster: {}, as {first}",
+                        plane.revision,
+                        uses.len()
+                    ),
+                });
+            }
+            let fix = format!(
+                "go on with apply --strategy canary where it was begun so; else move all namespaces and tags to one \
+                 revision, restart what runs, remove the other, then check again; kubectl mesh-upgrade dataplane status {} \
+                 shows the revision of each workload in all clusters",
+                subject.mesh.name
             );
+            report.find(Finding::new(codes::UNFINISHED_CANARY, told.join("; "), fix).in_cluster(member.name()));
         }
     }
     for plane in planes {
@@ -258,6 +271,32 @@ mod tests {
                 Some("Deployment istio-system/istiod-canary")
             );
         }
+    }
+
+    #[test]
+    fn what_refers_to_each_side_of_an_unfinished_canary_is_named() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        for (revision, version) in [("canary", "1.31.0"), ("unused", "1.30.3")] {
+            let mut plane = sample::istiod("istio-system", version);
+            plane.revision = revision.to_owned();
+            plane.workload.name = format!("istiod-{revision}");
+            inventory.seen(0).control_planes.push(plane);
+        }
+        inventory.around(0).namespaces.push(NamespaceRevision {
+            namespace: "shop".to_owned(),
+            revision: "canary".to_owned(),
+        });
+        let report = check(&inventory, "1.31.0");
+        let finding = found(&report, "MU305");
+        for part in [
+            "the revisions default (1.30.3), canary (1.31.0), unused (1.30.3) run beside each other; uses of revision \
+             default seen in this cluster: 1, as 3 proxies",
+            "uses of revision canary seen in this cluster: 1, as Namespace shop: its label istio.io/rev names it; nothing",
+            "nothing was seen in this cluster that refers to revision unused",
+        ] {
+            assert!(finding.cause.contains(part), "{}", finding.cause);
+        }
+        assert!(finding.fix.contains("dataplane status default shows"));
     }
 
     #[test]

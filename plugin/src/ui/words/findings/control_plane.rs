@@ -35,8 +35,8 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU305",
         title: "修订版金丝雀升级尚未完成",
         cause: "同一集群中运行着不同版本的修订版：一些工作负载用旧的，一些用新的。",
-        evidence: "集群中该网格所有 istiod Deployment 的修订版和版本。",
-        fix: "完成金丝雀升级或者退回：把所有命名空间和标签移到一个修订版，移除另一个，然后重新检查。",
+        evidence: "集群中该网格所有 istiod Deployment 的修订版和版本，以及哪些对象引用各修订版（同 MU304）。",
+        fix: "完成金丝雀升级或者退回：把所有命名空间和标签移到一个修订版，重启正在运行的工作负载，移除另一个，然后重新检查；kubectl mesh-upgrade dataplane status 显示每个工作负载的修订版。",
     },
     Told {
         id: "MU306",

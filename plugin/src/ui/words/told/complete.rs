@@ -336,6 +336,13 @@ fn what_is_put_together_is_told_by_its_parts() {
             "修订 default（1.30.3）与 canary 并存；在这个集群中看到 1 处引用，例如 命名空间 shop 中的 3 个代理（sidecar，\
              例如 Pod reviews-v1-0）：由它注入",
         ),
+        (
+            "the revisions default (1.30.3), canary (1.31.0) run beside each other; uses of revision default seen in this \
+             cluster: 2, as Namespace shop: its label istio.io/rev names it; nothing was seen in this cluster that refers \
+             to revision canary",
+            "修订 default (1.30.3), canary (1.31.0) 同时运行；在这个集群中发现 2 处引用修订 default，例如 Namespace \
+             shop：其标签 istio.io/rev 指定了它；在这个集群中没有发现引用修订 canary 的对象",
+        ),
         // The template of the first and the last meets the whole of the list, too.
         (
             "revision default is still in use: Namespace shop: its label istio.io/rev names it; tag prod: it leads to it; \
