@@ -227,6 +227,14 @@ pub enum WebhookTarget {
     Missing(String),
 }
 
+impl WebhookTarget {
+    /// Whether it leads to an istiod elsewhere, which this cluster does not show.
+    #[must_use]
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Url | Self::Elsewhere(_))
+    }
+}
+
 /// One of Istio's webhooks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {

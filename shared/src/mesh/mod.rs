@@ -4,6 +4,7 @@ mod gitops;
 mod group;
 mod hosted;
 mod istioctl;
+mod revisions;
 mod stray;
 
 pub use gitops::Brought;
@@ -12,12 +13,9 @@ pub use stray::strays;
 
 use crate::{
     api::{Component, FreezeSettings, Management},
-    inventory::{
-        ClusterInventory, ClusterState, ControlPlane, Gateway, HelmRelease, Inventory, Observed, WebhookTarget,
-    },
+    inventory::{ClusterInventory, ClusterState, ControlPlane, Gateway, HelmRelease, Inventory, Observed},
     version::{Flavor, IstioVersion},
 };
-use std::collections::BTreeSet;
 
 /// A cluster of a mesh.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,21 +61,6 @@ pub struct ObservedMember<'a> {
 }
 
 impl<'a> ObservedMember<'a> {
-    /// Revisions and tags by which pods of the cluster can be injected; `None` where its webhooks were not looked at.
-    #[must_use]
-    pub fn injecting_revisions(&self) -> Option<BTreeSet<&'a str>> {
-        // Tags are names of revisions too, and only the webhooks tell them; they also lead to an istiod in another cluster.
-        let webhooks = &self.observed.surroundings.as_ref()?.webhooks;
-        let planes = self.observed.control_planes.iter();
-        let mut known: BTreeSet<&str> = planes.map(|plane| plane.revision.as_str()).collect();
-        known.extend(webhooks.iter().filter_map(|webhook| webhook.tag.as_deref()));
-        let injectors = webhooks
-            .iter()
-            .filter(|webhook| webhook.injects.is_some() && !matches!(webhook.target, WebhookTarget::Missing(_)));
-        known.extend(injectors.filter_map(|webhook| webhook.revision.as_deref()));
-        Some(known)
-    }
-
     /// Name of the cluster.
     #[must_use]
     pub fn name(&self) -> &'a str {

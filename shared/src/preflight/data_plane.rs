@@ -332,15 +332,20 @@ mod tests {
     fn a_revision_that_stands_in_another_cluster_is_there() {
         let missing = WebhookTarget::Missing("istio-system/istiod-1-30".to_owned());
         let service = WebhookTarget::Service("istio-system/istiod-1-30".to_owned());
+        let elsewhere = WebhookTarget::Elsewhere("istio-system/istiod-1-30".to_owned());
         for (plane_here, target, plane_there, expected) in [
             (false, None, "default", true),
             (false, None, "1-30", false),
             (false, Some(WebhookTarget::Url), "default", false),
-            (false, Some(service.clone()), "default", false),
+            (false, Some(elsewhere.clone()), "default", false),
             (false, Some(missing.clone()), "default", true),
             // With control planes of its own a cluster is served by them.
             (true, None, "1-30", true),
             (true, Some(missing), "default", true),
+            (true, Some(elsewhere), "default", false),
+            // What kubectl delete deployment leaves injects nothing.
+            (true, Some(service.clone()), "default", true),
+            (false, Some(service), "default", true),
         ] {
             let mut inventory = sample::one("1.30.3", "v1.36.3");
             inventory.clusters.push(sample::cluster("west", "1.30.3", "v1.36.3"));

@@ -87,18 +87,10 @@ fn trusts(member: &ObservedMember<'_>, around: &Surroundings, webhook: &Webhook,
 }
 
 fn tags(member: &ObservedMember<'_>, around: &Surroundings, report: &mut Report) {
-    let planes = member.observed.control_planes.iter();
-    let mut revisions: BTreeSet<&str> = planes.map(|plane| plane.revision.as_str()).collect();
-    if revisions.is_empty() {
+    if member.observed.control_planes.is_empty() {
         return;
     }
-    // An istiod elsewhere injects here as well, a managed one behind a URL for instance. One that is deleted leaves its
-    // Service and its injector here.
-    let injectors = around.webhooks.iter().filter(|webhook| {
-        let is_elsewhere = matches!(webhook.target, WebhookTarget::Url | WebhookTarget::Elsewhere(_));
-        webhook.tag.is_none() && webhook.injects.is_some() && is_elsewhere
-    });
-    revisions.extend(injectors.filter_map(|webhook| webhook.revision.as_deref()));
+    let revisions = member.revisions();
     let shown = revisions.iter().copied().collect::<Vec<_>>().join(", ");
     let mut told = BTreeSet::new();
     let mut tags = BTreeSet::new();
