@@ -362,6 +362,16 @@ pub const IPTABLES_RECONCILED: Code = Code(&Rule {
     evidence: "A DaemonSet of ztunnel, and a hop that leads over 1.29.",
     fix: "Nothing, or set ambient.reconcileIptablesOnStartup to false in the CNI's values.",
 });
+/// Some releases read more of it than others.
+pub const GATEWAY_API_READ: Code = Code(&Rule {
+    id: "MU737",
+    title: "Objects of the Gateway API begin or cease to take effect",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "Istio reads more kinds from release to release without PILOT_ENABLE_ALPHA_GATEWAY_API: GRPCRoutes from 1.22 on, BackendTLSPolicies from 1.28, TLSRoutes and ListenerSets from 1.30, TCPRoutes from 1.31. What was there without effect then directs traffic. XListenerSets, which it read with that switch, it ignores from 1.30 on; this blocks.",
+    evidence: "The number of objects, the bundle of their definitions, the catalog, and PILOT_ENABLE_GATEWAY_API and PILOT_ENABLE_ALPHA_GATEWAY_API of istiod.",
+    fix: "Look at these objects before the upgrade, and delete those that are not to take effect; make a ListenerSet of each XListenerSet.",
+});
 
 pub(super) const ALL: &[Code] = &[
     EXTERNAL_NAME_TLS,
@@ -400,4 +410,5 @@ pub(super) const ALL: &[Code] = &[
     SIDECAR_SCOPE,
     GATEWAY_SPANS,
     IPTABLES_RECONCILED,
+    GATEWAY_API_READ,
 ];

@@ -4,10 +4,10 @@
 use super::{Subject, configuration::planes, rules};
 use crate::{
     catalog::{Catalog, Release},
-    finding::{Finding, Report, Severity, codes},
+    finding::{Code, Finding, Report, Severity, codes},
     inventory::{ControlPlane, Crd, Surroundings},
     mesh::ObservedMember,
-    version::Minor,
+    version::{IstioVersion, Minor},
 };
 
 /// Versions in which Istio reads definitions of the Gateway API (`pkg/config/schema/gvr` of release 1.31), whether or not
@@ -22,7 +22,16 @@ const READ_AS: [(&str, &str); 4] = [
 /// Kinds that a release reads only where istiod is told to, in which version, and the last minor of Istio 1 that does.
 const READ_AS_ALPHA: [(&str, &str, u64); 1] = [("tcproutes", "v1alpha2", 30)];
 /// Kinds that istiod read only where it was told to, and the first minor of Istio 1 that reads them without.
-const ALPHA_BEFORE: [(&str, u64); 3] = [("backendtlspolicies", 28), ("tlsroutes", 30), ("tcproutes", 31)];
+const ALPHA_BEFORE: [(&str, u64); 4] = [
+    ("grpcroutes", 22),
+    ("backendtlspolicies", 28),
+    ("tlsroutes", 30),
+    ("tcproutes", 31),
+];
+/// Kinds that no istiod read before a minor of Istio 1, whatever it was told.
+const NOT_BEFORE: [(&str, u64); 1] = [("listenersets", 30)];
+/// Kinds that istiod read where it was told to, from a minor of Istio 1 on and until another, and what it reads then.
+const UNTIL: [(&str, u64, u64, &str); 1] = [("xlistenersets", 27, 30, "ListenerSets")];
 /// What tells it to; kinds that a release reads from a bundle on are read without it since then.
 const ALPHA: &str = "PILOT_ENABLE_ALPHA_GATEWAY_API";
 /// Without it istiod reads nothing of the Gateway API, but for the classes where it serves an ambient mesh.
@@ -53,6 +62,8 @@ pub(super) fn check(subject: &Subject<'_>, member: &ObservedMember<'_>, around: 
     let is_on = |plane: &&ControlPlane| rules::switch(&plane.settings, ANY) != Some(false);
     if read.planes.is_empty() || read.planes.iter().any(is_on) {
         read.bundles(report);
+        read.beginning(report);
+        read.ceasing(report);
         read.served(|_| true, report);
     } else if read.any_says(AMBIENT) {
         read.served(|resource| resource == "gatewayclasses", report);
@@ -66,7 +77,9 @@ impl Read<'_> {
     }
 
     fn definition(&self, resource: &str) -> Option<&Crd> {
-        let name = format!("{resource}.gateway.networking.k8s.io");
+        let mut names = rules::COUNTED.into_iter();
+        let counted = names.find(|name| name.split('.').next() == Some(resource));
+        let name = counted.map_or_else(|| format!("{resource}.gateway.networking.k8s.io"), str::to_owned);
         self.around.crds.iter().find(|crd| crd.name == name)
     }
 
@@ -75,7 +88,11 @@ impl Read<'_> {
     }
 
     fn find(&self, crd: &Crd, cause: String, fix: impl Into<String>) -> Finding {
-        Finding::new(codes::GATEWAY_API_BUNDLE, cause, fix)
+        self.find_of(codes::GATEWAY_API_BUNDLE, crd, cause, fix)
+    }
+
+    fn find_of(&self, code: Code, crd: &Crd, cause: String, fix: impl Into<String>) -> Finding {
+        Finding::new(code, cause, fix)
             .in_cluster(self.member.name())
             .about(format!("CustomResourceDefinition {}", crd.name))
     }
@@ -172,12 +189,76 @@ impl Read<'_> {
             .iter()
             .any(|(kind, since)| *kind == resource && version.minor() < Minor::new(1, *since));
         let is_not_told = is_off(ALPHA) || !plane.settings.environment.contains_key(ALPHA);
-        if is_off(ANY) || waits_for_alpha && is_not_told {
+        let is_too_early = NOT_BEFORE
+            .iter()
+            .any(|(kind, since)| *kind == resource && version.minor() < Minor::new(1, *since));
+        if is_off(ANY) || waits_for_alpha && is_not_told || is_too_early {
             return true;
         }
         let release = self.catalog.release_of(version);
-        let needed = release.and_then(|release| release.gateway_api.get(resource));
-        needed.is_some_and(|minimum| bundle.is_none_or(|bundle| bundle < minimum))
+        release.is_some_and(|release| is_ignored(release, resource, bundle))
+    }
+
+    /// Kinds in use that an istiod ignores today and the target reads.
+    fn beginning(&self, report: &mut Report) {
+        let minor = self.release.minor;
+        let read = ALPHA_BEFORE.into_iter().chain(NOT_BEFORE);
+        for (resource, _) in read.filter(|(_, since)| minor >= Minor::new(1, *since)) {
+            let Some(crd) = self.definition(resource) else {
+                continue;
+            };
+            let (used, bundle) = (self.used(resource), bundle(crd));
+            let is_on = |plane: &&&ControlPlane| rules::switch(&plane.settings, ANY) != Some(false);
+            let mut planes = self.planes.iter().filter(is_on);
+            let ignored = planes.any(|plane| self.ignores(plane, resource, bundle.as_ref()));
+            if used == 0 || !ignored || is_ignored(self.release, resource, bundle.as_ref()) {
+                continue;
+            }
+            let cause = format!(
+                "{used} {} are ignored by the istiod that runs, and read by Istio {minor}: those of its \
+                 gateways and services take effect with the upgrade",
+                crd.kind
+            );
+            let fix = format!(
+                "look at them before the upgrade with kubectl get {} -A, and delete those that are not to take effect",
+                crd.name
+            );
+            report.find(self.find_of(codes::GATEWAY_API_READ, crd, cause, fix));
+        }
+    }
+
+    /// Kinds in use that an istiod reads today and the target no longer.
+    fn ceasing(&self, report: &mut Report) {
+        let minor = self.release.minor;
+        for (resource, since, until, instead) in UNTIL {
+            let reads = |plane: &&ControlPlane| {
+                let running = plane.version.version.as_ref().map(IstioVersion::minor);
+                let says = |name: &str| rules::switch(&plane.settings, name);
+                running.is_some_and(|running| (Minor::new(1, since)..Minor::new(1, until)).contains(&running))
+                    && says(ANY) != Some(false)
+                    && says(ALPHA) == Some(true)
+            };
+            let used = self.used(resource);
+            let Some(crd) = self
+                .definition(resource)
+                .filter(|_| used > 0 && minor >= Minor::new(1, until))
+            else {
+                continue;
+            };
+            if !self.planes.iter().any(reads) {
+                continue;
+            }
+            let cause = format!(
+                "{used} {} are read by the istiod that runs, and ignored by Istio {minor}, which reads {instead}",
+                crd.kind
+            );
+            let fix = format!(
+                "right before the upgrade install the Gateway API 1.5 or newer, make {instead} that say the same, and let \
+                 routes name them as parents, too"
+            );
+            let finding = self.find_of(codes::GATEWAY_API_READ, crd, cause, fix);
+            report.find(finding.weighing(Severity::Blocker));
+        }
     }
 
     fn below(&self, resource: &str, below: &semver::Version, report: &mut Report) {
@@ -197,6 +278,16 @@ impl Read<'_> {
         );
         report.find(self.find(crd, cause, fix));
     }
+}
+
+/// Whether a release ignores a kind for its bundle.
+fn is_ignored(release: &Release, resource: &str, bundle: Option<&semver::Version>) -> bool {
+    let (minimum, below) = (
+        release.gateway_api.get(resource),
+        release.gateway_api_below.get(resource),
+    );
+    minimum.is_some_and(|minimum| bundle.is_none_or(|bundle| bundle < minimum))
+        || below.is_some_and(|below| bundle.is_some_and(|bundle| bundle >= below))
 }
 
 /// The version of a bundle; a pre-release counts as its release, as for Istio.

@@ -77,6 +77,83 @@ fn an_old_bundle_blocks_only_where_its_kind_is_used_and_read_today() {
 }
 
 #[test]
+fn what_was_ignored_and_takes_effect_is_told() {
+    let on = Some("true");
+    for (from, to, resource, bundle, used, alpha, expected) in [
+        ("1.30.3", "1.31.0", "tcproutes", "v1.6.0", 2, None, true),
+        ("1.30.3", "1.31.0", "tcproutes", "v1.6.0", 2, Some("false"), true),
+        ("1.30.3", "1.31.0", "tcproutes", "v1.6.0", 0, None, false),
+        ("1.30.3", "1.31.0", "tcproutes", "v1.6.0", 2, on, false),
+        // A value that comes from elsewhere.
+        ("1.30.3", "1.31.0", "tcproutes", "v1.6.0", 2, Some(""), false),
+        // Ignored by the target, too.
+        ("1.30.3", "1.31.0", "tcproutes", "v1.5.1", 2, None, false),
+        ("1.29.9", "1.30.7", "tcproutes", "v1.6.0", 2, None, false),
+        ("1.30.3", "1.30.7", "tcproutes", "v1.6.0", 2, None, false),
+        ("1.31.0", "1.31.3", "tcproutes", "v1.6.0", 2, None, false),
+        ("1.29.9", "1.30.7", "tlsroutes", "v1.5.1", 1, None, true),
+        // 1.29 ignores what came with it, though it is told to read the kind.
+        ("1.29.9", "1.30.7", "tlsroutes", "v1.5.1", 1, on, true),
+        ("1.30.3", "1.31.0", "tlsroutes", "v1.5.1", 1, None, false),
+        ("1.27.9", "1.28.10", "backendtlspolicies", "v1.4.0", 1, None, true),
+        ("1.27.9", "1.28.10", "backendtlspolicies", "v1.4.0", 1, on, false),
+        ("1.28.3", "1.29.10", "backendtlspolicies", "v1.4.0", 1, None, false),
+        ("1.21.6", "1.22.8", "grpcroutes", "v1.1.0", 1, None, true),
+        ("1.21.6", "1.22.8", "grpcroutes", "v1.0.0", 1, None, false),
+        ("1.22.8", "1.23.6", "grpcroutes", "v1.1.0", 1, None, false),
+        // Read by none before, told to or not.
+        ("1.29.9", "1.30.7", "listenersets", "v1.5.1", 1, on, true),
+        ("1.30.3", "1.31.0", "listenersets", "v1.5.1", 1, None, false),
+    ] {
+        let mut inventory = sample::one(from, "v1.34.1");
+        if let Some(alpha) = alpha {
+            set(&mut inventory, ALPHA, alpha);
+        }
+        let around = inventory.around(0);
+        around.crds = vec![crd(resource, Some(bundle))];
+        around.gateway_api.insert(resource.to_owned(), used);
+        let report = check(&inventory, to);
+        let found = report.findings.iter().find(|one| one.code.id() == "MU737");
+        let told = found.map(|one| (one.severity, one.cause.contains("take effect with the upgrade")));
+        let expected = expected.then_some((Severity::Warning, true));
+        assert_eq!(told, expected, "{from} to {to}: {resource} {bundle} {used} {alpha:?}");
+        if found.is_some() {
+            set(&mut inventory, ANY, "false");
+            assert!(!ids(&check(&inventory, to)).contains(&"MU737"), "{resource}");
+        }
+    }
+}
+
+#[test]
+fn what_is_read_no_more_blocks_where_it_was_read() {
+    for (from, to, used, alpha, expected) in [
+        ("1.29.9", "1.30.7", 1, "true", true),
+        ("1.29.9", "1.30.7", 0, "true", false),
+        ("1.29.9", "1.30.7", 1, "false", false),
+        ("1.28.3", "1.29.10", 1, "true", false),
+        ("1.30.3", "1.31.0", 1, "true", false),
+        ("1.26.8", "1.30.7", 1, "true", false),
+    ] {
+        let mut inventory = sample::one(from, "v1.34.1");
+        set(&mut inventory, ALPHA, alpha);
+        let around = inventory.around(0);
+        around.crds = vec![Crd {
+            name: "xlistenersets.gateway.networking.x-k8s.io".to_owned(),
+            ..crd("xlistenersets", Some("v1.4.0"))
+        }];
+        around.gateway_api.insert("xlistenersets".to_owned(), used);
+        let report = check(&inventory, to);
+        let found = report.findings.iter().find(|one| one.code.id() == "MU737");
+        let expected = expected.then_some(Severity::Blocker);
+        assert_eq!(
+            found.map(|one| one.severity),
+            expected,
+            "{from} to {to}: {used} {alpha}"
+        );
+    }
+}
+
+#[test]
 fn one_istiod_that_reads_a_kind_is_enough() {
     let mut inventory = sample::one("1.30.3", "v1.34.1");
     set(&mut inventory, ALPHA, "true");

@@ -58,6 +58,7 @@ pub const OF_THE_LONG_WAY: &[Case] = &[Case {
         ("MU726", "WorkloadEntry seeded/vm-1"),
         ("MU727", "EnvoyFilter seeded/patched"),
         ("MU728", "tcproutes.gateway.networking.k8s.io"),
+        ("MU737", "tlsroutes.gateway.networking.k8s.io"),
         ("MU801", "1.19.4"),
         ("MU804", "belong to the revision 1-28"),
         ("MU806", "1 sidecar, as left-behind, in seeded (1)"),

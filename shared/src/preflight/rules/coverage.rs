@@ -14,7 +14,7 @@ use Seen::{By, Not};
 
 /// Changes that need somebody's attention, with the minor of Istio 1 that brought them
 /// (https://istio.io/latest/news/releases/, "Upgrade Notes" and "Change Notes" of each release).
-const CHANGES: [(u64, &str, Seen); 61] = [
+const CHANGES: [(u64, &str, Seen); 66] = [
     (
         21,
         "DestinationRules that start TLS verify the certificate, and set SNI",
@@ -64,6 +64,11 @@ const CHANGES: [(u64, &str, Seen); 61] = [
         22,
         "configuration is sent to proxies as differences",
         Not("an inner matter; PILOT_DELTA_XDS=false of istiod brings back the old way"),
+    ),
+    (
+        22,
+        "a GRPCRoute is read without PILOT_ENABLE_ALPHA_GATEWAY_API",
+        By(codes::GATEWAY_API_READ),
     ),
     (23, "exclusions of outbound traffic cover DNS", By(codes::EXCLUDED_DNS)),
     (
@@ -157,6 +162,11 @@ const CHANGES: [(u64, &str, Seen); 61] = [
     (28, "BackendTLSPolicy v1 only", By(codes::GATEWAY_API_BUNDLE)),
     (
         28,
+        "a BackendTLSPolicy is read without PILOT_ENABLE_ALPHA_GATEWAY_API",
+        By(codes::GATEWAY_API_READ),
+    ),
+    (
+        28,
         "METRIC_ROTATION_INTERVAL and METRIC_GRACEFUL_DELETION_INTERVAL are gone",
         By(codes::REMOVED_ENVIRONMENT),
     ),
@@ -195,6 +205,12 @@ const CHANGES: [(u64, &str, Seen); 61] = [
     (30, "a TLSRoute needs the bundle 1.5", By(codes::GATEWAY_API_BUNDLE)),
     (
         30,
+        "a TLSRoute is read without PILOT_ENABLE_ALPHA_GATEWAY_API, and so is a ListenerSet",
+        By(codes::GATEWAY_API_READ),
+    ),
+    (30, "an XListenerSet is read no more", By(codes::GATEWAY_API_READ)),
+    (
+        30,
         "the CNI agent heeds excludeNamespaces",
         By(codes::EXCLUDED_AMBIENT_NAMESPACE),
     ),
@@ -214,6 +230,11 @@ const CHANGES: [(u64, &str, Seen); 61] = [
         By(codes::RETIRED_DEFAULT_HUB),
     ),
     (31, "a TCPRoute needs the bundle 1.6", By(codes::GATEWAY_API_BUNDLE)),
+    (
+        31,
+        "a TCPRoute is read without PILOT_ENABLE_ALPHA_GATEWAY_API",
+        By(codes::GATEWAY_API_READ),
+    ),
     (
         31,
         "Gateways are merged with managed ones only within a namespace",

@@ -45,8 +45,15 @@ pub const READ: [&str; 12] = [
     "workloadentries.networking.istio.io",
 ];
 
-/// Resources of the Gateway API of which Istio asks a minimum bundle; their objects are only counted.
-pub const COUNTED: [&str; 4] = ["backendtlspolicies", "grpcroutes", "tcproutes", "tlsroutes"];
+/// Definitions of the Gateway API that some releases read and others do not; their objects are only counted.
+pub const COUNTED: [&str; 6] = [
+    "backendtlspolicies.gateway.networking.k8s.io",
+    "grpcroutes.gateway.networking.k8s.io",
+    "listenersets.gateway.networking.k8s.io",
+    "tcproutes.gateway.networking.k8s.io",
+    "tlsroutes.gateway.networking.k8s.io",
+    "xlistenersets.gateway.networking.x-k8s.io",
+];
 
 /// Annotations of pods that a release drops or reads otherwise.
 pub const POD_ANNOTATIONS: [(&str, Code); 4] = [

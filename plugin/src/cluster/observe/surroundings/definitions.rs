@@ -13,9 +13,10 @@ use shared::inventory::Crd;
 
 const PATH: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 /// Ends of the names of definitions that are kept.
-const GROUPS: [&str; 4] = [
+const GROUPS: [&str; 5] = [
     ".istio.io",
     ".gateway.networking.k8s.io",
+    ".gateway.networking.x-k8s.io",
     ".inference.networking.x-k8s.io",
     ".inference.networking.k8s.io",
 ];

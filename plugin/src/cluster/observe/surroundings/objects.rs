@@ -67,8 +67,9 @@ pub(super) async fn read(asker: Asker<'_>, crds: &[Crd], definitions: &[&str]) -
             (crd, reader, read)
         })
     });
-    let counts = COUNTED.into_iter().filter_map(|resource| {
-        let (crd, path) = served(crds, &format!("{resource}.gateway.networking.k8s.io"))?;
+    let counts = COUNTED.into_iter().filter_map(|name| {
+        let (crd, path) = served(crds, name)?;
+        let (resource, _) = name.split_once('.')?;
         Some(async move { (crd, resource, count(asker, crd, &path).await) })
     });
     let (kinds, counts) = futures::join!(join_all(kinds), join_all(counts));

@@ -255,4 +255,11 @@ pub(super) const TOLD: &[Told] = &[
         evidence: "ztunnel 的 DaemonSet，以及经过 1.29 的一跳。",
         fix: "什么都不用做，或在 CNI 的 values 中把 ambient.reconcileIptablesOnStartup 设为 false。",
     },
+    Told {
+        id: "MU737",
+        title: "Gateway API 的对象开始生效或不再生效",
+        cause: "没有 PILOT_ENABLE_ALPHA_GATEWAY_API 时，Istio 读取的类型也逐个版本增加：从 1.22 起读取 GRPCRoute，从 1.28 起读取 BackendTLSPolicy，从 1.30 起读取 TLSRoute 和 ListenerSet，从 1.31 起读取 TCPRoute。此前不起作用的对象从此会引导流量。XListenerSet 只在打开该开关时被读取，从 1.30 起则被忽略；这会阻断升级。",
+        evidence: "对象的数量、其定义的 bundle、目录，以及 istiod 的 PILOT_ENABLE_GATEWAY_API 和 PILOT_ENABLE_ALPHA_GATEWAY_API。",
+        fix: "升级之前查看这些对象，删除不应生效的；把每个 XListenerSet 改写为 ListenerSet。",
+    },
 ];

@@ -27,6 +27,14 @@ super::told! {
         => "有 {used} 个 {0}，bundle 为 {found}：从 {below} 起 Istio {1} 会忽略它们";
     "right before the upgrade install the Gateway API {minimum} or newer in its experimental channel, which goes on to serve what the running istiod reads; do not restart istiod between the two: once restarted, an older one may ignore these objects"
         => "在升级之前不久安装 Gateway API {minimum} 或更新版本的 experimental 渠道，它继续提供正在运行的 istiod 所读取的版本；在这两步之间不要重启 istiod：旧的 istiod 重启之后可能会忽略这些对象";
+    "{used} {} are ignored by the istiod that runs, and read by Istio {minor}: those of its gateways and services take effect with the upgrade"
+        => "有 {used} 个 {0} 被正在运行的 istiod 忽略，而 Istio {minor} 会读取它们：其中指向 Istio 的网关和服务的，升级之后就会生效";
+    "look at them before the upgrade with kubectl get {} -A, and delete those that are not to take effect"
+        => "升级之前用 kubectl get {} -A 查看它们，并删除不应生效的";
+    "{used} {} are read by the istiod that runs, and ignored by Istio {minor}, which reads {instead}"
+        => "正在运行的 istiod 读取 {used} 个 {0}，而 Istio {minor} 会忽略它们，改为读取 {instead}";
+    "right before the upgrade install the Gateway API 1.5 or newer, make {instead} that say the same, and let routes name them as parents, too"
+        => "在升级之前不久安装 Gateway API 1.5 或更新的版本，创建内容相同的 {instead}，并让路由也把它们列为 parent";
     "keep a bundle below {below}, in its experimental channel, until a newer Istio runs that reads the later ones"
         => "保留低于 {below} 的 bundle（experimental 渠道），直到运行着能读取更新 bundle 的 Istio";
     "install the bundle's experimental channel before the upgrade: it goes on to serve v1alpha2, which the standard channel no longer does"
