@@ -229,7 +229,7 @@ pub const HOST_IN_SEVERAL_NAMESPACES: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.30 on a sidecar takes the Kubernetes service or else the oldest ServiceEntry of a host, and no longer the first namespace by the alphabet.",
-    evidence: "The hosts of ServiceEntries that other namespaces see, names of Services in other namespaces among them, and PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE of istiod.",
+    evidence: "The hosts of ServiceEntries that other namespaces see, names of Services in other namespaces among them, defaultServiceExportTo of the mesh configuration, and PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE of istiod.",
     fix: "Declare each host once, or limit each declaration to its own namespace with exportTo; PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE=false keeps the old choice.",
 });
 /// 1.31 merges strictly.
@@ -339,7 +339,7 @@ pub const SIDECAR_SCOPE: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.24 on, whether a Sidecar is there or not, the service of the proxy's own namespace wins, then a Kubernetes Service, then any other.",
-    evidence: "Objects of the kind Sidecar, and the hosts of ServiceEntries.",
+    evidence: "Objects of the kind Sidecar, the hosts of ServiceEntries that other namespaces see, and defaultServiceExportTo of the mesh configuration.",
     fix: "Declare each host once, or name the namespace in the egress hosts of the Sidecars.",
 });
 /// 1.28 makes more spans.

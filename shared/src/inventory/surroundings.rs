@@ -87,7 +87,18 @@ pub struct ChartRepository {
 
 /// What rules hit: a few examples of each, and how many there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hits(BTreeMap<(Code, Option<u64>), HitsOfRule>);
+pub struct Hits(BTreeMap<(Code, Matters), HitsOfRule>);
+
+/// When a hit matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Matters {
+    /// Where its rule does.
+    WithItsRule,
+    /// Where objects that say nothing are exported to all namespaces.
+    Exported,
+    /// On the way over a minor of Istio 1.
+    Since(u64),
+}
 
 /// What one rule hit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,6 +107,15 @@ pub struct HitsOfRule {
     pub examples: Vec<Hit>,
     /// How many were hit in all.
     pub count: u64,
+}
+
+impl HitsOfRule {
+    /// Adds others behind these.
+    fn extend(&mut self, others: Self) {
+        self.count = self.count.saturating_add(others.count);
+        self.examples.extend(others.examples);
+        self.examples.truncate(EXAMPLES);
+    }
 }
 
 /// An object that a rule hit.
@@ -115,15 +135,20 @@ impl Hits {
 
     /// Notes objects that are alike, one of them by name.
     pub fn add_many(&mut self, code: Code, object: String, detail: String, count: u64) {
-        self.insert((code, None), object, detail, count);
+        self.insert((code, Matters::WithItsRule), object, detail, count);
     }
 
     /// Notes a hit of a rule that knows which minor of Istio 1 it matters for.
     pub fn add_since(&mut self, code: Code, minor: u64, object: String, detail: String) {
-        self.insert((code, Some(minor)), object, detail, 1);
+        self.insert((code, Matters::Since(minor)), object, detail, 1);
     }
 
-    fn insert(&mut self, key: (Code, Option<u64>), object: String, detail: String, count: u64) {
+    /// Notes a hit that is none where the mesh exports to no other namespace what does not say so itself.
+    pub fn add_exported(&mut self, code: Code, object: String, detail: String) {
+        self.insert((code, Matters::Exported), object, detail, 1);
+    }
+
+    fn insert(&mut self, key: (Code, Matters), object: String, detail: String, count: u64) {
         let of_rule = self.0.entry(key).or_default();
         of_rule.count = of_rule.count.saturating_add(count);
         if of_rule.examples.len() < EXAMPLES {
@@ -131,26 +156,48 @@ impl Hits {
         }
     }
 
+    /// Notes what one rule hit for another rule, too.
+    pub fn copy(&mut self, from: Code, to: Code) {
+        let of_rule = self.0.iter().filter(|((code, _), _)| *code == from);
+        let copied: Vec<_> = of_rule
+            .map(|((_, matters), hits)| ((to, *matters), hits.clone()))
+            .collect();
+        for (key, hits) in copied {
+            self.0.entry(key).or_default().extend(hits);
+        }
+    }
+
     /// Adds hits that were noted elsewhere, behind those that are here.
     pub fn extend(&mut self, other: Self) {
         for (key, hits) in other.0 {
-            let of_rule = self.0.entry(key).or_default();
-            of_rule.count = of_rule.count.saturating_add(hits.count);
-            of_rule.examples.extend(hits.examples);
-            of_rule.examples.truncate(EXAMPLES);
+            self.0.entry(key).or_default().extend(hits);
         }
     }
 
     /// What one rule hit.
     #[must_use]
     pub fn of(&self, code: Code) -> Option<&HitsOfRule> {
-        self.0.get(&(code, None))
+        self.0.get(&(code, Matters::WithItsRule))
+    }
+
+    /// What one rule hit where objects that say nothing are exported to all namespaces.
+    #[must_use]
+    pub fn of_exported(&self, code: Code) -> Option<HitsOfRule> {
+        let exported = self.0.get(&(code, Matters::Exported)).cloned();
+        let Some(mut hits) = self.of(code).cloned() else {
+            return exported;
+        };
+        hits.extend(exported.unwrap_or_default());
+        Some(hits)
     }
 
     /// What one rule hit, by the minor of Istio 1 that it matters for.
     pub fn by_minor(&self, code: Code) -> impl Iterator<Item = (u64, &HitsOfRule)> {
         let of_code = self.0.iter().filter(move |((hit, _), _)| *hit == code);
-        of_code.filter_map(|((_, minor), hits)| Some(((*minor)?, hits)))
+        of_code.filter_map(|((_, matters), hits)| match matters {
+            Matters::Since(minor) => Some((*minor, hits)),
+            Matters::WithItsRule | Matters::Exported => None,
+        })
     }
 }
 

@@ -66,9 +66,15 @@ pub(super) fn way(subject: &Subject<'_>, member: &ObservedMember<'_>) -> Option<
 
 fn objects(subject: &Subject<'_>, member: &ObservedMember<'_>, around: &Surroundings, way: Way, report: &mut Report) {
     for code in way.rules() {
-        match around.hits.of(code) {
+        let exports = |plane: &ControlPlane| rules::exports_by_default(&plane.settings);
+        let hits = if planes(subject, member).any(exports) {
+            around.hits.of_exported(code)
+        } else {
+            around.hits.of(code).cloned()
+        };
+        match hits {
             Some(hits) if takes_effect(subject, member, code) => {
-                report.find(told(code, hits).in_cluster(member.name()));
+                report.find(told(code, &hits).in_cluster(member.name()));
             }
             _ if needs_settings(code) => {}
             _ => report.pass(code, Some(member.name()), format!("nothing that {code} is about")),

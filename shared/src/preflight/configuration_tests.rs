@@ -5,6 +5,7 @@ use crate::{
     inventory::{Crd, Inventory, sample},
     preflight::tests::{check, found, ids},
 };
+use serde_json::json;
 
 fn set(inventory: &mut Inventory, name: &str, value: &str) {
     let settings = &mut inventory.seen(0).control_planes[0].settings;
@@ -45,6 +46,31 @@ fn who_keeps_the_old_choice_of_a_namespace_is_left_alone() {
             expected,
             "{switch}"
         );
+    }
+}
+
+#[test]
+fn a_mesh_that_exports_nothing_by_default_has_fewer_hosts_in_common() {
+    for (default, certain, expected) in [
+        (json!(null), false, true),
+        (json!([]), false, true),
+        (json!(["*"]), false, true),
+        (json!(["."]), false, false),
+        (json!(["~"]), false, false),
+        (json!([".", "shared"]), false, true),
+        (json!(["."]), true, true),
+    ] {
+        let mut inventory = sample::one("1.29.9", "v1.34.1");
+        inventory.seen(0).control_planes[0].settings.mesh = json!({"defaultServiceExportTo": default});
+        let entry = "ServiceEntry b/three".to_owned();
+        let hits = &mut inventory.around(0).hits;
+        if certain {
+            hits.add(codes::HOST_IN_SEVERAL_NAMESPACES, entry, "x".to_owned());
+        } else {
+            hits.add_exported(codes::HOST_IN_SEVERAL_NAMESPACES, entry, "x".to_owned());
+        }
+        let found = ids(&check(&inventory, "1.30.7")).contains(&"MU723");
+        assert_eq!(found, expected, "{default} {certain}");
     }
 }
 

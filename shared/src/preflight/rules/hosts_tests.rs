@@ -24,7 +24,7 @@ fn a_host_is_told_only_where_namespaces_differ() {
         });
     }
     let hits = reader.finish(None);
-    let of_rule = hits.of(codes::HOST_IN_SEVERAL_NAMESPACES).unwrap();
+    let of_rule = hits.of_exported(codes::HOST_IN_SEVERAL_NAMESPACES).unwrap();
     assert_eq!(
         (of_rule.count, of_rule.examples[0].object.as_str()),
         (1, "ServiceEntry b/three")
@@ -79,10 +79,48 @@ fn what_no_other_namespace_sees_collides_with_nothing() {
             &json!({"hosts": [host], "exportTo": export_to, "resolution": "DNS"}),
         );
         let hits = reader.finish(None);
-        let detail = hits
-            .of(codes::HOST_IN_SEVERAL_NAMESPACES)
-            .map(|hits| hits.examples[0].detail.as_str());
+        let hits = hits.of_exported(codes::HOST_IN_SEVERAL_NAMESPACES);
+        let detail = hits.as_ref().map(|hits| hits.examples[0].detail.as_str());
         assert_eq!(detail, expected, "{host} {export_to}");
+    }
+}
+
+#[test]
+fn what_leaves_its_export_to_the_mesh_collides_as_the_mesh_says() {
+    let none = BTreeMap::new();
+    let all = json!(["*"]);
+    let silent = json!(null);
+    for (exports, certain, exported) in [
+        (&[("a", &all), ("b", &all)][..], 1, 1),
+        (&[("a", &silent), ("b", &silent)], 0, 1),
+        (&[("a", &silent), ("b", &all)], 0, 1),
+        (&[("a", &all), ("b", &silent)], 0, 1),
+        (&[("a", &silent), ("b", &all), ("c", &all)], 1, 2),
+        (&[("a", &silent), ("a", &all), ("b", &all)], 1, 1),
+        (&[("a", &silent), ("a", &all), ("a", &silent)], 0, 0),
+        (&[("a", &json!(["."])), ("b", &all), ("c", &silent)], 0, 1),
+    ] {
+        let mut reader = Reader::default();
+        for (namespace, export_to) in exports {
+            reader.look(&Object {
+                definition: "serviceentries.networking.istio.io",
+                kind: "ServiceEntry",
+                namespace,
+                name: "one",
+                labels: &none,
+                annotations: &none,
+                spec: &json!({"hosts": ["x.example.com"], "exportTo": export_to}),
+            });
+        }
+        reader.has_sidecars = true;
+        let hits = reader.finish(None);
+        for code in [codes::HOST_IN_SEVERAL_NAMESPACES, codes::SIDECAR_SCOPE] {
+            let found = (
+                hits.of(code).map_or(0, |hits| hits.count),
+                hits.of_exported(code).map_or(0, |hits| hits.count),
+            );
+            assert_eq!(found, (certain, exported), "{code} {exports:?}");
+        }
     }
 }
 
@@ -154,7 +192,7 @@ fn sidecars_matter_where_a_host_is_declared_twice() {
         if sidecar {
             look("sidecars.networking.istio.io", "a", json!({}));
         }
-        let found = reader.finish(None).of(codes::SIDECAR_SCOPE).is_some();
+        let found = reader.finish(None).of_exported(codes::SIDECAR_SCOPE).is_some();
         assert_eq!(found, expected, "{sidecar} {twice}");
     }
 }

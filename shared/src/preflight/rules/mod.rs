@@ -6,6 +6,7 @@
 
 mod coverage;
 mod envoy_filters;
+mod hosts;
 mod merged;
 mod objects;
 mod routed;
@@ -15,9 +16,10 @@ mod values;
 pub use coverage::reference;
 pub use values::removed_values;
 
-pub(super) use settings::{environment, mesh_config, switch};
+pub(super) use settings::{environment, exports_by_default, mesh_config, switch};
 pub(super) use values::left_behind;
 
+use hosts::Hosts;
 use merged::Merged;
 use routed::Routed;
 
@@ -155,14 +157,11 @@ pub struct Object<'a> {
     pub spec: &'a Value,
 }
 
-/// Hosts of ServiceEntries that are remembered; enough for any mesh, and no more than some megabytes.
-const MAX_HOSTS: usize = 50_000;
-
 /// Looks at objects as they are listed.
 #[derive(Debug, Default)]
 pub struct Reader {
     hits: Hits,
-    hosts: BTreeMap<String, String>,
+    hosts: Hosts,
     routed: Routed,
     merged: Merged,
     has_sidecars: bool,
@@ -186,32 +185,13 @@ impl Reader {
         self.routed.look(object, &named);
         self.merged.look(object, &named);
         self.has_sidecars |= object.definition == objects::SIDECARS;
-        if object.definition == objects::SERVICE_ENTRIES {
-            for host in objects::texts(object.spec.get("hosts")).filter(|_| !objects::is_kept_private(object)) {
-                if let Some(other) = objects::namespace_of_service(host).filter(|other| *other != object.namespace) {
-                    let detail = format!("{host} has the form of a Service's name in {other}");
-                    self.hits.add(codes::HOST_IN_SEVERAL_NAMESPACES, named.clone(), detail);
-                }
-                match self.hosts.get(host) {
-                    Some(other) if other != object.namespace => self.hits.add(
-                        codes::HOST_IN_SEVERAL_NAMESPACES,
-                        named.clone(),
-                        format!("{host} is declared in {other} as well"),
-                    ),
-                    Some(_) => {}
-                    None if self.hosts.len() < MAX_HOSTS => {
-                        self.hosts.insert(host.to_owned(), object.namespace.to_owned());
-                    }
-                    None => {}
-                }
-            }
-        }
+        self.hosts.look(object, &named, &mut self.hits);
     }
 
     /// Adds what another reader saw of other kinds.
     pub fn add(&mut self, other: Self) {
         self.hits.extend(other.hits);
-        self.hosts.extend(other.hosts);
+        self.hosts.add(other.hosts);
         self.routed.add(other.routed);
         self.merged.add(other.merged);
         self.has_sidecars |= other.has_sidecars;
@@ -236,14 +216,8 @@ impl Reader {
         for (code, object, detail) in self.routed.hits() {
             self.hits.add(code, object, detail);
         }
-        if let Some(twice) = self
-            .hits
-            .of(codes::HOST_IN_SEVERAL_NAMESPACES)
-            .filter(|_| self.has_sidecars)
-        {
-            for hit in twice.examples.clone() {
-                self.hits.add(codes::SIDECAR_SCOPE, hit.object, hit.detail);
-            }
+        if self.has_sidecars {
+            self.hits.copy(codes::HOST_IN_SEVERAL_NAMESPACES, codes::SIDECAR_SCOPE);
         }
         self.hits
     }

@@ -123,10 +123,11 @@ pub(super) fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
         .filter_map(Value::as_str)
 }
 
-/// Whether proxies of no other namespace see what the object declares.
-pub(super) fn is_kept_private(object: &Object<'_>) -> bool {
+/// Whether proxies of other namespaces see what the object declares; `None` where it leaves that to the mesh.
+pub(super) fn is_exported(object: &Object<'_>) -> Option<bool> {
     let mut to = texts(object.spec.get("exportTo")).peekable();
-    to.peek().is_some() && to.all(|namespace| [".", "~", object.namespace].contains(&namespace))
+    to.peek()?;
+    Some(to.any(|namespace| ![".", "~", object.namespace].contains(&namespace)))
 }
 
 /// Namespace of the Service that would have this host in a cluster, `NAME.NAMESPACE.svc.cluster.local`.

@@ -46,6 +46,13 @@ pub(in crate::preflight) fn switch(settings: &Settings, name: &str) -> Option<bo
     }
 }
 
+/// Whether Services and ServiceEntries that say nothing are seen by other namespaces.
+pub(in crate::preflight) fn exports_by_default(settings: &Settings) -> bool {
+    let to = settings.mesh.get("defaultServiceExportTo").and_then(Value::as_array);
+    let mut to = to.into_iter().flatten().filter_map(Value::as_str).peekable();
+    to.peek().is_none() || to.any(|namespace| ![".", "~"].contains(&namespace))
+}
+
 /// Variables of istiod that the way leaves behind, with what changes.
 pub(in crate::preflight) fn environment(settings: &Settings, way: Way) -> Vec<String> {
     REMOVED_ENVIRONMENT

@@ -26,7 +26,8 @@ fn look(kind: &str, annotations: &[(&str, &str)], spec: &Value) -> Vec<(String, 
     let hits = reader.finish(None);
     crate::finding::Code::all()
         .filter_map(|code| {
-            let hit = hits.of(code)?.examples.first()?;
+            let hits = hits.of_exported(code)?;
+            let hit = hits.examples.first()?;
             assert_eq!(hit.object, "Kind shop/reviews");
             Some((code.to_string(), hit.detail.clone()))
         })

@@ -161,7 +161,7 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU723",
         title: "同一主机名在多个命名空间中声明",
         cause: "从 1.30 起，对于一个主机名，sidecar 采用 Kubernetes 服务，否则采用最旧的 ServiceEntry，而不再是字母顺序上的第一个命名空间。",
-        evidence: "其他命名空间看得到的 ServiceEntry 的主机名（包括其他命名空间中 Service 的名称），以及 istiod 的 PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE。",
+        evidence: "其他命名空间看得到的 ServiceEntry 的主机名（包括其他命名空间中 Service 的名称）、网格配置的 defaultServiceExportTo，以及 istiod 的 PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE。",
         fix: "每个主机名只声明一次，或用 exportTo 把每处声明限制在自己的命名空间；PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE=false 可保持原来的选择。",
     },
     Told {
@@ -238,7 +238,7 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU734",
         title: "Sidecar 对象遇到多次声明的主机名",
         cause: "从 1.24 起，无论有没有 Sidecar，代理自身命名空间的服务优先，其次是 Kubernetes Service，然后是其他。",
-        evidence: "Sidecar 类型的对象，以及 ServiceEntry 的主机名。",
+        evidence: "Sidecar 类型的对象、其他命名空间看得到的 ServiceEntry 的主机名，以及网格配置的 defaultServiceExportTo。",
         fix: "每个主机名只声明一次，或在 Sidecar 的 egress 主机中写明命名空间。",
     },
     Told {
