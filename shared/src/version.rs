@@ -81,13 +81,13 @@ pub struct VersionError {
     expected: &'static str,
 }
 
-/// Who built an Istio.
+/// Who built an Istio, and which of their builds it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Flavor {
     /// Community Istio.
     #[default]
     Native,
-    /// A vendor's build, by its suffix, as `mspider`.
+    /// A vendor's build, by its suffix, as `mspider` or `solo-fips`.
     Custom(String),
 }
 
@@ -117,7 +117,8 @@ impl fmt::Display for Flavor {
     }
 }
 
-/// Version of an Istio build: `1.31.4`, `1.31.4-mspider`, `1.32.0-rc.0`, `1.31.4-asm.9`, `1.31.4-mspider-distroless`.
+/// Version of an Istio build: `1.31.4`, `1.31.4-mspider`, `1.32.0-rc.0`, `1.31.4-asm.9`, `1.31.4-mspider-distroless`,
+/// `1.31.4-solo-fips`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IstioVersion {
     /// Major number.
@@ -200,7 +201,7 @@ impl FromStr for IstioVersion {
             return Err(error());
         };
         let mut pre = None;
-        let mut flavor: Option<&str> = None;
+        let mut flavor: Option<String> = None;
         let mut vendor_revision: Option<String> = None;
         for word in words {
             if !is_identifier(word) {
@@ -215,8 +216,14 @@ impl FromStr for IstioVersion {
                 pre = Some(word.to_owned());
             } else if flavor.is_none() && !starts_with_digit(name) {
                 let (name, revision) = split_revision(name, rest);
-                flavor = Some(name);
+                flavor = Some(name.to_owned());
                 vendor_revision = revision;
+            } else if let Some(flavor) = flavor
+                .as_mut()
+                .filter(|_| vendor_revision.is_none() && is_of_a_flavor(word))
+            {
+                flavor.push('-');
+                flavor.push_str(word);
             } else {
                 let revision = vendor_revision.get_or_insert_with(String::new);
                 if !revision.is_empty() {
@@ -233,7 +240,7 @@ impl FromStr for IstioVersion {
             minor,
             patch,
             pre,
-            flavor: Flavor::from_suffix(flavor),
+            flavor: Flavor::from_suffix(flavor.as_deref()),
             vendor_revision,
         })
     }
@@ -363,6 +370,11 @@ fn is_identifier(word: &str) -> bool {
 
 fn starts_with_digit(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Whether a word behind a flavor's first belongs to it, as the `fips` of `-solo-fips`: what counts has a number.
+fn is_of_a_flavor(word: &str) -> bool {
+    word.bytes().all(|b| b.is_ascii_alphabetic()) && !PRE_RELEASES.contains(&word)
 }
 
 /// Whether a vendor's count begins with a plain number, as Huawei's does.

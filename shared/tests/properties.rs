@@ -19,6 +19,7 @@ fn version() -> impl Strategy<Value = IstioVersion> {
     let vendor = prop_oneof![
         4 => Just(String::new()),
         1 => Just("-mspider".to_owned()),
+        1 => Just("-solo-fips".to_owned()),
         1 => (0_u64..12).prop_map(|n| format!("-asm.{n}")),
         1 => (0_u64..12).prop_map(|n| format!("-tetrate-v{n}")),
         1 => (0_u64..12).prop_map(|n| format!("-r{n}")),

@@ -128,7 +128,7 @@ fn flavor(suffix: Option<&Spanned<String>>, origin: &str) -> Result<Flavor, Cata
             origin,
             Some(suffix.defined),
             format!(
-                "{:?} cannot be a flavor: expected the word after the version in the vendor's tags, as mspider; \
+                "{:?} cannot be a flavor: expected what follows the version in the vendor's tags, as mspider or solo-fips; \
                  distroless, debug, alpha, beta and rc are none",
                 suffix.value
             ),

@@ -156,6 +156,11 @@ fn what_extends_replaces_minors_and_adds_flavors() {
     let vendor = with("newestPatch", "1.31.3-solo").replace("  - sources", "  - suffix: solo\n    sources");
     let catalog = embedded().extended_by(Catalog::from_yaml(&vendor, "solo.yaml").unwrap());
     assert!(catalog.knows(&v("1.31.1-solo")) && catalog.knows(&v("1.31.1")));
+    // Another build of the same vendor's is a flavor of its own.
+    assert!(!catalog.knows(&v("1.31.1-solo-fips")));
+    let vendor = vendor.replace("solo", "solo-fips");
+    let catalog = embedded().extended_by(Catalog::from_yaml(&vendor, "solo.yaml").unwrap());
+    assert!(catalog.knows(&v("1.31.1-solo-fips-distroless")) && !catalog.knows(&v("1.31.1-solo")));
 }
 
 #[test]
@@ -226,7 +231,8 @@ fn suffixes_that_are_no_flavor_are_refused() {
         "alpha.1",
         "\"\"",
         "9",
-        "my-vendor",
+        "my-v1",
+        "my-beta",
         "\"a b\"",
         "asm.9",
         "r4",

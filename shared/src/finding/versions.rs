@@ -29,7 +29,7 @@ pub const OTHER_FLAVOR: Code = Code(&Rule {
     severity: Severity::Blocker,
     waivable: false,
     cause: "Builds of different vendors differ in patches, defaults and images; a mesh keeps its flavor from start to end.",
-    evidence: "The suffix of the running version's tag, or the Mesh object's flavor, against the target's suffix.",
+    evidence: "The suffix of the running version's tag, or the Mesh object's flavor, against the target's suffix; of 1.30.3-solo-fips-distroless that is solo-fips.",
     fix: "Choose a target with the mesh's own flavor.",
 });
 /// Everything is at the target.
@@ -60,7 +60,7 @@ pub const UNKNOWN_TARGET: Code = Code(&Rule {
     waivable: false,
     cause: "Without an entry for the target's minor and flavor nobody can say which Kubernetes versions it supports.",
     evidence: "The target against the embedded catalog, or the one given with --catalog.",
-    fix: "Choose a version that the catalog knows, or add the release to a catalog file and pass it with --catalog FILE.",
+    fix: "Choose a version that the catalog knows, or add the release, and a flavor with its suffix, sources and releases, to a catalog file and pass it with --catalog FILE.",
 });
 /// The target's patch is newer than the newest known.
 pub const NEWER_PATCH: Code = Code(&Rule {

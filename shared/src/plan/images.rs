@@ -107,15 +107,18 @@ pub fn take_over_images(plan: &mut Plan, of_charts: &BTreeMap<String, BTreeSet<S
     }
 }
 
-/// The same image with another version, its digest dropped and its variant kept.
+/// The same image with another version, its digest dropped and its variant kept where it stands, at the end as Istio's charts
+/// put it or before the flavor.
 fn retagged(image: &str, target: &IstioVersion) -> String {
     let (name, tag) = split(image);
-    let variant = tag
-        .and_then(|tag| tag.rsplit('-').next())
-        .filter(|word| VARIANTS.contains(word));
-    match variant {
-        Some(variant) => format!("{name}:{target}-{variant}"),
-        None => format!("{name}:{target}"),
+    let mut words = tag.unwrap_or_default().split('-');
+    let Some(variant) = words.find(|word| VARIANTS.contains(word)) else {
+        return format!("{name}:{target}");
+    };
+    let version = target.to_string();
+    match (words.next(), version.split_once('-')) {
+        (Some(_), Some((number, flavor))) => format!("{name}:{number}-{variant}-{flavor}"),
+        _ => format!("{name}:{version}-{variant}"),
     }
 }
 
@@ -223,5 +226,13 @@ mod tests {
             retagged("r/pilot:1.30.3-mspider-distroless", &vendor),
             "r/pilot:1.31.0-mspider-distroless"
         );
+        let fips = "1.31.0-fips".parse().unwrap();
+        for (image, expected) in [
+            ("r/pilot:1.30.3-fips", "r/pilot:1.31.0-fips"),
+            ("r/pilot:1.30.3-fips-distroless", "r/pilot:1.31.0-fips-distroless"),
+            ("r/pilot:1.30.3-distroless-fips", "r/pilot:1.31.0-distroless-fips"),
+        ] {
+            assert_eq!(retagged(image, &fips), expected);
+        }
     }
 }

@@ -273,7 +273,11 @@ fn catalog(subject: &Subject<'_>, report: &mut Report) {
                 joined(flavors),
                 target.flavor
             ),
-            remedy,
+            format!(
+                "declare the flavor {} in a catalog file, by an entry of flavors with its suffix, sources and releases, and \
+                 pass it with --catalog FILE",
+                target.flavor
+            ),
         )),
     }
     if let Some(pre) = &target.pre {

@@ -25,6 +25,8 @@ fn each_move_has_its_verdict() {
         ("1.31.0", "1.31.9", &["MU107"]),
         ("1.31.0", "1.32.0", &["MU106"]),
         ("1.30.3-solo", "1.31.0-solo", &["MU106"]),
+        ("1.30.3-solo-fips", "1.31.0-solo-fips", &["MU106"]),
+        ("1.30.3-solo-fips", "1.31.0-solo", &["MU103", "MU106"]),
         ("1.28.4", "1.29.10", &["MU202", "MU111", "MU112"]),
         ("1.31.0", "1.31.1-rc.0", &["MU108"]),
         ("latest", "1.31.0", &["MU105"]),
@@ -32,6 +34,18 @@ fn each_move_has_its_verdict() {
         let report = check(&sample::one(from, "v1.36.3"), to);
         assert_eq!(ids(&report), expected, "{from} -> {to}: {:#?}", report.findings);
     }
+}
+
+#[test]
+fn an_unknown_flavor_is_to_be_declared_in_a_catalog() {
+    let report = check(&sample::one("1.30.3-solo-fips", "v1.36.3"), "1.31.0-solo-fips");
+    let finding = found(&report, "MU106");
+    assert!(finding.cause.ends_with(", not solo-fips"), "{}", finding.cause);
+    assert!(
+        finding.fix.starts_with("declare the flavor solo-fips"),
+        "{}",
+        finding.fix
+    );
 }
 
 #[test]

@@ -24,7 +24,30 @@ fn reads_the_tags_that_vendors_use() {
         ),
         ("1.29.0-solo", Some("solo"), None, "1.29.0-solo"),
         ("1.18.7-r4", Some("r"), Some("4"), "1.18.7-r4"),
-        ("1.18.7-r-a", Some("r"), Some("a"), "1.18.7-r-a"),
+        ("1.18.7-r-a", Some("r-a"), None, "1.18.7-r-a"),
+        ("1.18.7-r4-a", Some("r"), Some("4-a"), "1.18.7-r4-a"),
+        ("1.30.3-solo-fips", Some("solo-fips"), None, "1.30.3-solo-fips"),
+        (
+            "1.30.3-solo-fips-distroless",
+            Some("solo-fips"),
+            None,
+            "1.30.3-solo-fips",
+        ),
+        (
+            "1.30.3-solo-distroless-fips",
+            Some("solo-fips"),
+            None,
+            "1.30.3-solo-fips",
+        ),
+        ("1.30.3-fips-distroless", Some("fips"), None, "1.30.3-fips"),
+        ("1.30.3-distroless-fips", Some("fips"), None, "1.30.3-fips"),
+        (
+            "1.30.3-solo-fips-v2",
+            Some("solo-fips"),
+            Some("v2"),
+            "1.30.3-solo-fips-v2",
+        ),
+        ("1.30.3-solo-beta", Some("solo"), Some("beta"), "1.30.3-solo-beta"),
     ] {
         let version = v(tag);
         assert_eq!(version.flavor.suffix(), flavor, "{tag}");
@@ -99,6 +122,9 @@ fn tells_moves_apart() {
         ("1.31.0", "1.31.0-rc.1", Move::Downgrade),
         ("1.30.3", "1.31.0-mspider", Move::OtherFlavor),
         ("1.30.3-mspider", "1.31.0-mspider", Move::OneMinor),
+        ("1.30.3-solo-fips", "1.31.0-solo", Move::OtherFlavor),
+        ("1.30.3-solo", "1.30.3-solo-fips", Move::OtherFlavor),
+        ("1.30.3-solo-fips", "1.31.0-solo-fips-distroless", Move::OneMinor),
         ("1.30.3-asm.1", "1.30.3-asm.2", Move::Patch),
         ("1.30.3-asm.10", "1.30.3-asm.2", Move::Downgrade),
     ] {

@@ -37,9 +37,15 @@ fn without_build(text: &str) -> &str {
 /// What a pod reports, with the flavor of its image's tag where a vendor has only given Istio's own build a tag of its own:
 /// whatever else runs by such tags can tell its flavor by them alone.
 pub(super) fn flavored(reported: String, image: &str) -> String {
+    // Istio's own is less than every flavor, and `solo` less than `solo-fips`.
+    let is_less = |said: &Flavor, tag: &Flavor| match (said.suffix(), tag.suffix()) {
+        (None, _) => true,
+        (Some(said), Some(tag)) => tag.strip_prefix(said).is_some_and(|rest| rest.starts_with('-')),
+        (Some(_), None) => false,
+    };
     let release = |version: &IstioVersion| (version.minor(), version.patch, version.pre.clone());
     match (reported.parse::<IstioVersion>(), IstioVersion::from_image(image)) {
-        (Ok(said), Ok(tag)) if said.flavor == Flavor::Native && release(&said) == release(&tag) => tag.to_string(),
+        (Ok(said), Ok(tag)) if is_less(&said.flavor, &tag.flavor) && release(&said) == release(&tag) => tag.to_string(),
         _ => reported,
     }
 }
@@ -124,6 +130,16 @@ mod tests {
                 "1.30.3-mspider",
             ),
             ("1.30.3-mspider", "registry.example.com/pilot:1.30.3", "1.30.3-mspider"),
+            (
+                "1.30.3-solo",
+                "registry.example.com/pilot:1.30.3-solo-fips-distroless",
+                "1.30.3-solo-fips",
+            ),
+            (
+                "1.30.3-solo-fips",
+                "registry.example.com/pilot:1.30.3-solo",
+                "1.30.3-solo-fips",
+            ),
             ("1.30.3", "registry.example.com/pilot@sha256:00", "1.30.3"),
             ("unknown", "registry.example.com/pilot:1.30.3-corp", "unknown"),
         ] {

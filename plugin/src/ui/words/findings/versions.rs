@@ -21,7 +21,7 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU103",
         title: "目标属于另一种 flavor",
         cause: "不同厂商的构建在补丁、默认值和镜像上各不相同；网格自始至终保持自己的 flavor。",
-        evidence: "运行版本标签的后缀，或 Mesh 对象的 flavor，与目标的后缀对照。",
+        evidence: "运行版本标签的后缀，或 Mesh 对象的 flavor，与目标的后缀对照；1.30.3-solo-fips-distroless 的后缀是 solo-fips。",
         fix: "选择属于网格自身 flavor 的目标。",
     },
     Told {
@@ -43,7 +43,7 @@ pub(super) const TOLD: &[Told] = &[
         title: "目录不认识目标版本",
         cause: "目录中没有目标的次要版本和 flavor，就没有人能说它支持哪些 Kubernetes 版本。",
         evidence: "目标与内置目录，或与 --catalog 给出的目录对照。",
-        fix: "选择目录认识的版本，或把该版本加入目录文件并用 --catalog FILE 传入。",
+        fix: "选择目录认识的版本，或把该版本加入目录文件（flavor 则要写明 suffix、sources 和 releases），并用 --catalog FILE 传入。",
     },
     Told {
         id: "MU107",

@@ -142,8 +142,8 @@ super::told! {
     "it expired on {}" => "它已于 {} 过期";
     "the flavor {flavor} stands here a second time" => "flavor {flavor} 在这里出现了第二次";
     "the flavor {flavor} names no sources: where its images and charts are" => "flavor {flavor} 没有给出来源：其镜像和 chart 在哪里";
-    "{:?} cannot be a flavor: expected the word after the version in the vendor's tags, as mspider; distroless, debug, alpha, beta and rc are none"
-        => "{} 不能作为 flavor：应为厂商标签中版本之后的词，例如 mspider；distroless、debug、alpha、beta 和 rc 都不是";
+    "{:?} cannot be a flavor: expected what follows the version in the vendor's tags, as mspider or solo-fips; distroless, debug, alpha, beta and rc are none"
+        => "{} 不能作为 flavor：应为厂商标签中版本之后的部分，例如 mspider 或 solo-fips；distroless、debug、alpha、beta 和 rc 都不是";
     "{} of the flavor {flavor} stands here a second time" => "flavor {flavor} 的 {0} 在这里出现了第二次";
     "the flavor {flavor} has no release" => "flavor {flavor} 没有发行版";
     "newestPatch {patch} is no patch of {minor}" => "newestPatch {patch} 不是 {minor} 的补丁";

@@ -39,6 +39,8 @@ super::told! {
         => "控制平面无事可做；kubectl mesh-upgrade plan 会显示还有什么落后";
     "choose one of these, or add the release to a catalog file and pass it with --catalog FILE"
         => "选择其中之一，或者把这个发行版加入目录文件，并用 --catalog FILE 传入";
+    "declare the flavor {} in a catalog file, by an entry of flavors with its suffix, sources and releases, and pass it with --catalog FILE"
+        => "在目录文件的 flavors 中加入一项来声明 flavor {}，写明它的 suffix、sources 和 releases，并用 --catalog FILE 传入";
     "{target} is in the catalog" => "{target} 在目录中";
     "the catalog's newest patch of {} is {newest}; {target} is newer"
         => "目录中 {0} 的最新补丁是 {newest}；{target} 更新";
