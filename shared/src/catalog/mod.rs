@@ -90,7 +90,7 @@ pub struct Sources {
     pub images: String,
     /// Chart repository, `https://…`.
     pub charts: String,
-    /// The same charts as OCI artifacts, `oci://…`.
+    /// The same charts as OCI artifacts, `oci://…`, for where the repository is not to be had.
     #[serde(default)]
     pub oci_charts: Option<String>,
 }
@@ -361,6 +361,12 @@ impl Catalog {
     #[must_use]
     pub fn chart_source(&self, flavor: &Flavor) -> Option<&str> {
         self.flavor(flavor).map(|entry| entry.sources.charts.as_str())
+    }
+
+    /// Where the same charts are in a registry.
+    #[must_use]
+    pub fn oci_charts(&self, flavor: &Flavor) -> Option<&str> {
+        self.flavor(flavor)?.sources.oci_charts.as_deref()
     }
 
     /// The retired registry that an image, or a chart's address, comes from.

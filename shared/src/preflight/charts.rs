@@ -87,10 +87,14 @@ fn lookup(subject: &Subject<'_>, report: &mut Report) {
                         format!("put {component} {target} there, or name another place with --charts"),
                     )
                 } else {
-                    (
-                        Severity::Warning,
-                        "make it reachable, or name another place, here and in apply, with --charts DIR|URL".to_owned(),
-                    )
+                    let fix = match registry(subject, source) {
+                        Some(registry) => format!(
+                            "make it reachable, or name another place, here and in apply, with --charts, as {registry}"
+                        ),
+                        None => "make it reachable, or name another place, here and in apply, with --charts DIR|URL"
+                            .to_owned(),
+                    };
+                    (Severity::Warning, fix)
                 };
                 report.find(
                     Finding::new(codes::CHART_UNAVAILABLE, why.clone(), fix)
@@ -102,6 +106,12 @@ fn lookup(subject: &Subject<'_>, report: &mut Report) {
     }
 }
 
+/// The registry that holds the charts of the target's flavor as well, where it is not this source.
+fn registry<'a>(subject: &Subject<'a>, source: &str) -> Option<&'a str> {
+    let registry = subject.catalog.oci_charts(&subject.target.version.flavor);
+    registry.filter(|registry| *registry != source)
+}
+
 fn retired_repository(subject: &Subject<'_>, retired: &RetiredRegistry, url: &str) -> Finding {
     let when = if retired.gone <= subject.today { "since" } else { "from" };
     Finding::new(
@@ -110,7 +120,10 @@ fn retired_repository(subject: &Subject<'_>, retired: &RetiredRegistry, url: &st
             "charts come from {url}, which is shut down and may not answer {when} {}",
             retired.gone
         ),
-        format!("use {}", retired.replacement),
+        match registry(subject, url) {
+            Some(registry) => format!("use {}, or {registry}", retired.replacement),
+            None => format!("use {}", retired.replacement),
+        },
     )
 }
 
@@ -210,6 +223,8 @@ mod tests {
                 (severity, Some("chart istiod"))
             );
             assert!(finding.fix.contains("--charts"));
+            let proposed = finding.fix.ends_with("as oci://ghcr.io/istio/release/charts");
+            assert_eq!(proposed, !named, "{}", finding.fix);
         }
         let report = looked(ChartLookup {
             no_installer: Some("cannot run helm".to_owned()),
@@ -238,7 +253,11 @@ mod tests {
             ..ChartLookup::default()
         });
         let finding = found(&report, "MU414");
-        assert!(finding.cause.contains("from 2026-12-01") && finding.fix.contains("https://blob.istio.io"));
+        assert!(finding.cause.contains("from 2026-12-01"), "{}", finding.cause);
+        assert_eq!(
+            finding.fix,
+            "use https://blob.istio.io/istio-release/charts, or oci://ghcr.io/istio/release/charts"
+        );
         for (url, expected) in [
             (OLD, true),
             ("https://blob.istio.io/istio-release/charts", false),

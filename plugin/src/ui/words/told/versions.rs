@@ -123,6 +123,8 @@ super::told! {
     "{component} {target} is at {source}" => "{source} 有 {component} {target}";
     "put {component} {target} there, or name another place with --charts"
         => "把 {component} {target} 放到那里，或者用 --charts 指定别处";
+    "make it reachable, or name another place, here and in apply, with --charts, as {registry}"
+        => "让它可以访问，或者在这里和 apply 时用 --charts 指定别处，例如 {registry}";
     "make it reachable, or name another place, here and in apply, with --charts DIR|URL"
         => "让它可以访问，或者在这里和 apply 时用 --charts DIR|URL 指定别处";
     "charts come from {url}, which is shut down and may not answer {when} {}"
@@ -130,6 +132,7 @@ super::told! {
     "since" => "自";
     "from" => "从";
     "use {}" => "使用 {}";
+    "use {}, or {registry}" => "使用 {0}，或者 {registry}";
     "it has no successor" => "它没有后继";
     "it is of the chart {chart}, which is made no more since {WITHOUT}: {instead}"
         => "它来自 chart {chart}，自 {WITHOUT} 起不再提供：{instead}";
