@@ -8,9 +8,9 @@ use std::{net::IpAddr, path::PathBuf};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "mesh-upgrade-webhook", version)]
 pub struct Args {
-    /// Address to listen on.
-    #[arg(long, default_value = "0.0.0.0")]
-    pub bind: IpAddr,
+    /// Address to listen on; without it all of IPv6 and IPv4.
+    #[arg(long, value_name = "ADDRESS")]
+    pub bind: Option<IpAddr>,
 
     /// Port of admission reviews, over TLS.
     #[arg(long, default_value_t = 8443)]

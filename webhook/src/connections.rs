@@ -49,10 +49,10 @@ impl<S> Accept<TcpStream, S> for LimitedAcceptor {
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         // Answers are small: waiting for a delayed acknowledgement would cost more than they do.
         ready(stream.set_nodelay(true).map(|()| {
-            // A peer that is already gone has no address, and is of nobody.
+            // A peer that is already gone has no address, and is of nobody. One of IPv4 is the same on either kind of socket.
             let peer = stream
                 .peer_addr()
-                .map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.ip());
+                .map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
             let seat = Arc::new(Seat {
                 place: self.places.enter(peer),
                 places: Arc::clone(&self.places),

@@ -9,6 +9,7 @@ use crate::{
     health::Health,
     heard::ListenLayer,
     here,
+    listen::listen,
     metrics::Metrics,
     prompt, record, report, server,
     tls::{Certificate, Source},
@@ -28,7 +29,6 @@ use shared::{
     prompt::Here,
 };
 use std::{
-    net::{SocketAddr, TcpListener},
     path::Path,
     sync::{
         Arc,
@@ -37,7 +37,6 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::TcpSocket,
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
@@ -51,10 +50,6 @@ const DRAIN: Duration = Duration::from_secs(20);
 const READ_TIMEOUT: Duration = Duration::from_secs(35);
 /// How audit logs name this program.
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("mesh-upgrade-webhook/v", env!("CARGO_PKG_VERSION")));
-/// Connections that the kernel keeps until they are accepted. Of one that finds no room the client tries again after a
-/// second, which is a third of what the API server waits for an answer.
-const BACKLOG: u32 = 4096;
-
 /// Runs the webhook until it is told to end.
 ///
 /// # Errors
@@ -75,8 +70,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen to SIGINT")?;
     let metrics = Arc::new(Metrics::default());
     let client = client(kubeconfig.as_deref(), Arc::clone(&metrics)).await?;
-    let review_listener = listen(SocketAddr::new(bind, port))?;
-    let health_listener = listen(SocketAddr::new(bind, health_port))?;
+    let review_listener = listen(bind, port)?;
+    let health_listener = listen(bind, health_port)?;
+    let address = review_listener
+        .local_addr()
+        .context("the port for reviews has no address")?;
 
     let built_in = Catalog::embedded()?;
     let (catalog, catalog_in_use) = watch::channel(None);
@@ -129,7 +127,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let serve_reviews = async {
         let certificate = Certificate::first(source, validity, metrics).await;
         let served = certificate.served();
-        tracing::info!(%bind, port, "serving reviews");
+        tracing::info!(%address, "serving reviews");
         tokio::select! {
             ended = server::serve_reviews(
                 review_listener,
@@ -168,20 +166,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     health_handle.shutdown();
     tracing::info!("ended");
     Ok(())
-}
-
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listen = || {
-        let socket = if address.is_ipv6() {
-            TcpSocket::new_v6()
-        } else {
-            TcpSocket::new_v4()
-        }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)?.into_std()
-    };
-    listen().with_context(|| format!("cannot listen on {address}"))
 }
 
 /// The way to a cluster, which hears who asks, and is given up when it is silent for too long.
