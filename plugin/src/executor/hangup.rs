@@ -33,11 +33,17 @@ fn is_to_go_on() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status))
 }
 
-/// The same where the system does not tell: nohup leaves nothing on a terminal.
+/// The same where the system does not tell.
 #[cfg(not(target_os = "linux"))]
 fn is_to_go_on() -> bool {
-    use std::io::IsTerminal as _;
-    !(std::io::stdin().is_terminal() || std::io::stdout().is_terminal() || std::io::stderr().is_terminal())
+    use std::io::{IsTerminal as _, stderr, stdout};
+    is_by_nohup(stdout().is_terminal(), stderr().is_terminal())
+}
+
+/// nohup lets nothing be written to a terminal. BSD's, that of macOS, too, leaves the input where it is.
+#[cfg(any(test, not(target_os = "linux")))]
+fn is_by_nohup(output_on_terminal: bool, errors_on_terminal: bool) -> bool {
+    !(output_on_terminal || errors_on_terminal)
 }
 
 /// The kernel's own word: a bit for each signal that is ignored, the first for the hangup.
@@ -49,10 +55,24 @@ fn ignores_hangup(status: &str) -> bool {
     ignored.is_some_and(|bits| bits & 1 == 1)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn who_writes_to_no_terminal_is_to_go_on_without_one() {
+        for (output, errors, goes_on) in [
+            // With nohup the input may still be the terminal, and is not asked about.
+            (false, false, true),
+            (true, false, false),
+            (false, true, false),
+            (true, true, false),
+        ] {
+            assert_eq!(is_by_nohup(output, errors), goes_on, "{output} {errors}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
     #[test]
     fn nohup_is_told_from_a_terminal() {
         let status =
