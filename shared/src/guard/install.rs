@@ -304,6 +304,8 @@ fn deployment(options: &InstallOptions) -> Value {
                     // preStop, then both parts of the webhook's own drain.
                     "terminationGracePeriodSeconds": 40,
                     "securityContext": security_context,
+                    // The image is of no other system, and clusters may have nodes of Windows, too.
+                    "nodeSelector": {"kubernetes.io/os": "linux"},
                     "topologySpreadConstraints": [
                         spread("topology.kubernetes.io/zone"),
                         spread("kubernetes.io/hostname"),

@@ -17,6 +17,7 @@ fn pods_are_restricted_spread_and_leave_in_order() {
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
     assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
     assert_eq!(pod["priorityClassName"], "system-cluster-critical");
+    assert_eq!(pod["nodeSelector"], json!({"kubernetes.io/os": "linux"}));
     assert_eq!(pod["topologySpreadConstraints"].as_array().unwrap().len(), 2);
     assert!(container["resources"]["limits"]["memory"].is_string());
     assert!(container["lifecycle"]["preStop"].is_object());
