@@ -16,9 +16,10 @@ use shared::{
         asked::Coverage,
         coverage::without_webhook,
         install::{Certificates, InstallOptions, WebhookClient, left_out, objects},
+        rules::TIMEOUT_SECONDS,
         standing::{Asked, Standing},
     },
-    inventory::ClusterState,
+    inventory::{ClusterState, Observed},
 };
 
 /// Runs `guard`.
@@ -71,8 +72,9 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     if let Some(ports) = apply::api_server_ports(&cluster.client).await {
         options.api_server_ports = ports;
     }
+    let mut seen = None;
     if !options.policy_only {
-        options.coverage = coverage(&cluster, ui).await?;
+        (options.coverage, seen) = coverage(&cluster, ui).await?;
     }
     for object in objects(&options) {
         apply::apply(&cluster.client, &object).await?;
@@ -87,9 +89,13 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
             ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
         }
     }
+    let mut is_reached = None;
     if rollout::brings_pods(&options) {
         rollout::wait(&cluster.client).await?;
         ui.progress(Mark::Pass, "the webhook is available");
+        if let Some(observed) = &seen {
+            is_reached = reach(&cluster, observed, ui).await;
+        }
     }
     ui.result(&format!(
         "{} The guard is installed in cluster {}.",
@@ -97,7 +103,7 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
         cluster.name
     ));
     if ui.output != Output::Text {
-        ui.document("GuardInstalled", document(&cluster, &options, &kept))?;
+        ui.document("GuardInstalled", document(&cluster, &options, &kept, is_reached))?;
     }
     if options.policy_only {
         ui.note("Only its policies. Without the webhook:");
@@ -109,7 +115,31 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     Ok(Exit::Done)
 }
 
-fn document(cluster: &Cluster, options: &InstallOptions, kept: &[String]) -> serde_json::Value {
+/// Tells whether the API server reaches the webhook: pods that are ready say nothing of the way to them. `None` where there is
+/// nothing to try it on.
+async fn reach(cluster: &Cluster, observed: &Observed, ui: Ui) -> Option<bool> {
+    let proof = prove::reached(cluster, observed).await?;
+    if proof.proved {
+        ui.progress(Mark::Pass, "the API server reaches the webhook");
+    } else {
+        let why = &proof.result;
+        ui.progress(
+            Mark::Warn,
+            &format!("it is not proved that the API server reaches the webhook: {why}"),
+        );
+        ui.note(&format!(
+            "until it does, changes of Deployments, DaemonSets and Istio configuration wait up to {TIMEOUT_SECONDS} s each, and no upgrade can freeze the mesh"
+        ));
+    }
+    Some(proof.proved)
+}
+
+fn document(
+    cluster: &Cluster,
+    options: &InstallOptions,
+    kept: &[String],
+    is_reached: Option<bool>,
+) -> serde_json::Value {
     let url = match &options.client {
         WebhookClient::Url(url) => Some(url),
         WebhookClient::Service => None,
@@ -119,24 +149,25 @@ fn document(cluster: &Cluster, options: &InstallOptions, kept: &[String]) -> ser
         "cluster": cluster.name, "policyOnly": options.policy_only, "webhookURL": url,
         "image": in_cluster.then_some(&options.image), "replicas": in_cluster.then_some(options.replicas),
         "certManager": in_cluster && options.certificates == Certificates::CertManager, "kept": kept,
+        "webhookReached": is_reached,
     })
 }
 
 /// What the webhook is to be asked about: what is found of Istio, and what is frozen. Where nothing is found, or nothing
-/// can be seen, it is what Istio's documentation calls everything.
-async fn coverage(cluster: &Cluster, ui: Ui) -> Result<Coverage, CommandError> {
-    let observed = match cluster::observe(cluster, &ObserveOptions::default()).await.state {
+/// can be seen, it is what Istio's documentation calls everything. With it what was seen.
+async fn coverage(cluster: &Cluster, ui: Ui) -> Result<(Coverage, Option<Box<Observed>>), CommandError> {
+    let (observed, seen) = match cluster::observe(cluster, &ObserveOptions::default()).await.state {
         ClusterState::Observed(observed) => {
             for what in &observed.unreadable {
                 ui.note(&format!(
                     "not seen, so perhaps not guarded against foreign helm: {what}"
                 ));
             }
-            Coverage::of_cluster(&observed)
+            (Coverage::of_cluster(&observed), Some(observed))
         }
         ClusterState::Unknown { reason } => {
             ui.note(&format!("helm releases could not be looked for: {reason}"));
-            Coverage::default()
+            (Coverage::default(), None)
         }
     };
     let found = if observed.helm_releases.is_empty() {
@@ -146,7 +177,7 @@ async fn coverage(cluster: &Cluster, ui: Ui) -> Result<Coverage, CommandError> {
     };
     let frozen = prove::freezes(cluster).await?;
     let frozen = frozen.iter().map(|freeze| Coverage::of_scope(&freeze.spec.scope));
-    Ok(frozen.fold(found, Coverage::and))
+    Ok((frozen.fold(found, Coverage::and), seen))
 }
 
 /// The guard lets only the driver write journals: an upgrade that began without it could then never end.

@@ -6,7 +6,7 @@
 
 mod answer;
 
-pub use answer::{Answer, Expected};
+pub use answer::{Answer, Expected, unheard};
 
 use crate::cluster::Cluster;
 use answer::{Policies, describe};
@@ -181,7 +181,7 @@ impl Prover {
             }
             asked += 1;
             if !self.policies.says(&answer, expected, self.only_warns(&canary)) {
-                return Err(told(&canary, &answer));
+                return Err(short_of(expected, &canary, &answer));
             }
         }
         Ok(asked)
@@ -304,6 +304,15 @@ fn asks_the_webhook(scope: &FreezeScope) -> bool {
     namespaces.is_empty() || namespaces.iter().any(|namespace| namespace != KUBE_SYSTEM)
 }
 
+/// What is told of an answer that is not the expected one.
+fn short_of(expected: Expected, canary: &Canary, answer: &Answer) -> String {
+    let said = told(canary, answer);
+    match (expected, answer) {
+        (Expected::ByWebhook, Answer::Admitted) => unheard(&said),
+        _ => said,
+    }
+}
+
 fn told(canary: &Canary, answer: &Answer) -> String {
     format!("a dry run of a {} was {}", canary.resource.kind, describe(answer))
 }
@@ -344,6 +353,26 @@ mod tests {
                 .all(|(only_warns, webhook)| is_hidden(*only_warns, *webhook))
         );
         assert!(!is_hidden(true, false));
+    }
+
+    #[test]
+    fn it_is_told_which_barrier_was_not_heard() {
+        let canary = canaries(&scope(&["istio-system"])).remove(0);
+        let told = |expected, answer| short_of(expected, &canary, &answer);
+        let admitted = "a dry run of a ConfigMap was admitted";
+        assert_eq!(told(Expected::ByPolicy, Answer::Admitted), admitted);
+        let unreached = told(Expected::ByWebhook, Answer::Admitted);
+        for part in [
+            admitted,
+            "the guard's webhook",
+            "TCP port 8443",
+            "firewall",
+            "--policy-only",
+        ] {
+            assert!(unreached.contains(part), "{unreached}");
+        }
+        let other = told(Expected::ByWebhook, Answer::NoProof("forbidden".to_owned()));
+        assert_eq!(other, "a dry run of a ConfigMap was answered with: forbidden");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::{
     cluster::{self, Cluster},
     error::{CommandError, api_message},
-    executor::canary::{Asker, Expected, Prover},
+    executor::canary::{Asker, Expected, Prover, unheard},
     guard::certificate,
 };
 use k8s_openapi::{
@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 /// An API server compiles a policy a moment after it was written; until then only the webhook refuses.
 const POLICY_DEADLINE: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// A new authority is written into the configuration, new pods become endpoints, and each API server has to hear of both.
+const REACH_DEADLINE: Duration = Duration::from_secs(20);
 
 /// One thing that was tried.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -74,6 +76,22 @@ pub async fn all(caller: &Cluster, observed: &Observed) -> Result<Vec<Proof>, Co
         proofs.extend(frozen(caller, &record.spec, observed.guard.webhook).await);
     }
     Ok(proofs)
+}
+
+/// Whether the API server reaches the webhook, whose pods are there: it is tried until it does, or time is up. `None` where no
+/// control plane is there to try it on.
+pub async fn reached(caller: &Cluster, observed: &Observed) -> Option<Proof> {
+    // In kube-system it is never asked.
+    newest(observed).filter(|(_, namespace)| namespace != "kube-system")?;
+    let began = Instant::now();
+    loop {
+        let freezes = freezes(caller).await.unwrap_or_default();
+        let proof = versions(caller, observed, &freezes).await;
+        if proof.proved || began.elapsed() >= REACH_DEADLINE {
+            return Some(proof);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// Freezes that stand in the cluster.
@@ -217,12 +235,7 @@ async fn asked_about(caller: &Cluster, observed: &Observed) -> Proof {
 /// holder gets past the freeze to the rules on versions.
 async fn versions(caller: &Cluster, observed: &Observed, freezes: &[MeshFreeze]) -> Proof {
     let tried = "an istiod two minors ahead";
-    let newest = observed
-        .control_planes
-        .iter()
-        .filter_map(|plane| Some((plane.version.version.clone()?, plane.workload.namespace.clone())))
-        .max_by(|(a, _), (b, _)| a.cmp_release(b));
-    let Some((version, namespace)) = newest else {
+    let Some((version, namespace)) = newest(observed) else {
         return Proof::new(
             "webhook, versions",
             tried,
@@ -262,9 +275,7 @@ async fn versions(caller: &Cluster, observed: &Observed, freezes: &[MeshFreeze])
         async move { api.create(&dry_run(), &object).await.map(drop) }
     };
     let answer = match as_caller_or_driver(&client, || driver(caller), ask).await {
-        Ok(()) => Err(format!(
-            "an istiod {ahead} beside {version} was admitted: is the webhook running, ready, and trusted by its configuration?"
-        )),
+        Ok(()) => Err(unheard(&format!("an istiod {ahead} beside {version} was admitted"))),
         Err(error) => {
             let message = api_message(&error);
             match webhook_refusal(&message) {
@@ -274,6 +285,14 @@ async fn versions(caller: &Cluster, observed: &Observed, freezes: &[MeshFreeze])
         }
     };
     Proof::new("webhook, versions", tried, answer)
+}
+
+/// The newest control plane whose version is known, and its namespace.
+fn newest(observed: &Observed) -> Option<(IstioVersion, String)> {
+    let planes = observed.control_planes.iter();
+    planes
+        .filter_map(|plane| Some((plane.version.version.clone()?, plane.workload.namespace.clone())))
+        .max_by(|(a, _), (b, _)| a.cmp_release(b))
 }
 
 fn two_minors_ahead(version: &IstioVersion) -> String {

@@ -70,8 +70,8 @@ const PRIORITY_CLASS: &str = "system-cluster-critical";
 
 /// The webhook's image, without its tag.
 const IMAGE: &str = "ghcr.io/kubectl-mesh-upgrade/mesh-upgrade-webhook";
-/// Port of the reviews in the pod.
-const PORT: u16 = 8443;
+/// Port of the reviews in the pod, which API servers have to reach.
+pub const PORT: u16 = 8443;
 /// Port of health and metrics in the pod.
 const HEALTH_PORT: u16 = 8081;
 /// Ports at which names are resolved: the usual one, and that of OpenShift's pods behind it.

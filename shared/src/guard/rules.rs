@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 pub const PATH: &str = "/validate";
 
 /// Seconds that the API server waits for an answer.
-const TIMEOUT_SECONDS: i32 = 3;
+pub const TIMEOUT_SECONDS: i32 = 3;
 
 /// First word of the name of the webhook that is asked about helm's storage and what helm owns.
 pub(super) const STORAGE_WEBHOOK: &str = "helm";

@@ -1,7 +1,7 @@
 //! What the API server's answer to a canary means: whose refusal it is, and whether the freeze was asked at all.
 
 use crate::executor::freeze::policies::epoch_of;
-use shared::guard;
+use shared::guard::{self, install::PORT};
 
 /// What the API server said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,6 +165,17 @@ impl Policies {
 fn is_another_webhook(message: &str) -> bool {
     let ours = message.contains(guard::WEBHOOK_DOMAIN) || message.contains("MG0");
     !ours && (message.contains("failed calling webhook") || message.contains("admission webhook"))
+}
+
+/// What is told of something that only the webhook refuses and that was admitted: it fails open, so that of one that is not
+/// reached an API server says nothing.
+#[must_use]
+pub fn unheard(said: &str) -> String {
+    format!(
+        "{said}, and the guard's webhook did not refuse it: are its pods ready, is it trusted by its configuration, and may API \
+         servers reach TCP port {PORT} of its pods? Private clusters, as GKE's, need a firewall rule for that; where there is no way: \
+         kubectl mesh-upgrade guard install --policy-only"
+    )
 }
 
 pub(super) fn describe(answer: &Answer) -> String {

@@ -170,6 +170,10 @@ super::told! {
     "namespace {} is still being deleted after {} s" => "{1} 秒之后命名空间 {0} 仍在删除中";
     "what holds it: kubectl describe namespace {}" => "是什么拖住了它：kubectl describe namespace {}";
     "the webhook is available" => "webhook 已可用";
+    "the API server reaches the webhook" => "API server 能够访问 webhook";
+    "it is not proved that the API server reaches the webhook: {why}" => "没有证明 API server 能够访问 webhook：{why}";
+    "until it does, changes of Deployments, DaemonSets and Istio configuration wait up to {TIMEOUT_SECONDS} s each, and no upgrade can freeze the mesh"
+        => "在此之前，对 Deployment、DaemonSet 和 Istio 配置的每次改动最多等待 {TIMEOUT_SECONDS} 秒，并且任何升级都无法冻结网格";
     "cannot read Deployment {}/{}: {}" => "无法读取 Deployment {}/{}：{}";
     "no pod of the guard's webhook is available after {seconds} s: {why}" => "{seconds} 秒之后守卫的 webhook 仍没有可用的 Pod：{why}";
     "no pod of the guard's webhook is available after {seconds} s" => "{seconds} 秒之后守卫的 webhook 仍没有可用的 Pod";
@@ -211,8 +215,7 @@ super::told! {
     "an istiod two minors ahead" => "领先两个次要版本的 istiod";
     "webhook, versions" => "webhook，版本";
     "no istiod of a known version to try it on" => "没有已知版本的 istiod 可以用来试验";
-    "an istiod {ahead} beside {version} was admitted: is the webhook running, ready, and trusted by its configuration?"
-        => "{version} 旁边的 istiod {ahead} 被放行：webhook 在运行、就绪，并且受其配置信任吗？";
+    "an istiod {ahead} beside {version} was admitted" => "{version} 旁边的 istiod {ahead} 被放行";
     "refused, {count} of {count}" => "{count}/{count} 被拒绝";
     "policy, freeze" => "策略，冻结";
     "foreign changes of mesh {}" => "对网格 {} 的外来改动";

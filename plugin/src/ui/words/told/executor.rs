@@ -59,6 +59,8 @@ super::told! {
     "refused by the guard's webhook" => "被守卫的 webhook 拒绝";
     "admitted with a warning of the freeze policy" => "被放行，带有冻结策略的警告";
     "admitted with a warning of the guard's webhook" => "被放行，带有守卫 webhook 的警告";
+    "{said}, and the guard's webhook did not refuse it: are its pods ready, is it trusted by its configuration, and may API servers reach TCP port {PORT} of its pods? Private clusters, as GKE's, need a firewall rule for that; where there is no way: kubectl mesh-upgrade guard install --policy-only"
+        => "{said}，而守卫的 webhook 没有拒绝它：它的 Pod 就绪吗，它受其配置信任吗，API server 能访问其 Pod 的 TCP 端口 {PORT} 吗？私有集群（例如 GKE 的）需要为此添加防火墙规则；如果没有办法：kubectl mesh-upgrade guard install --policy-only";
     "not known to the API server" => "不为 API server 所知";
     "answered with: {message}" => "得到应答：{message}";
     "the journal's target {:?} is no version" => "日志中的目标 {} 不是版本";
