@@ -411,7 +411,7 @@ pub enum GuardCommand {
 #[derive(Debug, Args)]
 pub struct GuardInstallArgs {
     /// Only the policies: no pod and no image in the cluster
-    #[arg(long, conflicts_with_all = ["image", "webhook_url", "cert_manager"])]
+    #[arg(long, conflicts_with_all = ["image", "image_pull_secrets", "webhook_url", "cert_manager"])]
     pub policy_only: bool,
     /// Let cert-manager make the webhook's certificates; without it the webhook makes and renews them itself
     #[arg(long, conflicts_with = "webhook_url")]
@@ -419,6 +419,9 @@ pub struct GuardInstallArgs {
     /// Image of the webhook
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<String>,
+    /// Secret in the guard's namespace by which nodes may pull the webhook's image; may be repeated
+    #[arg(long = "image-pull-secret", value_name = "NAME", conflicts_with = "webhook_url")]
+    pub image_pull_secrets: Vec<String>,
     /// Where the API server reaches a webhook that runs outside of the cluster, as https://HOST:PORT
     #[arg(long, value_name = "URL")]
     pub webhook_url: Option<String>,

@@ -115,6 +115,7 @@ fn helm_and_kustomize_render_what_guard_install_applies() -> Result<()> {
     let digest = format!("sha256:{}", "a".repeat(64));
     let own = InstallOptions {
         image: format!("registry.internal:5000/istio/guard@{digest}"),
+        image_pull_secrets: vec!["mirror".to_owned()],
         replicas: 5,
         api_server_ports: vec![443, 6443, 8443],
         priority_class: "guards".to_owned(),
@@ -126,6 +127,7 @@ fn helm_and_kustomize_render_what_guard_install_applies() -> Result<()> {
         &format!("image.digest={digest}"),
         "replicas=5",
         "apiServerPorts={443,6443,8443}",
+        "imagePullSecrets[0].name=mirror",
         "priorityClassName=guards",
         "podSecurityContext.runAsUser=1000",
         "podSecurityContext.runAsGroup=1000",

@@ -148,6 +148,7 @@ fn document(
     json!({
         "cluster": cluster.name, "policyOnly": options.policy_only, "webhookURL": url,
         "image": in_cluster.then_some(&options.image), "replicas": in_cluster.then_some(options.replicas),
+        "imagePullSecrets": in_cluster.then_some(&options.image_pull_secrets),
         "certManager": in_cluster && options.certificates == Certificates::CertManager, "kept": kept,
         "webhookReached": is_reached,
     })
@@ -231,6 +232,7 @@ fn asked(args: &GuardInstallArgs) -> Asked {
         policy_only: args.policy_only,
         cert_manager: args.cert_manager,
         image: args.image.clone(),
+        image_pull_secrets: args.image_pull_secrets.clone(),
         webhook_url: args.webhook_url.clone(),
         replicas: args.replicas,
     }

@@ -1,6 +1,7 @@
 //! What operators keep in the guard's namespace, which goes with the guard.
 
 use crate::{catalog, names};
+use k8s_openapi::api::apps::v1::Deployment;
 use std::collections::BTreeSet;
 
 /// What is found there, by name.
@@ -10,6 +11,8 @@ pub struct Belongings {
     pub catalog: bool,
     /// Whether there is what leads to the Mesh object of another cluster.
     pub member: bool,
+    /// Secrets by which the webhook's image is pulled.
+    pub pull_secrets: Vec<String>,
     /// ServiceAccounts.
     pub accounts: Vec<String>,
     /// ServiceAccounts of that namespace that may report other clusters here.
@@ -23,10 +26,25 @@ impl Belongings {
     pub fn of_the_operator(&self) -> Vec<String> {
         let catalog = self.catalog.then(|| format!("configmap/{}", catalog::CONFIG_MAP));
         let member = self.member.then(|| format!("secret/{}", names::MEMBER));
+        let pulling = self.pull_secrets.iter().map(|name| format!("secret/{name}"));
         let accounts = self.accounts.iter().filter(|name| self.reporters.contains(*name));
         let accounts = accounts.map(|name| format!("serviceaccount/{name}"));
-        catalog.into_iter().chain(member).chain(accounts).collect()
+        catalog
+            .into_iter()
+            .chain(member)
+            .chain(pulling)
+            .chain(accounts)
+            .collect()
     }
+}
+
+/// The Secrets by which the image of the webhook's Deployment is pulled.
+#[must_use]
+pub fn pulled_by(deployment: &Deployment) -> Vec<String> {
+    let pod = deployment.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
+    let secrets = pod.and_then(|pod| pod.image_pull_secrets.as_ref());
+    let secrets = secrets.into_iter().flatten();
+    secrets.map(|secret| secret.name.clone()).collect()
 }
 
 #[cfg(test)]
@@ -46,11 +64,13 @@ mod tests {
         assert_eq!(found.of_the_operator(), ["serviceaccount/west"]);
         found.catalog = true;
         found.member = true;
+        found.pull_secrets = vec!["mirror".to_owned()];
         assert_eq!(
             found.of_the_operator(),
             [
                 "configmap/mesh-upgrade-catalog",
                 "secret/mesh-upgrade-member",
+                "secret/mirror",
                 "serviceaccount/west"
             ]
         );

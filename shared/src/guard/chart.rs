@@ -14,6 +14,7 @@ pub const CHART: &str = "mesh-upgrade-guard";
 
 /// Marks for values. The numbers stand for nothing else in any object.
 const IMAGE: &str = "MARK-OF-THE-IMAGE";
+const PULL_SECRET: &str = "MARK-OF-THE-PULL-SECRET";
 const REPLICAS: i32 = 987_001;
 const PORT: u16 = 65_001;
 const PRIORITY_CLASS: &str = "MARK-OF-THE-PRIORITY-CLASS";
@@ -49,6 +50,7 @@ fn templates() -> BTreeMap<&'static str, Vec<(Value, [bool; WAYS])>> {
             policy_only,
             certificates,
             image: IMAGE.to_owned(),
+            image_pull_secrets: vec![PULL_SECRET.to_owned()],
             replicas: REPLICAS,
             api_server_ports: vec![PORT],
             priority_class: PRIORITY_CLASS.to_owned(),
@@ -125,8 +127,8 @@ fn with_ports(text: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// What platforms differ in: the class of priority, which is left out when it is empty, and the pods' users, of which
-/// nothing is said unless the values do.
+/// What platforms and registries differ in: the class of priority, and the secrets to pull by, which are left out when they are
+/// empty, and the pods' users, of which nothing is said unless the values do.
 fn with_platform(text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
@@ -134,6 +136,12 @@ fn with_platform(text: &str) -> String {
         if line.ends_with(&format!(": {PRIORITY_CLASS}")) {
             lines.push("{{- with .Values.priorityClassName }}".to_owned());
             lines.push(line.replace(PRIORITY_CLASS, "{{ . }}"));
+            lines.push("{{- end }}".to_owned());
+        } else if line.trim_start() == "imagePullSecrets:" {
+            lines.push("{{- with .Values.imagePullSecrets }}".to_owned());
+            lines.push(line.to_owned());
+        } else if line.trim_start() == format!("- name: {PULL_SECRET}") {
+            lines.push(format!("{{{{- toYaml . | nindent {indent} }}}}"));
             lines.push("{{- end }}".to_owned());
         } else if line.trim_start() == format!("fsGroup: {USER}") {
             lines.push("{{- with .Values.podSecurityContext }}".to_owned());
@@ -193,6 +201,8 @@ fn values() -> String {
            tag: \"\"\n  \
            # Wins over the tag, as sha256:…\n  \
            digest: \"\"\n\
+         # Secrets in the guard's namespace by which its nodes may pull that, as [{{name: mirror}}].\n\
+         imagePullSecrets: []\n\
          # Pods of the webhook.\n\
          replicas: {}\n\
          # Ports at which the webhook's pods reach an API server.\n\
@@ -255,6 +265,7 @@ mod tests {
             "image.tag",
             "image.digest",
             "replicas",
+            "imagePullSecrets",
             "priorityClassName",
             "podSecurityContext",
         ] {
@@ -271,6 +282,9 @@ mod tests {
         let added = "      securityContext:\n{{- with .Values.podSecurityContext }}\n{{- toYaml . | nindent 8 }}\n{{- end }}\n        \
                      runAsNonRoot: true\n";
         assert!(webhook.contains(added), "{webhook}");
+        let secrets =
+            "{{- with .Values.imagePullSecrets }}\n      imagePullSecrets:\n{{- toYaml . | nindent 6 }}\n{{- end }}\n";
+        assert!(webhook.contains(secrets), "{webhook}");
         assert!(webhook.contains("{{- if and .Values.priorityClassName (not .Values.policyOnly) }}\n---\n"));
     }
 

@@ -32,6 +32,8 @@ pub struct InstallOptions {
     pub policy_only: bool,
     /// Image of the webhook.
     pub image: String,
+    /// Secrets in the guard's namespace by which its nodes may pull that.
+    pub image_pull_secrets: Vec<String>,
     /// How the API server reaches the webhook.
     pub client: WebhookClient,
     /// Who makes the webhook's certificates.
@@ -54,6 +56,7 @@ impl Default for InstallOptions {
         Self {
             policy_only: false,
             image: format!("{IMAGE}:{}", names::VERSION),
+            image_pull_secrets: Vec::new(),
             client: WebhookClient::Service,
             certificates: Certificates::Own,
             replicas: 3,
@@ -287,7 +290,7 @@ fn deployment(options: &InstallOptions) -> Value {
         "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
         "volumeMounts": mounts,
     });
-    json!({
+    let mut deployment = json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": names::WEBHOOK, "namespace": names::NAMESPACE, "labels": labels()},
@@ -315,7 +318,16 @@ fn deployment(options: &InstallOptions) -> Value {
                 },
             },
         },
-    })
+    });
+    let secrets = options.image_pull_secrets.iter().map(|name| json!({"name": name}));
+    let secrets: Vec<Value> = secrets.collect();
+    let pod = deployment
+        .pointer_mut("/spec/template/spec")
+        .and_then(Value::as_object_mut);
+    if let (false, Some(pod)) = (secrets.is_empty(), pod) {
+        pod.insert("imagePullSecrets".to_owned(), json!(secrets));
+    }
+    deployment
 }
 
 /// Some platforms, GKE among them, admit pods of the critical classes in other namespaces than `kube-system` only where a

@@ -1,7 +1,10 @@
 //! How the guard is installed already, read from its objects: whoever installs it once more, to bring it up to date, keeps
 //! what they chose and do not name again.
 
-use super::install::{Certificates, InstallOptions, WebhookClient};
+use super::{
+    belongings::pulled_by,
+    install::{Certificates, InstallOptions, WebhookClient},
+};
 use crate::names;
 use k8s_openapi::api::{admissionregistration::v1::ValidatingWebhookConfiguration, apps::v1::Deployment};
 use std::fmt::Display;
@@ -15,6 +18,8 @@ pub struct Asked {
     pub cert_manager: bool,
     /// Image of the webhook.
     pub image: Option<String>,
+    /// Secrets by which it is pulled; none were named where it is empty.
+    pub image_pull_secrets: Vec<String>,
     /// Where the API server reaches a webhook outside of the cluster.
     pub webhook_url: Option<String>,
     /// Pods of the webhook.
@@ -30,6 +35,7 @@ pub struct Standing {
     webhook: bool,
     /// The webhook's image, and the release of the plugin that chose it.
     image: Option<(String, String)>,
+    image_pull_secrets: Vec<String>,
     replicas: Option<i32>,
     url: Option<String>,
     cert_manager: bool,
@@ -58,6 +64,7 @@ impl Standing {
             policy,
             webhook: account || deployment.is_some() || configuration.is_some(),
             image: image.map(|image| (image, release.cloned().unwrap_or_default())),
+            image_pull_secrets: deployment.map(pulled_by).unwrap_or_default(),
             // None at all is a way to stop it for a while, and no way to install it.
             replicas: spec.and_then(|spec| spec.replicas).filter(|replicas| *replicas > 0),
             url: url.map(|url| url.strip_suffix(super::rules::PATH).unwrap_or(url).to_owned()),
@@ -82,7 +89,10 @@ impl Standing {
     pub fn options(&self, asked: &Asked) -> (InstallOptions, Vec<String>) {
         let defaults = InstallOptions::default();
         let mut kept = Vec::new();
-        let in_the_cluster = asked.image.is_some() || asked.replicas.is_some() || asked.cert_manager;
+        let in_the_cluster = asked.image.is_some()
+            || !asked.image_pull_secrets.is_empty()
+            || asked.replicas.is_some()
+            || asked.cert_manager;
         let names_webhook = in_the_cluster || asked.webhook_url.is_some();
         if asked.policy_only || self.policy && !self.webhook && !names_webhook {
             if !asked.policy_only {
@@ -116,6 +126,14 @@ impl Standing {
             },
             (None, None) => defaults.image,
         };
+        let image_pull_secrets = if asked.image_pull_secrets.is_empty() {
+            let standing = self.image_pull_secrets.iter().cloned();
+            standing
+                .map(|name| keep(&mut kept, "--image-pull-secret", name))
+                .collect()
+        } else {
+            asked.image_pull_secrets.clone()
+        };
         let replicas = match (asked.replicas, self.replicas) {
             (Some(replicas), _) => replicas,
             (None, Some(replicas)) if replicas != defaults.replicas => keep(&mut kept, "--replicas", replicas),
@@ -131,6 +149,7 @@ impl Standing {
         };
         let options = InstallOptions {
             image,
+            image_pull_secrets,
             replicas,
             certificates,
             ..InstallOptions::default()
@@ -214,12 +233,14 @@ mod tests {
             (
                 InstallOptions {
                     image: "registry.example/guard@sha256:abc".to_owned(),
+                    image_pull_secrets: vec!["mirror".to_owned()],
                     replicas: 2,
                     certificates: Certificates::CertManager,
                     ..defaults.clone()
                 },
                 vec![
                     "--image registry.example/guard@sha256:abc",
+                    "--image-pull-secret mirror",
                     "--replicas 2",
                     "--cert-manager",
                 ],
@@ -273,6 +294,17 @@ mod tests {
         );
         assert!(!outside.has_pods());
         assert_eq!(again(&outside, &three), (defaults.clone(), vec![]));
+        let with_secret = |names: &[&str]| InstallOptions {
+            image_pull_secrets: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..defaults.clone()
+        };
+        let others = Asked {
+            image_pull_secrets: vec!["b".to_owned(), "c".to_owned()],
+            ..Asked::default()
+        };
+        for standing in [installed(&with_secret(&["a"]), "0.0.1"), outside.clone()] {
+            assert_eq!(again(&standing, &others), (with_secret(&["b", "c"]), vec![]));
+        }
         let only = Asked {
             policy_only: true,
             ..Asked::default()

@@ -48,6 +48,23 @@ fn pods_are_admitted_where_the_platform_chooses_users_and_counts_critical_pods()
 }
 
 #[test]
+fn pods_name_the_secrets_of_a_registry_only_where_there_are_any() {
+    let secrets = |names: &[&str]| {
+        let objects = objects(&InstallOptions {
+            image_pull_secrets: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..InstallOptions::default()
+        });
+        let pod = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"];
+        pod.get("imagePullSecrets").cloned()
+    };
+    assert_eq!(secrets(&[]), None);
+    assert_eq!(
+        secrets(&["mirror", "other"]),
+        Some(json!([{"name": "mirror"}, {"name": "other"}]))
+    );
+}
+
+#[test]
 fn pods_reach_api_servers_and_resolve_their_names() {
     let objects = objects(&InstallOptions::default());
     let egress = of_kind(&objects, "NetworkPolicy")[0]["spec"]["egress"].to_string();

@@ -25,6 +25,10 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ),
     ("Image of the webhook", "webhook 的镜像"),
     (
+        "Secret in the guard's namespace by which nodes may pull the webhook's image; may be repeated",
+        "守卫命名空间中的 Secret，节点用它拉取 webhook 的镜像；可以重复",
+    ),
+    (
         "Where the API server reaches a webhook that runs outside of the cluster, as https://HOST:PORT",
         "API server 访问集群之外的 webhook 的地址，形如 https://HOST:PORT",
     ),
