@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use mesh_upgrade_tests::release::PLATFORMS;
 use plugin::cli::Cli;
 
 fn root() -> PathBuf {
@@ -239,5 +240,21 @@ fn the_fault_suite_is_compiled_wherever_all_targets_are() -> Result<()> {
             );
         }
     }
+    Ok(())
+}
+
+/// The plugin of a platform that no machine compiles before a release would fail there.
+#[test]
+fn the_plugin_is_compiled_on_every_system_that_is_released_for() -> Result<()> {
+    let text = fs::read_to_string(root().join(".github/workflows/ci.yml"))?;
+    for platform in PLATFORMS {
+        let runner = match platform.os {
+            "linux" => "ubuntu-",
+            "darwin" => "macos-",
+            other => &format!("{other}-"),
+        };
+        ensure!(text.contains(runner), "nothing is compiled for {}", platform.target);
+    }
+    ensure!(text.contains("cargo check --package kubectl-mesh-upgrade --locked"));
     Ok(())
 }

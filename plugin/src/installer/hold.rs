@@ -1,5 +1,8 @@
 //! An engine's process that can be held: stopped where it stands while the freeze is open, and let go on afterwards.
 //! Dropped in the middle, the whole group of processes is ended, however many the engine has started.
+//!
+//! Windows stops no processes: there a held engine runs on, and what it writes waits in its relay, as everywhere; dropped in the
+//! middle, the engine alone is ended, and what it has started finds no relay any more.
 
 use super::process::feed;
 use std::{
@@ -64,7 +67,7 @@ impl Hold {
         loop {
             tokio::select! {
                 output = &mut ended => {
-                    group.0 = None;
+                    group.ended();
                     return output;
                 }
                 Ok(()) = held.changed() => group.stop(*held.borrow_and_update()),
@@ -77,10 +80,20 @@ impl Hold {
 struct Group(Option<u32>);
 
 impl Group {
+    /// Nothing of it is left to be sent a signal.
+    fn ended(&mut self) {
+        self.0 = None;
+    }
+
     #[cfg(unix)]
     fn stop(&self, stop: bool) {
         use rustix::process::Signal;
         self.send(if stop { Signal::STOP } else { Signal::CONT });
+    }
+
+    #[cfg(not(unix))]
+    fn stop(&self, stop: bool) {
+        tracing::debug!(engine = self.0, stop, "what the engine writes waits in the relay");
     }
 
     #[cfg(unix)]

@@ -164,7 +164,7 @@ fn redactor(operator: &Value, relay: Option<&Relay>) -> Redactor {
     Redactor::of_values(&serde_json::json!([operator.pointer("/spec/values"), secret]))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;

@@ -9,12 +9,19 @@ use tokio::{io::AsyncWriteExt as _, process::Child, process::Command};
 /// How long a program may take that only looks, and beyond its own deadline one that changes something.
 pub(super) const GRACE: Duration = Duration::from_secs(60);
 
+/// What Windows calls a group of its own, which Ctrl-C on the console does not reach.
+#[cfg(windows)]
+const CREATE_NEW_PROCESS_GROUP: u32 = 0x0000_0200;
+
 /// A program whose output is ours, in a group of its own: Ctrl-C on the terminal asks us, not the engine, and we let it
 /// finish its step. Past its deadline it is ended, not left to write on.
 pub(super) fn detached(command: &mut Command) {
+    #[cfg(unix)]
+    command.process_group(0);
+    #[cfg(windows)]
+    command.creation_flags(CREATE_NEW_PROCESS_GROUP);
     command
         .kill_on_drop(true)
-        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -139,6 +139,12 @@ fn line(script: &mut String, text: &str) {
 mod tests {
     use super::*;
 
+    /// A checkout on Windows may exchange the ends of lines, and no shell takes those.
+    #[test]
+    fn the_beginning_is_a_shells_on_every_system() {
+        assert!(!HEAD.contains('\r'));
+    }
+
     #[test]
     fn all_that_the_beginning_says_can_be_told() {
         for said in SAID {
