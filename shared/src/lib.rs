@@ -24,6 +24,7 @@ pub mod helm;
 pub mod injection;
 pub mod inventory;
 pub mod istioctl;
+pub mod journals;
 pub mod machine;
 pub mod members;
 pub mod mesh;

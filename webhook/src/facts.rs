@@ -9,13 +9,14 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use shared::{
-    api::{Mesh, MeshFreeze, MeshUpgrade},
+    api::{Mesh, MeshFreeze},
     catalog::{CONFIG_MAP, CONFIG_MAP_KEY, Catalog},
     guard::{
         Facts,
         decide::{Freeze, KnownControlPlane, KnownInjector, KnownMesh, KnownNodeComponent, KnownUpgrade},
         table::{HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE},
     },
+    journals::Outline,
     names,
     phase::Phase,
     version::{Flavor, IstioVersion},
@@ -39,8 +40,8 @@ const NODE_COMPONENTS: &[(&str, &str, &str)] = &[
 pub struct Caches {
     /// Freezes that hold.
     pub freezes: Vec<Arc<MeshFreeze>>,
-    /// Journals.
-    pub upgrades: Vec<Arc<MeshUpgrade>>,
+    /// Journals, as far as any plugin's are understood.
+    pub upgrades: Vec<Arc<Outline>>,
     /// Meshes.
     pub meshes: Vec<Arc<Mesh>>,
     /// Deployments of istiod.
@@ -98,7 +99,7 @@ pub(crate) fn flavors_of(catalog: &Catalog) -> Vec<Flavor> {
     catalog.flavors.iter().map(|of| of.flavor.clone()).collect()
 }
 
-fn known_upgrade(upgrade: &MeshUpgrade) -> KnownUpgrade {
+fn known_upgrade(upgrade: &Outline) -> KnownUpgrade {
     KnownUpgrade {
         name: upgrade.metadata.name.clone().unwrap_or_default(),
         mesh: upgrade.spec.mesh.clone(),
@@ -107,7 +108,7 @@ fn known_upgrade(upgrade: &MeshUpgrade) -> KnownUpgrade {
     }
 }
 
-fn known_freeze(freeze: &MeshFreeze, upgrades: &[Arc<MeshUpgrade>]) -> Freeze {
+fn known_freeze(freeze: &MeshFreeze, upgrades: &[Arc<Outline>]) -> Freeze {
     let journal = upgrades
         .iter()
         .find(|upgrade| upgrade.metadata.name.as_ref() == Some(&freeze.spec.upgrade));
@@ -181,8 +182,7 @@ fn known_meshes(caches: &Caches) -> Vec<KnownMesh> {
         (&freeze.spec.mesh, namespaces, freeze.spec.from.parse().ok())
     });
     let upgraded = caches.upgrades.iter().map(|upgrade| {
-        let clusters = upgrade.spec.plan.clusters.iter();
-        let namespaces = clusters.flat_map(|cluster| cluster.scope.istio_namespaces.iter().cloned());
+        let namespaces = upgrade.istio_namespaces().cloned();
         (&upgrade.spec.mesh, namespaces.collect::<Vec<_>>(), reached(upgrade))
     });
     for (name, namespaces, version) in frozen.chain(upgraded) {
@@ -220,7 +220,7 @@ fn known_meshes(caches: &Caches) -> Vec<KnownMesh> {
 }
 
 /// The newest version that an upgrade brought to its mesh for certain.
-fn reached(upgrade: &MeshUpgrade) -> Option<IstioVersion> {
+fn reached(upgrade: &Outline) -> Option<IstioVersion> {
     let phase = upgrade.status.as_ref()?.phase;
     let version = match phase {
         Phase::Verifying | Phase::Thawing | Phase::Succeeded => &upgrade.spec.to,
@@ -267,7 +267,7 @@ mod tests {
             "metadata": {"name": "default"}, "spec": {"mesh": "default", "upgrade": "default-1", "from": "1.30.3",
             "to": "1.31.0", "holder": "alice", "epoch": 3, "since": "2026-01-01T00:00:00Z", "scope": {}}}))
         .unwrap();
-        let upgrade: MeshUpgrade = from_value(json!({"apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgrade",
+        let upgrade: Outline = from_value(json!({"apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgrade",
             "metadata": {"name": "default-1"}, "spec": {"journalVersion": 1, "mesh": "default", "from": "1.30.3",
             "to": "1.31.0", "plan": {"clusters": [], "steps": [], "charts": {"location": ""}}, "planHash": "",
             "requestedBy": "alice"}, "status": {"phase": "Upgrading"}}))
@@ -354,7 +354,7 @@ mod tests {
 
     #[test]
     fn journals_tell_the_namespaces_and_the_version_of_a_mesh() {
-        let upgrade = |name: &str, mesh: &str, to: &str, phase: &str, namespaces: &[&str]| -> Arc<MeshUpgrade> {
+        let upgrade = |name: &str, mesh: &str, to: &str, phase: &str, namespaces: &[&str]| -> Arc<Outline> {
             from_value(json!({"apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgrade",
                 "metadata": {"name": name}, "spec": {"journalVersion": 1, "mesh": mesh, "from": "1.30.3", "to": to,
                 "plan": {"clusters": [{"name": "east", "uid": "u", "scope": {"istioNamespaces": namespaces}}],
@@ -389,6 +389,40 @@ mod tests {
             ("mesh", Some("mspider"))
         );
         assert_eq!(facts.meshes.len(), 2);
+    }
+
+    #[test]
+    fn a_newer_plugins_journal_is_known_by_what_every_plugin_understands() {
+        let upgrade = |name: &str, installer: &str, phase: &str| -> Arc<Outline> {
+            from_value(json!({"apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgrade",
+                "metadata": {"name": name}, "spec": {"journalVersion": 5, "mesh": name, "from": "1.30.3", "to": "1.31.0",
+                "plan": {"clusters": [{"name": "east", "uid": "u", "scope": {"istioNamespaces": [name]}}],
+                "steps": [{"installer": installer}], "charts": 7}, "planHash": "", "requestedBy": "alice"},
+                "status": {"phase": phase, "epoch": 3, "steps": "other"}}))
+            .unwrap()
+        };
+        let facts = build(&Caches {
+            upgrades: vec![
+                upgrade("over", "X", "Succeeded"),
+                upgrade("begun", "X", "Upgrading"),
+                upgrade("unknown", "Helm", "Soaking"),
+            ],
+            ..Caches::default()
+        });
+        let known: Vec<_> = facts.upgrades.iter().map(|known| (known.phase, known.epoch)).collect();
+        assert_eq!(
+            known,
+            [(Phase::Succeeded, 3), (Phase::Upgrading, 3), (Phase::Upgrading, 3)]
+        );
+        let version = |name: &str| {
+            let mesh = facts.meshes.iter().find(|mesh| mesh.name == name).unwrap();
+            assert!(mesh.has_namespace(name));
+            mesh.version.as_ref().unwrap().to_string()
+        };
+        assert_eq!(
+            ["over", "begun", "unknown"].map(version),
+            ["1.31.0", "1.30.3", "1.30.3"]
+        );
     }
 
     #[test]

@@ -18,9 +18,10 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use shared::{
-    api::{Mesh, MeshFreeze, MeshUpgrade},
+    api::{Mesh, MeshFreeze},
     catalog::{CONFIG_MAP, Catalog},
     guard::Facts,
+    journals::Outline,
     names,
 };
 use std::{
@@ -59,7 +60,8 @@ pub(crate) async fn follow(client: Client, built_in: Catalog, told: Told) {
     let Told { facts, catalog, synced } = told;
     let all = watched;
     let (freezes, freeze_changes) = cache(Api::<MeshFreeze>::all(client.clone()), all(), keep);
-    let (upgrades, upgrade_changes) = cache(Api::<MeshUpgrade>::all(client.clone()), all(), keep);
+    // Journals as far as any plugin's are understood: a newer one's would otherwise keep this cache from ever being filled.
+    let (upgrades, upgrade_changes) = cache(Api::<Outline>::all(client.clone()), all(), keep);
     let (meshes, mesh_changes) = cache(Api::<Mesh>::all(client.clone()), all(), keep);
     let (istiods, istiod_changes) = cache(Api::<Deployment>::all(client.clone()), all().labels(ISTIOD), |istiod| {
         istiod.status = None;

@@ -48,7 +48,15 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
         }
         let upgrade = |held: &&Held| {
             let Held { home, journal } = held;
-            json!({ "name": journal.name_any(), "home": home.name, "spec": journal.spec, "status": journal.status })
+            let mut document = json!({
+                "name": journal.name_any(), "home": home.name, "spec": journal.spec, "status": journal.status,
+            });
+            if journal::is_newer(journal)
+                && let Some(fields) = document.as_object_mut()
+            {
+                fields.insert("writtenByNewerPlugin".to_owned(), json!(true));
+            }
+            document
         };
         let journals: Vec<_> = latest.iter().map(upgrade).collect();
         let document = json!({ "upgrades": journals, "unknownClusters": unknown });
@@ -170,6 +178,12 @@ fn print(ui: Ui, held: &Held) {
         String::new()
     };
     ui.result(&format!("  journal   {}{at}", journal.name_any()));
+    if journal::is_newer(journal) {
+        ui.result(&format!(
+            "  newer     its journal version is {}, which this plugin does not know: not all of it is shown",
+            spec.journal_version
+        ));
+    }
     if many {
         let names: Vec<&str> = spec.plan.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
         ui.result(&format!("  clusters  {}", names.join(", ")));

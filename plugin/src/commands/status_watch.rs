@@ -9,6 +9,7 @@ use crate::{
 use futures::StreamExt as _;
 use kube::{
     Api, ResourceExt as _,
+    api::{ApiResource, DynamicObject},
     runtime::{
         WatchStreamExt as _,
         watcher::{self, watcher},
@@ -50,7 +51,7 @@ pub(super) async fn run(latest: &[&Held], ui: Ui) -> Result<Exit, CommandError> 
 async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
     let Held { home, journal } = held;
     let name = journal.name_any();
-    let api: Api<MeshUpgrade> = Api::all(home.client.clone());
+    let api: Api<DynamicObject> = Api::all_with(home.client.clone(), &ApiResource::erase::<MeshUpgrade>(&()));
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     // While nothing happens the server is silent.
     let config = config.timeout(home.watch_seconds());
@@ -77,6 +78,8 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
                 continue;
             }
         };
+        let now = journal::of_object(&now);
+        let now = now.map_err(|error| CommandError::error(format!("the journal {name} cannot be watched: {error}")))?;
         let status = now.status.clone().unwrap_or_default();
         tell(ui, &now, &told, &status)?;
         if status.phase.is_final() {

@@ -5,12 +5,12 @@ use crate::error::{CommandError, Exit, api_code, api_message};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, ResourceExt as _,
-    api::{ListParams, PostParams},
+    api::{ApiResource, DynamicObject, ListParams, PostParams},
 };
 use shared::{
     api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
     guard::{codes::Code, webhook_refusal},
-    names,
+    journals, names,
 };
 
 /// Characters of a home's UID in the names of its journals.
@@ -41,7 +41,8 @@ pub async fn all(client: &Client) -> Result<Vec<MeshUpgrade>, CommandError> {
 /// # Errors
 /// When they cannot be read for another reason.
 pub async fn look(client: &Client) -> Result<Seen, CommandError> {
-    let api: Api<MeshUpgrade> = Api::all(client.clone());
+    // Not as this plugin understands them: one that a newer plugin wrote would hide all others.
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<MeshUpgrade>(&()));
     let what = "read the journals of upgrades";
     let listed = patiently(|| async {
         match api.list(&ListParams::default()).await {
@@ -51,20 +52,39 @@ pub async fn look(client: &Client) -> Result<Seen, CommandError> {
         }
     });
     let listed = listed.await.map_err(|fault| CommandError::error(fault.to_string()))?;
-    let mut journals = match listed {
+    let found = match listed {
         Ok(list) => list.items,
         Err(error) if api_code(&error) == 404 => return Ok(Seen::All(Vec::new())),
         // The API server asks for the right before it looks whether there is such a kind.
         Err(error) if api_code(&error) == 403 && serves_none(client).await => return Ok(Seen::All(Vec::new())),
         Err(error) => {
             let is_denied = api_code(&error) == 403;
-            let error = CommandError::error(format!("cannot read the journals of upgrades: {}", api_message(&error)))
-                .hint("the ClusterRole mesh-upgrade-operator allows it; it comes with: kubectl mesh-upgrade guard install");
+            let error = unreadable(&api_message(&error)).hint(
+                "the ClusterRole mesh-upgrade-operator allows it; it comes with: kubectl mesh-upgrade guard install",
+            );
             return if is_denied { Ok(Seen::Denied(error)) } else { Err(error) };
         }
     };
+    let read = found
+        .iter()
+        .map(of_object)
+        .collect::<Result<Vec<MeshUpgrade>, String>>();
+    let mut journals = read.map_err(|why| unreadable(&why))?;
     journals.sort_by_key(|journal| (journal.creation_timestamp(), sequence(&journal.name_any())));
     Ok(Seen::All(journals))
+}
+
+fn unreadable(why: &str) -> CommandError {
+    CommandError::error(format!("cannot read the journals of upgrades: {why}"))
+}
+
+/// A journal as it was listed or watched; of one that a newer plugin wrote, what is understood of it.
+///
+/// # Errors
+/// What is wrong with one that this plugin should understand.
+pub fn of_object(object: &DynamicObject) -> Result<MeshUpgrade, String> {
+    let object = serde_json::to_value(object).map_err(|error| error.to_string())?;
+    journals::read(&object)
 }
 
 /// Whether the guard was never installed: its kinds are not served. Everybody may ask for that.
@@ -97,7 +117,7 @@ pub fn unfinished_of(mut journals: Vec<MeshUpgrade>, mesh: Option<&str>) -> Resu
 /// # Errors
 /// When it was written by a newer plugin.
 pub fn refuse_newer(journal: &MeshUpgrade) -> Result<(), CommandError> {
-    if journal.spec.journal_version <= JOURNAL_VERSION {
+    if !is_newer(journal) {
         return Ok(());
     }
     Err(CommandError::error(format!(
@@ -106,6 +126,12 @@ pub fn refuse_newer(journal: &MeshUpgrade) -> Result<(), CommandError> {
         journal.spec.journal_version
     ))
     .hint("update this plugin: kubectl krew upgrade mesh-upgrade"))
+}
+
+/// Whether a newer plugin wrote it, so that not all that it says need be understood.
+#[must_use]
+pub fn is_newer(journal: &MeshUpgrade) -> bool {
+    journal.spec.journal_version > JOURNAL_VERSION
 }
 
 /// A journal as it stands now.
@@ -308,5 +334,36 @@ mod tests {
             assert!(matches!(look(&client).await.unwrap(), Seen::Denied(_)), "{discovery}");
             assert!(all(&client).await.is_err(), "{discovery}");
         }
+    }
+
+    /// A server with a journal of mesh `shop` that a newer plugin wrote, in words that this one does not know.
+    fn newer(phase: &'static str) -> Client {
+        let server = tower::service_fn(move |_: Request<Body>| async move {
+            let body = serde_json::json!({
+                "apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgradeList", "metadata": {}, "items": [{
+                    "apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgrade", "metadata": { "name": "shop-2" },
+                    "spec": {
+                        "journalVersion": JOURNAL_VERSION + 1, "mesh": "shop", "from": "1.30.3", "to": "1.31.0",
+                        "plan": { "clusters": [], "steps": [{ "installer": "X" }], "charts": { "location": "" } },
+                        "planHash": "", "requestedBy": "alice",
+                    },
+                    "status": { "phase": phase },
+                }],
+            });
+            Ok::<_, std::convert::Infallible>(Response::new(Body::from(body.to_string().into_bytes())))
+        });
+        Client::new(server, "default")
+    }
+
+    #[tokio::test]
+    async fn a_newer_plugins_journal_hinders_only_while_its_upgrade_is_under_way() {
+        assert!(unfinished(&newer("Succeeded"), None).await.unwrap().is_empty());
+        let begun = newer("Upgrading");
+        let refused = unfinished(&begun, None).await.unwrap_err();
+        assert!(
+            refused.to_string().contains("was written by a newer plugin"),
+            "{refused}"
+        );
+        assert!(unfinished(&begun, Some("other")).await.unwrap().is_empty());
     }
 }

@@ -4,7 +4,7 @@ super::told! {
     // journal and lease
     "tell the cluster by its Namespace kube-system" => "用 Namespace kube-system 识别集群";
     "read the journals of upgrades" => "读取升级的日志";
-    "cannot read the journals of upgrades: {}" => "无法读取升级的日志：{}";
+    "cannot read the journals of upgrades: {why}" => "无法读取升级的日志：{why}";
     "the ClusterRole mesh-upgrade-operator allows it; it comes with: kubectl mesh-upgrade guard install"
         => "ClusterRole mesh-upgrade-operator 允许它；它随 kubectl mesh-upgrade guard install 一起安装";
     "the definition of MeshUpgrade in the cluster is older than this plugin, and would lose a part of the plan"

@@ -171,6 +171,8 @@ super::told! {
     " in cluster {}" => "（在集群 {} 中）";
     "  journal   {}{at}" => "  日志      {0}{at}";
     "  clusters  {}" => "  集群      {}";
+    "  newer     its journal version is {}, which this plugin does not know: not all of it is shown"
+        => "  较新      它的日志版本是 {}，本插件不认识：没有显示全部内容";
     "  driver    {driver} (epoch {})" => "  驱动者    {driver}（epoch {0}）";
     "  unguarded {}" => "  无守卫    {}";
     "  UNLOCKED  by {lifted}" => "  已解除    由 {lifted}";

@@ -1,0 +1,5 @@
+//! Journals as they are found: those of newer plugins, too.
+
+mod outline;
+
+pub use outline::{Outline, read};
