@@ -231,10 +231,10 @@ impl Freeze {
             return Ok(());
         };
         let by = cluster::whoami(home).await?;
-        lift::note(home, journal, &by, reason)
-            .await
-            .map_err(|fault| failed(&fault))?;
-        ui.progress(Mark::Pass, &format!("noted in the journal {}", journal.name_any()));
+        let noted = lift::note(home, journal, &by, reason).await;
+        if noted.map_err(|fault| failed(&fault))? {
+            ui.progress(Mark::Pass, &format!("noted in the journal {}", journal.name_any()));
+        }
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use kube::{
-    Api, Resource, ResourceExt as _,
+    Api, Client, Resource, ResourceExt as _,
     api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
@@ -140,33 +140,43 @@ pub async fn say_why(cluster: &Cluster, mesh: &str, frozen: &Frozen, by: &str, r
     Ok(())
 }
 
-/// Writes into a journal that its freeze is lifted, by whom and why. The journal stays resumable.
+/// Writes into a journal that its freeze is lifted, by whom and why. The journal stays resumable. Returns whether it is noted.
 ///
 /// # Errors
 /// What the API server refused.
-pub async fn note(home: &Cluster, journal: &MeshUpgrade, by: &str, reason: &str) -> Result<(), Fault> {
+pub async fn note(home: &Cluster, journal: &MeshUpgrade, by: &str, reason: &str) -> Result<bool, Fault> {
+    let noted = write_note(&home.client, &journal.name_any(), by, reason).await?;
+    if noted {
+        tell(home, journal, own_objects::CONDITION_UNLOCKED, &lifted(by, reason)).await;
+    }
+    Ok(noted)
+}
+
+/// One without a status, as out of a backup, stays as it is: it says nothing that could be noted on, and nobody but a driver
+/// may give it a status.
+async fn write_note(client: &Client, name: &str, by: &str, reason: &str) -> Result<bool, Fault> {
     let kind = ApiResource::erase::<MeshUpgrade>(&());
-    let api: Api<DynamicObject> = Api::all_with(home.client.clone(), &kind);
-    let name = journal.name_any();
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind);
     let what = format!("write into the journal {name} that its freeze is lifted");
     patiently(|| async {
         // As it stands, and not as this plugin understands it: other conditions must stay what they are to the letter.
-        let standing = api.get(&name).await.map_err(|error| Fault::of_api(&what, &error))?;
+        let standing = api.get(name).await.map_err(|error| Fault::of_api(&what, &error))?;
+        if standing.data.get("status").is_none() {
+            return Ok(false);
+        }
         let conditions = standing.data.pointer("/status/conditions").and_then(Value::as_array);
         let conditions = conditions.map(Vec::as_slice).unwrap_or_default();
         let changed = json!({
             "metadata": {"resourceVersion": standing.resource_version()},
             "status": {"conditions": own_objects::with_unlocked(conditions, by, reason, Timestamp::now())},
         });
-        match api.patch_status(&name, &params(), &Patch::Merge(&changed)).await {
-            Ok(_) => Ok(()),
+        match api.patch_status(name, &params(), &Patch::Merge(&changed)).await {
+            Ok(_) => Ok(true),
             Err(error) if api_code(&error) == 409 => Err(Fault::passing(format!("cannot {what}: it has just changed"))),
             Err(error) => Err(Fault::of_api(&what, &error)),
         }
     })
-    .await?;
-    tell(home, journal, own_objects::CONDITION_UNLOCKED, &lifted(by, reason)).await;
-    Ok(())
+    .await
 }
 
 /// Deletes the record, and then what enforces it.
@@ -276,5 +286,41 @@ fn params() -> PatchParams {
     PatchParams {
         field_manager: Some(names::FIELD_MANAGER.to_owned()),
         ..PatchParams::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{Method, Request, Response};
+    use kube::client::Body;
+
+    /// A server with a journal, whose policy refuses a note in one that has no status.
+    fn holding(status: Option<Value>) -> Client {
+        let server = tower::service_fn(move |request: Request<Body>| {
+            let is_write = *request.method() != Method::GET;
+            let mut body = json!({"apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgrade",
+                "metadata": {"name": "shop-1", "resourceVersion": "7"}, "spec": {}});
+            let mut code = 200_u16;
+            match &status {
+                Some(status) => body["status"] = status.clone(),
+                None if is_write => {
+                    code = 403;
+                    body = json!({"kind": "Status", "status": "Failure", "message": "MG004", "code": code});
+                }
+                None => {}
+            }
+            let response = Response::builder().status(code);
+            async move { response.body(Body::from(body.to_string().into_bytes())) }
+        });
+        Client::new(server, "default")
+    }
+
+    #[tokio::test]
+    async fn a_journal_out_of_a_backup_is_not_noted_in_and_hinders_nobody() {
+        for (status, noted) in [(None, false), (Some(json!({"phase": "Upgrading"})), true)] {
+            let written = write_note(&holding(status), "shop-1", "alice", "pager 7").await;
+            assert_eq!(written.map_err(|fault| fault.to_string()), Ok(noted));
+        }
     }
 }

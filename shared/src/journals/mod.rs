@@ -1,5 +1,14 @@
-//! Journals as they are found: those of newer plugins, too.
+//! Journals as they are found: those of newer plugins, too, and those out of backups.
 
 mod outline;
 
 pub use outline::{Outline, read};
+
+use crate::api::MeshUpgrade;
+
+/// Whether no driver has ever written to a journal. It was created a moment ago, or restored from a backup, which leaves out
+/// what each object's status says: then it looks like an upgrade that has just begun, whatever became of that long ago.
+#[must_use]
+pub fn is_untouched(journal: &MeshUpgrade) -> bool {
+    journal.status.is_none()
+}

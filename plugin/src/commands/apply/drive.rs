@@ -1,6 +1,6 @@
 //! Drives a journal to its end, and says how it ended.
 
-use super::{super::again, Task, members};
+use super::{super::again, Task, begun, members};
 use crate::{
     cli::ApplyArgs,
     cluster::{self, Cluster},
@@ -16,6 +16,7 @@ use shared::{
     api::{MeshUpgrade, Plan, Revisions},
     conditions,
     guard::own_objects::CONDITION_UNLOCKED,
+    journals,
     machine::{Driver, Stop, progress},
 };
 use std::sync::Arc;
@@ -41,7 +42,15 @@ pub async fn to_the_end(
     let guarded = journal.spec.unguarded.is_none();
     let writer = super::writer(guarded, lease.epoch);
     let spec = &journal.spec;
-    let members = members::find(task, &spec.mesh, &spec.plan.clusters, &task.flags).await?;
+    let members = members::find(task, &spec.mesh, &spec.plan.clusters, &task.flags).await;
+    // What a backup brought back may be of a cluster that is there no more, and can be neither driven nor withdrawn.
+    let members = members.map_err(|error| {
+        if journals::is_untouched(&journal) {
+            error.hint(begun::remove(&journal, None))
+        } else {
+            error
+        }
+    })?;
     if guarded {
         refuse_lost_epoch(task.home, &members, lease.epoch).await?;
     }

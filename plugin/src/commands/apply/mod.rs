@@ -1,5 +1,6 @@
 //! `apply`: begins an upgrade, or goes on with the one that has begun.
 
+mod begun;
 mod drive;
 mod members;
 mod plan_file;
@@ -50,18 +51,8 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     let mesh = args.mesh.mesh.as_deref();
     let (scene, journals) = look(args, global, ui).await?;
     let begun = journals.unfinished(mesh)?;
-    if begun.len() > 1 {
-        let meshes = begun
-            .iter()
-            .map(|held| held.journal.spec.mesh.clone())
-            .collect::<Vec<_>>()
-            .join(", ");
-        return Err(
-            CommandError::usage(format!("several upgrades have begun, of the meshes {meshes}"))
-                .hint("name the one to go on with: kubectl mesh-upgrade apply MESH"),
-        );
-    }
-    let home = match begun.first() {
+    let begun = begun::only(&begun)?;
+    let home = match begun {
         Some(held) => held.home.clone(),
         None => home_of_new(args, &scene, &journals)?,
     };
@@ -74,7 +65,7 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         floor: journals.epoch_floor(),
         flags: global.cluster(),
     };
-    let driven = match begun.first() {
+    let driven = match begun {
         Some(held) => task.resume(&held.journal, helm).await,
         None if args.withdraw => Err(withdraw::nothing_begun()),
         None => task.begin(file.as_ref(), helm).await,

@@ -300,6 +300,11 @@ super::told! {
         => "--reason 与 --force 同用；没有被用到的守卫不需要它就能移除";
     "--reason is empty: say why the upgrade goes on without the guard" => "--reason 为空：请说明为什么在没有守卫的情况下升级";
     "several upgrades have begun, of the meshes {meshes}" => "有多个升级已经开始，属于网格 {meshes}";
+    "several upgrades of mesh {mesh} have begun: {journals}" => "网格 {mesh} 有多个升级已经开始：{journals}";
+    "to go on with {name}: kubectl mesh-upgrade apply {mesh} --context {}"
+        => "继续 {name}：kubectl mesh-upgrade apply {mesh} --context {0}";
+    "{name} has no status, as after a restore from a backup: it has changed nothing here; when nobody drives it, remove it: kubectl delete meshupgrade {name}{at}"
+        => "{name} 没有 status，例如从备份恢复之后：它在这里没有改动任何东西；如果没有人在驱动它，就删除它：kubectl delete meshupgrade {name}{at}";
     "name the one to go on with: kubectl mesh-upgrade apply MESH" => "请指定继续哪一个：kubectl mesh-upgrade apply MESH";
     "it is not there" => "它不存在";
     "no upgrade has begun in the clusters that answered, and cluster {cluster} did not: {reason}"
