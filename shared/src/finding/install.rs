@@ -70,7 +70,7 @@ pub const SHARED_CLUSTER: Code = Code(&Rule {
     waivable: true,
     cause: "Custom resource definitions, CNI and ztunnel exist once in a cluster: upgrading them for one mesh upgrades them for the other.",
     evidence: "Control planes in the cluster that belong to another mesh.",
-    fix: "Make sure that the other mesh's control plane is at most one minor behind the target, and upgrade it soon after.",
+    fix: "Make sure that the other mesh's control plane is at most one minor behind the target, without which apply is blocked, and upgrade it soon after.",
 });
 /// Helm would refuse the definitions.
 pub const CRDS_NOT_OWNED: Code = Code(&Rule {

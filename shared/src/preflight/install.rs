@@ -24,7 +24,6 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         base(member, report);
         gateways(member, report);
         registries(subject, member, report);
-        sharing(member, report);
     }
 }
 
@@ -269,26 +268,6 @@ fn registries(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut R
     }
 }
 
-fn sharing(member: &ObservedMember<'_>, report: &mut Report) {
-    let others: Vec<String> = member
-        .foreign_control_planes()
-        .map(|plane| format!("{} ({})", named(&plane.workload), plane.version.raw))
-        .collect();
-    if !others.is_empty() {
-        report.find(
-            Finding::new(
-                codes::SHARED_CLUSTER,
-                format!(
-                    "{} belong to another mesh; CRDs, CNI and ztunnel exist once",
-                    others.join(", ")
-                ),
-                "make sure that the other control plane is at most one minor behind the target, and upgrade it next",
-            )
-            .in_cluster(member.name()),
-        );
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::{
@@ -432,25 +411,6 @@ mod tests {
             found(&report, "MU406")
                 .fix
                 .contains("kubectl rollout restart deployment/ingress -n istio-ingress")
-        );
-    }
-
-    #[test]
-    fn another_mesh_in_the_cluster_is_told() {
-        let mut inventory = ambient();
-        inventory.seen(0).control_planes.push(sample::istiod("other", "1.29.1"));
-        let mut gateway = sample::gateway("elsewhere", "ingress");
-        gateway.rollout.ready = 0;
-        gateway.helm_release = Some(("elsewhere".to_owned(), "ingress".to_owned()));
-        let release = sample::release("elsewhere", "ingress", "gateway", "1.29.1");
-        inventory.seen(0).helm_releases.push(release);
-        inventory.seen(0).gateways.push(gateway);
-        let report = check(&inventory, "1.31.0");
-        assert_eq!(ids(&report), ["MU407"]);
-        assert!(
-            found(&report, "MU407")
-                .cause
-                .contains("Deployment other/istiod (1.29.1)")
         );
     }
 }

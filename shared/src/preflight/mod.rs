@@ -23,6 +23,7 @@ mod native;
 mod ownership;
 mod permissions;
 pub mod rules;
+mod sharing;
 mod target;
 mod trust;
 mod versions;
@@ -142,6 +143,7 @@ pub fn check(mesh: &MeshView, inventory: &Inventory, target: &Target, catalog: &
     trust::check(&subject, &mut report);
     injectors::check(&subject, &mut report);
     install::check(&subject, &mut report);
+    sharing::check(&subject, &mut report);
     installers::check(&subject, &mut report);
     ownership::check(&subject, &mut report);
     followed::check(&subject, &mut report);
