@@ -428,7 +428,7 @@ pub struct GuardInstallArgs {
     /// Replicas of the webhook [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..), conflicts_with_all = ["policy_only", "webhook_url"])]
     pub replicas: Option<i32>,
-    /// Begin from the defaults, and not from how the guard is installed now
+    /// Begin from the defaults, and not from how the guard is installed now; also take back a guard of a later release
     #[arg(long)]
     pub reset: bool,
 }

@@ -364,7 +364,7 @@ pub struct MeshRecord {
 }
 
 /// The guard as far as it is installed in a cluster.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GuardPresence {
     /// Our CRDs are there.
     pub crds: bool,
@@ -376,12 +376,14 @@ pub struct GuardPresence {
     pub webhook: bool,
     /// The API server serves ValidatingAdmissionPolicy (Kubernetes 1.30).
     pub policy_api: bool,
+    /// Release of the plugin that installed it, where the static policy tells it.
+    pub release: Option<String>,
 }
 
 impl GuardPresence {
     /// Whether an upgrade can be frozen here by at least the policy.
     #[must_use]
-    pub fn can_freeze(self) -> bool {
+    pub fn can_freeze(&self) -> bool {
         self.crds && self.policies && self.driver && self.policy_api
     }
 }

@@ -16,10 +16,12 @@ use shared::{
         asked::Coverage,
         coverage::without_webhook,
         install::{Certificates, InstallOptions, WebhookClient, left_out, objects},
+        release,
         rules::TIMEOUT_SECONDS,
         standing::{Asked, Standing},
     },
     inventory::{ClusterState, Observed},
+    names,
 };
 
 /// Runs `guard`.
@@ -47,7 +49,9 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     let standing = if args.reset {
         Standing::default()
     } else {
-        standing::read(&cluster.client).await?
+        let (standing, release) = standing::read(&cluster.client).await?;
+        refuse_later_guard(release.as_deref())?;
+        standing
     };
     let takes_webhook_away = args.policy_only && (args.reset || standing.has_webhook());
     if takes_webhook_away {
@@ -219,6 +223,19 @@ async fn refuse_beside_driver(client: &Client, ui: Ui) -> Result<(), CommandErro
     Ok(())
 }
 
+/// An older plugin knows less: its definitions prune what newer journals hold, and its webhook and rights are of yesterday.
+fn refuse_later_guard(release: Option<&str>) -> Result<(), CommandError> {
+    match release.filter(|release| release::is_later(names::VERSION, release)) {
+        None => Ok(()),
+        Some(release) => Err(CommandError::blocked(format!(
+            "the guard that is installed is of release {release}, later than this plugin ({}), which would take it back",
+            names::VERSION
+        ))
+        .hint("update this plugin: kubectl krew upgrade mesh-upgrade")
+        .hint("or take it back to this plugin's release and defaults: kubectl mesh-upgrade guard install --reset")),
+    }
+}
+
 /// One barrier is not taken away while it is needed.
 async fn refuse_without_webhook(cluster: &Cluster) -> Result<(), CommandError> {
     let running = journal::unfinished(&cluster.client, None).await?;
@@ -268,6 +285,15 @@ mod tests {
         for url in ["http://localhost", "localhost:8443", "https://", ""] {
             assert_eq!(check_url(url).unwrap_err().exit, Exit::Usage, "{url}");
         }
+    }
+
+    #[test]
+    fn a_later_guard_is_not_taken_back_in_silence() {
+        assert!(refuse_later_guard(None).is_ok());
+        assert!(refuse_later_guard(Some(names::VERSION)).is_ok());
+        let refused = refuse_later_guard(Some("99.0.0")).unwrap_err();
+        assert_eq!(refused.exit, Exit::Blocked);
+        assert!(refused.hints().iter().any(|hint| hint.ends_with("--reset")));
     }
 
     /// A server with the journal of an upgrade that has begun, and its lease, which is renewed whenever it is read if

@@ -91,7 +91,7 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
 }
 
 async fn guarded(cluster: &Cluster, observed: &Observed) -> Result<Guarded, CommandError> {
-    let guard = observed.guard;
+    let guard = &observed.guard;
     let installed = guard.crds || guard.policies;
     let mut one = Guarded {
         cluster: cluster.name.clone(),

@@ -168,9 +168,7 @@ pub async fn create(client: &Client, spec: MeshUpgradeSpec) -> Result<MeshUpgrad
     let name = format!("{}-{}-{home}{number}", spec.mesh, spec.to);
     let mesh = spec.mesh.clone();
     let journal = MeshUpgrade::new(&name, spec);
-    if journal.spec.plan.has_revisions() {
-        refuse_forgetful(&api, &journal).await?;
-    }
+    refuse_forgetful(&api, &journal).await?;
     let what = format!("create the journal {name}");
     let created = patiently(|| async {
         match api.create(&PostParams::default(), &journal).await {
@@ -213,7 +211,8 @@ async fn home_mark(client: &Client) -> Result<String, CommandError> {
     Ok(if mark.is_empty() { mark } else { mark + "-" })
 }
 
-/// An older definition drops fields that it does not know, and a step that installs would be read as one that upgrades.
+/// An older definition drops fields that it does not know: a step that installs would be read as one that upgrades, and a waiver
+/// or a control plane that is configured elsewhere as none.
 async fn refuse_forgetful(api: &Api<MeshUpgrade>, journal: &MeshUpgrade) -> Result<(), CommandError> {
     let dry_run = PostParams {
         dry_run: true,

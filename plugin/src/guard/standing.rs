@@ -6,14 +6,14 @@ use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::ServiceAccount,
 };
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt as _};
 use shared::{guard::standing::Standing, names};
 
-/// How the guard is installed, if it is.
+/// How the guard is installed, if it is, and the release of the plugin that installed it, where its policy tells that.
 ///
 /// # Errors
 /// When one of its objects cannot be read: what was chosen would be lost.
-pub async fn read(client: &Client) -> Result<Standing, CommandError> {
+pub async fn read(client: &Client) -> Result<(Standing, Option<String>), CommandError> {
     let policies: Api<ValidatingAdmissionPolicy> = Api::all(client.clone());
     let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), names::NAMESPACE);
@@ -26,12 +26,17 @@ pub async fn read(client: &Client) -> Result<Standing, CommandError> {
     );
     let deployment = found(deployment)?;
     let configuration = found(configuration)?;
-    Ok(Standing::of(
-        found(policy)?.is_some(),
+    let policy = found(policy)?;
+    let release = policy
+        .as_ref()
+        .and_then(|policy| policy.labels().get(names::LABEL_VERSION).cloned());
+    let standing = Standing::of(
+        policy.is_some(),
         found(account)?.is_some(),
         deployment.as_ref(),
         configuration.as_ref(),
-    ))
+    );
+    Ok((standing, release))
 }
 
 fn found<T>(answer: Result<T, kube::Error>) -> Result<Option<T>, CommandError> {

@@ -8,8 +8,9 @@ pub const GUARD_NOT_INSTALLED: Code = Code(&Rule {
     title: "The guard is not installed",
     severity: Severity::Warning,
     waivable: false,
-    cause: "Without it the API server cannot freeze the mesh, and anybody may change it in the middle of the upgrade.",
-    evidence: "Our CRDs, the static policy and the driver's ServiceAccount in the cluster.",
+    cause: "Without it the API server cannot freeze the mesh, and anybody may change it in the middle of the upgrade. One of a \
+            release that does not go with the plugin's may lack what the plugin counts on.",
+    evidence: "Our CRDs, the static policy with the release that it tells, and the driver's ServiceAccount in the cluster.",
     fix: "Run kubectl mesh-upgrade guard install; without it, apply needs --unguarded and a reason.",
 });
 /// The API server has no ValidatingAdmissionPolicy.

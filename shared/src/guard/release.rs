@@ -32,7 +32,6 @@ impl Fit {
 /// Compares two releases by the promise of semantic versioning: the same major fits, and before 1.0.0 the same minor.
 #[must_use]
 pub fn fit(plugin: &str, guard: &str) -> Fit {
-    let read = |text: &str| Version::parse(text.trim_start_matches('v')).ok();
     let (Some(plugin), Some(guard)) = (read(plugin), read(guard)) else {
         return Fit::Unknown;
     };
@@ -43,6 +42,17 @@ pub fn fit(plugin: &str, guard: &str) -> Fit {
         Ordering::Less => Fit::GuardIsOlder,
         Ordering::Greater => Fit::PluginIsOlder,
     }
+}
+
+/// Whether the guard is of a later release than the plugin, if only by a patch: what the plugin installs would take it back. A
+/// release that cannot be read is not later.
+#[must_use]
+pub fn is_later(plugin: &str, guard: &str) -> bool {
+    matches!((read(plugin), read(guard)), (Some(plugin), Some(guard)) if guard.cmp_precedence(&plugin).is_gt())
+}
+
+fn read(text: &str) -> Option<Version> {
+    Version::parse(text.trim_start_matches('v')).ok()
 }
 
 #[cfg(test)]
@@ -63,6 +73,23 @@ mod tests {
             ("0.1.0", "", Fit::Unknown),
         ] {
             assert_eq!(fit(plugin, guard), expected, "{plugin} and {guard}");
+        }
+    }
+
+    #[test]
+    fn a_later_release_of_the_guard_is_told_to_the_patch() {
+        for (plugin, guard, expected) in [
+            ("0.1.0", "0.1.0", false),
+            ("0.1.0", "0.1.1", true),
+            ("0.1.0", "v0.2.0", true),
+            ("0.1.0", "0.2.0-rc.1", true),
+            ("0.2.0", "0.2.0-rc.1", false),
+            ("0.2.0", "0.1.9", false),
+            ("0.1.0", "0.1.0+build", false),
+            ("0.1.0", "latest", false),
+            ("0.1.0", "", false),
+        ] {
+            assert_eq!(is_later(plugin, guard), expected, "{plugin} and {guard}");
         }
     }
 }

@@ -282,6 +282,7 @@ pub fn cluster(name: &str, istio: &str, kubernetes: &str) -> ClusterInventory {
                 driver: true,
                 webhook: true,
                 policy_api: true,
+                release: Some(crate::names::VERSION.to_owned()),
             },
             permissions: vec![permission("", "secrets", "get")],
             surroundings: Some(Box::new(surroundings(kubernetes))),

@@ -4,6 +4,9 @@ use super::{Purpose, Subject};
 use crate::{
     api::FreezeMode,
     finding::{Finding, Report, Severity, codes},
+    guard::release::{Fit, fit},
+    inventory::GuardPresence,
+    names,
 };
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
@@ -23,7 +26,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         Purpose::Check | Purpose::ApplyUnguarded => Severity::Warning,
     };
     for member in &subject.members {
-        let guard = member.observed.guard;
+        let guard = &member.observed.guard;
         let missing: Vec<&str> = [
             (guard.crds, "the CRDs"),
             (guard.policies, "the policy for our own objects"),
@@ -32,6 +35,11 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         .into_iter()
         .filter_map(|(present, name)| (!present).then_some(name))
         .collect();
+        let of_another_release = guard.can_freeze().then(|| of_another_release(guard)).flatten();
+        let fits = of_another_release.is_none();
+        if let Some(finding) = of_another_release {
+            report.find(finding.in_cluster(member.name()));
+        }
         let finding = if !guard.policy_api {
             Finding::new(
                 codes::NO_ADMISSION_POLICY,
@@ -64,14 +72,41 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
                 "kubectl mesh-upgrade guard install with --image, when that is wanted",
             )
         } else {
-            report.pass(
-                codes::GUARD_NOT_INSTALLED,
-                Some(member.name()),
-                "the guard is installed",
-            );
+            if fits {
+                report.pass(
+                    codes::GUARD_NOT_INSTALLED,
+                    Some(member.name()),
+                    "the guard is installed",
+                );
+            }
             continue;
         };
         report.find(finding.in_cluster(member.name()));
+    }
+}
+
+/// A guard that was installed by a plugin of a release which does not go with this one. One that does not tell its release
+/// may have been rendered by somebody's own tool.
+fn of_another_release(guard: &GuardPresence) -> Option<Finding> {
+    let release = guard.release.as_deref()?;
+    match fit(names::VERSION, release) {
+        Fit::GuardIsOlder => Some(Finding::new(
+            codes::GUARD_NOT_INSTALLED,
+            format!(
+                "the guard is of release {release}, and too old for this plugin ({})",
+                names::VERSION
+            ),
+            "kubectl mesh-upgrade guard install brings it up to date",
+        )),
+        Fit::PluginIsOlder => Some(Finding::new(
+            codes::GUARD_NOT_INSTALLED,
+            format!(
+                "the guard is of release {release}, and this plugin ({}) too old for it",
+                names::VERSION
+            ),
+            "update this plugin: kubectl krew upgrade mesh-upgrade",
+        )),
+        Fit::Fits | Fit::Unknown => None,
     }
 }
 
@@ -81,6 +116,7 @@ mod tests {
         api::FreezeMode,
         finding::Severity,
         inventory::{GuardPresence, sample},
+        names,
         preflight::{
             Purpose,
             tests::{check_for, found, ids},
@@ -105,6 +141,7 @@ mod tests {
             driver: true,
             webhook: true,
             policy_api: true,
+            release: Some(names::VERSION.to_owned()),
         };
         let none = GuardPresence {
             policy_api: true,
@@ -113,14 +150,17 @@ mod tests {
         for (guard, expected, part) in [
             (none, "MU601", "not installed"),
             (
-                GuardPresence { driver: false, ..whole },
+                GuardPresence {
+                    driver: false,
+                    ..whole.clone()
+                },
                 "MU601",
                 "lacks the driver's ServiceAccount",
             ),
             (
                 GuardPresence {
                     policies: false,
-                    ..whole
+                    ..whole.clone()
                 },
                 "MU601",
                 "lacks the policy",
@@ -133,7 +173,7 @@ mod tests {
             (
                 GuardPresence {
                     webhook: false,
-                    ..whole
+                    ..whole.clone()
                 },
                 "MU603",
                 "without the webhook",
@@ -145,12 +185,36 @@ mod tests {
                 (Purpose::ApplyUnguarded, Severity::Warning),
             ] {
                 let mut inventory = sample::one("1.30.3", "v1.36.3");
-                inventory.seen(0).guard = guard;
+                inventory.seen(0).guard = guard.clone();
                 let report = check_for(&inventory, "1.31.0", purpose);
                 assert_eq!(ids(&report), [expected]);
                 let finding = found(&report, expected);
                 let severity = if expected == "MU603" { Severity::Info } else { severity };
                 assert_eq!(finding.severity, severity, "{expected} {purpose:?}");
+                assert!(finding.cause.contains(part), "{}", finding.cause);
+            }
+        }
+    }
+
+    #[test]
+    fn a_guard_of_a_release_that_does_not_fit_is_told() {
+        for (release, part) in [
+            (Some(names::VERSION), None),
+            (None, None),
+            (Some("latest"), None),
+            (Some("0.0.1"), Some("too old for this plugin")),
+            (Some("99.0.0"), Some("too old for it")),
+        ] {
+            for purpose in [Purpose::Check, Purpose::Apply] {
+                let mut inventory = sample::one("1.30.3", "v1.36.3");
+                inventory.seen(0).guard.release = release.map(str::to_owned);
+                let report = check_for(&inventory, "1.31.0", purpose);
+                let Some(part) = part else {
+                    assert!(ids(&report).is_empty(), "{release:?}");
+                    continue;
+                };
+                let finding = found(&report, "MU601");
+                assert_eq!(finding.severity, Severity::Warning, "{release:?}");
                 assert!(finding.cause.contains(part), "{}", finding.cause);
             }
         }

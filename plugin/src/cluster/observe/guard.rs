@@ -50,7 +50,10 @@ pub(super) async fn presence(asker: Asker<'_>) -> (GuardPresence, Vec<String>) {
     let own = seen(own, &mut unreadable);
     let admission = seen(admission, &mut unreadable);
     // A policy without its binding guards nothing.
-    let policy = seen(policy, &mut unreadable).is_some();
+    let policy = seen(policy, &mut unreadable);
+    let release = policy
+        .as_ref()
+        .and_then(|policy| policy.labels().get(names::LABEL_VERSION).cloned());
     let binding = seen(binding, &mut unreadable).is_some();
     let presence = GuardPresence {
         crds: own.is_some_and(|list| {
@@ -58,11 +61,12 @@ pub(super) async fn presence(asker: Asker<'_>) -> (GuardPresence, Vec<String>) {
                 .iter()
                 .all(|kind| list.resources.iter().any(|one| one.kind == *kind))
         }),
-        policies: policy && binding,
+        policies: policy.is_some() && binding,
         driver: seen(driver, &mut unreadable).is_some(),
         webhook: seen(webhook, &mut unreadable).is_some(),
         policy_api: admission
             .is_some_and(|list| list.resources.iter().any(|one| one.kind == "ValidatingAdmissionPolicy")),
+        release,
     };
     (presence, unreadable)
 }

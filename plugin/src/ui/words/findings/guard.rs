@@ -6,8 +6,8 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU601",
         title: "没有安装守卫",
-        cause: "没有它，API server 就不能冻结网格，任何人都可以在升级中途改动它。",
-        evidence: "集群中我们的 CRD、静态策略和驱动者的 ServiceAccount。",
+        cause: "没有它，API server 就不能冻结网格，任何人都可以在升级中途改动它。与插件版本不相配的守卫可能缺少插件所依赖的东西。",
+        evidence: "集群中我们的 CRD、静态策略及其所说明的版本，以及驱动者的 ServiceAccount。",
         fix: "运行 kubectl mesh-upgrade guard install；没有它，apply 需要 --unguarded 和理由。",
     },
     Told {

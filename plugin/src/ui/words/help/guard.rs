@@ -34,8 +34,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
     ),
     ("Replicas of the webhook [default: 3]", "webhook 的副本数 [默认：3]"),
     (
-        "Begin from the defaults, and not from how the guard is installed now",
-        "从默认值开始，而不是从守卫现在的安装方式开始",
+        "Begin from the defaults, and not from how the guard is installed now; also take back a guard of a later release",
+        "从默认值开始，而不是从守卫现在的安装方式开始；也会退回版本较新的守卫",
     ),
     (
         "Also while an upgrade runs, whose freeze is lifted first, as by `unlock`; and with what you keep in its namespace",

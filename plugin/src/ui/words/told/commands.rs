@@ -151,6 +151,10 @@ super::told! {
     "cannot read how the guard is installed: {}" => "无法读取守卫是如何安装的：{}";
     "nothing was changed; with --reset it is installed as the flags say, whatever is there"
         => "没有改动任何东西；用 --reset 则不管现状，按参数安装";
+    "the guard that is installed is of release {release}, later than this plugin ({}), which would take it back"
+        => "已安装的守卫版本是 {release}，比这个插件（{0}）新，插件会把它退回去";
+    "or take it back to this plugin's release and defaults: kubectl mesh-upgrade guard install --reset"
+        => "或者把它退回到这个插件的版本和默认值：kubectl mesh-upgrade guard install --reset";
     "custom resources served" => "API server 已提供自定义资源";
     "{} The guard is installed in cluster {}." => "{} 守卫已安装在集群 {} 中。";
     "Only its policies. Without the webhook:" => "只有策略。没有 webhook 时：";
