@@ -1,6 +1,6 @@
 //! A frozen mesh, in whichever clusters it is frozen: found, and lifted by hand for `unlock` and `guard uninstall`.
 
-use super::journals::{Journals, Members, uid};
+use super::journals::{Held, Journals, Members, uid};
 use crate::{
     cli::Global,
     cluster::{self, Cluster},
@@ -12,7 +12,10 @@ use crate::{
 use futures::future::join_all;
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
-use shared::api::{FreezeScope, MeshUpgrade, PlanCluster};
+use shared::{
+    api::{FreezeScope, MeshUpgrade, PlanCluster},
+    journals::{self, Begun, FrozenBy},
+};
 use std::collections::BTreeSet;
 
 /// A frozen mesh.
@@ -61,18 +64,30 @@ impl Freeze {
         let Some(mesh) = only(mesh, known)? else {
             return Ok(None);
         };
-        let held = begun.into_iter().find(|held| held.journal.spec.mesh == mesh);
+        let clusters: Vec<(Cluster, Frozen)> = here
+            .into_iter()
+            .map(|(cluster, mut found)| (cluster, found.remove(&mesh).unwrap_or_default()))
+            .collect();
+        let of_mesh: Vec<&Held> = begun
+            .into_iter()
+            .filter(|held| held.journal.spec.mesh == mesh)
+            .collect();
+        let asked = (global.contexts.len() <= 1).then_some(members.first.as_str());
+        let upgrade = meant(&of_mesh, &clusters, asked).map_err(|several| which(&mesh, &several))?;
+        let held = of_mesh
+            .into_iter()
+            .find(|held| Some(held.journal.name_any()) == upgrade);
         let mut freeze = Self {
-            clusters: here
-                .into_iter()
-                .map(|(cluster, mut found)| (cluster, found.remove(&mesh).unwrap_or_default()))
-                .collect(),
+            clusters,
             mesh,
             journal: held.map(|held| held.journal.clone()),
             home: held.map(|held| held.home.clone()),
             unreached,
         };
         freeze.find_planned(global).await;
+        // Of a mesh that bears the same name in another cluster.
+        let its = |frozen: &Frozen| journals::may_be_of(frozen.record.as_ref(), upgrade.as_deref());
+        freeze.clusters.retain(|(_, frozen)| its(frozen));
         Ok(freeze.if_frozen())
     }
 
@@ -83,14 +98,18 @@ impl Freeze {
     pub async fn find_here(cluster: &Cluster, mesh: &str) -> Result<Option<Self>, CommandError> {
         let mut here = lift::frozen(cluster).await.map_err(|fault| failed(&fault))?;
         let journals = Journals::read(std::slice::from_ref(cluster)).await;
-        let held = journals.unfinished(Some(mesh))?.into_iter().next();
-        let frozen = here.remove(mesh).unwrap_or_default();
-        let elsewhere = frozen.record.as_ref().is_some_and(|record| record.spec.home.is_some());
+        let begun = journals.unfinished(Some(mesh))?;
+        let clusters = vec![(cluster.clone(), here.remove(mesh).unwrap_or_default())];
+        // Of several without a record none is noted in: the guard goes, whosever freeze it was.
+        let upgrade = meant(&begun, &clusters, Some(&cluster.name)).unwrap_or_default();
+        let held = begun.into_iter().find(|held| Some(held.journal.name_any()) == upgrade);
+        let mut records = clusters.iter().filter_map(|(_, frozen)| frozen.record.as_ref());
+        let elsewhere = records.any(|record| record.spec.home.is_some());
         let freeze = Self {
             mesh: mesh.to_owned(),
             journal: held.map(|held| held.journal.clone()),
             home: (!elsewhere).then(|| cluster.clone()),
-            clusters: vec![(cluster.clone(), frozen)],
+            clusters,
             unreached: Vec::new(),
         };
         Ok(freeze.if_frozen())
@@ -252,6 +271,51 @@ impl Freeze {
         };
         of_record.or_else(planned).unwrap_or_default()
     }
+}
+
+/// The upgrade whose freeze is meant; see [`journals::meant`].
+fn meant(
+    begun: &[&Held],
+    clusters: &[(Cluster, Frozen)],
+    asked: Option<&str>,
+) -> Result<Option<String>, Vec<(String, String)>> {
+    let names: Vec<String> = begun.iter().map(|held| held.journal.name_any()).collect();
+    let begun: Vec<Begun<'_>> = begun
+        .iter()
+        .zip(&names)
+        .map(|(held, name)| Begun {
+            name,
+            home: &held.home.name,
+            driven: !journals::is_untouched(&held.journal),
+        })
+        .collect();
+    let frozen: Vec<FrozenBy<'_>> = clusters
+        .iter()
+        .filter_map(|(cluster, frozen)| {
+            Some(FrozenBy {
+                cluster: &cluster.name,
+                upgrade: &frozen.record.as_ref()?.spec.upgrade,
+            })
+        })
+        .collect();
+    let owned = |(upgrade, cluster): &(&str, &str)| ((*upgrade).to_owned(), (*cluster).to_owned());
+    match journals::meant(&begun, &frozen, asked) {
+        Ok(upgrade) => Ok(upgrade.map(str::to_owned)),
+        Err(several) => Err(several.iter().map(owned).collect()),
+    }
+}
+
+/// That several upgrades of meshes of one name are under way, and how to name one.
+fn which(mesh: &str, several: &[(String, String)]) -> CommandError {
+    let several: Vec<String> = several
+        .iter()
+        .map(|(upgrade, cluster)| format!("{upgrade} ({cluster})"))
+        .collect();
+    CommandError::usage(format!(
+        "several upgrades have begun of meshes that are called {mesh}: {}",
+        several.join(", ")
+    ))
+    .hint("nothing was changed; name a cluster of the one to unlock, with --context NAME alone")
 }
 
 /// The mesh that is meant. A name that nothing bears while others are frozen is a slip: nobody is told that all is open.

@@ -39,8 +39,8 @@ pub struct Members {
     pub journals: Journals,
     /// Clusters that could not be reached, with the reason.
     pub unreached: BTreeMap<String, String>,
-    /// The cluster that the operator named first.
-    first: String,
+    /// The cluster that the operator named first, or whose context is current.
+    pub first: String,
 }
 
 impl Members {

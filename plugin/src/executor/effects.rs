@@ -26,6 +26,7 @@ use shared::{
     canary,
     catalog::Catalog,
     inventory::{ClusterState, Inventory, Observed},
+    journals,
     machine::{CheckResult, Effect, FreezeState, Observation, StepObservation},
     mesh, plan,
     preflight::{self, Purpose, Target},
@@ -220,7 +221,11 @@ impl Effects<'_> {
     async fn check(&self, spec: &MeshUpgradeSpec, frozen: bool) -> Result<(), Vec<String>> {
         let inventory = self.observe().await;
         let meshes = mesh::meshes(&inventory);
-        let mesh = mesh::select(&meshes, Some(&spec.mesh)).map_err(|error| vec![error.to_string()])?;
+        // It may be called otherwise than where the upgrade began: from there more clusters were seen, or fewer.
+        let mesh = match journals::mesh_of(&spec.plan.clusters, &spec.mesh, &meshes, &inventory) {
+            Some(mesh) => mesh,
+            None => mesh::select(&meshes, Some(&spec.mesh)).map_err(|error| vec![error.to_string()])?,
+        };
         let Ok(version) = spec.to.parse() else {
             return Err(vec![format!("the journal's target {:?} is no version", spec.to)]);
         };

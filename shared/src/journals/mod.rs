@@ -1,7 +1,11 @@
-//! Journals as they are found: those of newer plugins, too, and those out of backups.
+//! Journals as they are found: those of newer plugins, too, those out of backups, and those of meshes by another name.
 
+mod freezes;
+mod identity;
 mod outline;
 
+pub use freezes::{Begun, FrozenBy, may_be_of, meant};
+pub use identity::{mesh_of, under_another_name};
 pub use outline::{Outline, read};
 
 use crate::api::MeshUpgrade;

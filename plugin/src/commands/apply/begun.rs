@@ -1,8 +1,14 @@
 //! Which of the upgrades that have begun is meant, and what is to be done where nobody can tell.
 
-use crate::{commands::journals::Held, error::CommandError};
+use crate::{
+    commands::{
+        Scene,
+        journals::{Held, Journals},
+    },
+    error::CommandError,
+};
 use kube::ResourceExt as _;
-use shared::{api::MeshUpgrade, journals};
+use shared::{api::MeshUpgrade, journals, mesh::MeshView};
 use std::collections::BTreeSet;
 
 /// An upgrade that has begun, and where its journal is.
@@ -61,6 +67,32 @@ fn several(begun: &[Begun<'_>]) -> CommandError {
         }
     }
     error
+}
+
+/// A mesh that was called otherwise when its upgrade began, from where more of its clusters or of others were seen, is not begun
+/// with once more: the Lease and the journal of that upgrade bear its name of then.
+///
+/// # Errors
+/// When it is so.
+pub(super) fn refuse_other_name(mesh: &MeshView, scene: &Scene, journals: &Journals) -> Result<(), CommandError> {
+    let begun = journals.begun().map(|held| &held.journal);
+    let Some(journal) = journals::under_another_name(mesh, &scene.inventory, begun) else {
+        return Ok(());
+    };
+    let name = &journal.spec.mesh;
+    let refused = CommandError::blocked(format!(
+        "control planes of mesh {} are being upgraded under the name {name}, by {}",
+        mesh.name,
+        journal.name_any()
+    ));
+    Err(if journals::is_untouched(journal) {
+        refused.hint(remove(journal, None))
+    } else {
+        refused.hint(format!(
+            "go on with it: kubectl mesh-upgrade apply {}",
+            journal.spec.mesh
+        ))
+    })
 }
 
 /// What to do about a journal that no driver has written to; with the context that leads to it, where that is not told anyhow.

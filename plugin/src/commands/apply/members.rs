@@ -9,8 +9,8 @@ use crate::{
 use shared::{
     api::PlanCluster,
     inventory::{ClusterState, Found, Remote},
+    journals,
     members::{Host, Led},
-    mesh,
 };
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ pub async fn find(
     let renamed = |name: &String| names.get(name).unwrap_or(name).clone();
     members.home = renamed(&task.home.name);
     members.all.clone_from(&members.clusters);
-    let mesh = mesh::select(&task.scene.meshes, Some(mesh)).ok();
+    let mesh = journals::mesh_of(planned, mesh, &task.scene.meshes, &task.scene.inventory);
     let of_mesh = |name: &str| mesh?.members.iter().find(|member| member.cluster == name);
     for cluster in &task.scene.clusters {
         let name = renamed(&cluster.name);

@@ -151,6 +151,7 @@ fn home_of_new(args: &ApplyArgs, scene: &Scene, journals: &Journals) -> Result<C
         );
     }
     let mesh = scene.mesh(args.mesh.mesh.as_deref())?;
+    begun::refuse_other_name(mesh, scene, journals)?;
     let mut unread = journals.unread.iter();
     if let Some((cluster, why)) = unread.find(|(cluster, _)| mesh.clusters().any(|one| one == *cluster)) {
         return Err(unseen(cluster, why));
@@ -357,6 +358,7 @@ impl Task<'_> {
         if let Some((cluster, why)) = journals.unread.first_key_value() {
             return Err(unseen(cluster, why));
         }
+        begun::refuse_other_name(mesh, self.scene, &journals)?;
         match journals.unfinished(Some(&mesh.name))?.first() {
             Some(rival) => Err(CommandError::new(
                 Exit::Held,

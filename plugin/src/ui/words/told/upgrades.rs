@@ -252,6 +252,9 @@ super::told! {
         => "有应答的集群中没有任何冻结；集群 {name} 没有应答：{why}";
     "nothing was changed; name a context that reaches it, with --context or --contexts"
         => "没有改动任何东西；用 --context 或 --contexts 指定能到达它的 context";
+    "several upgrades have begun of meshes that are called {mesh}: {}" => "名为 {mesh} 的网格有多个升级已经开始：{0}";
+    "nothing was changed; name a cluster of the one to unlock, with --context NAME alone"
+        => "没有改动任何东西；只用 --context NAME 指定要解锁的那个升级的一个集群";
     "Nothing is frozen in cluster {}." => "集群 {} 中没有任何冻结。";
     "it was lifted in no cluster" => "没有在任何集群中解除";
     "it was lifted in {}" => "已在 {} 中解除";
@@ -305,6 +308,7 @@ super::told! {
         => "继续 {name}：kubectl mesh-upgrade apply {mesh} --context {0}";
     "{name} has no status, as after a restore from a backup: it has changed nothing here; when nobody drives it, remove it: kubectl delete meshupgrade {name}{at}"
         => "{name} 没有 status，例如从备份恢复之后：它在这里没有改动任何东西；如果没有人在驱动它，就删除它：kubectl delete meshupgrade {name}{at}";
+    "control planes of mesh {} are being upgraded under the name {name}, by {}" => "网格 {0} 的控制平面正以名称 {name} 升级，由 {1} 进行";
     "name the one to go on with: kubectl mesh-upgrade apply MESH" => "请指定继续哪一个：kubectl mesh-upgrade apply MESH";
     "it is not there" => "它不存在";
     "no upgrade has begun in the clusters that answered, and cluster {cluster} did not: {reason}"
