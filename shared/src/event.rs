@@ -3,6 +3,7 @@
 use crate::{
     api::{CONDITION_DRIFTED, CONDITION_STALLED, MeshUpgradeStatus},
     conditions,
+    guard::own_objects::CONDITION_UNLOCKED,
     phase::Phase,
 };
 use k8s_openapi::{
@@ -163,7 +164,11 @@ pub fn between(before: &MeshUpgradeStatus, after: &MeshUpgradeStatus) -> Vec<Rep
         let note = "the mesh is frozen: only the upgrade changes it until it ends";
         reports.push(Report::new("Frozen", note));
     }
-    for (condition, reason) in [(CONDITION_STALLED, "Stalled"), (CONDITION_DRIFTED, "Drifted")] {
+    for (condition, reason) in [
+        (CONDITION_STALLED, "Stalled"),
+        (CONDITION_DRIFTED, "Drifted"),
+        (CONDITION_UNLOCKED, "Unlocked"),
+    ] {
         let message = |status: &MeshUpgradeStatus| {
             let holds = conditions::holds(&status.conditions, condition);
             let found = status.conditions.iter().find(|found| found.type_ == condition);
@@ -225,6 +230,7 @@ mod tests {
             (CONDITION_STALLED, "a", vec![]),
             (CONDITION_STALLED, "b", vec!["Stalled"]),
             (CONDITION_DRIFTED, "c", vec!["Drifted"]),
+            (CONDITION_UNLOCKED, "d", vec!["Unlocked"]),
         ] {
             upsert(
                 &mut after.conditions,
@@ -237,7 +243,7 @@ mod tests {
             assert_eq!(reasons(&before, &after), told);
             before = after.clone();
         }
-        for condition in [CONDITION_STALLED, CONDITION_DRIFTED] {
+        for condition in [CONDITION_STALLED, CONDITION_DRIFTED, CONDITION_UNLOCKED] {
             upsert(
                 &mut after.conditions,
                 condition,

@@ -15,7 +15,7 @@ use kube::ResourceExt as _;
 use serde_json::json;
 use shared::{
     api::{CONDITION_STALLED, MeshUpgrade, StepState},
-    guard::own_objects::CONDITION_UNLOCKED,
+    guard::own_objects::{CONDITION_UNLOCKED, FOUND_OPEN},
     machine::progress,
     phase::Phase,
 };
@@ -199,7 +199,11 @@ fn print(ui: Ui, held: &Held) {
         (Some(unguarded), _) => ui.result(&format!("  unguarded {}", unguarded.reason)),
         _ if unlocked.is_some() => {
             let lifted = unlocked.map(|condition| condition.message.as_str()).unwrap_or_default();
-            ui.result(&format!("  UNLOCKED  by {lifted}"));
+            ui.result(&if unlocked.is_some_and(|condition| condition.reason == FOUND_OPEN) {
+                format!("  UNLOCKED  {lifted}")
+            } else {
+                format!("  UNLOCKED  by {lifted}")
+            });
         }
         (None, Some(since)) if !status.phase.is_final() => ui.result(&format!("  frozen    since {}", time(since))),
         (None, _) => {}

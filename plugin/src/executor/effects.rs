@@ -4,6 +4,7 @@ use super::{
     fault::{Fault, patiently},
     frozen::{Lost, Telling},
     health, images,
+    inherited::Inherited,
     members::Members,
     rollout, stuck,
     tenure::Tenure,
@@ -62,6 +63,8 @@ pub struct Effects<'a> {
     pub merge_timeout: Duration,
     /// When the mesh was frozen, if it was before this driver came.
     pub frozen_since: Option<Time>,
+    /// What the journal says of the freeze that was left to this driver.
+    pub inherited: Inherited,
     /// The home cluster, as the writer: where the journal is.
     pub home: Client,
     /// Identity of the journal: one of the same name is another.
@@ -133,7 +136,13 @@ impl Effects<'_> {
             Effect::PullImages => seen.images = Some(self.pull(spec).await),
             Effect::Freeze { step } => {
                 let step = step.as_deref().and_then(|step| find(spec, step));
-                seen.freeze = self.freeze(spec, step, news).await;
+                // By now the journal has it.
+                seen.found_open = None;
+                let left = self.look_at_what_was_left(spec).await;
+                match left.open {
+                    Some(what) => seen.found_open = Some(what),
+                    None => seen.freeze = self.freeze(spec, step, &left.unseen, news).await,
+                }
             }
             Effect::Observe { step } => {
                 if let Some(step) = find(spec, step) {

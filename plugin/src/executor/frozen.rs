@@ -21,7 +21,7 @@ use shared::{
     fingerprint::describe,
     machine::{Drift, FreezeState, News},
 };
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// How often the freeze is looked after while a component is changed, should no watch tell of anything.
@@ -45,12 +45,13 @@ impl Effects<'_> {
         &self,
         spec: &MeshUpgradeSpec,
         under_way: Option<&PlanStep>,
+        unseen: &BTreeMap<String, String>,
         news: &Telling,
     ) -> FreezeState {
         if spec.unguarded.is_some() {
             return FreezeState::Closed;
         }
-        match self.close_all(spec, under_way).await {
+        match self.close_all(spec, under_way, unseen).await {
             Ok(()) => {
                 self.tell_drift(news, &mut Drift::new());
                 FreezeState::Closed
@@ -59,9 +60,18 @@ impl Effects<'_> {
         }
     }
 
-    /// In all clusters at once: the mesh is to be frozen no longer than it must be.
-    async fn close_all(&self, spec: &MeshUpgradeSpec, step: Option<&PlanStep>) -> Result<(), String> {
+    /// In all clusters at once: the mesh is to be frozen no longer than it must be. One of which is `unseen` what was left
+    /// there stays as it is.
+    async fn close_all(
+        &self,
+        spec: &MeshUpgradeSpec,
+        step: Option<&PlanStep>,
+        unseen: &BTreeMap<String, String>,
+    ) -> Result<(), String> {
         let closing = spec.plan.clusters.iter().map(|planned| async move {
+            if let Some(why) = unseen.get(&planned.name) {
+                return Err(why.clone());
+            }
             let closed = self.close(spec, planned, step).await;
             let evidence = closed.map_err(|fault| fault.in_cluster(&planned.name).to_string())?;
             self.ui
@@ -216,7 +226,7 @@ impl Effects<'_> {
                         Mark::Warn,
                         format!("{} is held, since the freeze was disturbed: {what}", step.id),
                     );
-                    if let Err(why) = self.close_all(spec, Some(step)).await {
+                    if let Err(why) = self.close_all(spec, Some(step), &BTreeMap::new()).await {
                         return Lost::Freeze(why);
                     }
                     // The step is still under way, and its record says so again.
@@ -335,7 +345,7 @@ impl Effects<'_> {
             to: spec.to.clone(),
             holder: self.holder.clone(),
             epoch: self.epoch,
-            since: self.frozen_since.clone().unwrap_or_else(|| self.watch.since()),
+            since: self.since(),
             scope: FreezeScope {
                 controllers: Vec::new(),
                 ..planned.scope.clone()

@@ -9,6 +9,7 @@ mod frozen;
 mod hangup;
 mod health;
 mod images;
+pub mod inherited;
 pub mod journal;
 mod late;
 pub mod lease;

@@ -4,7 +4,7 @@ use super::{Decision, Next, Stop};
 use crate::{
     api::{CONDITION_STALLED, HISTORY_LIMIT, JournalEvent, StepState, StepStatus},
     conditions,
-    guard::own_objects::CONDITION_UNLOCKED,
+    guard::own_objects::{CONDITION_UNLOCKED, FOUND_OPEN},
     phase::Phase,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -87,12 +87,38 @@ impl Next<'_> {
         };
         let what = format!("the freeze was lifted by hand, by {}", unlocked.message);
         let why = unlocked.message.clone();
-        self.note(&what);
+        // What a driver found open by itself stands in the history already.
+        if unlocked.reason != FOUND_OPEN {
+            self.note(&what);
+        }
+        self.freezes_anew();
+        self.set_condition(CONDITION_UNLOCKED, false, "FrozenAgain", &why);
+        true
+    }
+
+    /// The freeze that the journal says stands was open when this driver came, by the hand of somebody who left no word.
+    pub(super) fn found_open(&mut self, what: &str) {
+        self.note(&format!(
+            "the freeze was found open, and the journal does not say why: {what}"
+        ));
+        self.freezes_anew();
+        self.set_condition(CONDITION_UNLOCKED, true, FOUND_OPEN, what);
+        self.look_again();
+    }
+
+    /// Once it is closed again, what was found open is a thing of the past.
+    pub(super) fn frozen_again(&mut self) {
+        let mut conditions = self.status.conditions.iter();
+        let open = conditions.find(|it| it.type_ == CONDITION_UNLOCKED && it.status == "True");
+        if let Some(what) = open.map(|open| open.message.clone()) {
+            self.set_condition(CONDITION_UNLOCKED, false, "FrozenAgain", &what);
+        }
+    }
+
+    fn freezes_anew(&mut self) {
         if self.status.frozen_since.is_some() {
             self.status.frozen_since = Some(self.time());
         }
-        self.set_condition(CONDITION_UNLOCKED, false, "FrozenAgain", &why);
-        true
     }
 
     pub(super) fn add_missing_steps(&mut self) {

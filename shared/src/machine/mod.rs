@@ -77,6 +77,9 @@ pub struct Observation {
     pub images: Option<Outcome>,
     /// The freeze.
     pub freeze: FreezeState,
+    /// What was open of a freeze that the journal says stands, in a sentence. Set by [`Effect::Freeze`], which closes nothing
+    /// then: it is written down first, or a kill in between would leave a closed freeze and nobody who knows.
+    pub found_open: Option<String>,
     /// The check after the freeze.
     pub recheck: Option<CheckResult>,
     /// Steps by id.
@@ -101,7 +104,8 @@ pub enum Effect {
     Check,
     /// Pull the target's images, into [`Observation::images`].
     PullImages,
-    /// Put up the freeze with this driver's epoch and prove it, into [`Observation::freeze`].
+    /// Put up the freeze with this driver's epoch and prove it, into [`Observation::freeze`]; or say that the one that is
+    /// to stand does not, into [`Observation::found_open`].
     Freeze {
         /// Id of the step that is under way, whose controller is let through as before: one that is refused half-way may
         /// never try again by itself.
@@ -296,7 +300,10 @@ impl Next<'_> {
     /// Nothing is changed unless this driver has proved the freeze closed.
     fn closed(&mut self, seen: &Observation) -> Result<(), Decision> {
         match &seen.freeze {
-            FreezeState::Closed => Ok(()),
+            FreezeState::Closed => {
+                self.frozen_again();
+                Ok(())
+            }
             FreezeState::Unproved => {
                 // What this driver has brought to an end waits for nobody any more.
                 let is_under_way = |id: &str, state| state == StepState::Running && !seen.steps.contains_key(id);

@@ -111,6 +111,56 @@ fn what_was_taken_back_after_an_unlock_is_brought_to_the_target_again() {
 }
 
 #[test]
+fn a_freeze_that_is_found_open_is_written_down_before_it_is_closed_again() {
+    for (phase, done) in [(Phase::Upgrading, 1), (Phase::Verifying, 2)] {
+        // Killed once it is written down, and not killed.
+        for writes in [2, usize::MAX] {
+            let (mut world, mut status) = until(&spec(), phase, done);
+            world.of = spec().plan.steps.len();
+            world.at_target.remove("base");
+            world.applied.clear();
+            let mut is_open = true;
+            let mut perform = |effect: &Effect, seen: &mut Observation| {
+                if matches!(effect, Effect::Freeze { .. }) {
+                    seen.found_open =
+                        std::mem::take(&mut is_open).then(|| "east: MeshFreeze default is gone".to_owned());
+                    if seen.found_open.is_some() {
+                        return;
+                    }
+                }
+                world.perform(effect, seen);
+            };
+            let mut ended = drive(&spec(), &mut status, 2, writes, &mut perform);
+            if ended.is_none() {
+                assert!(
+                    crate::conditions::holds(&status.conditions, CONDITION_UNLOCKED),
+                    "{phase}"
+                );
+                assert!(
+                    status.steps.iter().all(|step| step.state == StepState::Pending),
+                    "{phase}"
+                );
+                ended = drive(&spec(), &mut status, 3, usize::MAX, &mut perform);
+            }
+            assert_eq!(ended, Some(Stop::Succeeded), "{phase} {writes}");
+            let unlocked = status
+                .conditions
+                .iter()
+                .find(|it| it.type_ == CONDITION_UNLOCKED)
+                .unwrap();
+            assert_eq!(
+                (unlocked.status.as_str(), unlocked.message.as_str()),
+                ("False", "east: MeshFreeze default is gone")
+            );
+            let told = status.history.iter().filter(|event| event.what.contains("found open"));
+            assert_eq!(told.count(), 1, "{phase} {writes}: {:?}", status.history);
+            let expected: &[&str] = if done == 1 { &["base", "istiod"] } else { &["base"] };
+            assert_eq!(world.applied, expected, "{phase} {writes}");
+        }
+    }
+}
+
+#[test]
 fn gateways_that_were_taken_back_wait_again_for_their_control_plane_to_be_proved() {
     let mut spec = spec();
     for (step, component) in spec.plan.steps.iter_mut().zip([Component::Base, Component::Istiod]) {

@@ -51,6 +51,9 @@ impl Next<'_> {
         if self.status.phase.is_final() {
             return;
         }
+        if let Some(what) = &seen.found_open {
+            self.found_open(what);
+        }
         for (cluster, objects) in &seen.fingerprints {
             self.remember(cluster, objects);
         }

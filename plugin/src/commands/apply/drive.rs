@@ -5,7 +5,10 @@ use crate::{
     cli::ApplyArgs,
     cluster::{self, Cluster},
     error::{CommandError, Exit},
-    executor::{Drive, End, Members, effects::Effects, journal, lease::DriverLease, watch::Watch, writing_client},
+    executor::{
+        Drive, End, Members, effects::Effects, inherited::Inherited, journal, lease::DriverLease, watch::Watch,
+        writing_client,
+    },
     installer::Engines,
     ui::{Mark, Output, Ui, progress::HowFar},
 };
@@ -82,6 +85,7 @@ pub async fn to_the_end(
             step_timeout: task.args.step_timeout,
             merge_timeout: task.args.merge_timeout,
             frozen_since: frozen_since(&journal),
+            inherited: Inherited::of(&journal),
             home,
             journal_uid: journal.metadata.uid.clone(),
             watch: Watch::new(status.map(|status| status.fingerprints.as_slice()).unwrap_or_default()),

@@ -5,10 +5,12 @@
 //! several old ones stand: they go from the oldest on, each once a later one is proved to refuse its holder.
 
 mod coverage;
+mod left;
 pub(super) mod policies;
 pub(super) mod record;
 mod servers;
 
+pub(super) use left::is_open;
 pub(super) use record::not_unlocked;
 
 pub use policies::{delete as delete_policy, labelled};

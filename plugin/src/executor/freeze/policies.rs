@@ -90,6 +90,18 @@ fn older_of(standing: Vec<Standing>, freeze: &MeshFreezeSpec) -> Result<BTreeMap
     Ok(older)
 }
 
+/// Whether a policy that refuses stands for a mesh, whichever driver's it is.
+pub async fn refuses(holder: &Cluster, mesh: &str) -> Result<bool, Fault> {
+    Ok(refuses_in(&standing(holder).await?, mesh))
+}
+
+fn refuses_in(standing: &[Standing], mesh: &str) -> bool {
+    let warns = |it: &Standing| it.name.ends_with(names::WARNING_POLICY_SUFFIX);
+    standing
+        .iter()
+        .any(|it| it.is_whole() && it.is_of(mesh, |_| true) && !warns(it))
+}
+
 /// Whether this driver's policy and binding stand, and nobody else's.
 pub async fn is_alone(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
     alone_in(&standing(holder).await?, freeze)

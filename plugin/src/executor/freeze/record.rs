@@ -86,6 +86,11 @@ fn unlocked(record: &MeshFreeze) -> Result<(), Fault> {
     }
 }
 
+/// The record that stands, whosever it is.
+pub async fn standing(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<Option<MeshFreeze>, Fault> {
+    read(&Api::all(holder.client.clone()), &freeze.mesh).await
+}
+
 /// What is known of the frozen cluster; nothing when it has just been frozen.
 pub async fn status(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<MeshFreezeStatus, Fault> {
     let records: Api<MeshFreeze> = Api::all(holder.client.clone());

@@ -15,8 +15,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::ApiResource;
 use serde_json::Value;
 use shared::{
-    api::{ClusterFingerprints, ExemptKind, Fingerprint, MeshFreezeSpec, ObjectName},
-    fingerprint::{Change, What, judge, rebase, seen_again, taken_over},
+    api::{ClusterFingerprints, ExemptKind, Fingerprint, MeshFreeze, MeshFreezeSpec, ObjectName},
+    fingerprint::{Change, What, judge, judge_freeze, rebase, seen_again, taken_over},
     guard::own_objects::own_objects_policy,
     machine::Drift,
     names,
@@ -197,6 +197,12 @@ impl Watch {
         Ok(())
     }
 
+    /// Whether this driver has frozen a cluster.
+    #[must_use]
+    pub fn has_begun(&self, name: &str) -> bool {
+        self.lock().contains_key(name)
+    }
+
     /// The kinds that a cluster serves, as far as they are known.
     #[must_use]
     pub fn served(&self, name: &str) -> Served {
@@ -253,6 +259,19 @@ impl Known {
         let found = self.served.iter().find(|(served, _)| *served == kind);
         found.map(|(_, resource)| resource)
     }
+}
+
+/// What has changed in a cluster since its record was last written, by whoever drove then.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn changes_since(holder: &Cluster, record: &MeshFreeze) -> Result<Vec<Change>, Fault> {
+    let Some(status) = &record.status else {
+        return Ok(Vec::new());
+    };
+    let served = exempt::served(holder).await?;
+    let read = exempt::read(&holder.client, &served).await?;
+    Ok(judge_freeze(&record.spec, status, &read.picture.of(&record.spec.scope)))
 }
 
 /// The first change that leaves less of the guard than there was.

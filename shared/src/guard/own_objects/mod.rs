@@ -20,6 +20,10 @@ use serde_json::{Value, json};
 /// Condition of a MeshUpgrade: somebody has lifted its freeze by hand. Its message is `USER: REASON`.
 pub const CONDITION_UNLOCKED: &str = "Unlocked";
 
+/// Reason of [`CONDITION_UNLOCKED`] where a driver found a freeze open that the journal called closed, and nobody had said why:
+/// its message tells what was open, and where.
+pub const FOUND_OPEN: &str = "FoundOpen";
+
 /// Longest message of [`CONDITION_UNLOCKED`], in characters.
 pub const LONGEST_NOTE: usize = 2048;
 

@@ -107,3 +107,20 @@ fn a_freeze_stands_with_both_of_its_objects_and_alone() {
     assert!(why(&[FIRST, SECOND], &[SECOND]).contains(&format!("{FIRST} late")));
     assert!(why(&[SECOND], &[SECOND, THIRD]).contains("epoch 3"));
 }
+
+#[test]
+fn only_a_policy_with_its_binding_refuses_and_not_one_that_warns() {
+    let warning = format!("{FIRST}-warn");
+    for (policies, bindings, refuses) in [
+        (&[FIRST][..], &[FIRST][..], true),
+        (&[THIRD, FIRST], &[FIRST], true),
+        (&[SECOND], &[FIRST], false),
+        (&[FIRST], &[], false),
+        (&[], &[FIRST], false),
+        (&[warning.as_str()], &[warning.as_str()], false),
+        (&[OTHER], &[OTHER], false),
+    ] {
+        let stand = standing(policies, bindings);
+        assert_eq!(refuses_in(&stand, "default"), refuses, "{policies:?} {bindings:?}");
+    }
+}

@@ -175,6 +175,7 @@ super::told! {
         => "  较新      它的日志版本是 {}，本插件不认识：没有显示全部内容";
     "  driver    {driver} (epoch {})" => "  驱动者    {driver}（epoch {0}）";
     "  unguarded {}" => "  无守卫    {}";
+    "  UNLOCKED  {lifted}" => "  已解除    {lifted}";
     "  UNLOCKED  by {lifted}" => "  已解除    由 {lifted}";
     "  frozen    since {}" => "  冻结      自 {}";
     "Stalled ({})" => "已停住（{}）";
@@ -210,6 +211,8 @@ super::told! {
     "nothing kept the mesh frozen meanwhile: the {count} components that were done are looked at again"
         => "其间没有冻结保护网格：已完成的 {count} 个组件再看一遍";
     "the freeze was lifted by hand, by {}" => "冻结被手工解除，由 {}";
+    "the freeze was found open, and the journal does not say why: {what}" => "发现冻结已打开，而日志没有说明原因：{what}";
+    "no freeze policy of mesh {} stands with its binding" => "网格 {} 没有一个带绑定的冻结策略";
     "{phase} may not follow {from}" => "{phase} 不能跟在 {from} 之后";
     "stalled in {}: {message}" => "在 {0} 停住：{message}";
     "checking the mesh against the target" => "对照目标检查网格";
