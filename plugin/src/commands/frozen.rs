@@ -5,7 +5,7 @@ use crate::{
     cli::Global,
     cluster::{self, Cluster},
     error::{CommandError, Exit},
-    executor::{fault::Fault, lease},
+    executor::{fault::Fault, journal, lease},
     guard::lift::{self, Frozen},
     ui::{Mark, Ui},
 };
@@ -13,7 +13,7 @@ use futures::future::join_all;
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
 use shared::{
-    api::{FreezeScope, MeshUpgrade, PlanCluster},
+    api::{FreezeScope, MeshFreeze, MeshFreezeSpec, MeshUpgrade, PlanCluster},
     journals::{self, Begun, FrozenBy},
 };
 use std::collections::BTreeSet;
@@ -95,20 +95,24 @@ impl Freeze {
     ///
     /// # Errors
     /// When the cluster cannot be read.
-    pub async fn find_here(cluster: &Cluster, mesh: &str) -> Result<Option<Self>, CommandError> {
+    pub async fn find_here(global: &Global, cluster: &Cluster, mesh: &str) -> Result<Option<Self>, CommandError> {
         let mut here = lift::frozen(cluster).await.map_err(|fault| failed(&fault))?;
         let journals = Journals::read(std::slice::from_ref(cluster)).await;
         let begun = journals.unfinished(Some(mesh))?;
-        let clusters = vec![(cluster.clone(), here.remove(mesh).unwrap_or_default())];
+        let frozen = here.remove(mesh).unwrap_or_default();
+        let home = match frozen.record.as_ref().filter(|record| record.spec.home.is_some()) {
+            // Whether its driver is alive is asked there, as far as a context leads to it.
+            Some(record) => home_of(global, record).await.ok(),
+            None => Some(cluster.clone()),
+        };
+        let clusters = vec![(cluster.clone(), frozen)];
         // Of several without a record none is noted in: the guard goes, whosever freeze it was.
         let upgrade = meant(&begun, &clusters, Some(&cluster.name)).unwrap_or_default();
         let held = begun.into_iter().find(|held| Some(held.journal.name_any()) == upgrade);
-        let mut records = clusters.iter().filter_map(|(_, frozen)| frozen.record.as_ref());
-        let elsewhere = records.any(|record| record.spec.home.is_some());
         let freeze = Self {
             mesh: mesh.to_owned(),
             journal: held.map(|held| held.journal.clone()),
-            home: (!elsewhere).then(|| cluster.clone()),
+            home,
             clusters,
             unreached: Vec::new(),
         };
@@ -340,6 +344,28 @@ fn only(named: Option<&str>, known: BTreeSet<String>) -> Result<Option<String>, 
             several.join(", ")
         ))
         .hint("name one: kubectl mesh-upgrade unlock MESH --reason TEXT")),
+    }
+}
+
+/// The cluster that holds the journal and the lease of a freeze in another one, by a context of the name that the mesh calls
+/// it by.
+///
+/// # Errors
+/// Why it was not reached.
+pub async fn home_of(global: &Global, freeze: &MeshFreeze) -> Result<Cluster, String> {
+    let MeshFreezeSpec { home, upgrade, .. } = &freeze.spec;
+    let name = home.as_deref().unwrap_or_default();
+    let mut flags = global.cluster();
+    flags.context = Some(name.to_owned());
+    let cluster = cluster::connect(&flags).await.map_err(|error| error.to_string())?;
+    let journals = journal::all(&cluster.client).await.map_err(|error| error.to_string())?;
+    // Contexts of one name may lead to different clusters.
+    if journals.iter().any(|journal| journal.name_any() == *upgrade) {
+        Ok(cluster)
+    } else {
+        Err(format!(
+            "context {name} leads to a cluster without the journal {upgrade}"
+        ))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `guard install`: the admission side, put up.
 
-use super::{guard_status, refuse_contexts, refuse_namespace, refuse_to_write_as, uninstall};
+use super::{frozen, guard_status, refuse_contexts, refuse_namespace, refuse_to_write_as, uninstall};
 use crate::{
     cli::{Global, GuardCommand, GuardInstallArgs},
     cluster::{self, Cluster, ObserveOptions},
@@ -12,6 +12,7 @@ use crate::{
 use kube::{Client, ResourceExt};
 use serde_json::json;
 use shared::{
+    api::{MeshFreeze, MeshFreezeSpec},
     guard::{
         asked::Coverage,
         coverage::without_webhook,
@@ -46,6 +47,9 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     let cluster = cluster::connect(&global.cluster()).await?;
     refuse_during_unguarded_upgrade(&cluster).await?;
     refuse_beside_driver(&cluster.client, ui).await?;
+    let freezes = prove::freezes(&cluster).await?;
+    let home = async |freeze: &MeshFreeze| frozen::home_of(global, freeze).await.map(|home| home.client);
+    refuse_beside_driver_elsewhere(&freezes, home, ui).await?;
     let standing = if args.reset {
         Standing::default()
     } else {
@@ -206,18 +210,31 @@ async fn refuse_during_unguarded_upgrade(cluster: &Cluster) -> Result<(), Comman
 async fn refuse_beside_driver(client: &Client, ui: Ui) -> Result<(), CommandError> {
     let running = journal::unfinished(client, None).await?;
     for journal in running.iter().filter(|journal| journal.spec.unguarded.is_none()) {
-        let says = |what: &str| ui.progress(Mark::Info, what);
-        match lease::living_driver(client.clone(), &journal.spec.mesh, says).await {
-            Ok(None) => {}
-            Ok(Some(driver)) => {
-                return Err(
-                    CommandError::new(Exit::Held, format!("{driver} is driving the upgrade {}", journal.name_any()))
-                        .hint(
-                            "stop that driver first (Ctrl-C there ends it after its step): it would put the guard back as it was",
-                        ),
-                );
-            }
-            Err(fault) => ui.progress(Mark::Warn, &format!("whether a driver is alive is not known: {fault}")),
+        refuse_living(client.clone(), &journal.spec.mesh, &journal.name_any(), ui).await?;
+    }
+    Ok(())
+}
+
+/// The same of drivers whose journal and lease are in another cluster, the home: what is frozen here names it.
+async fn refuse_beside_driver_elsewhere(
+    freezes: &[MeshFreeze],
+    home: impl AsyncFn(&MeshFreeze) -> Result<Client, String>,
+    ui: Ui,
+) -> Result<(), CommandError> {
+    for freeze in freezes {
+        let MeshFreezeSpec {
+            mesh, upgrade, holder, ..
+        } = &freeze.spec;
+        let Some(name) = &freeze.spec.home else { continue };
+        match home(freeze).await {
+            Ok(home) => refuse_living(home, mesh, upgrade, ui).await?,
+            Err(why) => ui.progress(
+                Mark::Warn,
+                &format!(
+                    "whether {holder} is driving the upgrade {upgrade}, which has frozen mesh {mesh} here, is not known: its \
+                     lease is in cluster {name}: {why}"
+                ),
+            ),
         }
     }
     Ok(())
@@ -233,6 +250,22 @@ fn refuse_later_guard(release: Option<&str>) -> Result<(), CommandError> {
         ))
         .hint("update this plugin: kubectl krew upgrade mesh-upgrade")
         .hint("or take it back to this plugin's release and defaults: kubectl mesh-upgrade guard install --reset")),
+    }
+}
+
+async fn refuse_living(home: Client, mesh: &str, upgrade: &str, ui: Ui) -> Result<(), CommandError> {
+    let says = |what: &str| ui.progress(Mark::Info, what);
+    match lease::living_driver(home, mesh, says).await {
+        Ok(None) => Ok(()),
+        Ok(Some(driver)) => Err(
+            CommandError::new(Exit::Held, format!("{driver} is driving the upgrade {upgrade}")).hint(
+                "stop that driver first (Ctrl-C there ends it after its step): it would put the guard back as it was",
+            ),
+        ),
+        Err(fault) => {
+            ui.progress(Mark::Warn, &format!("whether a driver is alive is not known: {fault}"));
+            Ok(())
+        }
     }
 }
 
@@ -349,5 +382,41 @@ mod tests {
                 .await
                 .is_ok()
         );
+    }
+
+    #[tokio::test]
+    async fn a_driver_whose_lease_is_in_another_cluster_is_found_there() {
+        let ui = Ui::new(Format::Text, None);
+        let frozen = |home: Option<&str>| {
+            let spec = json!({
+                "mesh": "shop", "upgrade": "shop-1.31.0-1", "home": home, "from": "1.30.3", "to": "1.31.0", "holder": "alice",
+                "epoch": 1, "since": "2026-11-30T10:00:00Z", "scope": {},
+            });
+            [MeshFreeze::new("shop", serde_json::from_value(spec).unwrap())]
+        };
+        let alive = async |_: &MeshFreeze| Ok(under_way(false, Some("alice on laptop")));
+        let refused = refuse_beside_driver_elsewhere(&frozen(Some("east")), alive, ui).await;
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.exit, Exit::Held);
+        assert!(
+            refused
+                .to_string()
+                .contains("alice on laptop is driving the upgrade shop-1.31.0-1"),
+            "{refused}"
+        );
+        let nobody = async |_: &MeshFreeze| Ok(under_way(false, None));
+        assert!(
+            refuse_beside_driver_elsewhere(&frozen(Some("east")), nobody, ui)
+                .await
+                .is_ok()
+        );
+        let unreached = async |_: &MeshFreeze| Err("no such context".to_owned());
+        assert!(
+            refuse_beside_driver_elsewhere(&frozen(Some("east")), unreached, ui)
+                .await
+                .is_ok()
+        );
+        // Judged by the journal that is here.
+        assert!(refuse_beside_driver_elsewhere(&frozen(None), alive, ui).await.is_ok());
     }
 }

@@ -29,7 +29,7 @@ pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<E
     let mut meshes: BTreeSet<String> = frozen.into_keys().collect();
     match reason {
         Some(reason) => {
-            force(&cluster, ui, &running, &meshes, &reason).await?;
+            force(global, &cluster, ui, &running, &meshes, &reason).await?;
             if let Ok(found) = belongings::read(&cluster.client).await {
                 for what in found.of_the_operator() {
                     ui.progress(Mark::Warn, &format!("{what} goes with namespace {}", names::NAMESPACE));
@@ -130,6 +130,7 @@ fn refuse_with_belongings(yours: &[String]) -> Result<(), CommandError> {
 /// First the freezes are lifted as by `unlock`, in this cluster: a freeze that outlived the guard would have nobody who
 /// may lift it, and no driver.
 async fn force(
+    global: &Global,
     cluster: &Cluster,
     ui: Ui,
     running: &[MeshUpgrade],
@@ -138,7 +139,7 @@ async fn force(
 ) -> Result<(), CommandError> {
     let mut freezes = Vec::new();
     for mesh in meshes {
-        if let Some(freeze) = Freeze::find_here(cluster, mesh).await? {
+        if let Some(freeze) = Freeze::find_here(global, cluster, mesh).await? {
             freeze.refuse_without_verb().await?;
             freeze.refuse_beside_driver(ui).await?;
             freezes.push(freeze);

@@ -131,7 +131,10 @@ super::told! {
     "the Event could not be written" => "无法写入 Event";
 
     // guard install, status
-    "{driver} is driving the upgrade {}" => "{driver} 正在驱动升级 {0}";
+    "{driver} is driving the upgrade {upgrade}" => "{driver} 正在驱动升级 {upgrade}";
+    "whether {holder} is driving the upgrade {upgrade}, which has frozen mesh {mesh} here, is not known: its lease is in cluster {name}: {why}"
+        => "不知道 {holder} 是否正在驱动在此冻结了网格 {mesh} 的升级 {upgrade}：其 Lease 在集群 {name} 中：{why}";
+    "context {name} leads to a cluster without the journal {upgrade}" => "context {name} 指向的集群没有日志 {upgrade}";
     "stop that driver first (Ctrl-C there ends it after its step): it would put the guard back as it was"
         => "先停止那个驱动者（在那里按 Ctrl-C，它会在这一步之后结束）：否则它会把守卫恢复原样";
     "whether a driver is alive is not known: {fault}" => "不知道是否有驱动者还活着：{fault}";
