@@ -177,6 +177,8 @@ fn an_upgrade_that_is_given_up(cluster: &Cluster, charts: &str) -> Result<()> {
         64,
         "no terminal to ask on",
     )?;
+    // As a kill in the middle of the pull leaves them.
+    cluster.apply_stdin(LEFT)?.ok()?;
     let withdrawn = mesh_upgrade(cluster, &["apply", "--withdraw", "--yes"])?;
     ensure!(
         withdrawn.ok()?.contains("is withdrawn; nothing was changed"),
@@ -186,8 +188,30 @@ fn an_upgrade_that_is_given_up(cluster: &Cluster, charts: &str) -> Result<()> {
     ensure!(phase.as_deref() == Some("Withdrawn"), "{phase:?}");
     let left = cluster.kubectl(&["get", "meshfreezes,validatingadmissionpolicies", "-o", "name"])?;
     ensure!(!left.ok()?.contains("mesh-freeze-"), "{left}");
+    let pods = [
+        "get",
+        "pods",
+        "-n",
+        "istio-system",
+        "-l",
+        "app=mesh-upgrade-pull",
+        "-o",
+        "name",
+    ];
+    let left = cluster.kubectl(&pods)?;
+    ensure!(left.ok()?.is_empty(), "{left}");
     Ok(())
 }
+
+const LEFT: &str = "\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: mesh-upgrade-pull-0
+  namespace: istio-system
+  labels: {app: mesh-upgrade-pull, app.kubernetes.io/part-of: mesh-upgrade, sidecar.istio.io/inject: \"false\"}
+spec: {containers: [{name: pull-0, image: x/pilot:1.31.0}]}
+";
 
 #[test]
 fn two_meshes_must_be_told_apart() -> Result<()> {

@@ -315,14 +315,12 @@ impl Effects<'_> {
         let pulling = spec.plan.clusters.iter().map(|planned| async move {
             let cluster = self.cluster(&planned.name)?;
             let client = writing_client(cluster, &self.writer)?;
-            let namespaces = &planned.scope.istio_namespaces;
-            let namespace = namespaces.first().map_or("istio-system", String::as_str);
             let images = if planned.images.is_empty() {
                 &spec.plan.images
             } else {
                 &planned.images
             };
-            images::pull(cluster, &client, namespace, images).await
+            images::pull(cluster, &client, images::place(planned), images).await
         });
         all_or_why(join_all(pulling).await)
     }

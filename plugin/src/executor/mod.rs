@@ -5,6 +5,7 @@ pub mod effects;
 pub mod fault;
 pub mod freeze;
 mod frozen;
+mod given_up;
 #[cfg(unix)]
 mod hangup;
 mod health;

@@ -21,6 +21,7 @@ use shared::{
     guard::own_objects::CONDITION_UNLOCKED,
     journals,
     machine::{Driver, Stop, progress},
+    phase::Phase,
 };
 use std::sync::Arc;
 
@@ -92,6 +93,10 @@ pub async fn to_the_end(
         },
         how_far: HowFar::new(),
     };
+    // First, since the journal ends with the drive, and nobody would come back to it.
+    if course.abandoned.is_some() && journal::phase(&journal) >= Phase::Pulling {
+        drive.effects.take_away_pulls(&journal.spec).await;
+    }
     let (journal, end) = drive.run(journal).await?;
     drop(drive);
     conclude(ui, task.args, &course, &journal, end)

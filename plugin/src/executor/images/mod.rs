@@ -21,7 +21,7 @@ use kube::{
     api::{DeleteParams, ListParams, PostParams},
 };
 use serde_json::{Value, json};
-use shared::names;
+use shared::{api::PlanCluster, names};
 use std::{
     collections::BTreeSet,
     future::Future,
@@ -38,7 +38,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const AT_ONCE: usize = 32;
 /// Nodes in one page of the list.
 const PAGE: u32 = 500;
-const APP: &str = "mesh-upgrade-pull";
+/// Label `app` of the pods that pull.
+pub const APP: &str = "mesh-upgrade-pull";
+
+/// The namespace in which pods pull in a cluster.
+#[must_use]
+pub fn place(planned: &PlanCluster) -> &str {
+    let namespaces = &planned.scope.istio_namespaces;
+    namespaces.first().map_or("istio-system", String::as_str)
+}
 
 /// Pulls every image on every ready linux node that can be scheduled to. Returns the evidence in a sentence.
 ///
@@ -160,15 +168,33 @@ async fn pull_secrets(client: &Client, namespace: &str) -> Result<Vec<Value>, St
     Ok(secrets.into_iter().map(|name| json!({ "name": name })).collect())
 }
 
-/// What a killed driver may have left.
+/// Takes away the pods of a pull that was cut short, for whoever does not pull again.
+///
+/// # Errors
+/// What may be left, and why.
+pub async fn take_away(client: &Client, namespace: &str) -> Result<(), String> {
+    clear(&Api::namespaced(client.clone(), namespace)).await
+}
+
+/// What a killed driver may have left: each goes that can.
 async fn clear(pods: &Api<Pod>) -> Result<(), String> {
     let ours = ListParams::default().labels(&format!("{}={},app={APP}", names::LABEL_PART_OF, names::PART_OF));
-    let left = patiently(|| pods.list_metadata(&ours)).await;
-    let left = left.map_err(|error| format!("cannot list pods of an earlier try: {}", api_message(&error)))?;
-    for pod in left.items {
-        remove(pods, &pod.name_any()).await?;
+    let found = patiently(|| pods.list_metadata(&ours)).await;
+    let found = found.map_err(|error| format!("cannot list pods of an earlier try: {}", api_message(&error)))?;
+    let mut left = Vec::new();
+    for pod in found.items {
+        let name = pod.name_any();
+        if let Err(why) = remove(pods, &name).await {
+            left.push(format!("{name} ({why})"));
+        }
     }
-    Ok(())
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "cannot delete pods of an earlier try: {}",
+        verdict::first(&left)
+    ))
 }
 
 async fn remove(pods: &Api<Pod>, name: &str) -> Result<(), String> {
@@ -312,6 +338,46 @@ fn manifest(name: &str, node: &str, images: &[&String], secrets: &[Value]) -> Va
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::{Method, Request, Response, StatusCode};
+    use kube::client::Body;
+    use std::sync::{Arc, Mutex};
+
+    #[tokio::test]
+    async fn what_an_earlier_try_left_goes_as_far_as_it_can() {
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let deleted = Arc::clone(&asked);
+        let server = tower::service_fn(move |request: Request<Body>| {
+            let name = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
+            let (code, body) = match *request.method() {
+                Method::DELETE => {
+                    deleted.lock().unwrap().push(name.clone());
+                    let code = if name == "pull-1" {
+                        StatusCode::FORBIDDEN
+                    } else {
+                        StatusCode::OK
+                    };
+                    (
+                        code,
+                        json!({"kind": "Status", "message": "not yours", "code": code.as_u16()}),
+                    )
+                }
+                _ => {
+                    let pod = |name: &str| json!({"metadata": {"name": name, "namespace": "istio-system"}});
+                    let items = [pod("pull-0"), pod("pull-1"), pod("pull-2")];
+                    let kind = "PartialObjectMetadataList";
+                    let list = json!({"apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": {}, "items": items});
+                    (StatusCode::OK, list)
+                }
+            };
+            let response = Response::builder().status(code);
+            async move { response.body(Body::from(body.to_string().into_bytes())) }
+        });
+        let left = take_away(&Client::new(server, "default"), "istio-system")
+            .await
+            .unwrap_err();
+        assert_eq!(*asked.lock().unwrap(), ["pull-0", "pull-1", "pull-2"]);
+        assert!(left.contains("pull-1 (") && !left.contains("pull-0"), "{left}");
+    }
 
     #[test]
     fn pods_are_restricted_and_leave_the_user_to_the_platform() {

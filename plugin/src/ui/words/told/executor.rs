@@ -103,6 +103,9 @@ super::told! {
     "cannot read {what} in {namespace}: {}" => "无法读取 {namespace} 中的 {what}：{0}";
     "istiod's Deployment" => "istiod 的 Deployment";
     "cannot list pods of an earlier try: {}" => "无法列出上一次尝试的 Pod：{}";
+    "cannot delete pods of an earlier try: {}" => "无法删除上一次尝试留下的 Pod：{}";
+    "{}: pods that pull images may be left in namespace {namespace}: {why} (kubectl --namespace {namespace} delete pods --selector app={})"
+        => "{0}：命名空间 {namespace} 中可能留有拉取镜像的 Pod：{why}（kubectl --namespace {namespace} delete pods --selector app={1}）";
     "cannot create the pod that pulls it: {}" => "无法创建拉取它的 Pod：{}";
     "the pod that pulls it was deleted by somebody else" => "拉取它的 Pod 被别人删除";
     "nothing seen within {} s" => "{} 秒内没有看到任何结果";
