@@ -117,6 +117,12 @@ fn nobody_merges_in_time(cluster: &Cluster) -> Result<()> {
     ensure!(text(&journal, "/status/phase") == "Upgrading", "{journal:#}");
     let status = mesh_upgrade(cluster, &["status"])?;
     ensure!(status.stdout.contains("the change to be merged"), "{status}");
+    // Whoever only looks is told, and what the controller is refused by the freeze is not held against it.
+    let check = mesh_upgrade(cluster, &["check", "--to", TO])?;
+    ensure!(
+        check.stderr.contains("is in phase Upgrading") && !check.stdout.contains("MU409"),
+        "{check}"
+    );
     Ok(())
 }
 

@@ -1,6 +1,10 @@
 //! `check`: can this mesh go to that version, what stands in the way, and what to do about it.
 
-use super::{Scene, again, charts, check_all, waivers};
+use super::{
+    Scene, again, charts, check_all,
+    under_way::{self, Upgrade},
+    waivers,
+};
 use crate::{
     cli::{CheckArgs, FailOn, Global, HowTo},
     clock::today,
@@ -94,8 +98,14 @@ async fn once(
     purpose: Purpose,
 ) -> Result<Exit, CommandError> {
     let mesh = scene.mesh(args.target.mesh.mesh.as_deref())?;
-    let charts = charts::lookup(scene, mesh, args, helm, global, &mut charts::Asked::default()).await?;
-    let judged = judge(args, scene, mesh, charts, purpose)?;
+    let mut asked = charts::Asked::default();
+    let (charts, journals) = futures::join!(
+        charts::lookup(scene, mesh, args, helm, global, &mut asked),
+        under_way::look(scene)
+    );
+    let upgrade = under_way::of(&journals, &mesh.name);
+    let judged = judge(args, scene, mesh, charts?, purpose, upgrade.as_ref())?;
+    tell(ui, upgrade.as_ref());
     let exit = judged.exit(args);
     let Judged { report, known, free } = judged;
     let from = mesh
@@ -106,7 +116,7 @@ async fn once(
         let mut document = json!({
             "mesh": mesh.name, "from": from, "to": args.target.to.to_string(), "free": free,
             "findings": report.findings.iter().map(documented).collect::<Vec<_>>(), "passed": report.passed, "waived": report.waived,
-            "known": known, "catalog": scene.catalog.edition(),
+            "known": known, "catalog": scene.catalog.edition(), "upgrade": upgrade.map(|upgrade| upgrade.document),
         });
         scene.add_stats(global, &mut document);
         if args.watch {
@@ -135,7 +145,9 @@ async fn once(
     if let Some(flags) = ui.same_flags(fixes) {
         ui.note(&faint(&flags));
     }
-    if free {
+    if upgrade.is_some() {
+        ui.next(&format!("kubectl mesh-upgrade status {}", mesh.name));
+    } else if free {
         ui.next(&format!(
             "kubectl mesh-upgrade {} {} --to {}{}",
             on_to(mesh),
@@ -152,6 +164,17 @@ async fn once(
         ui.next(&ui.lang.check_mend_and_repeat(again));
     }
     Ok(exit)
+}
+
+/// Says that an upgrade is under way: what is found meanwhile may be half of its way, and no fault of the mesh's.
+pub(super) fn tell(ui: Ui, upgrade: Option<&Upgrade>) {
+    if let Some(upgrade) = upgrade {
+        let says = &upgrade.says;
+        ui.progress(
+            Mark::Warn,
+            &format!("{says}; until it is over there is no other target, and what is found now may be of its making"),
+        );
+    }
 }
 
 /// The flags that the verb that follows takes over.
@@ -196,7 +219,7 @@ impl Judged {
     }
 }
 
-/// Checks one mesh.
+/// Checks one mesh, of which an upgrade may be under way.
 ///
 /// # Errors
 /// When waivers or a baseline cannot be read.
@@ -206,10 +229,12 @@ pub(super) fn judge(
     mesh: &MeshView,
     charts: Option<ChartLookup>,
     purpose: Purpose,
+    upgrade: Option<&Upgrade>,
 ) -> Result<Judged, CommandError> {
     let target = Target::new(args.target.to.clone())
         .with_charts(charts)
         .for_purpose(purpose)
+        .once_frozen(upgrade.is_some_and(|upgrade| upgrade.frozen))
         .as_canary(HowTo::is_canary(args.strategy));
     let day = args.on.unwrap_or_else(today);
     let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, day);

@@ -2,7 +2,8 @@
 
 use super::{
     Scene, again, charts,
-    check::{Judged, documented, follow_up, judge, on_to},
+    check::{Judged, documented, follow_up, judge, on_to, tell},
+    under_way::{self, Upgrade},
 };
 use crate::{
     cli::{CheckArgs, Global},
@@ -34,9 +35,15 @@ pub async fn run(
     }
     let mut judged = Vec::with_capacity(scene.meshes.len());
     let mut asked = charts::Asked::default();
+    let journals = under_way::look(scene).await;
+    let mut upgrades = Vec::with_capacity(scene.meshes.len());
     for mesh in &scene.meshes {
         let charts = charts::lookup(scene, mesh, args, helm, global, &mut asked).await?;
-        judged.push((mesh, judge(args, scene, mesh, charts, Purpose::Check)?));
+        let upgrade = under_way::of(&journals, &mesh.name);
+        let found = judge(args, scene, mesh, charts, Purpose::Check, upgrade.as_ref())?;
+        tell(ui, upgrade.as_ref());
+        judged.push((mesh, found));
+        upgrades.push(upgrade);
     }
     let exits: Vec<Exit> = judged.iter().map(|(_, judged)| judged.exit(args)).collect();
     let exit = [Exit::Blocked, Exit::Warnings]
@@ -46,7 +53,8 @@ pub async fn run(
     if ui.output != Output::Text {
         let reports: Vec<Value> = judged
             .iter()
-            .map(|(mesh, judged)| document(args, mesh, judged))
+            .zip(&upgrades)
+            .map(|((mesh, judged), upgrade)| document(args, mesh, judged, upgrade.as_ref()))
             .collect();
         let mut document = json!({
             "to": args.target.to.to_string(), "free": exits.iter().all(|exit| *exit != Exit::Blocked),
@@ -77,7 +85,7 @@ pub async fn run(
     Ok(exit)
 }
 
-fn document(args: &CheckArgs, mesh: &MeshView, judged: &Judged) -> Value {
+fn document(args: &CheckArgs, mesh: &MeshView, judged: &Judged, upgrade: Option<&Upgrade>) -> Value {
     let Report {
         findings,
         passed,
@@ -87,6 +95,7 @@ fn document(args: &CheckArgs, mesh: &MeshView, judged: &Judged) -> Value {
     json!({
         "mesh": mesh.name, "from": from(mesh), "to": args.target.to.to_string(), "free": judged.free,
         "findings": findings.iter().map(documented).collect::<Vec<_>>(), "passed": passed, "waived": waived,
+        "upgrade": upgrade.map(|upgrade| &upgrade.document),
     })
 }
 

@@ -19,6 +19,7 @@ mod path;
 pub mod plan;
 pub mod status;
 mod status_watch;
+mod under_way;
 mod uninstall;
 pub mod unlock;
 pub mod version;

@@ -97,6 +97,10 @@ super::told! {
     "there is no finding {:?}" => "没有发现 {}";
 
     // lifting a freeze
+    "{says}; until it is over there is no other target, and what is found now may be of its making"
+        => "{says}；它结束之前没有别的目标，现在发现的问题可能由它造成";
+    "mesh {mesh} is frozen in cluster {cluster} by its upgrade to {}, driven by {}, whose journal was not found here"
+        => "网格 {mesh} 在集群 {cluster} 中被升级到 {0} 的升级冻结，由 {1} 驱动，而在这里没有找到它的日志";
     "whether a driver is alive is not known: {why}" => "不知道是否有驱动者还活着：{why}";
     "the journal and the lease of the upgrade are in a cluster that was not reached"
         => "升级的日志和 Lease 在未能到达的集群中";
