@@ -80,6 +80,19 @@ pub struct Lost {
     pub what: String,
 }
 
+/// The same proxies without those that no ready pod stands for, as of machines, and how many these are; `None` where there are
+/// none. Who has taken a machine away nobody can tell: istiod itself deletes the WorkloadEntry that it made for a machine some
+/// seconds after its proxy has left, for whatever reason it did.
+#[must_use]
+pub fn of_pods(before: &ProxyConnections) -> Option<(ProxyConnections, i64)> {
+    let machines = before.connected.saturating_sub(before.ready);
+    let of_pods = ProxyConnections {
+        connected: before.ready,
+        ..*before
+    };
+    (machines > 0).then_some((of_pods, machines))
+}
+
 /// Compares what is connected with what was. A proxy is lost whose pod is still there and ready; pods that were scaled
 /// down are no loss, nor are those that never were connected.
 ///
@@ -207,6 +220,16 @@ mod tests {
                 None => assert!(judged.is_ok(), "{before:?} {after:?}: {judged:?}"),
             }
         }
+    }
+
+    #[test]
+    fn proxies_of_machines_are_told_from_those_of_pods() {
+        assert_eq!(of_pods(&counted(10, 10)), None);
+        assert_eq!(of_pods(&counted(10, 4)), None);
+        let (before, machines) = of_pods(&counted(10, 12)).unwrap();
+        assert_eq!((before, machines), (counted(10, 10), 2));
+        assert!(judge(&before, &counted(10, 10)).is_ok(), "both machines are gone");
+        assert!(judge(&before, &counted(10, 9)).is_err(), "a pod is lost");
     }
 
     #[test]

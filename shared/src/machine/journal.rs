@@ -3,7 +3,7 @@
 use super::{Decision, Next, Stop};
 use crate::{
     api::{CONDITION_STALLED, HISTORY_LIMIT, JournalEvent, StepState, StepStatus},
-    conditions,
+    conditions, connections,
     guard::own_objects::{CONDITION_UNLOCKED, FOUND_OPEN},
     phase::Phase,
 };
@@ -90,10 +90,24 @@ impl Next<'_> {
         // What a driver found open by itself stands in the history already.
         if unlocked.reason != FOUND_OPEN {
             self.note(&what);
+            self.forget_machines();
         }
         self.freezes_anew();
         self.set_condition(CONDITION_UNLOCKED, false, "FrozenAgain", &why);
         true
+    }
+
+    /// Machines that were retired would be waited for without an end. Somebody who may unlock, and has said why, is the word for
+    /// it that nothing else could give; pods are counted as before.
+    fn forget_machines(&mut self) {
+        let Some((of_pods, machines)) = self.status.connections.as_ref().and_then(connections::of_pods) else {
+            return;
+        };
+        self.status.connections = Some(of_pods);
+        self.note(&format!(
+            "the mesh stood open, and nobody can tell which machines were retired: {machines} proxies without a pod are not \
+             waited for any more"
+        ));
     }
 
     /// The freeze that the journal says stands was open when this driver came, by the hand of somebody who left no word.

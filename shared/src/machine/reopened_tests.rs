@@ -242,3 +242,44 @@ fn a_cluster_that_is_gone_for_good_keeps_no_journal_that_was_unlocked() {
     let thawing = step(&spec(), &status, &gone, &driver(2), NOW);
     assert!(matches!(thawing.stop, Some(Stop::Stalled { .. })));
 }
+
+#[test]
+fn machines_that_were_retired_are_given_up_by_an_unlock_alone() {
+    let counted = |ready: i64, connected: i64| {
+        Some(ProxyConnections {
+            ready,
+            connected,
+            ..ProxyConnections::default()
+        })
+    };
+    for (by_unlock, before, expected) in [
+        (true, counted(10, 12), counted(10, 10)),
+        (true, counted(10, 9), counted(10, 9)),
+        (true, None, None),
+        (false, counted(10, 12), counted(10, 12)),
+    ] {
+        let (_, mut status) = until(&spec(), Phase::Verifying, 2);
+        status.connections = before;
+        if by_unlock {
+            unlock(&mut status);
+        }
+        let taken = step(&spec(), &status, &Observation::default(), &driver(2), NOW);
+        assert_eq!(taken.status.connections, expected, "{by_unlock} {before:?}");
+        let told = taken
+            .status
+            .history
+            .iter()
+            .any(|event| event.what.contains("2 proxies without a pod"));
+        assert_eq!(told, expected != before);
+    }
+    // Nobody has said why it was open.
+    let (_, mut status) = until(&spec(), Phase::Verifying, 2);
+    status.connections = counted(10, 12);
+    let open = Observation {
+        found_open: Some("east: MeshFreeze default is gone".to_owned()),
+        ..Observation::default()
+    };
+    let found = step(&spec(), &status, &open, &driver(2), NOW);
+    let next = step(&spec(), &found.status, &Observation::default(), &driver(3), NOW);
+    assert_eq!(next.status.connections, counted(10, 12));
+}

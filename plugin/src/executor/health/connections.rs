@@ -52,7 +52,15 @@ pub async fn return_of(
             Err(why) => Err(Waiting::from(format!("the proxies to be counted ({why})"))),
         }
     };
-    let judged = within(DEADLINE, say).wait_for(look).await?;
+    let judged = within(DEADLINE, say).wait_for(look).await.map_err(|why| {
+        if connections::of_pods(before).is_none() {
+            return why;
+        }
+        format!(
+            "{why} (if these are machines that were retired meanwhile: kubectl mesh-upgrade unlock --reason TEXT, then kubectl \
+             mesh-upgrade apply)"
+        )
+    })?;
     if let Some(warning) = judged.warning {
         ui.progress(Mark::Warn, &warning);
     }
