@@ -148,6 +148,8 @@ pub fn unprotected() -> Vec<&'static str> {
         "what is written to etcd directly, or by HELM_DRIVER=sql",
         "Istio installed in another cluster: each cluster needs a guard of its own",
         "pods, which may be deleted, evicted and entered as nodes need it; their templates are guarded",
+        "the Secret `cacerts` that istiod signs with, which cert-manager and others renew by themselves: an istiod that starts \
+         during an upgrade goes by what is in it then",
         "labels of namespaces, which choose who is injected and belong to the applications",
         "what hinders the mesh from outside, as a quota or an autoscaler of nobody's release, or a node that is taken away",
         "for a second or two after a freeze or a takeover, what is asked of an API server that shows under one address with \
