@@ -10,7 +10,7 @@ use crate::{
 };
 use serde::Serialize;
 use shared::{
-    guard::coverage::{self, When},
+    guard::coverage::{self, Protected, When},
     guide::shell::quote,
     inventory::{ClusterState, Observed},
 };
@@ -24,9 +24,13 @@ struct Guarded {
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown: Option<String>,
     installed: bool,
+    #[serde(skip)]
+    policies: bool,
     webhook: bool,
     frozen: Vec<String>,
     proofs: Vec<Proof>,
+    /// What the barriers that stand in it refuse.
+    protected: Vec<Protected>,
 }
 
 impl Guarded {
@@ -66,7 +70,7 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         ui.document(
             "GuardStatus",
             serde_json::json!({
-                "clusters": all, "protected": coverage::protected(), "withoutWebhook": coverage::without_webhook(),
+                "clusters": all, "protected": everywhere(&all), "withoutWebhook": coverage::without_webhook(),
                 "unprotected": coverage::unprotected(),
             }),
         )?;
@@ -97,9 +101,11 @@ async fn guarded(cluster: &Cluster, observed: &Observed) -> Result<Guarded, Comm
         cluster: cluster.name.clone(),
         unknown: None,
         installed,
+        policies: guard.policies,
         webhook: guard.webhook,
         frozen: Vec::new(),
         proofs: Vec::new(),
+        protected: coverage::protected_by(guard.policies, guard.webhook),
     };
     if installed {
         one.proofs = prove::all(cluster, observed).await?;
@@ -114,10 +120,22 @@ fn unknown(cluster: &str, why: &str) -> Guarded {
         cluster: cluster.to_owned(),
         unknown: Some(why.to_owned()),
         installed: false,
+        policies: false,
         webhook: false,
         frozen: Vec::new(),
         proofs: Vec::new(),
+        protected: Vec::new(),
     }
+}
+
+/// What is protected in each of the clusters, for programs: what one of them goes without is not said of all.
+fn everywhere(all: &[Guarded]) -> Vec<Protected> {
+    coverage::protected_by(all.iter().all(|one| one.policies), all.iter().all(|one| one.webhook))
+}
+
+/// What is protected in any of them, for people, who read of each cluster what it goes without.
+fn anywhere(all: &[Guarded]) -> Vec<Protected> {
+    coverage::protected_by(all.iter().any(|one| one.policies), all.iter().any(|one| one.webhook))
 }
 
 fn print(ui: Ui, all: &[Guarded]) {
@@ -131,7 +149,7 @@ fn print(ui: Ui, all: &[Guarded]) {
     }
     ui.result("Protected:");
     let yes = |is: bool| ui.lang.word(if is { "yes" } else { "-" });
-    let rows = coverage::protected().into_iter().map(|row| {
+    let rows = anywhere(all).into_iter().map(|row| {
         let when = match row.when {
             When::Frozen => "frozen",
             When::Always => "always",
@@ -173,4 +191,38 @@ fn print_one(ui: Ui, one: &Guarded) {
         }
     }
     ui.result("");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(cluster: &str, webhook: bool) -> Guarded {
+        Guarded {
+            installed: true,
+            unknown: None,
+            policies: true,
+            webhook,
+            protected: coverage::protected_by(true, webhook),
+            ..unknown(cluster, "")
+        }
+    }
+
+    #[test]
+    fn no_webhook_is_told_of_a_cluster_that_has_none() {
+        let by_webhook = |rows: &[Protected]| rows.iter().filter(|row| row.webhook).count();
+        let both = [one("east", true), one("west", false)];
+        assert!(by_webhook(&both[0].protected) > 10);
+        assert_eq!(by_webhook(&both[1].protected), 0);
+        assert_eq!(
+            by_webhook(&everywhere(&both)),
+            0,
+            "a program would take west for protected"
+        );
+        assert!(by_webhook(&anywhere(&both)) > 10);
+        assert_eq!(by_webhook(&anywhere(&both[1..])), 0);
+        assert!(!anywhere(&both[1..]).is_empty());
+        let silent = [one("east", true), unknown("west", "it was not asked")];
+        assert_eq!(everywhere(&silent), [], "what cannot be asked counts as unguarded");
+    }
 }

@@ -93,6 +93,18 @@ pub fn protected() -> Vec<Protected> {
     rows.chain(versions).chain(own).collect()
 }
 
+/// What is protected where these barriers stand, each row by those of them that do. What none of them refuses is left out.
+#[must_use]
+pub fn protected_by(policies: bool, webhook: bool) -> Vec<Protected> {
+    let standing = |row: Protected| Protected {
+        policy: row.policy && policies,
+        webhook: row.webhook && webhook,
+        ..row
+    };
+    let rows = protected().into_iter().map(standing);
+    rows.filter(|row| row.policy || row.webhook).collect()
+}
+
 fn resources(resources: &[&str], groups: &[&str]) -> String {
     let all = if resources == ["*"] {
         "every kind".to_owned()
@@ -242,6 +254,22 @@ mod tests {
         for row in frozen().filter(|row| !row.webhook) {
             assert!(row.what.contains("/status"), "{row:?}");
         }
+    }
+
+    #[test]
+    fn a_barrier_that_does_not_stand_protects_nothing() {
+        assert_eq!(protected_by(true, true), protected());
+        assert_eq!(protected_by(false, false), []);
+        let by_policy = protected_by(true, false);
+        assert!(by_policy.iter().all(|row| row.policy && !row.webhook), "{by_policy:?}");
+        assert!(by_policy.iter().any(|row| row.what.starts_with("meshfreezes")));
+        // Versions are compared by the webhook alone.
+        assert!(!by_policy.iter().any(|row| row.why.contains("no skipped minor")));
+        let by_webhook = protected_by(false, true);
+        assert!(
+            by_webhook.iter().all(|row| row.webhook && !row.policy),
+            "{by_webhook:?}"
+        );
     }
 
     #[test]
