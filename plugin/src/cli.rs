@@ -442,6 +442,9 @@ pub struct GuardUninstallArgs {
     /// Why it is removed by force; recorded as by `unlock` (with --force)
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// Do not ask
+    #[arg(long, short = 'y')]
+    pub yes: bool,
 }
 
 /// Flags of `version`.

@@ -210,7 +210,7 @@ fn pods_are_admitted_under_the_restricted_standard_and_cert_manager_is_asked_for
     ensure!(may(&["patch", &format!("{configuration}/{}", names::WEBHOOK)])?);
     ensure!(!may(&["patch", &format!("{configuration}/other")])?);
 
-    mesh_upgrade(&cluster, &["guard", "uninstall"])?.ok()?;
+    mesh_upgrade(&cluster, &["guard", "uninstall", "--yes"])?.ok()?;
     let left = cluster.kubectl(&[
         "get",
         "certificates.cert-manager.io,issuers.cert-manager.io",

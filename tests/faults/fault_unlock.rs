@@ -189,7 +189,14 @@ fn unlocked_on_the_record(cluster: &Cluster) -> Result<()> {
 }
 
 fn guard_leaves_only_by_force(cluster: &Cluster) -> Result<()> {
-    let uninstall = ["guard", "uninstall", "--force", "--reason", "the guard is in the way"];
+    let uninstall = [
+        "guard",
+        "uninstall",
+        "--force",
+        "--reason",
+        "the guard is in the way",
+        "--yes",
+    ];
     let plain = mesh_upgrade(cluster, uninstall.get(..2).unwrap_or_default())?;
     ensure!(plain.code == 3 && plain.stderr.contains("--force"), "{plain}");
     let without_reason = mesh_upgrade(cluster, uninstall.get(..3).unwrap_or_default())?;

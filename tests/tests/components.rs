@@ -105,7 +105,7 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
 
     let again = mesh_upgrade(&cluster, &["apply", "--to", to, "--charts", &charts, "--yes"])?;
     ensure!(again.code == 0 && again.stdout.contains("nothing to do"), "{again}");
-    mesh_upgrade(&cluster, &["guard", "uninstall"])?.ok()?;
+    mesh_upgrade(&cluster, &["guard", "uninstall", "--yes"])?.ok()?;
     let left = cluster.kubectl(&["get", "validatingadmissionpolicies,clusterroles", "-o", "name"])?;
     ensure!(!left.ok()?.contains("mesh-upgrade"), "{left}");
     Ok(())

@@ -67,6 +67,11 @@ fn an_empty_cluster() -> Result<()> {
         64,
         "--reason goes with --force",
     )?;
+    let uninstall = mesh_upgrade(&cluster, &["guard", "uninstall"])?;
+    ensure!(
+        uninstall.ok()?.contains("No guard in cluster empty: nothing to do.") && !uninstall.stderr.contains("deleted"),
+        "{uninstall}"
+    );
     with_hint(&mesh_upgrade(&cluster, &["explain", "MU000"])?, 64, "MU000")?;
     let help = mesh_upgrade::<&str>(&cluster, &[])?;
     ensure!(
@@ -127,6 +132,8 @@ fn an_upgrade_that_cannot_begin() -> Result<()> {
     with_hint(&apply(&["--yes"])?, 3, "the guard is not installed")?;
     let _guard = Guard::install(&cluster)?;
     with_hint(&apply(&[])?, 64, "no terminal to ask on")?;
+    let uninstall = mesh_upgrade(&cluster, &["guard", "uninstall"])?;
+    with_hint(&uninstall, 64, "no terminal to ask on: the guard stays")?;
     with_hint(&mesh_upgrade(&cluster, &["apply", "--yes"])?, 64, "--to")?;
     with_hint(&apply(&["--yes", "--helm", "/nowhere/helm"])?, 1, "/nowhere/helm")?;
     let wrong_charts = mesh_upgrade(&cluster, &["apply", "--to", "1.31.0", "--yes", "--charts", &older])?;

@@ -93,8 +93,9 @@ async fn install(args: &GuardInstallArgs, global: &Global, ui: Ui) -> Result<Exi
     if takes_webhook_away || moves_out {
         // Its configuration first: nothing is asked any more of what goes then.
         for object in left_out(&options).iter().rev() {
-            apply::delete(&cluster.client, object).await?;
-            ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
+            if apply::delete(&cluster.client, object).await? {
+                ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
+            }
         }
     }
     let mut is_reached = None;

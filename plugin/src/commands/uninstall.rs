@@ -7,8 +7,9 @@ use crate::{
     error::{CommandError, Exit},
     executor::journal,
     guard::{apply, belongings, lift},
-    ui::{Mark, Output, Ui},
+    ui::{Mark, Output, Ui, completed, confirm},
 };
+use futures::future::try_join_all;
 use kube::ResourceExt as _;
 use serde_json::json;
 use shared::{api::MeshUpgrade, guard::install::all_objects, names};
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 /// Runs `guard uninstall`.
 ///
 /// # Errors
-/// While an upgrade runs and it is not forced; when the cluster cannot be read or refuses.
+/// While an upgrade runs and it is not forced; when it is not confirmed, or the cluster cannot be read or refuses.
 pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     refuse_to_write_as(global, "guard uninstall")?;
     refuse_contexts(global, "guard uninstall")?;
@@ -27,26 +28,33 @@ pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<E
     let frozen = lift::frozen(&cluster).await;
     let frozen = frozen.map_err(|fault| CommandError::error(fault.to_string()))?;
     let mut meshes: BTreeSet<String> = frozen.into_keys().collect();
-    match reason {
-        Some(reason) => {
-            force(global, &cluster, ui, &running, &meshes, &reason).await?;
-            if let Ok(found) = belongings::read(&cluster.client).await {
-                for what in found.of_the_operator() {
-                    ui.progress(Mark::Warn, &format!("{what} goes with namespace {}", names::NAMESPACE));
-                }
+    if reason.is_none() {
+        refuse(&running, meshes.pop_first())?;
+    }
+    let objects = all_objects();
+    let there = objects.iter().map(|object| apply::is_there(&cluster.client, object));
+    if meshes.is_empty() && !try_join_all(there).await?.contains(&true) {
+        return nothing_there(ui, &cluster.name);
+    }
+    if reason.is_none() {
+        let found = belongings::read(&cluster.client).await?;
+        refuse_with_belongings(&found.of_the_operator())?;
+    }
+    ask(args, ui, &cluster.name)?;
+    if let Some(reason) = reason {
+        force(global, &cluster, ui, &running, &meshes, &reason).await?;
+        if let Ok(found) = belongings::read(&cluster.client).await {
+            for what in found.of_the_operator() {
+                ui.progress(Mark::Warn, &format!("{what} goes with namespace {}", names::NAMESPACE));
             }
-        }
-        None => {
-            refuse(&running, meshes.pop_first())?;
-            let found = belongings::read(&cluster.client).await?;
-            refuse_with_belongings(&found.of_the_operator())?;
         }
     }
     let mut deleted = Vec::new();
-    for object in all_objects().iter().rev() {
-        apply::delete(&cluster.client, object).await?;
-        ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
-        deleted.push(apply::show(object));
+    for object in objects.iter().rev() {
+        if apply::delete(&cluster.client, object).await? {
+            ui.progress(Mark::Pass, &format!("deleted {}", apply::show(object)));
+            deleted.push(apply::show(object));
+        }
     }
     if ui.output != Output::Text {
         ui.document(
@@ -56,13 +64,14 @@ pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<E
     }
     ui.result("The guard is removed. Its CRDs stay, with the journals of past upgrades.");
     match running.first() {
-        None => ui.next_with(
-            &format!(
-                "kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}",
+        None => {
+            ui.note(&completed(&ui.lang.told(&format!(
+                "Whoever wants to lose every Mesh object and every journal in this cluster deletes the CRDs as well: \
+                 kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}",
                 g = names::GROUP
-            ),
-            "it deletes the journals, too",
-        ),
+            ))));
+            ui.next("kubectl mesh-upgrade list");
+        }
         Some(journal) => ui.next_with(
             "kubectl mesh-upgrade guard install",
             &format!(
@@ -72,6 +81,32 @@ pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<E
         ),
     }
     Ok(Exit::Done)
+}
+
+fn nothing_there(ui: Ui, cluster: &str) -> Result<Exit, CommandError> {
+    ui.result(&format!("No guard in cluster {cluster}: nothing to do."));
+    ui.nothing_to_do("guard uninstall", json!({ "cluster": cluster }))?;
+    ui.next("kubectl mesh-upgrade list");
+    Ok(Exit::Done)
+}
+
+/// A context that was left behind in a shell leads to the wrong cluster: its name is asked for.
+fn ask(args: &GuardUninstallArgs, ui: Ui, cluster: &str) -> Result<(), CommandError> {
+    if args.yes {
+        return Ok(());
+    }
+    let question = format!("Type the cluster's name ({cluster}) to remove its guard:");
+    agreed(confirm(&ui.lang.told(&question), cluster))
+}
+
+/// Whether it is removed, by what was answered; nobody answers without a terminal.
+fn agreed(answer: Option<bool>) -> Result<(), CommandError> {
+    match answer {
+        Some(true) => Ok(()),
+        Some(false) => Err(CommandError::error("not confirmed: the guard stays")),
+        None => Err(CommandError::usage("there is no terminal to ask on: the guard stays")
+            .hint("say yes beforehand with --yes")),
+    }
 }
 
 /// Why it is forced, if it is.
@@ -186,10 +221,27 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_removed_unasked() {
+        let ui = Ui::new(crate::ui::Format::Text, None);
+        let said = GuardUninstallArgs {
+            yes: true,
+            ..GuardUninstallArgs::default()
+        };
+        assert!(ask(&said, ui, "north").is_ok());
+        assert!(agreed(Some(true)).is_ok());
+        for (answer, exit) in [(Some(false), Exit::Error), (None, Exit::Usage)] {
+            let refused = agreed(answer).unwrap_err();
+            assert_eq!(refused.exit, exit, "{answer:?}");
+            assert!(refused.to_string().ends_with("the guard stays"), "{refused}");
+        }
+    }
+
+    #[test]
     fn a_reason_alone_forces_nothing() {
         let args = |force: bool, reason: Option<&str>| GuardUninstallArgs {
             force,
             reason: reason.map(str::to_owned),
+            yes: false,
         };
         assert_eq!(reason(&args(false, None)).unwrap(), None);
         assert_eq!(

@@ -27,40 +27,52 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub async fn apply(client: &Client, object: &Value) -> Result<(), CommandError> {
     let shown = show(object);
     let failed = |why: String| CommandError::error(format!("cannot apply {shown}: {why}"));
-    let name = object
-        .pointer("/metadata/name")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
     let found = api_of(client, object).await.map_err(&failed)?;
     let api = found.ok_or_else(|| failed("the API server does not serve its kind".to_owned()))?;
     let params = PatchParams::apply(names::FIELD_MANAGER).force();
-    api.patch(name, &params, &Patch::Apply(object))
+    api.patch(name_of(object), &params, &Patch::Apply(object))
         .await
         .map(|_| ())
         .map_err(|error| failed(api_message(&error)))
 }
 
-/// Deletes one object; one that is not there, or whose kind is not, is gone already.
+/// Whether an object is there: without its kind it is not.
+///
+/// # Errors
+/// When it cannot be seen.
+pub async fn is_there(client: &Client, object: &Value) -> Result<bool, CommandError> {
+    let failed = |why: String| CommandError::error(format!("cannot look for {}: {why}", show(object)));
+    let Some(api) = api_of(client, object).await.map_err(failed)? else {
+        return Ok(false);
+    };
+    let found = api.get_metadata_opt(name_of(object)).await;
+    found
+        .map(|found| found.is_some())
+        .map_err(|error| failed(api_message(&error)))
+}
+
+/// Deletes one object, and says whether it was there: one that is not, or whose kind is not, is gone already.
 ///
 /// # Errors
 /// What the API server refused.
-pub async fn delete(client: &Client, object: &Value) -> Result<(), CommandError> {
-    let name = object
-        .pointer("/metadata/name")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+pub async fn delete(client: &Client, object: &Value) -> Result<bool, CommandError> {
     let found = api_of(client, object).await;
     let found = found.map_err(|why| CommandError::error(format!("cannot delete {}: {why}", show(object))))?;
-    let Some(api) = found else { return Ok(()) };
-    match api.delete(name, &DeleteParams::background()).await {
-        Ok(_) => Ok(()),
-        Err(error) if api_code(&error) == 404 => Ok(()),
+    let Some(api) = found else { return Ok(false) };
+    match api.delete(name_of(object), &DeleteParams::background()).await {
+        Ok(_) => Ok(true),
+        Err(error) if api_code(&error) == 404 => Ok(false),
         Err(error) => Err(CommandError::error(format!(
             "cannot delete {}: {}",
             show(object),
             api_message(&error)
         ))),
     }
+}
+
+fn name_of(object: &Value) -> &str {
+    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    name.unwrap_or_default()
 }
 
 /// Kind and name, for people.
@@ -222,5 +234,64 @@ async fn create_namespace(client: &Client) -> Result<(), CommandError> {
             )));
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{Request, Response};
+    use kube::client::Body;
+
+    /// An API server that serves the kinds of its core, and has one ConfigMap.
+    fn server() -> Client {
+        let service = tower::service_fn(|request: Request<Body>| {
+            let not_found = || {
+                let body = json!({
+                    "apiVersion": "v1", "kind": "Status", "status": "Failure", "message": "not found", "reason": "NotFound",
+                    "code": 404,
+                });
+                (404, body)
+            };
+            let (code, body) = match request.uri().path() {
+                "/api/v1" => {
+                    let resource = json!({
+                        "name": "configmaps", "singularName": "configmap", "namespaced": true, "kind": "ConfigMap",
+                        "verbs": ["get", "delete"],
+                    });
+                    (
+                        200,
+                        json!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [resource]}),
+                    )
+                }
+                "/api/v1/namespaces/shop/configmaps/there" => (
+                    200,
+                    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "there", "namespace": "shop"}}),
+                ),
+                _ => not_found(),
+            };
+            let response = Response::builder()
+                .status(code)
+                .body(Body::from(body.to_string().into_bytes()));
+            async move { response }
+        });
+        Client::new(service, "default")
+    }
+
+    #[tokio::test]
+    async fn only_what_was_there_is_told_as_deleted() {
+        let client = server();
+        let config_map = |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"}});
+        let certificate = json!({
+            "apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": "there", "namespace": "shop"},
+        });
+        for (object, there) in [
+            (config_map("there"), true),
+            (config_map("gone"), false),
+            (certificate, false),
+        ] {
+            assert_eq!(delete(&client, &object).await.unwrap(), there, "{object}");
+            assert_eq!(is_there(&client, &object).await.unwrap(), there, "{object}");
+        }
     }
 }

@@ -110,7 +110,7 @@ fn commands(charts: &str) -> Vec<(Vec<&str>, Then)> {
         (with("apply"), Then::Stopped),
         (vec!["guard", "status"], Then::Ends),
         (vec!["guard", "install", "--policy-only"], Then::Ends),
-        (vec!["guard", "uninstall"], Then::Ends),
+        (vec!["guard", "uninstall", "--yes"], Then::Ends),
     ]
 }
 

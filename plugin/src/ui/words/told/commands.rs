@@ -175,6 +175,13 @@ super::told! {
     "the API server does not serve its kind" => "API server 不提供它的 kind";
     "cannot delete {}: {why}" => "无法删除 {0}：{why}";
     "cannot delete {}: {}" => "无法删除 {}：{}";
+    "cannot look for {}: {why}" => "无法查找 {0}：{why}";
+    "No guard in cluster {cluster}: nothing to do." => "集群 {cluster} 中没有守卫：无事可做。";
+    "Type the cluster's name ({cluster}) to remove its guard:" => "输入集群名称（{cluster}）以移除其守卫：";
+    "not confirmed: the guard stays" => "没有确认：守卫保留";
+    "there is no terminal to ask on: the guard stays" => "没有可以询问的终端：守卫保留";
+    "Whoever wants to lose every Mesh object and every journal in this cluster deletes the CRDs as well: kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}"
+        => "如果连这个集群中所有的 Mesh 对象和所有日志也不要了，可以把 CRD 一并删除：kubectl delete crd meshupgrades.{g} meshfreezes.{g} meshes.{g}";
     "cannot ask for cert-manager's kinds: {why}" => "无法查询 cert-manager 的各个 kind：{why}";
     "the API server does not serve {kind}.{} after {seconds} s" => "{seconds} 秒之后 API server 仍不提供 {kind}.{0}";
     "cannot create namespace {}: {}" => "无法创建命名空间 {}：{}";

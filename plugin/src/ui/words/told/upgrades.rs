@@ -163,7 +163,6 @@ super::told! {
     "No upgrade of mesh {mesh} has been made here by kubectl mesh-upgrade."
         => "kubectl mesh-upgrade 还没有在这里升级过网格 {mesh}。";
     "No upgrade has been made here by kubectl mesh-upgrade." => "kubectl mesh-upgrade 还没有在这里做过升级。";
-    "it deletes the journals, too" => "它也会删除日志";
     "only then can the upgrade of mesh {} go on, by apply" => "之后才能用 apply 继续网格 {} 的升级";
     "it goes on where it stopped" => "它从停下的地方继续";
     "if nobody drives it any more: kubectl mesh-upgrade apply {mesh}" => "如果已经没有人在驱动它：kubectl mesh-upgrade apply {mesh}";
