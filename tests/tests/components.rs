@@ -37,7 +37,7 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
         ])?
         .ok()?;
     mesh_upgrade(&cluster, &["guard", "install", "--policy-only"])?.ok()?;
-    let status = mesh_upgrade(&cluster, &["guard", "status"])?;
+    let status = mesh_upgrade(&cluster, &["guard", "status", "-o", "wide"])?;
     ensure!(
         status.code == 0 && status.stdout.contains("Not installed: the webhook"),
         "{status}"

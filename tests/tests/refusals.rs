@@ -22,6 +22,13 @@ fn versions_that_must_not_follow_are_refused_by_check_and_by_guard() -> Result<(
     let istio = Istio::install(&cluster, IstioOptions::version("1.30.3"))?;
     let guard = Guard::install(&cluster)?;
     let status = mesh_upgrade(&cluster, &["guard", "status"])?;
+    ensure!(status.code == 0 && !status.stdout.contains("Protected:"), "{status}");
+    let verdict = status.stdout.lines().last();
+    ensure!(
+        verdict.is_some_and(|line| line.contains("Every barrier is proved in cluster east.")),
+        "{status}"
+    );
+    let status = mesh_upgrade(&cluster, &["guard", "status", "-o", "wide"])?;
     ensure!(status.code == 0, "{status}");
     for words in [
         "Protected:",

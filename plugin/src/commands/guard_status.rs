@@ -6,7 +6,7 @@ use crate::{
     cluster::{Cluster, ObserveOptions},
     error::{CommandError, Exit},
     guard::prove::{self, Proof},
-    ui::{Output, Ui, strong},
+    ui::{Layout, Mark, Output, Ui, strong},
 };
 use serde::Serialize;
 use shared::{
@@ -14,6 +14,7 @@ use shared::{
     guide::shell::quote,
     inventory::{ClusterState, Observed},
 };
+use std::collections::BTreeMap;
 
 /// The guard in one cluster.
 #[derive(Serialize)]
@@ -35,7 +36,19 @@ struct Guarded {
 
 impl Guarded {
     fn is_proved(&self) -> bool {
-        self.installed && self.unknown.is_none() && self.proofs.iter().all(|proof| proof.proved)
+        self.unproved().is_empty()
+    }
+
+    /// What is not proved, or why nothing is.
+    fn unproved(&self) -> Vec<&str> {
+        if self.unknown.is_some() {
+            return vec!["it could not be asked"];
+        }
+        if !self.installed {
+            return vec!["the guard is not installed"];
+        }
+        let unproved = self.proofs.iter().filter(|proof| !proof.proved);
+        unproved.map(|proof| proof.barrier).collect()
     }
 }
 
@@ -77,21 +90,28 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         return Ok(exit);
     }
     print(ui, &all);
-    match all.iter().find(|one| one.unknown.is_none() && !one.installed) {
-        Some(without) => match scene.contexts().get(&without.cluster) {
-            Some(context) => ui.next(&format!(
-                "kubectl mesh-upgrade guard install --context {}",
-                quote(context)
-            )),
-            // Only a Secret of Istio's leads there, and that is for reading.
-            None => ui.next(&format!(
-                "with a context of your own for cluster {}: kubectl mesh-upgrade guard install --context NAME",
-                without.cluster
-            )),
-        },
-        None => ui.next("kubectl mesh-upgrade list"),
-    }
+    ui.next(&next(&all, &scene.contexts()));
     Ok(exit)
+}
+
+/// What mends the first cluster that the guard is not proved in.
+fn next(all: &[Guarded], contexts: &BTreeMap<String, String>) -> String {
+    let known = || all.iter().filter(|one| one.unknown.is_none());
+    let without = known().find(|one| !one.installed);
+    let mends = match without.or_else(|| known().find(|one| !one.is_proved())) {
+        Some(mends) => mends,
+        None if all.iter().all(Guarded::is_proved) => return "kubectl mesh-upgrade list".to_owned(),
+        None => return "kubectl mesh-upgrade guard status".to_owned(),
+    };
+    match contexts.get(&mends.cluster) {
+        Some(_) if all.len() == 1 && mends.installed => "kubectl mesh-upgrade guard install".to_owned(),
+        Some(context) => format!("kubectl mesh-upgrade guard install --context {}", quote(context)),
+        // Only a Secret of Istio's leads there, and that is for reading.
+        None => format!(
+            "with a context of your own for cluster {}: kubectl mesh-upgrade guard install --context NAME",
+            mends.cluster
+        ),
+    }
 }
 
 async fn guarded(cluster: &Cluster, observed: &Observed) -> Result<Guarded, CommandError> {
@@ -147,6 +167,32 @@ fn print(ui: Ui, all: &[Guarded]) {
             None => print_one(ui, one),
         }
     }
+    if ui.layout == Layout::Wide {
+        print_coverage(ui, all);
+    } else {
+        ui.note("What is protected, and what is not: kubectl mesh-upgrade guard status -o wide\n");
+    }
+    for one in all {
+        let unproved = one.unproved();
+        ui.result(&if unproved.is_empty() {
+            format!(
+                "{} Every barrier is proved in cluster {}.",
+                ui.mark(Mark::Pass),
+                one.cluster
+            )
+        } else {
+            format!(
+                "{} NOT PROVED in {}: {}",
+                ui.mark(Mark::Block),
+                one.cluster,
+                unproved.join("; ")
+            )
+        });
+    }
+}
+
+/// What holds of every cluster alike, whatever was proved.
+fn print_coverage(ui: Ui, all: &[Guarded]) {
     ui.result("Protected:");
     let yes = |is: bool| ui.lang.word(if is { "yes" } else { "-" });
     let rows = anywhere(all).into_iter().map(|row| {
@@ -167,6 +213,7 @@ fn print(ui: Ui, all: &[Guarded]) {
     for what in coverage::unprotected() {
         ui.result(&format!("  - {what}"));
     }
+    ui.result("");
 }
 
 fn print_one(ui: Ui, one: &Guarded) {
@@ -179,12 +226,14 @@ fn print_one(ui: Ui, one: &Guarded) {
             proof.result.clone(),
         ]
     });
-    ui.table(&["BARRIER", "TRIED", "", "RESULT"], rows);
+    ui.table(&["BARRIER", "TRIED", "PROOF", "RESULT"], rows);
     ui.result(&match one.frozen.as_slice() {
         [] => "Frozen: nothing. No freeze policy exists while no upgrade runs.".to_owned(),
         meshes => format!("Frozen: {}", meshes.join(", ")),
     });
-    if !one.webhook {
+    if !one.webhook && ui.layout != Layout::Wide {
+        ui.result("Not installed: the webhook. What goes without it: kubectl mesh-upgrade guard status -o wide");
+    } else if !one.webhook {
         ui.result("Not installed: the webhook. Without it:");
         for difference in coverage::without_webhook() {
             ui.result(&format!("  - {difference}"));
@@ -205,6 +254,55 @@ mod tests {
             webhook,
             protected: coverage::protected_by(true, webhook),
             ..unknown(cluster, "")
+        }
+    }
+
+    #[test]
+    fn what_is_not_proved_is_named_and_mended_next() {
+        let contexts = BTreeMap::from([
+            ("east".to_owned(), "admin@east".to_owned()),
+            ("west".to_owned(), "west".to_owned()),
+        ]);
+        let proof = |barrier: &'static str, proved: bool| Proof {
+            barrier,
+            tried: String::new(),
+            result: String::new(),
+            proved,
+        };
+        let broken = |cluster: &str| Guarded {
+            proofs: vec![
+                proof("impersonation", true),
+                proof("webhook, certificate", false),
+                proof("webhook, versions", false),
+            ],
+            ..one(cluster, true)
+        };
+        let without = || Guarded {
+            installed: false,
+            ..one("west", false)
+        };
+        assert_eq!(broken("east").unproved(), ["webhook, certificate", "webhook, versions"]);
+        for (all, expected) in [
+            (vec![one("east", true)], "kubectl mesh-upgrade list"),
+            (vec![broken("east")], "kubectl mesh-upgrade guard install"),
+            (
+                vec![one("west", true), broken("east")],
+                "kubectl mesh-upgrade guard install --context admin@east",
+            ),
+            (
+                vec![broken("east"), without()],
+                "kubectl mesh-upgrade guard install --context west",
+            ),
+            (
+                vec![one("east", true), broken("north")],
+                "with a context of your own for cluster north: kubectl mesh-upgrade guard install --context NAME",
+            ),
+            (
+                vec![one("east", true), unknown("west", "it was not asked")],
+                "kubectl mesh-upgrade guard status",
+            ),
+        ] {
+            assert_eq!(next(&all, &contexts), expected);
         }
     }
 

@@ -5,11 +5,32 @@ use super::wrap;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 /// A table of a head and rows, as wide as a terminal of so many columns allows: with less between its columns, or where that
-/// would break words all the same, row by row, each cell behind its head.
+/// would break words all the same, row by row, each cell behind its head. What its first column is set in by, all of its
+/// lines are.
 #[must_use]
 pub fn table<H: AsRef<str>, R: IntoIterator<Item = Vec<String>>>(head: &[H], rows: R, width: Option<usize>) -> String {
-    let rows: Vec<Vec<String>> = rows.into_iter().collect();
-    let head: Vec<String> = head.iter().map(|head| head.as_ref().to_owned()).collect();
+    let mut rows: Vec<Vec<String>> = rows.into_iter().collect();
+    let mut head: Vec<String> = head.iter().map(|head| head.as_ref().to_owned()).collect();
+    // Where a cell is broken, its blanks would be lost: the lines bear them.
+    let firsts = || std::iter::once(&head).chain(&rows).filter_map(|row| row.first());
+    let blanks = firsts()
+        .map(|cell| cell.len() - cell.trim_start_matches(' ').len())
+        .min();
+    let indent = " ".repeat(blanks.unwrap_or_default());
+    for row in std::iter::once(&mut head).chain(&mut rows) {
+        if let Some(cell) = row.first_mut() {
+            cell.drain(..indent.len());
+        }
+    }
+    let text = within(head, rows, width.map(|width| width.saturating_sub(indent.len())));
+    let lines = text.lines().map(|line| format!("{indent}{line}"));
+    lines
+        .map(|line| line.trim_end().to_owned())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn within(head: Vec<String>, rows: Vec<Vec<String>>, width: Option<usize>) -> String {
     let Some(width) = width else {
         return columns(head, rows, APART, None);
     };
@@ -170,9 +191,23 @@ mod tests {
             .to_vec()
         };
         let steps = ["east/base/istio-system/istio-base", "east/istiod/istio-system/istiod"];
-        let text = table(&["  STEP", "STATE", "ATTEMPTS", "EVIDENCE"], steps.map(row), Some(80));
+        let head = ["  STEP", "STATE", "ATTEMPTS", "EVIDENCE"];
+        let text = table(&head, steps.map(row), Some(80));
         for step in steps {
             assert!(text.contains(&format!("\n  {step}")), "{text}");
+        }
+        assert_eq!(
+            table(&head, steps.map(row), None),
+            table(&head, steps.map(row), Some(200))
+        );
+        // A first cell that is broken, too, and what stands beside what another cell is broken into.
+        let long = ["every object of Istio's own that stands in a namespace of the mesh and is guarded"];
+        for text in [text, table(&head, long.map(row), Some(60))] {
+            assert!(text.lines().count() > 2, "{text}");
+            for line in text.lines() {
+                assert!(line.starts_with("  ") && crate::ui::width(line) <= 80, "{text}");
+            }
+            assert!(text.starts_with("  STEP"), "{text}");
         }
     }
 

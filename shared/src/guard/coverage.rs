@@ -176,7 +176,7 @@ pub fn unprotected() -> Vec<&'static str> {
 pub fn reference() -> String {
     let mut page = String::from(
         "# The guard\n\nWhat the guard refuses and why, by its stable codes; what it protects, by which of its two \
-         barriers; and what it cannot see. `kubectl mesh-upgrade guard status` prints the same and proves it. This page \
+         barriers; and what it cannot see. `kubectl mesh-upgrade guard status -o wide` prints the same and proves it. This page \
          is generated from the code.\n\n## Codes\n",
     );
     // Writing into a String cannot fail.

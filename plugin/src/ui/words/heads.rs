@@ -34,6 +34,7 @@ const HEADS: &[(&str, &str)] = &[
     ("PHASE", "阶段"),
     ("PODS", "Pod 数"),
     ("POLICY", "策略"),
+    ("PROOF", "证明"),
     ("PROXIES", "代理数"),
     ("RECEIVED", "收到"),
     ("RESULT", "结果"),

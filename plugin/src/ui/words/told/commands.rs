@@ -212,6 +212,14 @@ super::told! {
     "The guard is not installed.\n" => "没有安装守卫。\n";
     "\nNot protected:" => "\n不受保护：";
     "Frozen: nothing. No freeze policy exists while no upgrade runs." => "已冻结：无。没有升级在进行时，不存在冻结策略。";
+    "What is protected, and what is not: kubectl mesh-upgrade guard status -o wide\n"
+        => "什么受保护、什么不受：kubectl mesh-upgrade guard status -o wide\n";
+    "{} Every barrier is proved in cluster {}." => "{} 集群 {} 中的每道屏障都已证明。";
+    "{} NOT PROVED in {}: {}" => "{0} {1} 中未证明：{2}";
+    "it could not be asked" => "无法询问它";
+    "the guard is not installed" => "没有安装守卫";
+    "Not installed: the webhook. What goes without it: kubectl mesh-upgrade guard status -o wide"
+        => "没有安装：webhook。没有它时缺少什么：kubectl mesh-upgrade guard status -o wide";
     "Not installed: the webhook. Without it:" => "没有安装：webhook。没有它时：";
     "webhook, certificate" => "webhook，证书";
     "the authorities in its configuration" => "其配置中的证书颁发者";
