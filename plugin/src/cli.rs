@@ -4,7 +4,7 @@ mod values;
 
 use crate::{
     cluster::ClusterFlags,
-    ui::{Chosen, Format, Lang},
+    ui::{Chosen, EVERYWHERE, Format, Lang},
 };
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use shared::{catalog::Date, version::IstioVersion};
@@ -49,6 +49,7 @@ impl Cli {
 
 /// Flags that every verb takes, named as kubectl names them.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = EVERYWHERE)]
 pub struct Global {
     /// Path to the kubeconfig file [default: $KUBECONFIG, else ~/.kube/config, else the ServiceAccount of a pod]
     #[arg(long, global = true, value_name = "FILE")]

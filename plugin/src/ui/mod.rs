@@ -14,7 +14,7 @@ pub use chosen::{Chosen, completed, remember};
 pub use prompt::{ask, confirm};
 pub use report::{print_report, print_report_again};
 pub use stats::print_stats;
-pub use words::Lang;
+pub use words::{EVERYWHERE, Lang};
 pub use wrap::{width, wrapped};
 
 use anstyle::{AnsiColor, Style};

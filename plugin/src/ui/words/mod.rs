@@ -15,6 +15,7 @@ mod report;
 mod told;
 mod wizard;
 
+pub use help::EVERYWHERE;
 use std::fmt::Display;
 
 /// The language in which people are spoken to.

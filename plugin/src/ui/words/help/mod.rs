@@ -10,6 +10,9 @@ use super::Lang;
 use clap::{Arg, Command, builder::PossibleValue};
 pub(super) use mistakes::OF_CLAP;
 
+/// What stands above the flags that every verb takes, behind a verb's own.
+pub const EVERYWHERE: &str = "Flags of every verb";
+
 /// Descriptions of verbs, arguments and values, as they stand at `cli`, and those that clap adds.
 const TABLES: [&[(&str, &str)]; 4] = [everywhere::HELP, guard::HELP, reading::HELP, upgrading::HELP];
 
@@ -90,7 +93,11 @@ fn verb(mut command: Command) -> Command {
 }
 
 fn argument(arg: Arg) -> Arg {
-    let heading = if arg.is_positional() { "参数" } else { "选项" };
+    let heading = match arg.get_help_heading() {
+        Some(EVERYWHERE) => "所有动词通用的选项",
+        _ if arg.is_positional() => "参数",
+        _ => "选项",
+    };
     let mut help = chinese(&arg.get_help().map(ToString::to_string).unwrap_or_default());
     let defaults: Vec<String> = arg
         .get_default_values()
@@ -188,6 +195,29 @@ mod tests {
                 .to_string();
             for english in ["Usage", "Options", "default:", "possible", "Print", " the "] {
                 assert!(!page.contains(english), "{english}: {page}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_flags_of_a_verb_stand_before_those_of_every_verb() {
+        for (lang, own, everywhere) in [
+            (Lang::English, "Options:", "Flags of every verb:"),
+            (Lang::Chinese, "选项:", "所有动词通用的选项:"),
+        ] {
+            let mut command = lang.helping(Cli::command());
+            command.build();
+            for verb in ["check", "apply"] {
+                let page = command.find_subcommand_mut(verb).unwrap().render_help().to_string();
+                let at = |text: &str| {
+                    let found = page.find(&format!("\n{text}"));
+                    found.unwrap_or_else(|| panic!("no {text}: {page}"))
+                };
+                assert!(at(own) < at(everywhere), "{page}");
+                for (flag, is_own) in [("--strategy", true), ("--context ", false), ("--catalog", false)] {
+                    let found = page.find(flag).unwrap();
+                    assert_eq!(found < at(everywhere), is_own, "{flag}: {page}");
+                }
             }
         }
     }
