@@ -1,6 +1,9 @@
 //! The command line: verbs and flags, as kubectl's users expect them.
 
+mod mistakes;
 mod values;
+
+pub use mistakes::advice;
 
 use crate::{
     cluster::ClusterFlags,
@@ -23,6 +26,9 @@ pub struct Cli {
     /// Flags that every verb takes.
     #[command(flatten)]
     pub global: Global,
+    /// Print the plugin's own version, as `version --client` does
+    #[arg(short = 'V', long, hide = true)]
+    pub version: bool,
     /// The verb; without one, the wizard on a terminal and help elsewhere.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -132,6 +138,7 @@ pub enum Command {
     /// Show the ordered steps of an upgrade; changes nothing
     Plan(PlanArgs),
     /// Upgrade a mesh, frozen while it runs; there is no way back once it has begun
+    #[command(alias = "upgrade")]
     Apply(ApplyArgs),
     /// Write the Mesh object that says what was discovered, after showing it
     Adopt(AdoptArgs),
@@ -459,9 +466,9 @@ pub struct VersionArgs {
 /// Flags of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// Code, as MU101 or MG001
+    /// Code, as MU101 or MG001, or its number; without one all of them are listed
     #[arg(value_name = "CODE")]
-    pub code: String,
+    pub code: Option<String>,
 }
 
 #[cfg(test)]

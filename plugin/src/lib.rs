@@ -26,13 +26,21 @@ pub fn run<I: IntoIterator<Item = OsString>>(args: I) -> ExitCode {
     }
     let args: Vec<OsString> = args.collect();
     let lang = Lang::asked_for(&args, ui::lang());
-    let cli = match Cli::read_in(args, lang) {
+    let cli = match Cli::read_in(args.iter().cloned(), lang) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, lang),
+        Err(mut error) => {
+            let advice = cli::advice(&mut error, &args);
+            let exit = usage(&error, lang);
+            if let Some(advice) = advice {
+                ui::hint(lang, &advice);
+            }
+            return exit;
+        }
     };
     let ui = Ui::new(cli.global.output, cli.global.lang);
     ui::remember(cli.global.chosen());
     let outcome = match cli.command {
+        _ if cli.version => commands::version::client(ui),
         None if commands::wizard::has_terminal() => block_on(commands::wizard::run(&cli.global, ui)).flatten(),
         None => return help(lang),
         Some(command) => run_verb(command, &cli.global, ui),

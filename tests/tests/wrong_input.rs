@@ -44,7 +44,28 @@ fn an_empty_cluster() -> Result<()> {
         64,
         "not a version",
     )?;
-    ends_with(&mesh_upgrade(&cluster, &["check"])?, 64, "--to")?;
+    for (line, advice) in [
+        (&["check"][..], "see the versions with: kubectl mesh-upgrade list"),
+        (
+            &["check", "default", "1.31.0"],
+            "kubectl mesh-upgrade check default --to 1.31.0",
+        ),
+        (
+            &["apply", "--to", "1.31.0", "--dry-run"],
+            "kubectl mesh-upgrade plan --to 1.31.0",
+        ),
+    ] {
+        with_hint(&mesh_upgrade(&cluster, line)?, 64, advice)?;
+    }
+    for line in ["--version", "-V"] {
+        let version = mesh_upgrade(&cluster, &[line])?;
+        ensure!(version.ok()?.starts_with("Client Version: 0."), "{version}");
+    }
+    let codes = mesh_upgrade(&cluster, &["explain"])?;
+    ensure!(
+        codes.ok()?.contains("MU115") && codes.stdout.contains("MG001"),
+        "{codes}"
+    );
     ends_with(&mesh_upgrade(&cluster, &["frobnicate"])?, 64, "frobnicate")?;
     with_hint(
         &mesh_upgrade(&cluster, &["apply", "--to", "1.31.0", "--as", "bob"])?,
@@ -147,7 +168,9 @@ fn an_upgrade_that_cannot_begin() -> Result<()> {
     )?;
 
     let command = mesh_upgrade_command(&cluster, "bob", &["check", "--to", "1.31.0"])?;
-    with_hint(&Run::of(command, None)?, 1, "cannot be read")?;
+    let run = Run::of(command, None)?;
+    with_hint(&run, 1, "cannot be read")?;
+    ensure!(run.stderr.contains("ask an administrator for the ClusterRole"), "{run}");
 
     let journals = cluster.kubectl(&["get", "meshupgrades,meshfreezes", "-o", "name"])?;
     ensure!(journals.ok()?.is_empty(), "something was begun: {journals}");

@@ -106,8 +106,12 @@ impl Members {
     pub fn refuse_unreadable(&self) -> Result<(), CommandError> {
         let unread = |name: &str| self.unreached.get(name).or_else(|| self.journals.unread.get(name));
         match unread(&self.first) {
-            Some(why) if self.journals.all.is_empty() => Err(CommandError::error(why.clone())
-                .hint("nothing was changed; name another cluster with --context, or check: kubectl cluster-info")),
+            Some(why) if self.journals.all.is_empty() => {
+                let hints = super::unread_hints(std::iter::once(why.as_str()));
+                Err(hints
+                    .into_iter()
+                    .fold(CommandError::error(why.clone()), CommandError::hint))
+            }
             Some(_) | None => Ok(()),
         }
     }

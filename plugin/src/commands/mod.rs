@@ -35,6 +35,7 @@ use crate::{
 };
 use shared::{
     catalog::{Catalog, ExtraComponent},
+    guard::is_refused_by_rbac,
     inventory::{ClusterState, Inventory},
     mesh::{self, MeshView, SelectError},
     version::Flavor,
@@ -156,11 +157,12 @@ impl Scene {
             .iter()
             .any(|cluster| !unread.contains_key(cluster.name.as_str()));
         let (Some(first), true) = (clusters.first(), answers) else {
-            let unread = unread
+            let told = unread
                 .iter()
                 .map(|(cluster, reason)| format!("cluster {cluster} cannot be read: {reason}"));
-            return Err(CommandError::error(unread.collect::<Vec<_>>().join("\n"))
-                .hint("nothing was changed; name another cluster with --context, or check: kubectl cluster-info"));
+            let error = CommandError::error(told.collect::<Vec<_>>().join("\n"));
+            let hints = unread_hints(unread.into_values());
+            return Err(hints.into_iter().fold(error, CommandError::hint));
         };
         let mut meshes = mesh::meshes(&inventory);
         // Where there is no mesh at all, that is told instead.
@@ -232,6 +234,21 @@ impl Scene {
         })
     }
 }
+
+/// What to do about clusters that could not be read, by why each could not: who lacks the right to it reaches it already.
+fn unread_hints<'r>(reasons: impl Iterator<Item = &'r str>) -> BTreeSet<&'static str> {
+    let hints = reasons.map(|reason| {
+        if is_refused_by_rbac(reason) {
+            MISSING_ROLE
+        } else {
+            "nothing was changed; name another cluster with --context, or check: kubectl cluster-info"
+        }
+    });
+    hints.collect()
+}
+
+const MISSING_ROLE: &str = "nothing was changed; ask an administrator for the ClusterRole mesh-upgrade-operator, which comes \
+                            with: kubectl mesh-upgrade guard install";
 
 /// How long one question may take: as long as the flags say.
 fn with_deadline(global: &Global, options: ObserveOptions) -> ObserveOptions {
@@ -307,6 +324,24 @@ mod tests {
     fn global(words: &[&str]) -> Global {
         let line = ["kubectl-mesh_upgrade"].iter().chain(words).map(OsString::from);
         Cli::read(line).unwrap().global
+    }
+
+    #[test]
+    fn who_may_not_read_is_sent_to_an_administrator() {
+        let denied = "not allowed to list Deployments: deployments.apps is forbidden: User \"bob\" cannot list resource \
+                      \"deployments\" in API group \"apps\" at the cluster scope";
+        let silent = "nothing listens at east:6443: connection refused";
+        for (reasons, to_administrator, to_the_network) in [
+            (&[denied][..], true, false),
+            (&[silent], false, true),
+            (&[denied, silent, denied], true, true),
+        ] {
+            let hints = unread_hints(reasons.iter().copied());
+            let says = |text: &str| hints.iter().any(|hint| hint.contains(text));
+            assert_eq!(says("ask an administrator"), to_administrator, "{hints:?}");
+            assert_eq!(says("kubectl cluster-info"), to_the_network, "{hints:?}");
+            assert!(hints.iter().all(|hint| hint.starts_with("nothing was changed")));
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use shared::{
     machine::progress,
     phase::Phase,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many of the journal's last events are shown.
 const EVENTS: usize = 8;
@@ -77,6 +77,16 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
             Some(mesh) => format!("No upgrade of mesh {mesh} has been made here by kubectl mesh-upgrade."),
             None => "No upgrade has been made here by kubectl mesh-upgrade.".to_owned(),
         });
+        let known: BTreeSet<&str> = members
+            .journals
+            .all
+            .iter()
+            .map(|held| held.journal.spec.mesh.as_str())
+            .collect();
+        if !known.is_empty() {
+            let known: Vec<&str> = known.into_iter().collect();
+            ui.result(&format!("Upgrades were made here of: {}", known.join(", ")));
+        }
         ui.next("kubectl mesh-upgrade list");
         return Ok(Exit::Done);
     }

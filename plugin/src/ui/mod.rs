@@ -373,6 +373,11 @@ pub fn say(text: &str) {
     print_beside(&wrap::lines(text, columns_beside()));
 }
 
+/// What can be done about a command line that could not be read.
+pub fn hint(lang: Lang, text: &str) {
+    say(&format!("  {} {}", strong(&lang.label_hint()), lang.told(text)));
+}
+
 /// Help, which clap has written without an end of its lines.
 pub fn help(page: &str) {
     print_out(wrap::help(page, columns_of_result()).trim_end());

@@ -191,7 +191,7 @@ pub enum SelectError {
         names: Vec<String>,
     },
     /// There is none of that name.
-    #[error("there is no mesh {name:?}; known: {}. kubectl mesh-upgrade list shows them", names.join(", "))]
+    #[error("there is no mesh {name:?}; known: {}", names.join(", "))]
     NotFound {
         /// The name asked for.
         name: String,

@@ -9,7 +9,8 @@ mod resumed;
 mod withdraw;
 
 use super::{
-    Scene, again, check::observe_options, journals::Journals, plan, refuse_impersonation, refuse_namespace, waivers,
+    MISSING_ROLE, Scene, again, check::observe_options, journals::Journals, plan, refuse_impersonation,
+    refuse_namespace, waivers,
 };
 use crate::{
     cli::{ApplyArgs, Global, HowTo},
@@ -26,6 +27,7 @@ use serde_json::json;
 use shared::{
     api::{Management, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
     finding::{Finding, Report},
+    guard::is_refused_by_rbac,
     inventory::ClusterState,
     machine::progress,
     mesh::{MeshView, ObservedMember},
@@ -179,10 +181,14 @@ fn home_of_new(args: &ApplyArgs, scene: &Scene, journals: &Journals) -> Result<C
 }
 
 fn unseen(cluster: &str, why: &str) -> CommandError {
-    CommandError::error(format!(
+    let error = CommandError::error(format!(
         "whether an upgrade has begun cannot be seen in cluster {cluster}: {why}"
-    ))
-    .hint("nothing was changed")
+    ));
+    error.hint(if is_refused_by_rbac(why) {
+        MISSING_ROLE
+    } else {
+        "nothing was changed"
+    })
 }
 
 /// What beginning an upgrade and going on with one have in common.

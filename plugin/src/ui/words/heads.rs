@@ -44,6 +44,7 @@ const HEADS: &[(&str, &str)] = &[
     ("STEP", "步骤"),
     ("TARGET", "目标"),
     ("TIME", "耗时"),
+    ("TITLE", "标题"),
     ("TO", "目标版本"),
     ("TRIED", "尝试"),
     ("UPGRADE", "升级"),

@@ -10,6 +10,10 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "Start with:  kubectl mesh-upgrade list",
         "从这里开始：  kubectl mesh-upgrade list",
     ),
+    (
+        "Print the plugin's own version, as `version --client` does",
+        "显示插件自身的版本，如同 `version --client`",
+    ),
     ("Print help", "显示帮助"),
     ("Print help (see more with '--help')", "显示帮助（'--help' 更详细）"),
     ("Print help (see a summary with '-h')", "显示帮助（'-h' 只看摘要）"),

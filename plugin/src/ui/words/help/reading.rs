@@ -81,7 +81,10 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "Only the plugin's own version: asks no cluster",
         "只看插件自己的版本：不询问集群",
     ),
-    ("Code, as MU101 or MG001", "代码，例如 MU101 或 MG001"),
+    (
+        "Code, as MU101 or MG001, or its number; without one all of them are listed",
+        "代码，例如 MU101 或 MG001，或者只写数字；不写则列出全部",
+    ),
     ("Warnings fail, too", "有警告也算失败"),
     ("Where they stand", "原地替换"),
     (

@@ -2,6 +2,10 @@
 
 super::told! {
     // options
+    "leave it out: {verb} changes nothing" => "去掉它：{verb} 不改动任何东西";
+    "nothing is changed by: kubectl mesh-upgrade plan{} --to {}" => "不改动任何东西的是：kubectl mesh-upgrade plan{} --to {}";
+    "a version is given with --to: kubectl mesh-upgrade {}{} --to {version}"
+        => "版本用 --to 指定：kubectl mesh-upgrade {0}{1} --to {version}";
     "expected a day, as 2027-01-31" => "应为日期，例如 2027-01-31";
     "expected between 1s and 24h" => "应在 1s 到 24h 之间";
     "expected a duration, as 30s, 10m or 1h" => "应为时长，例如 30s、10m 或 1h";
@@ -94,7 +98,7 @@ super::told! {
         => "PodDisruptionBudget {budget} 现在不允许驱逐：滚动重启不受它限制，排空节点则受限制";
 
     // explain
-    "there is no finding {:?}" => "没有发现 {}";
+    "there is no finding {given:?}" => "没有发现 {given}";
 
     // lifting a freeze
     "{says}; until it is over there is no other target, and what is found now may be of its making"
@@ -308,6 +312,8 @@ super::told! {
     "no mesh was found: no Deployment with the label app=istiod runs in the clusters that answered; look at another cluster with --context NAME"
         => "没有找到网格：有应答的集群中没有带标签 app=istiod 的 Deployment；用 --context NAME 查看另一个集群";
     "there are {} meshes; name one of them: {}" => "有 {} 个网格；请指定其中一个：{}";
-    "there is no mesh {name:?}; known: {}. kubectl mesh-upgrade list shows them"
-        => "没有网格 {name}；已知的有：{0}。用 kubectl mesh-upgrade list 查看";
+    "there is no mesh {name:?}; known: {}" => "没有网格 {name}；已知的有：{0}";
+    "nothing was changed; ask an administrator for the ClusterRole mesh-upgrade-operator, which comes with: kubectl mesh-upgrade guard install"
+        => "没有改动任何东西；请管理员授予 ClusterRole mesh-upgrade-operator，它由此安装：kubectl mesh-upgrade guard install";
+    "Upgrades were made here of: {}" => "这里进行过升级的网格：{}";
 }
