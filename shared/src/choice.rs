@@ -69,6 +69,12 @@ pub fn choices(mesh: &MeshView, inventory: &Inventory, catalog: &Catalog, today:
         .collect()
 }
 
+/// Whether the mesh runs the newest that its catalog knows, so that nothing is ahead and nothing is in the way.
+#[must_use]
+pub fn is_newest(all: &[Choice]) -> bool {
+    !all.is_empty() && all.iter().all(|choice| choice.step == Move::None)
+}
+
 fn hindrance(
     mesh: &MeshView,
     inventory: &Inventory,
@@ -103,6 +109,24 @@ mod tests {
                 Some(why) => format!("{} not: {why}", choice.version),
             })
             .collect()
+    }
+
+    #[test]
+    fn the_newest_is_known_as_such() {
+        let newest = |version: &str| {
+            let inventory = sample::one(version, "v1.36.3");
+            let catalog = Catalog::embedded().unwrap();
+            is_newest(&choices(
+                &meshes(&inventory).remove(0),
+                &inventory,
+                &catalog,
+                "2026-11-24".parse().unwrap(),
+            ))
+        };
+        assert!(newest("1.31.3"));
+        assert!(!newest("1.31.0"), "a patch is ahead");
+        assert!(!newest("1.30.3"));
+        assert!(!is_newest(&[]), "of an unknown version nothing is known");
     }
 
     #[test]

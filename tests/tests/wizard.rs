@@ -78,6 +78,7 @@ fn three_steps_with_every_way_back_and_every_way_out() -> Result<()> {
     let mut terminal = wizard(&cluster)?;
     terminal.wait_for("Choose a version", SOON)?;
     terminal.line("99")?;
+    terminal.wait_for("99 is none of these.", SOON)?;
     terminal.wait_for("Choose a version", SOON)?;
     terminal.line("r")?;
     choose(&mut terminal, &charts)?;
@@ -131,7 +132,7 @@ fn three_steps_with_every_way_back_and_every_way_out() -> Result<()> {
 
     // At the newest version nothing is offered, and that is said.
     let mut terminal = wizard(&cluster)?;
-    terminal.wait_for("One upgrade leads to no version", SOON)?;
+    terminal.wait_for("Mesh default runs the newest Istio of", SOON)?;
     terminal.wait_for("r looks again, q quits:", SOON)?;
     terminal.line("q")?;
     let (status, shown) = terminal.end()?;
@@ -140,7 +141,7 @@ fn three_steps_with_every_way_back_and_every_way_out() -> Result<()> {
     // The same in Chinese, as the locale of whoever is led asks for.
     let mut terminal = wizard_in(&cluster, "zh_CN.UTF-8")?;
     terminal.wait_for("第 1 步（共 3 步）：选择网格及其版本", SOON)?;
-    terminal.wait_for("一次升级到达不了目录中的任何版本。", SOON)?;
+    terminal.wait_for("网格 default 运行的是", SOON)?;
     terminal.wait_for("r 重新查看，q 退出：", SOON)?;
     terminal.line("q")?;
     let (status, shown) = terminal.end()?;

@@ -72,6 +72,7 @@ fn lookup(subject: &Subject<'_>, report: &mut Report) {
             "install helm 3.14 or newer, or run apply with --helm FILE; charts were not looked at",
         ));
     }
+    let mut unreachable = false;
     for (component, found) in &lookup.charts {
         let target = &subject.target.version;
         match found {
@@ -81,23 +82,31 @@ fn lookup(subject: &Subject<'_>, report: &mut Report) {
                 format!("{component} {target} is at {source}"),
             ),
             Err(why) => {
-                let (severity, fix) = if lookup.named || subject.target.purpose != Purpose::Check {
-                    (
-                        Severity::Blocker,
-                        format!("put {component} {target} there, or name another place with --charts"),
-                    )
+                let blocks = lookup.named || subject.target.purpose != Purpose::Check;
+                let severity = if blocks { Severity::Blocker } else { Severity::Warning };
+                let is_reached = !is_unreachable(why);
+                let fix = if blocks && is_reached {
+                    format!("put {component} {target} there, or name another place with --charts")
+                } else if blocks {
+                    format!("make {source} reachable from here, or name another place with --charts DIR|URL")
                 } else {
-                    let fix = match registry(subject, source) {
+                    match registry(subject, source) {
                         Some(registry) => format!(
                             "make it reachable, or name another place, here and in apply, with --charts, as {registry}"
                         ),
                         None => "make it reachable, or name another place, here and in apply, with --charts DIR|URL"
                             .to_owned(),
-                    };
-                    (Severity::Warning, fix)
+                    }
                 };
+                // What keeps the source from being reached is told once.
+                let cause = if is_reached || !unreachable {
+                    why.clone()
+                } else {
+                    format!("{source} cannot be reached for it either")
+                };
+                unreachable |= !is_reached;
                 report.find(
-                    Finding::new(codes::CHART_UNAVAILABLE, why.clone(), fix)
+                    Finding::new(codes::CHART_UNAVAILABLE, cause, fix)
                         .about(format!("chart {component}"))
                         .weighing(severity),
                 );
@@ -110,6 +119,23 @@ fn lookup(subject: &Subject<'_>, report: &mut Report) {
 fn registry<'a>(subject: &Subject<'a>, source: &str) -> Option<&'a str> {
     let registry = subject.catalog.oci_charts(&subject.target.version.flavor);
     registry.filter(|registry| *registry != source)
+}
+
+/// Whether a source gave no answer at all, by what helm and the time that it may take tell of it. One that answers may
+/// still be without the chart.
+fn is_unreachable(why: &str) -> bool {
+    const SIGNS: [&str; 9] = [
+        "dial tcp",
+        "no such host",
+        "connection refused",
+        "connection reset",
+        "network is unreachable",
+        "i/o timeout",
+        "TLS handshake",
+        "proxyconnect",
+        "deadline exceeded",
+    ];
+    why.contains(" was not to be had from ") || SIGNS.iter().any(|sign| why.contains(sign))
 }
 
 fn retired_repository(subject: &Subject<'_>, retired: &RetiredRegistry, url: &str) -> Finding {
@@ -243,6 +269,35 @@ mod tests {
         let report = istioctl(Err("it is version 1.30.3".to_owned()));
         assert_eq!(ids(&report), ["MU116"]);
         assert!(found(&report, "MU116").fix.contains("the istioctl of 1.31.0"));
+    }
+
+    #[test]
+    fn a_source_that_is_out_of_reach_is_made_reachable() {
+        let no_host = "chart base 1.31.0 is not to be had from https://charts.example: Get \
+                       \"https://charts.example/index.yaml\": dial tcp: lookup charts.example: no such host";
+        let late = "chart base 1.31.0 was not to be had from https://charts.example within 20 s";
+        let missing =
+            "chart base 1.31.0 is not to be had from https://charts.example: no chart version found for base-1.31.0";
+        for (why, fix) in [
+            (no_host, "make https://charts.example reachable from here"),
+            (late, "make https://charts.example reachable from here"),
+            (missing, "put base 1.31.0 there"),
+        ] {
+            let report = looked(ChartLookup {
+                source: "https://charts.example".to_owned(),
+                named: true,
+                charts: vec![
+                    (Component::Base, Err(why.to_owned())),
+                    (Component::Istiod, Err(why.to_owned())),
+                ],
+                ..ChartLookup::default()
+            });
+            let findings: Vec<_> = report.findings.iter().filter(|one| one.code.id() == "MU115").collect();
+            assert_eq!(findings.len(), 2, "{report:?}");
+            assert!(findings[0].fix.starts_with(fix), "{:?}", findings[0]);
+            let causes = findings.iter().filter(|one| one.cause == why).count();
+            assert_eq!(causes, if why == missing { 2 } else { 1 }, "{report:?}");
+        }
     }
 
     #[test]

@@ -32,6 +32,18 @@ impl Answer {
             },
         }
     }
+
+    /// The same for choices that have names, which may be typed, too.
+    pub(super) fn read_named<'n>(text: Option<&str>, names: impl ExactSizeIterator<Item = &'n str>) -> Self {
+        match Self::read(text, names.len()) {
+            Self::Unclear => {
+                let typed = text.unwrap_or_default().trim();
+                let mut names = names;
+                names.position(|name| name == typed).map_or(Self::Unclear, Self::Pick)
+            }
+            answer => answer,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -54,6 +66,25 @@ mod tests {
             (None, Answer::Quit),
         ] {
             assert_eq!(Answer::read(text, 3), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_choice_may_be_named() {
+        for (text, expected) in [
+            (Some("1.31.3\n"), Answer::Pick(1)),
+            (Some(" 2 "), Answer::Pick(1)),
+            (Some("1.31.0"), Answer::Unclear),
+            (Some("3"), Answer::Unclear),
+            (Some(""), Answer::Enter),
+            (Some("q"), Answer::Quit),
+            (None, Answer::Quit),
+        ] {
+            assert_eq!(
+                Answer::read_named(text, ["1.30.7", "1.31.3"].into_iter()),
+                expected,
+                "{text:?}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The first step: which mesh, and which version it is to become. Only what one upgrade leads to is offered; of the rest it
 //! is said why not.
 
-use super::{Answer, Chosen, Step, heading};
+use super::{Answer, Chosen, Step, heading, none_of_these};
 use crate::{
     cli::Global,
     clock::today,
@@ -16,7 +16,7 @@ use crate::{
 };
 use shared::{
     api::MeshUpgrade,
-    choice::{Choice, choices},
+    choice::{self, Choice, choices},
     mesh::MeshView,
 };
 
@@ -58,8 +58,10 @@ pub(super) async fn run(global: &Global, ui: Ui) -> Result<Step, CommandError> {
         (0, true) => ui.lang.wizard_ask_to_look_again_or_back(),
         (count, _) => ui.lang.wizard_ask_version(count),
     };
+    let names: Vec<String> = reachable.iter().map(|choice| choice.version.to_string()).collect();
     loop {
-        match Answer::read(ask(&question).as_deref(), reachable.len()) {
+        let text = ask(&question);
+        match Answer::read_named(text.as_deref(), names.iter().map(String::as_str)) {
             Answer::Pick(index) => {
                 let Some(choice) = reachable.get(index) else { continue };
                 return Ok(charts(mesh, choice, &scene, ui));
@@ -67,7 +69,7 @@ pub(super) async fn run(global: &Global, ui: Ui) -> Result<Step, CommandError> {
             // Looked at anew, with the choice of the mesh.
             Answer::Again | Answer::Back => return Ok(Step::Choose),
             Answer::Quit => return Ok(Step::Leave(None, Exit::Done)),
-            Answer::Enter | Answer::Unclear => {}
+            Answer::Enter | Answer::Unclear => none_of_these(ui, text.as_deref()),
         }
     }
 }
@@ -83,10 +85,11 @@ fn go_on(begun: &MeshUpgrade, ui: Ui) -> Step {
         ui.note(&completed(&ui.lang.wizard_may_give_up(&spec.mesh)));
     }
     loop {
-        match Answer::read(ask(&ui.lang.wizard_ask_to_go_on()).as_deref(), 0) {
+        let text = ask(&ui.lang.wizard_ask_to_go_on());
+        match Answer::read(text.as_deref(), 0) {
             Answer::Enter => return on(begun),
             Answer::Quit => return Step::Leave(None, Exit::Done),
-            _ => {}
+            _ => none_of_these(ui, text.as_deref()),
         }
     }
 }
@@ -113,23 +116,25 @@ fn which_begun<'a>(begun: &[&'a Held], ui: Ui) -> Option<&'a MeshUpgrade> {
         ]
     });
     ui.choices(&["   ", "MESH", "TO", "PHASE"], rows);
-    let held = pick(begun, &ui.lang.wizard_ask_begun(begun.len()))?;
+    let name = |held: &&'a Held| held.journal.spec.mesh.as_str();
+    let held = pick(begun, name, &ui.lang.wizard_ask_begun(begun.len()), ui)?;
     Some(&held.journal)
 }
 
-/// One of several; `None` to leave.
-fn pick<'a, T>(several: &'a [T], question: &str) -> Option<&'a T> {
+/// One of several, by its number or its name; `None` to leave.
+fn pick<'a, T>(several: &'a [T], name: impl Fn(&'a T) -> &'a str, question: &str, ui: Ui) -> Option<&'a T> {
     loop {
-        match Answer::read(ask(question).as_deref(), several.len()) {
+        let text = ask(question);
+        match Answer::read_named(text.as_deref(), several.iter().map(&name)) {
             Answer::Pick(index) => return several.get(index),
             Answer::Quit => return None,
-            _ => {}
+            _ => none_of_these(ui, text.as_deref()),
         }
     }
 }
 
 /// One of several meshes; `None` to leave.
-fn which(meshes: &[MeshView], ui: Ui) -> Option<&MeshView> {
+fn which<'m>(meshes: &'m [MeshView], ui: Ui) -> Option<&'m MeshView> {
     let rows = meshes.iter().enumerate().map(|(index, mesh)| {
         let version = mesh.version.as_ref();
         vec![
@@ -140,7 +145,8 @@ fn which(meshes: &[MeshView], ui: Ui) -> Option<&MeshView> {
         ]
     });
     ui.choices(&["   ", "MESH", "VERSION", "CLUSTERS"], rows);
-    pick(meshes, &ui.lang.wizard_ask_mesh(meshes.len()))
+    let name = |mesh: &'m MeshView| mesh.name.as_str();
+    pick(meshes, name, &ui.lang.wizard_ask_mesh(meshes.len()), ui)
 }
 
 fn show(mesh: &MeshView, all: &[Choice], scene: &Scene, ui: Ui) {
@@ -155,6 +161,10 @@ fn show(mesh: &MeshView, all: &[Choice], scene: &Scene, ui: Ui) {
             strong(&choice.version.to_string()),
             faint(&ui.lang.choice(choice))
         ));
+    }
+    if choice::is_newest(all) {
+        ui.note(&ui.lang.wizard_newest(&mesh.name, scene.catalog.edition()));
+        return;
     }
     if number == 0 {
         ui.note(&ui.lang.wizard_nothing_in_reach());

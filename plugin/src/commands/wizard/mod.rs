@@ -26,8 +26,8 @@ enum Step {
     Choose,
     Check(Chosen),
     Execute(Chosen),
-    /// Left, with what had been chosen.
-    Leave(Option<Chosen>, Exit),
+    /// Left, with what had been chosen, and the verb that it was left in.
+    Leave(Option<(&'static str, Chosen)>, Exit),
 }
 
 /// Leads through the steps. Ctrl-C ends it: before the upgrade has begun nothing was changed, and afterwards the upgrade
@@ -47,8 +47,8 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
             Step::Check(chosen) => check_it(chosen, global, ui).await?,
             Step::Execute(chosen) => execute(chosen, global, ui).await?,
             Step::Leave(chosen, exit) => {
-                if let Some(chosen) = chosen {
-                    show_command(&chosen, global, ui);
+                if let Some((verb, chosen)) = chosen {
+                    show_command(verb, &chosen, global, ui);
                 }
                 return Ok(exit);
             }
@@ -87,15 +87,21 @@ async fn check_it(chosen: Chosen, global: &Global, ui: Ui) -> Result<Step, Comma
             ui.note(&ui.lang.wizard_mend());
             ui.lang.wizard_ask_to_check_again()
         };
-        return Ok(match (Answer::read(ask(&question).as_deref(), 0), free) {
+        let text = ask(&question);
+        return Ok(match (Answer::read(text.as_deref(), 0), free) {
             (Answer::Enter, true) => Step::Execute(chosen),
             (Answer::Enter | Answer::Again, _) => Step::Check(chosen),
             (Answer::Back, _) => Step::Choose,
             (Answer::Quit, _) => {
                 ui.note(&ui.lang.wizard_nothing_was_changed());
-                Step::Leave(Some(chosen), exit)
+                // What is refused now would be refused without questions, too.
+                let verb = if free { "apply" } else { "check" };
+                Step::Leave(Some((verb, chosen)), exit)
             }
-            (Answer::Pick(_) | Answer::Unclear, _) => continue,
+            (Answer::Pick(_) | Answer::Unclear, _) => {
+                none_of_these(ui, text.as_deref());
+                continue;
+            }
         });
     }
 }
@@ -112,15 +118,19 @@ async fn execute(chosen: Chosen, global: &Global, ui: Ui) -> Result<Step, Comman
         ..global.clone()
     };
     match apply::run(&args, global, ui).await {
-        Ok(exit) => Ok(Step::Leave(Some(chosen), exit)),
+        Ok(exit) => Ok(Step::Leave(Some(("apply", chosen)), exit)),
         Err(error) if error.is_declined() => {
             ui.error(&error);
             loop {
-                return Ok(match Answer::read(ask(&ui.lang.wizard_ask_back()).as_deref(), 0) {
+                let text = ask(&ui.lang.wizard_ask_back());
+                return Ok(match Answer::read(text.as_deref(), 0) {
                     Answer::Back if chosen.to.is_none() => Step::Choose,
                     Answer::Back => Step::Check(chosen),
-                    Answer::Quit => Step::Leave(Some(chosen), error.exit),
-                    Answer::Pick(_) | Answer::Enter | Answer::Again | Answer::Unclear => continue,
+                    Answer::Quit => Step::Leave(Some(("apply", chosen)), error.exit),
+                    Answer::Pick(_) | Answer::Enter | Answer::Again | Answer::Unclear => {
+                        none_of_these(ui, text.as_deref());
+                        continue;
+                    }
                 });
             }
         }
@@ -130,7 +140,7 @@ async fn execute(chosen: Chosen, global: &Global, ui: Ui) -> Result<Step, Comman
             Ok(Step::Check(chosen))
         }
         Err(error) => {
-            show_command(&chosen, global, ui);
+            show_command("apply", &chosen, global, ui);
             Err(error)
         }
     }
@@ -149,8 +159,17 @@ fn other_verb() -> CommandError {
     CommandError::error("the wizard built a command of another verb: nothing was changed")
 }
 
-fn show_command(chosen: &Chosen, global: &Global, ui: Ui) {
-    let command = words::shown(&words::of("apply", chosen, global));
+/// An answer that is none is told: a question that only comes again looks like a terminal that hangs.
+fn none_of_these(ui: Ui, text: Option<&str>) {
+    if let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) {
+        ui.note(&ui.lang.wizard_none_of_these(text));
+    }
+}
+
+fn show_command(verb: &str, chosen: &Chosen, global: &Global, ui: Ui) {
+    let command = words::shown(&words::of(verb, chosen, global));
     ui.note(&format!("\n{} {command}", strong(&ui.lang.wizard_same_command())));
-    ui.note(&faint(&ui.lang.wizard_and_yes()));
+    if verb == "apply" {
+        ui.note(&faint(&ui.lang.wizard_and_yes()));
+    }
 }

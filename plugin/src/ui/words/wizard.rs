@@ -30,6 +30,9 @@ super::words! {
     wizard_unknown_version() "an unknown version", "未知版本";
     wizard_nothing_in_reach() "One upgrade leads to no version that this catalog knows.",
         "一次升级到达不了目录中的任何版本。";
+    wizard_newest(mesh, edition) "Mesh {mesh} runs the newest Istio of {edition}: nothing is ahead.",
+        "网格 {mesh} 运行的是 {edition}中最新的 Istio：没有更新的版本。";
+    wizard_none_of_these(text) "{text} is none of these.", "{text} 不在其中。";
     wizard_not(version, why) "  -  {version}  not: {why}", "  -  {version}  不行：{why}";
     wizard_no_way_back() "There is no way back: Istio is never taken to an older version.",
         "没有回头路：Istio 绝不会退回旧版本。";

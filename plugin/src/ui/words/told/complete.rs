@@ -52,6 +52,15 @@ const NAMES: &[&str] = &[
     "admission webhook",
     "denied the request",
     " at line ",
+    // What helm says of a source that gives no answer, looked for in its errors.
+    "dial tcp",
+    "no such host",
+    "connection refused",
+    "connection reset",
+    "network is unreachable",
+    "TLS handshake",
+    "deadline exceeded",
+    " was not to be had from ",
 ];
 
 /// Macros whose texts are for logs and for finding faults.

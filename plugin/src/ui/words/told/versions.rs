@@ -125,6 +125,9 @@ super::told! {
         => "把 {component} {target} 放到那里，或者用 --charts 指定别处";
     "make it reachable, or name another place, here and in apply, with --charts, as {registry}"
         => "让它可以访问，或者在这里和 apply 时用 --charts 指定别处，例如 {registry}";
+    "make {source} reachable from here, or name another place with --charts DIR|URL"
+        => "让 {source} 可以从这里访问，或者用 --charts DIR|URL 指定别的地方";
+    "{source} cannot be reached for it either" => "同样无法为它访问 {source}";
     "make it reachable, or name another place, here and in apply, with --charts DIR|URL"
         => "让它可以访问，或者在这里和 apply 时用 --charts DIR|URL 指定别处";
     "charts come from {url}, which is shut down and may not answer {when} {}"
