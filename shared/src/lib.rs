@@ -38,3 +38,4 @@ pub mod prompt;
 pub mod revision;
 pub mod version;
 pub mod waiver;
+pub mod yaml;

@@ -142,7 +142,18 @@ impl Installer for Helm {
         command.args(step.settings());
         let output = with_input("helm", command, &values).await?;
         if output.status.success() {
-            let images = images::of_manifest(&String::from_utf8_lossy(&output.stdout))?;
+            let manifest = String::from_utf8_lossy(&output.stdout);
+            let images = images::of_manifest(&manifest).map_err(|at| {
+                format!(
+                    "chart {} {} renders to no YAML with the values of release {}, at line {} column {} of what helm template \
+                     prints",
+                    step.chart(),
+                    step.to,
+                    source.release,
+                    at.line,
+                    at.column
+                )
+            })?;
             return match images::pinned(&images, &step.from, &step.to) {
                 Some(image) => Err(format!(
                     "chart {} {} would run {image}: the values of release {}/{} pin it, by an image or by a tag that is not \

@@ -1,8 +1,11 @@
 //! The images that a rendered chart will run: those of its workloads, and the proxy that its injector will inject.
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
-use shared::version::IstioVersion;
+use shared::{
+    version::IstioVersion,
+    yaml::{self, Unreadable},
+};
 use std::collections::BTreeSet;
 
 /// An image that the injector fills in, which no kubelet is ever asked for.
@@ -23,12 +26,11 @@ struct Object {
 /// Images of a manifest, sorted, each once.
 ///
 /// # Errors
-/// When the manifest is no YAML, without quoting it: values stand in it.
-pub fn of_manifest(manifest: &str) -> Result<Vec<String>, String> {
+/// When the manifest is no YAML; by its place in the manifest, without quoting it: values stand in it.
+pub fn of_manifest(manifest: &str) -> Result<Vec<String>, Unreadable> {
     let mut images = BTreeSet::new();
     for document in documents(manifest) {
-        let object: Option<Object> =
-            serde_saphyr::from_str(&document).map_err(|_| "the rendered chart is no YAML".to_owned())?;
+        let object: Option<Object> = document.read()?;
         let Some(object) = object else { continue };
         images.extend(of_pod_template(object.spec.as_ref()));
         images.extend(of_injector(object.data.as_ref()));
@@ -48,13 +50,35 @@ pub(super) fn pinned<'i>(images: &'i [String], from: &str, to: &str) -> Option<&
     })
 }
 
+/// One document of a manifest.
+pub(super) struct Document<'m> {
+    text: &'m str,
+    /// Lines of the manifest that come before it.
+    before: u64,
+}
+
+impl Document<'_> {
+    /// Reads it as helm and istioctl do.
+    ///
+    /// # Errors
+    /// When it is no YAML; by its place in the manifest.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Unreadable> {
+        yaml::as_go_reads(self.text).map_err(|error| error.after(self.before))
+    }
+}
+
 /// The documents of a manifest that hold something.
-pub(super) fn documents(manifest: &str) -> impl Iterator<Item = String> {
-    let split = manifest
-        .split("\n---")
-        .map(|document| document.trim_start_matches("---").to_owned());
+pub(super) fn documents(manifest: &str) -> impl Iterator<Item = Document<'_>> {
+    let split = manifest.split("\n---").scan(0, |lines, text| {
+        let before = *lines;
+        let inner = u64::try_from(text.matches('\n').count()).unwrap_or(u64::MAX);
+        *lines = inner.saturating_add(1).saturating_add(before);
+        let text = text.trim_start_matches("---");
+        Some(Document { text, before })
+    });
     split.filter(|document| {
         document
+            .text
             .lines()
             .any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
     })
@@ -123,9 +147,35 @@ spec: {template: {spec: {containers: [{name: istio-proxy, image: auto}]}}}
     }
 
     #[test]
-    fn an_unreadable_manifest_is_not_quoted() {
-        let error = of_manifest("password: [hunter2").unwrap_err();
-        assert!(!error.contains("hunter2"), "{error}");
+    fn a_label_that_the_values_repeat_is_no_obstacle() {
+        // As istiod's chart prints it with `podAnnotations` and `podLabels` of these names.
+        let manifest = r#"---
+# Source: istiod/templates/deployment.yaml
+apiVersion: apps/v1
+kind: Deployment
+spec:
+  template:
+    metadata:
+      labels:
+        app.kubernetes.io/part-of: "istio"
+        app.kubernetes.io/part-of: platform
+      annotations:
+        prometheus.io/scrape: "true"
+        prometheus.io/scrape: "false"
+    spec:
+      containers:
+      - name: discovery
+        image: "docker.io/istio/pilot:1.31.0"
+"#;
+        assert_eq!(of_manifest(manifest).unwrap(), ["docker.io/istio/pilot:1.31.0"]);
+    }
+
+    #[test]
+    fn an_unreadable_manifest_is_told_by_its_line() {
+        let manifest = format!("{MANIFEST}---\nkind: Secret\npassword: [hunter2");
+        let error = of_manifest(&manifest).unwrap_err();
+        let line = manifest.lines().count();
+        assert_eq!(usize::try_from(error.line), Ok(line), "{error:?}");
     }
 
     #[test]

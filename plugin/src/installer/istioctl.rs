@@ -91,7 +91,7 @@ impl Installer for Istioctl {
 
     async fn images(&self, change: &Change<'_>) -> Result<Vec<String>, String> {
         let operator = recover::operator(&change.cluster.client, change.step, &change.step.to).await?;
-        let images = images::of_manifest(&self.render(&operator, None).await?)?;
+        let images = images::of_manifest(&self.render(&operator, None).await?).map_err(rehearse::no_yaml)?;
         match images::pinned(&images, &change.step.from, &change.step.to) {
             Some(image) => Err(format!(
                 "istioctl {} would run {image}: the values that are installed pin a tag, see {} of ConfigMap {}/{}",

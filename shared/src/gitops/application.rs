@@ -49,9 +49,9 @@ struct Helm {
     value_files: Option<Vec<serde::de::IgnoredAny>>,
 }
 
-/// Values as a text, of which only what they pin is kept.
+/// Values as a text, of which only what they pin is kept; `None` within where it cannot be read.
 #[derive(Debug)]
-struct Text(Pinned);
+struct Text(Option<Pinned>);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -62,7 +62,8 @@ impl<'de> Deserialize<'de> for Text {
 impl Helm {
     /// What its values pin, with its place in the object.
     fn pins(&self, field: &str) -> Vec<Pin> {
-        let text = self.values.iter().map(|Text(pinned)| ("values: |", pinned));
+        let text = self.values.iter().filter_map(|Text(pinned)| pinned.as_ref());
+        let text = text.map(|pinned| ("values: |", pinned));
         let object = self.values_object.iter().map(|pinned| ("valuesObject", pinned));
         let mut pins = Vec::new();
         for (name, pinned) in text.chain(object) {
@@ -74,8 +75,13 @@ impl Helm {
         pins
     }
 
-    fn has_files(&self) -> bool {
-        self.value_files.as_ref().is_some_and(|files| !files.is_empty())
+    /// The field with values that were not read.
+    fn unread(&self) -> Option<&'static str> {
+        if self.value_files.as_ref().is_some_and(|files| !files.is_empty()) {
+            return Some("valueFiles");
+        }
+        let is_unreadable = self.values.as_ref().is_some_and(|Text(pinned)| pinned.is_none());
+        is_unreadable.then_some("values")
     }
 }
 
@@ -186,8 +192,8 @@ impl Application {
             let revision = self.brought(several.then_some(index));
             if let Some(helm) = &source.helm {
                 pins.extend(helm.pins(&field));
-                if helm.has_files() {
-                    elsewhere = Some(format!("spec.{field}.helm.valueFiles"));
+                if let Some(unread) = helm.unread() {
+                    elsewhere = Some(format!("spec.{field}.helm.{unread}"));
                 }
             }
             let source = Source {

@@ -6,6 +6,7 @@ use crate::{
     api::{Component, PlanStep},
     helm::{ReleaseSettings, TAG_KEYS, moved_tag},
     version::IstioVersion,
+    yaml,
 };
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -102,11 +103,10 @@ impl Pinned {
         Self(pinned.collect())
     }
 
-    /// The same of values that are a text of YAML; what is none pins nothing.
-    pub(super) fn of_text(text: &str) -> Self {
-        serde_saphyr::from_str(text)
-            .map(|values: Value| Self::of(&values))
-            .unwrap_or_default()
+    /// The same of values that are a text of YAML; `None` of what cannot be read.
+    pub(super) fn of_text(text: &str) -> Option<Self> {
+        let values: Option<Value> = yaml::as_go_reads(text).ok()?;
+        Some(values.map(|values| Self::of(&values)).unwrap_or_default())
     }
 
     /// The same with their place in an object.
@@ -295,7 +295,17 @@ mod tests {
                 json!({"valueFiles": ["$values/istiod.yaml"]}),
                 "# values that stand elsewhere (spec.source.helm.valueFiles)",
             ),
-            (json!({"values": "password: [hunter2"}), "targetRevision: 1.31.0\n"),
+            // A key that stands twice is no reason for Argo CD to stop, and so none not to look.
+            (
+                json!({"values": format!("{text}secret: other\n")}),
+                "     helm:\n       values: |\n         global:\n-          tag: 1.30.3\n",
+            ),
+            // What is not read may pin anything.
+            (
+                json!({"values": "password: [hunter2"}),
+                "# values that stand elsewhere (spec.source.helm.values)",
+            ),
+            (json!({"values": "# none"}), "targetRevision: 1.31.0\n"),
             (json!(null), "targetRevision: 1.31.0\n"),
         ] {
             let object = sample::application_of("istiod", "1.30.3", |it| it["spec"]["source"]["helm"] = helm.clone());

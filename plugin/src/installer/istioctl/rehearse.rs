@@ -13,7 +13,10 @@ use kube::{
     core::GroupVersionKind,
 };
 use serde_json::Value;
-use shared::istioctl::{FIELD_MANAGER, losses};
+use shared::{
+    istioctl::{FIELD_MANAGER, losses},
+    yaml::Unreadable,
+};
 
 /// Kinds that an IstioOperator's `k8s` settings and overlays change, with their plurals.
 const KINDS: [(&str, &str); 5] = [
@@ -31,8 +34,7 @@ const KINDS: [(&str, &str); 5] = [
 pub async fn manifest(client: &Client, manifest: &str) -> Result<(), String> {
     let (mut refused, mut lost) = (Vec::new(), Vec::new());
     for document in documents(manifest) {
-        let object: Value =
-            serde_saphyr::from_str(&document).map_err(|_| "what istioctl renders is no YAML".to_owned())?;
+        let object: Value = document.read().map_err(no_yaml)?;
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let kind = text("/kind");
         let Some((_, plural)) = KINDS.iter().find(|(known, _)| *known == kind) else {
@@ -61,6 +63,14 @@ pub async fn manifest(client: &Client, manifest: &str) -> Result<(), String> {
          kubectl mesh-upgrade guide",
         lost.join(", ")
     ))
+}
+
+/// Why a manifest of istioctl's cannot be read.
+pub(super) fn no_yaml(at: Unreadable) -> String {
+    format!(
+        "what istioctl renders is no YAML at line {} column {}",
+        at.line, at.column
+    )
 }
 
 /// What an object would lose; nothing where there is none yet.

@@ -23,7 +23,8 @@ super::told! {
         => "chart {0} {1} 会运行 {image}：release {2}/{3} 的 values 用镜像或者不只是版本号的 tag 固定了它；请从 values 中去掉它，见 helm get values {4} -n {5}";
     "cannot run helm: {error}" => "无法运行 helm：{error}";
     "helm did not end within {} s" => "helm 没有在 {} 秒内结束";
-    "the rendered chart is no YAML" => "渲染出的 chart 不是 YAML";
+    "chart {} {} renders to no YAML with the values of release {}, at line {} column {} of what helm template prints"
+        => "用 release {2} 的值渲染 chart {0} {1} 得到的不是 YAML，见 helm template 输出的第 {3} 行第 {4} 列";
     "this mesh was installed by istioctl: install istioctl {version}, or name it with --istioctl FILE"
         => "这个网格由 istioctl 安装：请安装 istioctl {version}，或者用 --istioctl FILE 指定";
     "{shown} {}: it is not istioctl {version}" => "{shown} {0}：它不是 istioctl {version}";
@@ -58,7 +59,7 @@ super::told! {
     "what istioctl installed cannot be listed: {}" => "无法列出 istioctl 安装的内容：{}";
     "no Deployment carries istioctl's labels of revision {name} in {namespace}: what it installed is not known"
         => "{namespace} 中没有带修订 {name} 的 istioctl 标签的 Deployment：不知道它安装了什么";
-    "what istioctl renders is no YAML" => "istioctl 渲染出的不是 YAML";
+    "what istioctl renders is no YAML at line {} column {}" => "istioctl 渲染出的不是 YAML，见第 {} 行第 {} 列";
     "{shown} would be refused: {why}" => "{shown} 会被拒绝：{why}";
     "istioctl install would undo what was set beside the values, which no record in the cluster tells: {}; set it by values, as pilot.env or pilot.resources, with an istioctl install of the version that runs, or go by kubectl mesh-upgrade guide"
         => "istioctl install 会撤销在 values 之外设置的内容，而集群中没有它的记录：{}；请用正在运行的版本执行 istioctl install，通过 values 设置它（例如 pilot.env 或 pilot.resources），或者按 kubectl mesh-upgrade guide 手工升级";
