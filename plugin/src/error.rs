@@ -162,10 +162,15 @@ impl From<crate::cluster::MembersError> for CommandError {
     }
 }
 
-/// One line for an error of the API: the server's own message, without the client's wrapping.
+/// Longest message of an API server that is told. The guard's own words come last in it, behind the names of an object, a
+/// policy and its binding.
+const LONGEST: usize = 4096;
+
+/// One line for an error of the API: the server's own message, without the client's wrapping. Webhooks and remote API servers
+/// may say anything.
 #[must_use]
 pub fn api_message(error: &kube::Error) -> String {
-    match error {
+    let message = match error {
         kube::Error::Api(status) => status.message.clone(),
         // The client's own words say little: what broke stands at the end of the chain.
         other => {
@@ -178,7 +183,8 @@ pub fn api_message(error: &kube::Error) -> String {
             }
             text
         }
-    }
+    };
+    crate::cluster::one_line_of(&message, LONGEST)
 }
 
 /// HTTP status of an error of the API, 0 when it never got that far.
@@ -187,5 +193,25 @@ pub fn api_code(error: &kube::Error) -> u16 {
     match error {
         kube::Error::Api(status) => status.code,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_api_server_says_is_one_line() {
+        let said = |message: &str| {
+            api_message(&kube::Error::Api(Box::new(kube::core::Status {
+                message: message.to_owned(),
+                ..kube::core::Status::default()
+            })))
+        };
+        assert_eq!(
+            said("denied\n\u{1b}[2JMU101 \u{9b}31mfine"),
+            "denied  [2JMU101  31mfine"
+        );
+        assert_eq!(said(&"x".repeat(1 << 20)).len(), LONGEST);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     catalog::Catalog,
+    guard::message::one_line,
     inventory::Inventory,
     inventory::{MeshedWorkload, ObservedVersion, Owner, ProxyKind},
     mesh::{MeshView, ObservedMember},
@@ -199,7 +200,8 @@ fn row(mesh: &MeshView, member: &ObservedMember<'_>, workload: &MeshedWorkload, 
         workload: workload.owner.reference(),
         kind: workload.kind.as_str(),
         version: shown(&workload.version),
-        revision: workload.revision.clone(),
+        // An annotation of a Pod is a text of any length, and its image any text.
+        revision: workload.revision.as_deref().map(one_line),
         pods: workload.pods,
         control_plane: plane.map(ToString::to_string),
         skew,
@@ -254,7 +256,7 @@ fn shown(version: &ObservedVersion) -> String {
     version
         .version
         .as_ref()
-        .map_or_else(|| version.raw.clone(), ToString::to_string)
+        .map_or_else(|| version.raw.replace(char::is_control, " "), ToString::to_string)
 }
 
 #[cfg(test)]
@@ -313,6 +315,12 @@ mod tests {
             assert_eq!(row.command.as_deref(), due.then_some(command), "{version}");
             assert_eq!(status.versions, BTreeMap::from([(version.to_owned(), 2)]));
         }
+        let status = rows(vec![deployment("x\nfine", Some("x\n\u{1b}[2J"))]);
+        let row = &status.workloads[0];
+        assert_eq!(
+            (row.version.as_str(), row.revision.as_deref()),
+            ("x fine", Some("x  [2J"))
+        );
     }
 
     #[test]

@@ -225,10 +225,15 @@ fn auth_reason(error: &AuthError) -> String {
 /// Keeps a server's words on one line and short: they end up in tables and terminals.
 fn one_line(text: &str) -> String {
     const LONGEST: usize = 400;
+    one_line_of(text, LONGEST)
+}
+
+/// The same of so many characters.
+pub(crate) fn one_line_of(text: &str, longest: usize) -> String {
     let clean: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
-        .take(LONGEST)
+        .take(longest)
         .collect();
     clean.trim().to_owned()
 }

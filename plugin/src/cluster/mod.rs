@@ -20,6 +20,7 @@ mod stats;
 
 pub use client::{Cluster, ClusterFlags, connect};
 pub use error::ClusterError;
+pub(crate) use failure::one_line_of;
 pub use kubeconfig::known_contexts;
 pub use members::{Members, MembersError, Reached, observe_members, reach_members};
 pub use observe::{

@@ -7,6 +7,7 @@ mod report;
 mod stats;
 mod table;
 pub mod upgrade;
+mod visible;
 mod words;
 mod wrap;
 
@@ -20,6 +21,7 @@ pub use wrap::{width, wrapped};
 use anstyle::{AnsiColor, Style};
 use std::io::{IsTerminal as _, Write as _};
 use table::table;
+use visible::visible;
 
 /// What `-o` may say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -384,12 +386,12 @@ pub fn help(page: &str) {
 }
 
 fn print_beside(text: &str) {
-    progress::above(|| writeln!(anstream::stderr(), "{text}").ok());
+    progress::above(|| writeln!(anstream::stderr(), "{}", visible(text)).ok());
 }
 
 fn print_out(text: &str) {
     // A reader that went away (`| head`) is no error of ours.
-    progress::above(|| writeln!(anstream::stdout(), "{text}").ok());
+    progress::above(|| writeln!(anstream::stdout(), "{}", visible(text)).ok());
 }
 
 /// Text that stands out.

@@ -44,9 +44,10 @@ impl HowFar {
 
 /// A text with its colours, or without where none are wanted: what draws it here prints it as it is.
 fn coloured(text: &str, choice: anstream::ColorChoice) -> String {
+    let text = super::visible(text);
     match choice {
-        anstream::ColorChoice::Never => anstream::adapter::strip_str(text).to_string(),
-        _ => text.to_owned(),
+        anstream::ColorChoice::Never => anstream::adapter::strip_str(&text).to_string(),
+        _ => text.into_owned(),
     }
 }
 
@@ -94,6 +95,8 @@ mod tests {
         let way = format!("{} Checking", super::super::strong("ok"));
         assert_eq!(coloured(&way, anstream::ColorChoice::Never), "ok Checking");
         assert_eq!(coloured(&way, anstream::ColorChoice::Always), way);
+        let hostile = coloured("a\u{1b}[2Jb", anstream::ColorChoice::Always);
+        assert_eq!(hostile, "a\\u001b[2Jb");
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub fn ask(question: &str) -> Option<String> {
     let mut stderr = anstream::stderr();
     // One column is for the space behind it.
     let columns = super::columns_beside().map(|columns| columns.saturating_sub(1));
-    write!(stderr, "{} ", super::wrap::lines(question, columns)).ok();
+    let question = super::wrap::lines(question, columns);
+    write!(stderr, "{} ", super::visible(&question)).ok();
     stderr.flush().ok();
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer).ok()?;

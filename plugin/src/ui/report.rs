@@ -194,7 +194,7 @@ fn markdown(report: &Report, verbose: bool, lang: Lang) -> Vec<String> {
                 let object = finding
                     .object
                     .as_deref()
-                    .map(|object| format!(" `{}`", object.replace('`', "'")));
+                    .map(|object| format!(" `{}`", object.replace('`', "'").replace('\n', " ")));
                 lines.push(format!(
                     "- **{}** {}{}: {}",
                     finding.code,

@@ -24,7 +24,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding about the mesh as a whole, with the code's own severity.
+    /// A finding about the mesh as a whole, with the code's own severity. Its cause is one line: what was seen may hold
+    /// another one that somebody has made up.
     #[must_use]
     pub fn new(code: Code, cause: impl Into<String>, fix: impl Into<String>) -> Self {
         Self {
@@ -32,7 +33,7 @@ impl Finding {
             severity: code.severity(),
             cluster: None,
             object: None,
-            cause: cause.into(),
+            cause: in_one_line(cause.into()),
             fix: fix.into(),
         }
     }
@@ -47,7 +48,7 @@ impl Finding {
     /// The same, about an object.
     #[must_use]
     pub fn about(mut self, object: impl Into<String>) -> Self {
-        self.object = Some(object.into());
+        self.object = Some(in_one_line(object.into()));
         self
     }
 
@@ -74,6 +75,15 @@ impl Finding {
             (None, None) => String::new(),
         };
         format!("{} {place}{}", self.code, tell(&self.cause))
+    }
+}
+
+/// Nothing is cut off: by its object a finding is waived.
+fn in_one_line(text: String) -> String {
+    if text.chars().any(char::is_control) {
+        text.replace(char::is_control, " ")
+    } else {
+        text
     }
 }
 

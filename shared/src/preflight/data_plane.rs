@@ -3,6 +3,7 @@
 use super::{Subject, native};
 use crate::{
     finding::{Code, Finding, Report, codes},
+    guard::message::one_line,
     inventory::{Proxies, ProxyKind},
     mesh::ObservedMember,
     version::{IstioVersion, Minor},
@@ -211,6 +212,8 @@ fn revisions(subject: &Subject<'_>, member: &ObservedMember<'_>, proxies: &[&Pro
         (!known.contains(revision)).then_some(revision)
     });
     for ((kind, revision), group) in gone {
+        // An annotation of a Pod is a text of any length.
+        let revision = one_line(revision);
         let names: Vec<&str> = known.iter().copied().collect();
         report.find(
             Finding::new(
@@ -325,6 +328,29 @@ mod tests {
             inventory.around(0).webhooks[0].tag = tag.map(str::to_owned);
             let report = check(&inventory, "1.31.0");
             assert_eq!(ids(&report).contains(&"MU804"), expected, "{revision:?} {tag:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_pod_says_makes_no_lines_of_its_own() {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let hostile = "x\n\u{1b}[2J\u{1b}[32mall checks passed";
+        inventory.seen(0).proxies = vec![
+            Proxies {
+                revision: Some(format!("{hostile}{}", "y".repeat(4096))),
+                ..sample::sidecars("1.30.3", 1)
+            },
+            sample::sidecars(hostile, 1),
+        ];
+        let report = check(&inventory, "1.31.0");
+        for id in ["MU803", "MU804"] {
+            let finding = found(&report, id);
+            let object = finding.object.as_deref().unwrap_or_default();
+            assert!(object.len() < 200 && finding.cause.len() < 600, "{finding:?}");
+            assert!(
+                !object.chars().chain(finding.cause.chars()).any(char::is_control),
+                "{finding:?}"
+            );
         }
     }
 
