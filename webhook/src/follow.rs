@@ -1,15 +1,18 @@
 //! Follows what the rules look at, and makes new facts at every change. What cannot be watched yet, as a kind whose
 //! CRD is not installed, is tried again with growing pauses.
 
-use crate::facts::{self, Caches};
-use futures::{Stream, StreamExt as _, stream};
+use crate::{
+    facts::{self, Caches},
+    lean::{self, Lean},
+};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::{
     admissionregistration::v1::MutatingWebhookConfiguration,
     apps::v1::{DaemonSet, Deployment},
     core::v1::{ConfigMap, Container, PodSpec},
 };
 use kube::{
-    Api, Client, Resource, ResourceExt as _,
+    Api, Client, Resource,
     runtime::{
         WatchStreamExt as _,
         reflector::{self, Store},
@@ -59,22 +62,26 @@ pub(crate) struct Told {
 pub(crate) async fn follow(client: Client, built_in: Catalog, told: Told) {
     let Told { facts, catalog, synced } = told;
     let all = watched;
-    let (freezes, freeze_changes) = cache(Api::<MeshFreeze>::all(client.clone()), all(), keep);
+    let (freezes, freeze_changes) = cache(Api::<Lean<MeshFreeze>>::all(client.clone()), all(), keep);
     // Journals as far as any plugin's are understood: a newer one's would otherwise keep this cache from ever being filled.
-    let (upgrades, upgrade_changes) = cache(Api::<Outline>::all(client.clone()), all(), keep);
-    let (meshes, mesh_changes) = cache(Api::<Mesh>::all(client.clone()), all(), keep);
-    let (istiods, istiod_changes) = cache(Api::<Deployment>::all(client.clone()), all().labels(ISTIOD), |istiod| {
-        istiod.status = None;
-    });
+    let (upgrades, upgrade_changes) = cache(Api::<Lean<Outline>>::all(client.clone()), all(), keep);
+    let (meshes, mesh_changes) = cache(Api::<Lean<Mesh>>::all(client.clone()), all(), keep);
+    let (istiods, istiod_changes) = cache(
+        Api::<Lean<Deployment>>::all(client.clone()),
+        all().labels(ISTIOD),
+        |istiod| {
+            istiod.status = None;
+        },
+    );
     let (injectors, injector_changes) = cache(
-        Api::<MutatingWebhookConfiguration>::all(client.clone()),
+        Api::<Lean<MutatingWebhookConfiguration>>::all(client.clone()),
         all().labels(INJECTOR),
         |injector| injector.webhooks = None,
     );
     // Few in any cluster, and ztunnel's has no label of its own in older charts.
-    let (daemon_sets, daemon_set_changes) = cache(Api::<DaemonSet>::all(client.clone()), all(), strip);
+    let (daemon_sets, daemon_set_changes) = cache(Api::<Lean<DaemonSet>>::all(client.clone()), all(), strip);
     let (catalogs, catalog_changes) = cache(
-        Api::<ConfigMap>::namespaced(client, names::NAMESPACE),
+        Api::<Lean<ConfigMap>>::namespaced(client, names::NAMESPACE),
         all().fields(&format!("metadata.name={CONFIG_MAP}")),
         keep,
     );
@@ -182,7 +189,7 @@ fn strip(daemon_set: &mut DaemonSet) {
 }
 
 /// A cache of a kind, of which `strip` takes away what is not needed, and its changes.
-fn cache<K>(api: Api<K>, config: watcher::Config, strip: fn(&mut K)) -> (Store<K>, Changes)
+fn cache<K>(api: Api<Lean<K>>, config: watcher::Config, strip: fn(&mut K)) -> (Store<K>, Changes)
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     <K as Resource>::DynamicType: Eq + Hash + Clone,
@@ -190,10 +197,8 @@ where
     let (store, writer) = reflector::store();
     let changes = watcher(api, config)
         .default_backoff()
-        .modify(move |object| {
-            object.managed_fields_mut().clear();
-            strip(object);
-        })
+        .map_ok(lean::without)
+        .modify(strip)
         .reflect(writer)
         .filter_map(|event| async {
             match event {
@@ -259,7 +264,7 @@ mod tests {
             ready(Ok::<_, Infallible>(axum::http::Response::new(body.boxed_unsync())))
         });
         let client = Client::new(server, "default");
-        let (freezes, changes) = cache(Api::<MeshFreeze>::all(client), watched(), keep);
+        let (freezes, changes) = cache(Api::<Lean<MeshFreeze>>::all(client), watched(), keep);
         let followed = changes.for_each(|()| ready(()));
         tokio::time::timeout(Duration::from_secs(70), followed)
             .await

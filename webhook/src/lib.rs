@@ -12,6 +12,7 @@ mod handler;
 mod health;
 mod heard;
 mod here;
+mod lean;
 mod listen;
 mod metrics;
 mod prompt;

@@ -9,6 +9,7 @@ mod failure;
 mod http_versions;
 mod in_cluster;
 mod kubeconfig;
+mod lists;
 mod members;
 mod observe;
 mod private;
@@ -22,6 +23,7 @@ pub use client::{Cluster, ClusterFlags, connect};
 pub use error::ClusterError;
 pub(crate) use failure::one_line_of;
 pub use kubeconfig::known_contexts;
+pub use lists::{list, list_metadata};
 pub use members::{Members, MembersError, Reached, observe_members, reach_members};
 pub use observe::{
     GuardRelease, MOST_ASKED, Marks, ObserveOptions, PermissionQuery, catalog_text, connected_to, guard_release,

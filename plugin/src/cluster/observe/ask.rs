@@ -1,14 +1,19 @@
 //! Asking one API server: every question with a deadline, and Secrets without the client library's logging.
 
 use super::protobuf;
-use crate::cluster::{bounds::Streamed, client::Cluster, error::ClusterError, http_versions::OwnConnection};
+use crate::cluster::{bounds::Streamed, client::Cluster, error::ClusterError, http_versions::OwnConnection, lists};
 use bytes::Bytes;
 use http::{Request, Response, header, request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use k8s_openapi::jiff::{Timestamp, fmt::rfc2822};
-use kube::{client::Body, core::Status};
+use kube::{
+    Api, Resource,
+    api::ListParams,
+    client::Body,
+    core::{ObjectList, PartialObjectMeta, Status},
+};
 use serde::de::DeserializeOwned;
-use std::{future::Future, time::Duration};
+use std::{fmt::Debug, future::Future, time::Duration};
 
 /// Longest answer that is read whole: an object has at most some 1.5 MiB, base64 makes it a third longer. A page that is
 /// longer is asked for in smaller ones, see [`super::pages`].
@@ -45,6 +50,32 @@ impl Asker<'_> {
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<Option<T>, ClusterError> {
         there(self.ask(what, request).await)
+    }
+
+    /// The objects of a list.
+    pub(super) async fn list<K>(
+        self,
+        what: &str,
+        api: &Api<K>,
+        params: &ListParams,
+    ) -> Result<ObjectList<K>, ClusterError>
+    where
+        K: Resource + Clone + DeserializeOwned,
+    {
+        self.ask(what, lists::list(api, params)).await
+    }
+
+    /// The same with nothing but their metadata.
+    pub(super) async fn list_metadata<K>(
+        self,
+        what: &str,
+        api: &Api<K>,
+        params: &ListParams,
+    ) -> Result<ObjectList<PartialObjectMeta<K>>, ClusterError>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug,
+    {
+        self.ask(what, lists::list_metadata(api, params)).await
     }
 
     /// Reads only some fields of an object, or nothing when there is none. kube's own `get` would log the whole body

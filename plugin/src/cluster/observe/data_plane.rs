@@ -146,7 +146,7 @@ pub(super) fn owner(meta: Fields<'_>, labels: &BTreeMap<String, String>) -> Owne
 async fn injected(asker: Asker<'_>) -> Result<Vec<String>, ClusterError> {
     let api: Api<Namespace> = Api::all(asker.cluster.client.clone());
     let asking = ListParams::default().labels("istio-injection=enabled");
-    let listed = asker.ask("list Namespaces", api.list_metadata(&asking)).await?;
+    let listed = asker.list_metadata("list Namespaces", &api, &asking).await?;
     Ok(listed.items.iter().map(ResourceExt::name_any).collect())
 }
 
@@ -156,7 +156,7 @@ async fn budgets(asker: Asker<'_>) -> Result<BTreeMap<String, Vec<(String, Selec
     let mut params = ListParams::default().limit(PAGE);
     let mut found: BTreeMap<String, Vec<(String, Selector)>> = BTreeMap::new();
     loop {
-        let page = asker.ask("list PodDisruptionBudgets", api.list(&params)).await?;
+        let page = asker.list("list PodDisruptionBudgets", &api, &params).await?;
         for budget in page.items {
             let (namespace, name) = (budget.namespace().unwrap_or_default(), budget.name_any());
             let allows_none = budget

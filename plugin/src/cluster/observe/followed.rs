@@ -155,7 +155,7 @@ async fn list<T: DeserializeOwned>(asker: Asker<'_>, path: &str) -> Result<Optio
 async fn user_of(asker: Asker<'_>, labels: &str) -> Result<Option<String>, ClusterError> {
     let pods: Api<Pod> = Api::all(asker.cluster.client.clone());
     let some = ListParams::default().labels(labels).limit(1);
-    let listed = asker.ask("list Pods", pods.list(&some)).await?;
+    let listed = asker.list("list Pods", &pods, &some).await?;
     Ok(listed.items.iter().find_map(account))
 }
 
@@ -167,7 +167,7 @@ async fn users_of(
     is_one: impl Fn(&Pod) -> bool,
 ) -> Result<Vec<String>, ClusterError> {
     let all = ListParams::default().labels(labels);
-    let listed = asker.ask("list Pods", pods.list(&all)).await?;
+    let listed = asker.list("list Pods", &pods, &all).await?;
     let users: BTreeSet<String> = listed
         .items
         .iter()

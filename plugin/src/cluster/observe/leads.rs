@@ -127,9 +127,7 @@ fn told<T: Default>(
 async fn namespaces(asker: Asker<'_>) -> Result<BTreeSet<String>, ClusterError> {
     let deployments: Api<Deployment> = Api::all(asker.cluster.client.clone());
     let istiods = ListParams::default().labels("app=istiod");
-    let found = asker
-        .ask("list Deployments", deployments.list_metadata(&istiods))
-        .await?;
+    let found = asker.list_metadata("list Deployments", &deployments, &istiods).await?;
     Ok(found.items.iter().filter_map(kube::ResourceExt::namespace).collect())
 }
 

@@ -66,8 +66,8 @@ pub(super) async fn list(asker: Asker<'_>) -> Storage {
     let owned = ListParams::default().labels("owner=helm");
     let released = owned.clone().fields("type=helm.sh/release.v1");
     let (secrets, config_maps, crd) = futures::join!(
-        asker.ask("list helm's Secrets", secrets.list_metadata(&released)),
-        asker.ask("list helm's ConfigMaps", config_maps.list_metadata(&owned)),
+        asker.list_metadata("list helm's Secrets", &secrets, &released),
+        asker.list_metadata("list helm's ConfigMaps", &config_maps, &owned),
         asker.ask_optional("get Istio's CRDs", crds.get_metadata(BASE_CRD)),
     );
     let mut storage = Storage::default();

@@ -44,7 +44,7 @@ pub(super) struct IstiodPod {
 pub(super) async fn pods(asker: Asker<'_>) -> Result<Vec<IstiodPod>, ClusterError> {
     let api: Api<Pod> = Api::all(asker.cluster.client.clone());
     let selector = ListParams::default().labels("app=istiod");
-    let found = asker.ask("list the Pods of istiod", api.list(&selector)).await?;
+    let found = asker.list("list the Pods of istiod", &api, &selector).await?;
     let ready = found.items.into_iter().filter(is_ready);
     Ok(ready
         .map(|pod| IstiodPod {

@@ -98,7 +98,7 @@ where
 {
     let api: Api<K> = Api::all(asker.cluster.client.clone());
     let labels = ListParams::default().labels(&component.selector);
-    let listed = asker.ask("list components of the vendor", api.list(&labels)).await?;
+    let listed = asker.list("list components of the vendor", &api, &labels).await?;
     let found = listed.items.iter().map(|one| {
         let pod = template(one).and_then(|template| template.spec);
         let container = pod.and_then(|pod| pod.containers.into_iter().next());

@@ -50,9 +50,9 @@ impl Workloads {
         let others = ListParams::default().labels("istio,app!=istiod,!gateway.istio.io/managed");
         let all = ListParams::default();
         let (istiods, others, daemon_sets) = futures::try_join!(
-            asker.ask("list Deployments", deployments.list(&istiods)),
-            asker.ask("list Deployments", deployments.list(&others)),
-            asker.ask("list DaemonSets", daemon_sets.list(&all)),
+            asker.list("list Deployments", &deployments, &istiods),
+            asker.list("list Deployments", &deployments, &others),
+            asker.list("list DaemonSets", &daemon_sets, &all),
         )?;
         let mut found = Self::default();
         istiods
@@ -162,7 +162,7 @@ pub(super) async fn unlabelled(
     let asked = others.take(UNLABELLED).map(|(namespace, name)| async move {
         let api: Api<Deployment> = Api::namespaced(asker.cluster.client.clone(), namespace);
         let named = ListParams::default().fields(&format!("metadata.name={name}"));
-        asker.ask("list Deployments", api.list(&named)).await
+        asker.list("list Deployments", &api, &named).await
     });
     let mut found = Workloads::default();
     for listed in try_join_all(asked).await? {

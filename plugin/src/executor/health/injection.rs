@@ -1,7 +1,7 @@
 //! Istio's own injection: a pod that asks for it must come back with a proxy; it is never created.
 
 use super::{Place, create_dry};
-use crate::error::api_message;
+use crate::{cluster::list_metadata, error::api_message};
 use k8s_openapi::api::{
     admissionregistration::v1::MutatingWebhookConfiguration,
     core::v1::{Namespace, Pod},
@@ -61,7 +61,7 @@ pub async fn image(writer: &Client, place: &Place) -> Result<String, String> {
 
 async fn namespaces(writer: &Client) -> Result<Vec<injection::Namespace>, String> {
     let api: Api<Namespace> = Api::all(writer.clone());
-    let found = api.list_metadata(&ListParams::default()).await;
+    let found = list_metadata(&api, &ListParams::default()).await;
     let found = found.map_err(|error| format!("the list of namespaces ({})", api_message(&error)))?;
     let namespaces = found.items.into_iter().map(|namespace| injection::Namespace {
         name: namespace.name_any(),

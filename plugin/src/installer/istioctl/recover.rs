@@ -1,6 +1,9 @@
 //! What istioctl installed, recovered: the values out of istiod's ConfigMap, the components out of what runs.
 
-use crate::error::{api_code, api_message};
+use crate::{
+    cluster::list,
+    error::{api_code, api_message},
+};
 use k8s_openapi::{
     api::{
         apps::v1::{DaemonSet, Deployment},
@@ -64,7 +67,7 @@ async fn installed(client: &Client, installation: &ObjectName) -> Result<Vec<Ins
     let deployments: Api<Deployment> = Api::all(client.clone());
     let daemon_sets: Api<DaemonSet> = Api::all(client.clone());
     let (deployments, daemon_sets) =
-        futures::try_join!(deployments.list(&selector), daemon_sets.list(&selector)).map_err(unreadable)?;
+        futures::try_join!(list(&deployments, &selector), list(&daemon_sets, &selector)).map_err(unreadable)?;
     let deployments = deployments.items.into_iter().map(|object| {
         let selector = object.spec.as_ref().map(|spec| spec.selector.clone());
         one(&object, selector)

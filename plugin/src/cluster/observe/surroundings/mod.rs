@@ -146,7 +146,7 @@ fn seen<T: Default>(what: &str, answer: Result<T, ClusterError>, overlooked: &mu
 async fn namespaces(asker: Asker<'_>) -> Result<Vec<NamespaceRevision>, ClusterError> {
     let api: Api<Namespace> = Api::all(asker.cluster.client.clone());
     let asking = ListParams::default().labels("istio.io/rev");
-    let listed = asker.ask("list Namespaces", api.list_metadata(&asking)).await?;
+    let listed = asker.list_metadata("list Namespaces", &api, &asking).await?;
     let found = listed.items.iter().filter_map(|namespace| {
         Some(NamespaceRevision {
             namespace: namespace.name_any(),
@@ -159,7 +159,7 @@ async fn namespaces(asker: Asker<'_>) -> Result<Vec<NamespaceRevision>, ClusterE
 async fn budgets(asker: Asker<'_>) -> Result<Vec<Budget>, ClusterError> {
     let api: Api<PodDisruptionBudget> = Api::all(asker.cluster.client.clone());
     let of_istiod = ListParams::default().labels("app=istiod");
-    let listed = asker.ask("list PodDisruptionBudgets", api.list(&of_istiod)).await?;
+    let listed = asker.list("list PodDisruptionBudgets", &api, &of_istiod).await?;
     let found = listed.items.into_iter().filter_map(|budget| {
         let status = budget.status.clone()?;
         Some(Budget {

@@ -39,7 +39,7 @@ pub(super) fn is_source(definition: &str) -> bool {
 pub(super) async fn kialis(asker: Asker<'_>) -> Result<Vec<(String, String)>, ClusterError> {
     let api: Api<Deployment> = Api::all(asker.cluster.client.clone());
     let kiali = ListParams::default().labels("app.kubernetes.io/name=kiali").limit(PAGE);
-    let listed = asker.ask("list Deployments", api.list_metadata(&kiali)).await?;
+    let listed = asker.list_metadata("list Deployments", &api, &kiali).await?;
     let found = listed.items.iter();
     Ok(found
         .filter_map(|deployment| Some((deployment.namespace()?, deployment.name_any())))
@@ -52,7 +52,7 @@ pub(super) async fn external_names(asker: Asker<'_>) -> Result<Vec<(String, Stri
     let mut external = ListParams::default().fields("spec.type=ExternalName").limit(PAGE);
     let mut found = Vec::new();
     loop {
-        let page = asker.ask("list Services", api.list_metadata(&external)).await?;
+        let page = asker.list_metadata("list Services", &api, &external).await?;
         let services = page.items.iter();
         found.extend(services.filter_map(|service| Some((service.namespace()?, service.name_any()))));
         match page.metadata.continue_.filter(|next| !next.is_empty()) {
@@ -98,7 +98,7 @@ pub(super) async fn ambient(asker: Asker<'_>, workloads: &Workloads) -> Result<A
     }
     let api: Api<Namespace> = Api::all(asker.cluster.client.clone());
     let labelled = ListParams::default().labels("istio.io/dataplane-mode=ambient");
-    let listed = asker.ask("list Namespaces", api.list_metadata(&labelled)).await?;
+    let listed = asker.list_metadata("list Namespaces", &api, &labelled).await?;
     ambient.namespaces = listed.items.iter().map(kube::ResourceExt::name_any).collect();
     Ok(ambient)
 }

@@ -61,8 +61,8 @@ pub(super) async fn read(asker: Asker<'_>) -> Result<Webhooks, ClusterError> {
     let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
     let all = ListParams::default();
     let (mutating, validating) = futures::try_join!(
-        asker.ask("list MutatingWebhookConfigurations", mutating.list(&all)),
-        asker.ask("list ValidatingWebhookConfigurations", validating.list(&all)),
+        asker.list("list MutatingWebhookConfigurations", &mutating, &all),
+        asker.list("list ValidatingWebhookConfigurations", &validating, &all),
     )?;
     let mut found = Webhooks::default();
     for configuration in &mutating.items {
