@@ -110,7 +110,7 @@ impl Installer for Istioctl {
         let operator = recover::operator(&client, change.step, &change.step.from).await?;
         let relay = Relay::start(change).await?;
         let manifest = self.render(&operator, Some(&relay)).await?;
-        rehearse::manifest(&client, &manifest).await
+        rehearse::manifest(&client, &manifest, &redactor(&operator, Some(&relay))).await
     }
 
     async fn upgrade(&self, change: &Change<'_>) -> Result<(), String> {

@@ -18,21 +18,29 @@ impl Redactor {
     /// One for the values of a release.
     #[must_use]
     pub fn of_values(values: &Value) -> Self {
-        let mut secrets = Vec::new();
-        collect(values, &mut secrets);
+        let mut lines = Vec::new();
+        collect(values, &mut lines);
+        let mut secrets: Vec<String> = lines.into_iter().flat_map(spellings).collect();
         // Longest first, so that no part of a longer value remains.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         secrets.dedup();
         Self { secrets }
+    }
+
+    /// A text without values.
+    #[must_use]
+    pub fn redacted(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &self.secrets {
+            text = text.replace(secret.as_str(), "<value>");
+        }
+        text
     }
 
     /// The last lines of a program's output, in one, without values.
     #[must_use]
     pub fn last_lines(&self, output: &str) -> String {
-        let mut text = output.to_owned();
-        for secret in &self.secrets {
-            text = text.replace(secret.as_str(), "<value>");
-        }
+        let text = self.redacted(output);
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let last = lines
             .get(lines.len().saturating_sub(LINES)..)
@@ -40,6 +48,20 @@ impl Redactor {
             .join(" | ");
         last.chars().take(LONGEST).collect()
     }
+}
+
+/// A line of a value as it is, as Go prints it between quotes, and as Go writes it into JSON, which may end up in a page.
+fn spellings(line: String) -> Vec<String> {
+    let quoted = serde_json::to_string(&line).unwrap_or_default();
+    let inside = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let inside = inside.unwrap_or_default().to_owned();
+    let for_pages = inside
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026");
+    let mut spellings = vec![line, inside, for_pages];
+    spellings.retain(|spelling| !spelling.is_empty());
+    spellings
 }
 
 fn collect(value: &Value, secrets: &mut Vec<String>) {
@@ -70,6 +92,23 @@ mod tests {
         }));
         let shown = redactor.last_lines("Error: bad s3cr3t-token at true\n    abcdefgh\n");
         assert_eq!(shown, "Error: bad <value> at true | <value>");
+        // What a value holds is escaped where it is printed between quotes.
+        let values = serde_json::json!({"url": "https://u:p\"a\\s<s>&w@host", "end": "quoted\""});
+        let redactor = Redactor::of_values(&values);
+        for (printed, expected) in [
+            ("bad https://u:p\"a\\s<s>&w@host", "bad <value>"),
+            (
+                r#"Invalid value: "https://u:p\"a\\s<s>&w@host": x"#,
+                r#"Invalid value: "<value>": x"#,
+            ),
+            (
+                r#"{"url":"https://u:p\"a\\s\u003cs\u003e\u0026w@host"}"#,
+                r#"{"url":"<value>"}"#,
+            ),
+            (r#"value "quoted\"" is bad"#, r#"value "<value>" is bad"#),
+        ] {
+            assert_eq!(redactor.last_lines(printed), expected, "{printed}");
+        }
     }
 
     #[test]

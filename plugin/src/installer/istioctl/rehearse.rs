@@ -5,7 +5,7 @@
 
 use crate::{
     error::{api_code, api_message},
-    installer::images::documents,
+    installer::{images::documents, redact::Redactor},
 };
 use kube::{
     Api, Client,
@@ -30,8 +30,8 @@ const KINDS: [(&str, &str); 5] = [
 /// Tries all objects of a manifest that exist.
 ///
 /// # Errors
-/// With everything that would be refused or lost, by object and path.
-pub async fn manifest(client: &Client, manifest: &str) -> Result<(), String> {
+/// With everything that would be refused or lost, by object and path, without the values that were rendered.
+pub async fn manifest(client: &Client, manifest: &str, redactor: &Redactor) -> Result<(), String> {
     let (mut refused, mut lost) = (Vec::new(), Vec::new());
     for document in documents(manifest) {
         let object: Value = document.read().map_err(no_yaml)?;
@@ -48,7 +48,11 @@ pub async fn manifest(client: &Client, manifest: &str) -> Result<(), String> {
         let shown = format!("{kind} {namespace}/{name}");
         match tried(&api, name, &object).await {
             Ok(found) => lost.extend(found.into_iter().map(|path| format!("{path} of {shown}"))),
-            Err(why) => refused.push(format!("{shown} would be refused: {why}")),
+            Err(why) => {
+                // The API server quotes what it refuses.
+                let why = redactor.last_lines(&why);
+                refused.push(format!("{shown} would be refused: {why}"));
+            }
         }
     }
     if !refused.is_empty() {
