@@ -110,7 +110,7 @@ pub(super) fn of_pem(pem: &[u8], place: &str, role: CertificateRole) -> Vec<Cert
         .filter_map(|der| {
             let der = der.ok()?;
             let (_, parsed) = x509_parser::parse_x509_certificate(&der).ok()?;
-            let not_after = Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()?;
+            let not_after = end(parsed.validity().not_after.timestamp())?;
             Some(Certificate {
                 place: place.to_owned(),
                 role,
@@ -121,6 +121,15 @@ pub(super) fn of_pem(pem: &[u8], place: &str, role: CertificateRole) -> Vec<Cert
             })
         })
         .collect()
+}
+
+/// Until when a certificate holds. One without an end says the last second of the year 9999 (RFC 5280, 4.1.2.5), which is
+/// beyond what a time is here.
+fn end(seconds: i64) -> Option<Timestamp> {
+    if seconds > Timestamp::MAX.as_second() {
+        return Some(Timestamp::MAX);
+    }
+    Timestamp::from_second(seconds).ok()
 }
 
 fn subject(certificate: &X509Certificate<'_>) -> CertificateParty {
@@ -178,6 +187,22 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_certificate_without_an_end_is_one_too() {
+        let mut parameters = rcgen::CertificateParams::default();
+        let (last, second) = (253_402_300_799, std::time::Duration::from_secs(1));
+        parameters.not_after = rcgen::date_time_ymd(9999, 12, 31) + second * (24 * 60 * 60 - 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let made = parameters.self_signed(&key).unwrap();
+        let (_, parsed) = x509_parser::parse_x509_certificate(made.der()).unwrap();
+        assert_eq!(parsed.validity().not_after.timestamp(), last);
+        let found = of_pem(made.pem().as_bytes(), "here", CertificateRole::Root);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].not_after, Timestamp::MAX);
+        assert_eq!(end(0), Some(Timestamp::UNIX_EPOCH));
+        assert_eq!(end(i64::MIN), None);
     }
 
     #[test]
