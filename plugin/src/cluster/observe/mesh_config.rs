@@ -4,6 +4,8 @@ use super::{ask::Asker, workloads::Istiod};
 use crate::cluster::error::ClusterError;
 use futures::future::try_join_all;
 use serde::Deserialize;
+use serde_json::Value;
+use shared::yaml;
 use std::collections::BTreeSet;
 
 /// What is read of a ConfigMap: injection's templates, a hundred kilobytes of them, are passed over.
@@ -27,7 +29,9 @@ pub(super) struct MeshConfig {
     /// The mesh's ID if one is set.
     pub mesh_id: Option<String>,
     /// The mesh configuration; null where there is none that can be read.
-    pub mesh: serde_json::Value,
+    pub mesh: Value,
+    /// Why one that exists cannot be read.
+    pub unreadable: Vec<String>,
 }
 
 /// Reads the ConfigMaps of a control plane.
@@ -41,26 +45,36 @@ pub(super) async fn read(asker: Asker<'_>, istiod: &Istiod) -> Result<MeshConfig
         Ok::<_, ClusterError>(found.map(|config_map| (name.clone(), config_map)))
     }))
     .await?;
-    let found: Vec<(String, ConfigMap)> = found.into_iter().flatten().collect();
+    Ok(told(namespace, found.into_iter().flatten().collect()))
+}
+
+/// What ConfigMaps say, by their names.
+fn told(namespace: &str, found: Vec<(String, ConfigMap)>) -> MeshConfig {
+    let (mut read, mut unreadable) = (Vec::new(), Vec::new());
+    for (name, config_map) in &found {
+        let Some(text) = &config_map.data.mesh else { continue };
+        match yaml::as_go_reads::<Option<Value>>(text) {
+            Ok(mesh) => read.extend(mesh),
+            // Without quoting it: somebody may have put a password into an address.
+            Err(at) => unreadable.push(format!(
+                "mesh configuration in {namespace} cannot be read: ConfigMap {name} is no YAML at line {} column {}",
+                at.line, at.column
+            )),
+        }
+    }
     // The mesh configuration first: the values are only what it was once rendered from.
-    let of_mesh = found
-        .iter()
-        .find_map(|(_, config_map)| mesh_id(config_map.data.mesh.as_deref()?));
+    let of_mesh = read.iter().find_map(mesh_id);
     let of_values = || {
         found
             .iter()
             .find_map(|(_, config_map)| values_mesh_id(config_map.data.merged_values.as_deref()?))
     };
-    let mesh_id = of_mesh.or_else(of_values);
-    let mesh = found.iter().find_map(|(_, config_map)| {
-        let text = config_map.data.mesh.as_deref()?;
-        serde_saphyr::from_str::<serde_json::Value>(text).ok()
-    });
-    Ok(MeshConfig {
+    MeshConfig {
+        mesh_id: of_mesh.or_else(of_values),
+        mesh: read.into_iter().next().unwrap_or_default(),
         names: found.into_iter().map(|(name, _)| name).collect(),
-        mesh_id,
-        mesh: mesh.unwrap_or_default(),
-    })
+        unreadable,
+    }
 }
 
 /// Names under which a revision's ConfigMaps go.
@@ -80,19 +94,9 @@ fn candidates(revision: &str, shared: Option<&str>) -> BTreeSet<String> {
 }
 
 /// `defaultConfig.meshId` of a mesh configuration.
-fn mesh_id(mesh: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Mesh {
-        default_config: Option<ProxyConfig>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct ProxyConfig {
-        mesh_id: Option<String>,
-    }
-    let mesh: Mesh = serde_saphyr::from_str(mesh).ok()?;
-    mesh.default_config?.mesh_id.filter(|id| !id.is_empty())
+fn mesh_id(mesh: &Value) -> Option<String> {
+    let id = mesh.pointer("/defaultConfig/meshId")?.as_str()?;
+    (!id.is_empty()).then(|| id.to_owned())
 }
 
 /// `global.meshID` of the chart's merged values.
@@ -131,20 +135,37 @@ mod tests {
         );
     }
 
+    fn of(mesh: &str) -> MeshConfig {
+        let data = Data {
+            mesh: Some(mesh.to_owned()),
+            merged_values: None,
+        };
+        told("istio-system", vec![("istio".to_owned(), ConfigMap { data })])
+    }
+
     #[test]
     fn reads_the_mesh_id() {
         let mesh = "accessLogFile: /dev/stdout\ndefaultConfig:\n  discoveryAddress: istiod.istio-system.svc:15012\n  \
                     meshId: payments\nrootNamespace: istio-system\n";
-        assert_eq!(mesh_id(mesh).as_deref(), Some("payments"));
+        let found = of(mesh);
+        assert_eq!(found.mesh_id.as_deref(), Some("payments"));
+        assert_eq!(found.mesh.pointer("/rootNamespace"), Some(&Value::from("istio-system")));
+        // As istiod reads it.
+        let found = of(&format!("rootNamespace: other\n{mesh}"));
+        assert_eq!(
+            (found.mesh_id.as_deref(), found.unreadable.len()),
+            (Some("payments"), 0)
+        );
         for mesh in [
             "",
+            "# nothing",
             "{}",
             "defaultConfig: {}",
             "defaultConfig:\n  meshId: \"\"\n",
             "- no mapping",
-            "{{ template",
         ] {
-            assert_eq!(mesh_id(mesh), None, "{mesh}");
+            let found = of(mesh);
+            assert_eq!((found.mesh_id, found.unreadable), (None, Vec::new()), "{mesh}");
         }
         assert_eq!(
             values_mesh_id(r#"{"global":{"meshID":"payments","hub":"x"}}"#).as_deref(),
@@ -153,5 +174,19 @@ mod tests {
         for values in ["", "{}", r#"{"global":{"meshID":""}}"#, "[]"] {
             assert_eq!(values_mesh_id(values), None, "{values}");
         }
+    }
+
+    #[test]
+    fn a_mesh_configuration_that_cannot_be_read_is_told() {
+        let found = of("accessLogFile: hunter2\ndefaultConfig: {{ template\n");
+        assert_eq!((found.names.len(), found.mesh_id, found.mesh), (1, None, Value::Null));
+        let [why] = &found.unreadable[..] else {
+            panic!("{:?}", found.unreadable);
+        };
+        assert!(
+            why.starts_with("mesh configuration in istio-system cannot be read: ConfigMap istio is no YAML at line ")
+                && !why.contains("hunter2"),
+            "{why}"
+        );
     }
 }

@@ -365,6 +365,7 @@ async fn complete(asker: Asker<'_>, istiod: &Istiod, pods: &[IstiodPod]) -> (Con
             control_plane.config_maps = config.names;
             control_plane.mesh_id = config.mesh_id;
             control_plane.settings.mesh = config.mesh;
+            unreadable.extend(config.unreadable);
         }
         Err(error) => unreadable.push(format!("mesh configuration in {namespace}: {error}")),
     }
