@@ -76,7 +76,7 @@ impl PlanFile {
     /// # Errors
     /// When it is no plan of this version, or its plan is not the one that its hash was made of.
     pub fn read(text: &str, origin: &str) -> Result<Self, DocumentError> {
-        let file: Self = document::read(text, origin)?;
+        let file: Self = document::read_own(text, origin)?;
         let wrong = |reason: String| Err(DocumentError::at(origin, None, reason));
         if file.api_version != PLAN_FILE_VERSION || file.kind != PLAN_FILE_KIND {
             return wrong(format!(

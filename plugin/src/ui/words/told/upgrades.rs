@@ -132,7 +132,7 @@ super::told! {
     // files that people write
     ", line {line}" => "，第 {line} 行";
     ", column {column}" => "，第 {column} 列";
-    "the file has more than 1 MiB" => "文件超过 1 MiB";
+    "the file has more than {} MiB" => "文件超过 {} MiB";
     "a waiver needs an {field}" => "豁免需要 {field}";
     "{code} cannot be waived: {}" => "{code} 不能豁免：{0}";
     "{} cannot be waived" => "{} 不能豁免";
