@@ -38,8 +38,8 @@ pub async fn lookup(
     let given = charts.as_deref();
     let source = match plan::charts_of(given, scene, mesh, to) {
         Ok(source) => source,
-        Err(error) if given.is_some() => return Err(error),
-        Err(_) => return Ok(None),
+        Err(_) if given.is_none() && scene.catalog.chart_source(&to.flavor).is_none() => return Ok(None),
+        Err(error) => return Err(error),
     };
     let mut lookup = ChartLookup {
         source,

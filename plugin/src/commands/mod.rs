@@ -1,5 +1,6 @@
 //! One file for each verb, and what they share: the cluster, its meshes and the catalog.
 
+mod address;
 pub mod adopt;
 mod again;
 pub mod apply;

@@ -1,6 +1,6 @@
 //! `plan`: the ordered steps of an upgrade; changes nothing.
 
-use super::{Scene, again, apply::absolute, check::observe_options, path, waivers};
+use super::{Scene, address, again, apply::absolute, check::observe_options, path, waivers};
 use crate::{
     cli::{Global, HowTo, PlanArgs},
     clock::today,
@@ -30,21 +30,16 @@ const CHARTS_AT_ONCE: usize = 4;
 /// Where the charts of a target are: the operator's word, or the catalog's.
 ///
 /// # Errors
-/// When neither knows.
+/// When neither knows, or it says more than a journal may keep.
 pub fn chart_source(given: Option<&str>, catalog: &Catalog, target: &IstioVersion) -> Result<String, CommandError> {
-    if let Some(given) = given {
-        return match given.split_once("://") {
-            Some((_, rest)) if rest.split('/').next().is_some_and(|host| host.contains('@')) => Err(
-                CommandError::usage("--charts carries a user or a password, which would stand in the journal")
-                    .hint("log in first, with helm registry login or helm repo add"),
-            ),
-            _ => Ok(given.to_owned()),
-        };
-    }
-    catalog.chart_source(&target.flavor).map(str::to_owned).ok_or_else(|| {
+    let source = given.or_else(|| catalog.chart_source(&target.flavor));
+    let source = source.ok_or_else(|| {
         CommandError::usage(format!("the catalog names no charts for {target}"))
             .hint("say where they are: --charts DIR|oci://…|https://…")
-    })
+    })?;
+    let of_catalog = given.is_none().then_some(catalog.origin.as_str());
+    address::refuse_user(source, of_catalog)?;
+    Ok(source.to_owned())
 }
 
 /// The same for a mesh; nothing where no chart will be taken, and none is known.

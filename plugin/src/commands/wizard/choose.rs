@@ -9,6 +9,7 @@ use crate::{
     commands::{
         Scene,
         journals::{Held, Journals},
+        plan::chart_source,
     },
     error::{CommandError, Exit},
     executor::journal,
@@ -181,7 +182,8 @@ fn show(mesh: &MeshView, all: &[Choice], scene: &Scene, ui: Ui) {
 }
 
 fn charts(mesh: &MeshView, choice: &Choice, scene: &Scene, ui: Ui) -> Step {
-    let usual = scene.catalog.chart_source(&choice.version.flavor).map(str::to_owned);
+    // Why those of a catalog cannot be taken is told once they are asked for.
+    let usual = chart_source(None, &scene.catalog, &choice.version).ok();
     let usual = usual.unwrap_or_else(|| ui.lang.wizard_no_charts_known());
     ui.note(&ui.lang.wizard_charts_from(usual));
     let given = ask(&ui.lang.wizard_ask_charts());

@@ -72,6 +72,9 @@ super::told! {
     "Istio {to} needs at least Kubernetes {needed} in {cluster}, and Istio {from} supports at most {most}: no Kubernetes leads from one to the other"
         => "Istio {to} 要求 {cluster} 的 Kubernetes 至少为 {needed}，而 Istio {from} 最多支持 {most}：没有哪个 Kubernetes 能衔接两者";
     "--charts carries a user or a password, which would stand in the journal" => "--charts 带有用户名或密码，它们会留在日志里";
+    "sources.charts of {origin} carries a user or a password, which would stand in the journal"
+        => "{origin} 的 sources.charts 带有用户名或密码，它们会留在日志里";
+    "take it out of the catalog, or say where the charts are with --charts" => "请把它从目录中去掉，或者用 --charts 说明 chart 在哪里";
     "log in first, with helm registry login or helm repo add" => "请先用 helm registry login 或 helm repo add 登录";
     "the catalog names no charts for {target}" => "目录没有给出 {target} 的 chart";
     "say where they are: --charts DIR|oci://…|https://…" => "请说明它们在哪里：--charts DIR|oci://…|https://…";
