@@ -172,6 +172,12 @@ const LONGEST: usize = 4096;
 pub fn api_message(error: &kube::Error) -> String {
     let message = match error {
         kube::Error::Api(status) => status.message.clone(),
+        // The position only: the rest may quote the answer, and an answer may be a Secret, or hold a release's values.
+        kube::Error::SerdeError(error) => format!(
+            "its answer ends or changes shape at line {} column {}",
+            error.line(),
+            error.column()
+        ),
         // The client's own words say little: what broke stands at the end of the chain.
         other => {
             let mut text = other.to_string();
@@ -213,5 +219,15 @@ mod tests {
             "denied  [2JMU101  31mfine"
         );
         assert_eq!(said(&"x".repeat(1 << 20)).len(), LONGEST);
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_not_quoted() {
+        let error = serde_json::from_str::<u8>(r#" "hunter2""#).unwrap_err();
+        assert!(error.to_string().contains("hunter2"));
+        assert_eq!(
+            api_message(&kube::Error::SerdeError(error)),
+            "its answer ends or changes shape at line 1 column 10"
+        );
     }
 }
