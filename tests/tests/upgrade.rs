@@ -89,11 +89,24 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     secrets::are_told_by_nobody(&cluster, &guard, &charts)?;
     let charts = charts_are_looked_at_again(&cluster, &charts)?;
 
+    let stalled = mesh_upgrade(&cluster, &["status", "--watch"])?;
+    ensure!(
+        stalled.code == 1
+            && stalled.stderr.contains("has stopped in phase Upgrading")
+            && stalled.stderr.contains("The mesh stays frozen")
+            && stalled.stderr.contains("kubectl mesh-upgrade apply default"),
+        "{stalled}"
+    );
+    let charts = &charts.display().to_string();
     let watched = std::thread::scope(|scope| {
-        let watch = scope.spawn(|| mesh_upgrade(&cluster, &["status", "--watch", "-o", "json"]));
-        let charts = charts.display().to_string();
-        mesh_upgrade(&cluster, &["apply", "--to", TO, "--charts", &charts, "--yes"])?.ok()?;
-        watch.join().map_err(|_| anyhow::anyhow!("the watch panicked"))?
+        let apply = scope.spawn(|| mesh_upgrade(&cluster, &["apply", "--to", TO, "--charts", charts, "--yes"]));
+        // What is stalled is not watched before somebody goes on with it.
+        wait_for_journal(&cluster, "the third driver", DEADLINE, |journal| {
+            journal.pointer("/status/epoch") == Some(&Value::from(3))
+        })?;
+        let watched = mesh_upgrade(&cluster, &["status", "--watch", "-o", "json"]);
+        apply.join().map_err(|_| anyhow::anyhow!("apply panicked"))??.ok()?;
+        watched
     })?;
     it_was_followed_to_its_end(&watched)?;
     let journal = wait_for_journal(&cluster, "the journal", DEADLINE, |_| true)?;

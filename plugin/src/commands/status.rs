@@ -7,7 +7,7 @@ use super::{
 use crate::{
     cli::{Global, StatusArgs},
     error::{CommandError, Exit},
-    executor::journal,
+    executor::{journal, lease},
     ui::{Mark, Output, Ui, faint, strong},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -16,7 +16,7 @@ use serde_json::json;
 use shared::{
     api::{CONDITION_STALLED, MeshUpgrade, StepState},
     guard::own_objects::{CONDITION_UNLOCKED, FOUND_OPEN},
-    machine::progress,
+    machine::{driving::Driving, progress},
     phase::Phase,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,19 +46,25 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
         if let Some(error) = missed {
             return Err(error);
         }
-        let upgrade = |held: &&Held| {
+        let mut journals = Vec::new();
+        for held in &latest {
             let Held { home, journal } = held;
+            let driven = match driving(held).await {
+                Some(Driving::Held) => Some(true),
+                Some(Driving::Released | Driving::Silent(_)) => Some(false),
+                Some(Driving::Unknown) | None => None,
+            };
             let mut document = json!({
-                "name": journal.name_any(), "home": home.name, "spec": journal.spec, "status": journal.status,
+                "name": journal.name_any(), "home": home.name, "driven": driven, "spec": journal.spec,
+                "status": journal.status,
             });
             if journal::is_newer(journal)
                 && let Some(fields) = document.as_object_mut()
             {
                 fields.insert("writtenByNewerPlugin".to_owned(), json!(true));
             }
-            document
-        };
-        let journals: Vec<_> = latest.iter().map(upgrade).collect();
+            journals.push(document);
+        }
         let document = json!({ "upgrades": journals, "unknownClusters": unknown });
         ui.document("UpgradeStatus", document)?;
         return Ok(Exit::Done);
@@ -90,13 +96,15 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
         ui.next("kubectl mesh-upgrade list");
         return Ok(Exit::Done);
     }
+    let mut begun = None;
     for held in &latest {
-        print(ui, held);
+        let driving = driving(held).await;
+        print(ui, held, driving.unwrap_or_default());
+        begun = begun.or(driving.map(|driving| (&held.journal, driving)));
     }
-    let mut journals = latest.iter().map(|held| &held.journal);
-    match journals.find(|journal| !journal::phase(journal).is_final()) {
-        Some(journal) => {
-            let (command, about) = next(journal);
+    match begun {
+        Some((journal, driving)) => {
+            let (command, about) = next(journal, driving);
             ui.next_with(&command, &about);
         }
         None => ui.next("kubectl mesh-upgrade list"),
@@ -104,13 +112,27 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
     Ok(Exit::Done)
 }
 
-/// What follows on an upgrade that has begun, and what is to be said of it. Whether a driver lives the journal does not
-/// say, unless it has stopped; and whoever takes over a living one is turned away after a while.
-fn next(journal: &MeshUpgrade) -> (String, String) {
+/// Who drives an upgrade that is not over.
+async fn driving(held: &Held) -> Option<Driving> {
+    let Held { home, journal } = held;
+    if journal::phase(journal).is_final() {
+        return None;
+    }
+    Some(lease::driving(&home.client, &journal.spec.mesh).await)
+}
+
+/// What follows on an upgrade that has begun, and what is to be said of it. Whoever takes over a living driver is turned away
+/// after a while.
+pub(super) fn next(journal: &MeshUpgrade, driving: Driving) -> (String, String) {
     let mesh = &journal.spec.mesh;
     let apply = format!("kubectl mesh-upgrade apply {mesh}");
-    if progress::has_stopped(journal) {
-        return (apply, "it goes on where it stopped".to_owned());
+    if progress::has_stopped(journal) || driving.is_nobody() {
+        let about = if journal::phase(journal).is_past_return() {
+            "it goes on where it stopped".to_owned()
+        } else {
+            format!("it goes on where it stopped; or give it up: kubectl mesh-upgrade apply {mesh} --withdraw")
+        };
+        return (apply, about);
     }
     let watch = format!("kubectl mesh-upgrade status {mesh} --watch");
     (
@@ -119,10 +141,11 @@ fn next(journal: &MeshUpgrade) -> (String, String) {
     )
 }
 
-/// What holds for an upgrade that is stalled after something was changed.
-fn no_way_back(journal: &MeshUpgrade) -> Option<&'static str> {
+/// What holds for an upgrade that is stalled, frozen or after something was changed.
+pub(super) fn no_way_back(journal: &MeshUpgrade) -> Option<&'static str> {
     if journal::phase(journal) < Phase::Upgrading {
-        return None;
+        let says = "  The mesh stays frozen until the upgrade has ended, or is given up.";
+        return progress::stays_frozen(journal).then_some(says);
     }
     Some(if progress::is_known_frozen(journal) {
         "  The mesh stays frozen. There is no way back: mend the cause, then go on."
@@ -173,7 +196,28 @@ fn latest<'a>(members: &'a Members, mesh: Option<&str>) -> Result<Vec<&'a Held>,
     Ok(latest)
 }
 
-fn print(ui: Ui, held: &Held) {
+/// Who drives, with the last driver's name where nobody does.
+fn driver(journal: &MeshUpgrade, driving: Driving) -> String {
+    let driver = progress::driver(journal);
+    match (driving, progress::stays_frozen(journal)) {
+        (Driving::Unknown | Driving::Held, _) => {
+            let epoch = journal.status.as_ref().map(|status| status.epoch).unwrap_or_default();
+            format!("  driver    {driver} (epoch {epoch})")
+        }
+        (Driving::Released, true) => format!("  driver    nobody ({driver} released it); the mesh stays frozen"),
+        (Driving::Released, false) => format!("  driver    nobody ({driver} released it)"),
+        (Driving::Silent(since), true) => format!(
+            "  driver    nobody since {}, by the clock here ({driver} drove it); the mesh stays frozen",
+            time(&Time(since))
+        ),
+        (Driving::Silent(since), false) => format!(
+            "  driver    nobody since {}, by the clock here ({driver} drove it)",
+            time(&Time(since))
+        ),
+    }
+}
+
+fn print(ui: Ui, held: &Held, driving: Driving) {
     let Held { home, journal } = held;
     let status = journal.status.clone().unwrap_or_default();
     let spec = &journal.spec;
@@ -198,8 +242,7 @@ fn print(ui: Ui, held: &Held) {
         let names: Vec<&str> = spec.plan.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
         ui.result(&format!("  clusters  {}", names.join(", ")));
     }
-    let driver = progress::driver(journal);
-    ui.result(&format!("  driver    {driver} (epoch {})", status.epoch));
+    ui.result(&driver(journal, driving));
     let condition = |type_: &str| {
         let mut conditions = status.conditions.iter();
         conditions.find(|condition| condition.type_ == type_ && condition.status == "True")
@@ -315,13 +358,63 @@ mod tests {
 
     #[test]
     fn an_upgrade_that_runs_is_watched_and_one_that_stopped_goes_on() {
-        let (command, about) = next(&journal(Phase::Upgrading, false, &[]));
-        assert_eq!(command, "kubectl mesh-upgrade status shop --watch");
-        assert!(about.ends_with("kubectl mesh-upgrade apply shop"), "{about}");
-        for stopped in [CONDITION_STALLED, CONDITION_UNLOCKED] {
-            let (command, about) = next(&journal(Phase::Upgrading, false, &[stopped]));
+        for driving in [Driving::Held, Driving::Unknown] {
+            let (command, about) = next(&journal(Phase::Upgrading, false, &[]), driving);
+            assert_eq!(command, "kubectl mesh-upgrade status shop --watch");
+            assert!(about.ends_with("kubectl mesh-upgrade apply shop"), "{about}");
+        }
+        for (stopped, driving) in [
+            (&[CONDITION_STALLED][..], Driving::Held),
+            (&[CONDITION_UNLOCKED], Driving::Unknown),
+            (&[], Driving::Released),
+            (&[], Driving::Silent(Timestamp::UNIX_EPOCH)),
+        ] {
+            let (command, about) = next(&journal(Phase::Upgrading, false, stopped), driving);
             assert_eq!(command, "kubectl mesh-upgrade apply shop");
             assert_eq!(about, "it goes on where it stopped");
+            let (command, about) = next(&journal(Phase::Freezing, false, stopped), driving);
+            assert_eq!(command, "kubectl mesh-upgrade apply shop");
+            assert!(
+                about.ends_with("give it up: kubectl mesh-upgrade apply shop --withdraw"),
+                "{about}"
+            );
         }
+    }
+
+    #[test]
+    fn a_driver_that_is_gone_is_named_as_gone() {
+        let at = Driving::Silent(Timestamp::UNIX_EPOCH);
+        for (phase, driving, expected) in [
+            (Phase::Upgrading, Driving::Held, "alice (epoch 2)"),
+            (Phase::Upgrading, Driving::Unknown, "alice (epoch 2)"),
+            (Phase::Pulling, Driving::Released, "nobody (alice released it)"),
+            (
+                Phase::Upgrading,
+                Driving::Released,
+                "nobody (alice released it); the mesh stays frozen",
+            ),
+            (
+                Phase::Pulling,
+                at,
+                "nobody since 1970-01-01T00:00:00Z, by the clock here (alice drove it)",
+            ),
+            (
+                Phase::Verifying,
+                at,
+                "nobody since 1970-01-01T00:00:00Z, by the clock here (alice drove it); the mesh stays frozen",
+            ),
+        ] {
+            let mut journal = journal(phase, false, &[]);
+            journal.status.as_mut().unwrap().epoch = 2;
+            assert_eq!(driver(&journal, driving), format!("  driver    {expected}"));
+        }
+    }
+
+    #[test]
+    fn what_is_frozen_before_its_first_change_is_said_to_stay_so() {
+        let mut frozen = journal(Phase::Freezing, false, &[CONDITION_STALLED]);
+        assert_eq!(no_way_back(&frozen), None);
+        frozen.status.as_mut().unwrap().frozen_since = Some(Time(Timestamp::UNIX_EPOCH));
+        assert!(no_way_back(&frozen).is_some_and(|says| says.contains("stays frozen")));
     }
 }

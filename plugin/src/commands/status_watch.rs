@@ -1,10 +1,11 @@
 //! `status --watch`: follows an upgrade to its end, from any machine, and changes nothing.
 
-use super::journals::Held;
+use super::{journals::Held, status};
 use crate::{
+    clock::now,
     error::{CommandError, Exit, api_code},
-    executor::journal,
-    ui::{Mark, Output, Ui, progress::HowFar, upgrade},
+    executor::{journal, lease},
+    ui::{Mark, Output, Ui, completed, progress::HowFar, upgrade},
 };
 use futures::StreamExt as _;
 use kube::{
@@ -17,9 +18,13 @@ use kube::{
 };
 use shared::{
     api::{MeshUpgrade, MeshUpgradeStatus},
-    machine::progress,
+    machine::{driving::Driving, progress},
     phase::Phase,
 };
+use std::time::Duration;
+
+/// How often it is looked whether somebody drives: the journal of a driver that is gone stands still.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Follows the upgrade that is under way, or tells how the last one ended.
 ///
@@ -47,24 +52,40 @@ pub(super) async fn run(latest: &[&Held], ui: Ui) -> Result<Exit, CommandError> 
     }
 }
 
-/// Follows the journal until its upgrade is over.
+/// Follows the journal until its upgrade is over, or has stopped: then nothing more comes before somebody goes on with it.
+/// While nobody drives what has not stopped, a killed driver may be started again, so that it is told and waited for.
 async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
     let Held { home, journal } = held;
     let name = journal.name_any();
+    let mesh = &journal.spec.mesh;
     let api: Api<DynamicObject> = Api::all_with(home.client.clone(), &ApiResource::erase::<MeshUpgrade>(&()));
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     // While nothing happens the server is silent.
     let config = config.timeout(home.watch_seconds());
     let mut seen = watcher(api, config).default_backoff().boxed();
-    let how_far = HowFar::new();
-    let mut told = MeshUpgradeStatus::default();
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut shown = Shown::new(ui, journal);
+    if let Some(phase) = shown.tell(journal.clone())? {
+        return Ok(shown.end(phase));
+    }
     let gone = || CommandError::error(format!("the journal {name} is gone"));
     let mut listed = false;
-    while let Some(event) = seen.next().await {
+    loop {
+        let event = tokio::select! {
+            event = seen.next() => event.ok_or_else(gone)?,
+            _ = looks.tick() => {
+                shown.look(lease::driving(&home.client, mesh).await);
+                match shown.standing() {
+                    Standing::Stopped => return Ok(shown.stopped()),
+                    Standing::Left | Standing::Driven => continue,
+                }
+            }
+        };
         if event.as_ref().is_ok_and(|event| is_gone(event, &mut listed)) {
             return Err(gone());
         }
-        let now = match event {
+        let journal = match event {
             Ok(watcher::Event::Apply(journal) | watcher::Event::InitApply(journal)) => journal,
             Ok(watcher::Event::Delete(_) | watcher::Event::Init | watcher::Event::InitDone) => continue,
             Err(error) if is_refused(&error) => {
@@ -78,19 +99,143 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
                 continue;
             }
         };
-        let now = journal::of_object(&now);
-        let now = now.map_err(|error| CommandError::error(format!("the journal {name} cannot be watched: {error}")))?;
-        let status = now.status.clone().unwrap_or_default();
-        tell(ui, &now, &told, &status)?;
-        if status.phase.is_final() {
-            drop(how_far);
-            return Ok(end(ui, &now, status.phase));
+        let journal = journal::of_object(&journal)
+            .map_err(|error| CommandError::error(format!("the journal {name} cannot be watched: {error}")))?;
+        if let Some(phase) = shown.tell(journal)? {
+            return Ok(shown.end(phase));
         }
-        let now = ui.lang.told(&progress::in_a_line(&now));
-        how_far.set(&upgrade::way(ui, status.phase), &now);
-        told = status;
+        // Whoever writes may have taken over since the last look.
+        if shown.driving.is_nobody() {
+            looks.reset_immediately();
+        }
     }
-    Err(gone())
+}
+
+/// How an upgrade stands that is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Somebody drives it, as far as is known.
+    Driven,
+    /// Nobody drives it any more, though it has not stopped by itself.
+    Left,
+    /// It has stopped, and nobody has taken it up again.
+    Stopped,
+}
+
+impl Standing {
+    fn of(journal: &MeshUpgrade, driving: Driving) -> Self {
+        if driving != Driving::Held && progress::has_stopped(journal) {
+            Self::Stopped
+        } else if driving.is_nobody() {
+            Self::Left
+        } else {
+            Self::Driven
+        }
+    }
+}
+
+/// What was shown of an upgrade so far.
+struct Shown {
+    ui: Ui,
+    how_far: HowFar,
+    journal: MeshUpgrade,
+    told: MeshUpgradeStatus,
+    driving: Driving,
+    /// Whether it was told of that nobody drives.
+    left: bool,
+}
+
+impl Shown {
+    /// Nothing, of an upgrade that has taken some time already.
+    fn new(ui: Ui, journal: &MeshUpgrade) -> Self {
+        let begun = journal.creation_timestamp();
+        let elapsed = begun.map(|begun| now().duration_since(begun.0)).unwrap_or_default();
+        Self {
+            ui,
+            how_far: HowFar::begun_before(elapsed.try_into().unwrap_or_default()),
+            journal: journal.clone(),
+            told: MeshUpgradeStatus::default(),
+            driving: Driving::Unknown,
+            left: false,
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        Standing::of(&self.journal, self.driving)
+    }
+
+    /// Takes a look at the Lease into account; one that came to nothing changes nothing.
+    fn look(&mut self, driving: Driving) {
+        if driving != Driving::Unknown {
+            self.driving = driving;
+        }
+        let left = self.standing() == Standing::Left;
+        if left && !self.left {
+            let mesh = &self.journal.spec.mesh;
+            let told = if progress::stays_frozen(&self.journal) {
+                format!(
+                    "nobody drives the upgrade of mesh {mesh} any more, and the mesh stays frozen; go on with it: kubectl \
+                     mesh-upgrade apply {mesh}"
+                )
+            } else {
+                format!(
+                    "nobody drives the upgrade of mesh {mesh} any more; go on with it: kubectl mesh-upgrade apply {mesh}"
+                )
+            };
+            self.ui.progress(Mark::Warn, &completed(&told));
+        }
+        self.left = left;
+        self.set();
+    }
+
+    /// Tells what the journal gained, and whether that was its end.
+    fn tell(&mut self, journal: MeshUpgrade) -> Result<Option<Phase>, CommandError> {
+        let status = journal.status.clone().unwrap_or_default();
+        tell(self.ui, &journal, &self.told, &status)?;
+        let phase = status.phase;
+        self.journal = journal;
+        self.told = status;
+        if phase.is_final() {
+            return Ok(Some(phase));
+        }
+        self.set();
+        Ok(None)
+    }
+
+    fn set(&self) {
+        let now = progress::in_a_line(&self.journal, self.driving);
+        let way = upgrade::way(self.ui, journal::phase(&self.journal));
+        self.how_far.set(&way, &self.ui.lang.told(&now));
+    }
+
+    /// Says how it ended.
+    fn end(self, phase: Phase) -> Exit {
+        drop(self.how_far);
+        end(self.ui, &self.journal, phase)
+    }
+
+    /// Says that nothing more comes, and what comes next.
+    fn stopped(self) -> Exit {
+        let Self {
+            ui,
+            how_far,
+            journal,
+            driving,
+            ..
+        } = self;
+        drop(how_far);
+        let (mesh, phase) = (&journal.spec.mesh, journal::phase(&journal));
+        ui.note(&format!(
+            "{} The upgrade of mesh {mesh} has stopped in phase {phase}.",
+            ui.mark(Mark::Block)
+        ));
+        if let Some(says) = status::no_way_back(&journal) {
+            ui.note(says);
+        }
+        let (command, about) = status::next(&journal, driving);
+        ui.next_with(&command, &about);
+        Exit::Error
+    }
 }
 
 /// Whether the journal is gone: it was deleted, or a watch that began anew did not list it.
@@ -159,7 +304,44 @@ fn end(ui: Ui, journal: &MeshUpgrade, phase: Phase) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use k8s_openapi::jiff::Timestamp;
+    use shared::api::{CONDITION_STALLED, MeshUpgradeSpec};
     use watcher::Event;
+
+    #[test]
+    fn what_has_stopped_is_left_unless_somebody_takes_it_up() {
+        let spec: MeshUpgradeSpec = serde_json::from_value(serde_json::json!({
+            "journalVersion": 1, "mesh": "shop", "from": "1.30.3", "to": "1.31.0", "planHash": "", "requestedBy": "alice",
+            "plan": {"clusters": [], "steps": [], "charts": {"location": ""}},
+        }))
+        .unwrap();
+        let journal = |holds: &[&str]| {
+            let mut journal = MeshUpgrade::new("shop-1", spec.clone());
+            let conditions = &mut journal.status.get_or_insert_default().conditions;
+            for type_ in holds {
+                shared::conditions::upsert(conditions, type_, true, "X", "x", Timestamp::UNIX_EPOCH);
+            }
+            journal
+        };
+        let silent = Driving::Silent(Timestamp::UNIX_EPOCH);
+        for (holds, driving, expected) in [
+            (&[][..], Driving::Held, Standing::Driven),
+            (&[], Driving::Unknown, Standing::Driven),
+            (&[], Driving::Released, Standing::Left),
+            (&[], silent, Standing::Left),
+            // Its driver is about to let go, or somebody has just come.
+            (&[CONDITION_STALLED], Driving::Held, Standing::Driven),
+            (&[CONDITION_STALLED], Driving::Unknown, Standing::Stopped),
+            (&[CONDITION_STALLED], Driving::Released, Standing::Stopped),
+            (&[CONDITION_STALLED], silent, Standing::Stopped),
+        ] {
+            assert_eq!(
+                Standing::of(&journal(holds), driving),
+                expected,
+                "{holds:?} {driving:?}"
+            );
+        }
+    }
 
     #[test]
     fn a_journal_that_is_listed_no_more_is_gone() {

@@ -14,13 +14,13 @@ use crate::{
 use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
     apimachinery::pkg::apis::meta::v1::MicroTime,
-    jiff::Timestamp,
+    jiff::{SignedDuration, Timestamp},
 };
 use kube::{
     Api, Client,
     api::{ObjectMeta, PostParams},
 };
-use shared::names;
+use shared::{machine::driving::Driving, names};
 use std::time::{Duration, Instant};
 
 /// How long a Lease must stand still, watched by us, before its holder counts as gone.
@@ -246,6 +246,28 @@ pub async fn living_driver(client: Client, mesh: &str, waiting: impl Fn(&str)) -
             Some(_) => {}
         }
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// What one look at the Lease tells of who drives, for whoever only tells it. Who may not look knows nothing.
+pub async fn driving(client: &Client, mesh: &str) -> Driving {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), names::NAMESPACE);
+    let name = names::lease(mesh);
+    match leases.get_opt(&name).await {
+        Ok(lease) => {
+            let (holder, renewed, _) = lease.as_ref().map(token).unwrap_or_default();
+            let lasts = SignedDuration::try_from(TTL).unwrap_or_default();
+            Driving::of(
+                holder.as_deref(),
+                renewed.map(|time| time.0),
+                lasts,
+                crate::clock::now(),
+            )
+        }
+        Err(error) => {
+            tracing::debug!(error = %api_message(&error), "the lease {name} cannot be read");
+            Driving::Unknown
+        }
     }
 }
 

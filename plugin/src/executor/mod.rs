@@ -40,7 +40,7 @@ use kube::{Client, ResourceExt as _};
 use lease::DriverLease;
 use shared::{
     api::{MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
-    machine::{self, Driver, Effect, News, Observation, Stop, progress},
+    machine::{self, Driver, Effect, News, Observation, Stop, driving::Driving, progress},
 };
 use tokio::sync::{mpsc, watch as channel};
 
@@ -178,7 +178,7 @@ impl Drive<'_> {
     ) -> Result<(), CommandError> {
         self.how_far.set(
             &upgrade::way(self.ui, after.phase),
-            &self.ui.lang.told(&progress::in_a_line(journal)),
+            &self.ui.lang.told(&progress::in_a_line(journal, Driving::Held)),
         );
         for event in progress::news(before, after) {
             self.ui.progress(Mark::Step, &event.what);

@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     io::IsTerminal as _,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const TICK: Duration = Duration::from_millis(120);
@@ -20,10 +20,19 @@ impl HowFar {
     /// Nothing yet, and the time since now.
     #[must_use]
     pub fn new() -> Self {
+        Self::begun_before(Duration::ZERO)
+    }
+
+    /// Nothing yet, and the time since what is told of began.
+    #[must_use]
+    pub fn begun_before(elapsed: Duration) -> Self {
         if !std::io::stderr().is_terminal() {
             return Self(ProgressBar::hidden());
         }
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        // Where the clock does not reach back as far, which the bar would not bear, it counts from now.
+        let reaches = Instant::now().checked_sub(elapsed.saturating_add(TICK)).is_some();
+        let elapsed = if reaches { elapsed } else { Duration::ZERO };
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_elapsed(elapsed);
         if let Ok(style) = ProgressStyle::with_template("{prefix}\n{spinner} {msg} {elapsed}") {
             // The last of them is for what has ended.
             bar.set_style(style.tick_chars("-\\|/ "));

@@ -3,6 +3,7 @@
 //! `step` decides everything; the executor persists the status it returns, and only then performs the effect. Each
 //! effect may run twice: a killed driver's successor starts from the journal and from fresh observations.
 
+pub mod driving;
 mod journal;
 pub mod progress;
 mod steps;

@@ -4,6 +4,7 @@ use crate::{
     api::{CONDITION_STALLED, JournalEvent, MeshUpgrade, MeshUpgradeStatus, PlanStep, StepState, StepStatus},
     conditions,
     guard::own_objects::CONDITION_UNLOCKED,
+    machine::driving::Driving,
     phase::Phase,
 };
 
@@ -83,6 +84,18 @@ pub fn is_known_frozen(journal: &MeshUpgrade) -> bool {
         && !conditions::holds(&status.conditions, CONDITION_UNLOCKED)
 }
 
+/// Whether the mesh stays frozen when nobody drives any more: known to be, or frozen with nothing changed yet.
+#[must_use]
+pub fn stays_frozen(journal: &MeshUpgrade) -> bool {
+    let is_closed = |status: &MeshUpgradeStatus| {
+        status.phase == Phase::Freezing
+            && status.frozen_since.is_some()
+            && journal.spec.unguarded.is_none()
+            && !conditions::holds(&status.conditions, CONDITION_UNLOCKED)
+    };
+    is_known_frozen(journal) || journal.status.as_ref().is_some_and(is_closed)
+}
+
 /// Whether the journal itself says that nobody drives: its driver gave up, or was kept from going on.
 #[must_use]
 pub fn has_stopped(journal: &MeshUpgrade) -> bool {
@@ -95,10 +108,14 @@ pub fn has_stopped(journal: &MeshUpgrade) -> bool {
 
 /// The present state in a line.
 #[must_use]
-pub fn in_a_line(journal: &MeshUpgrade) -> String {
+pub fn in_a_line(journal: &MeshUpgrade, driving: Driving) -> String {
     let status = journal.status.clone().unwrap_or_default();
     let Components { done, of, running } = Components::of(&status);
     let mut line = format!("{done} of {of} components done");
+    if driving.is_nobody() || has_stopped(journal) {
+        line.push_str(", nobody drives it");
+        return format!("{}: {line}", status.phase);
+    }
     if let Some(step) = running {
         line.push_str(&format!(", {} under way", step.id));
         if step.attempts > 1 {
@@ -200,6 +217,24 @@ mod tests {
             }
         }
         assert!(!is_known_frozen(&MeshUpgrade::new("x", crate::machine::tests::spec())));
+    }
+
+    #[test]
+    fn what_was_frozen_stays_so_before_anything_is_changed_too() {
+        for phase in Phase::ALL {
+            for (unguarded, holds, closed, expected) in [
+                (false, &[][..], true, matches!(phase, Phase::Freezing)),
+                (false, &[], false, false),
+                (false, &[CONDITION_UNLOCKED], true, false),
+                (true, &[], true, false),
+            ] {
+                let mut journal = at(phase, unguarded, holds);
+                let since = closed.then_some(Time(Timestamp::UNIX_EPOCH));
+                journal.status.as_mut().unwrap().frozen_since = since;
+                let expected = expected || is_known_frozen(&journal);
+                assert_eq!(stays_frozen(&journal), expected, "{phase} {unguarded} {holds:?}");
+            }
+        }
     }
 
     #[test]
@@ -308,11 +343,20 @@ mod tests {
             steps,
             ..MeshUpgradeStatus::default()
         });
-        let line = in_a_line(&journal);
-        assert_eq!(
-            line,
-            "Pending: 1 of 3 components done, east/istiod under way (attempt 2), driven by alice"
-        );
+        for driving in [Driving::Held, Driving::Unknown] {
+            assert_eq!(
+                in_a_line(&journal, driving),
+                "Pending: 1 of 3 components done, east/istiod under way (attempt 2), driven by alice"
+            );
+        }
+        let stopped = "Pending: 1 of 3 components done, nobody drives it";
+        for driving in [Driving::Released, Driving::Silent(Timestamp::UNIX_EPOCH)] {
+            assert_eq!(in_a_line(&journal, driving), stopped);
+        }
+        let mut stalled = journal.clone();
+        let conditions = &mut stalled.status.as_mut().unwrap().conditions;
+        conditions::upsert(conditions, CONDITION_STALLED, true, "X", "x", Timestamp::UNIX_EPOCH);
+        assert_eq!(in_a_line(&stalled, Driving::Held), stopped);
         assert!(in_a_sentence(&journal).ends_with("1 of 3 components are done, east/istiod is under way"));
     }
 }

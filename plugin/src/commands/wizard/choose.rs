@@ -13,7 +13,7 @@ use crate::{
     },
     error::{CommandError, Exit},
     executor::journal,
-    ui::{Mark, Ui, ask, completed, faint, strong},
+    ui::{Mark, Ui, ask, completed, faint, strong, upgrade},
 };
 use shared::{
     api::MeshUpgrade,
@@ -84,6 +84,10 @@ fn go_on(begun: &MeshUpgrade, ui: Ui) -> Step {
     } else {
         ui.note(&ui.lang.wizard_begun_unchanged(&spec.mesh, &spec.to, phase));
         ui.note(&completed(&ui.lang.wizard_may_give_up(&spec.mesh)));
+    }
+    if let Some(why) = begun.status.as_ref().and_then(upgrade::stalled) {
+        let stalled = ui.lang.told(&format!("stalled: {why}"));
+        ui.note(&format!("{} {stalled}", ui.mark(Mark::Block)));
     }
     loop {
         let text = ask(&ui.lang.wizard_ask_to_go_on());

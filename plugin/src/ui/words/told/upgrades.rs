@@ -168,6 +168,8 @@ super::told! {
     "No upgrade has been made here by kubectl mesh-upgrade." => "kubectl mesh-upgrade 还没有在这里做过升级。";
     "only then can the upgrade of mesh {} go on, by apply" => "之后才能用 apply 继续网格 {} 的升级";
     "it goes on where it stopped" => "它从停下的地方继续";
+    "it goes on where it stopped; or give it up: kubectl mesh-upgrade apply {mesh} --withdraw"
+        => "它从停下的地方继续；或者放弃它：kubectl mesh-upgrade apply {mesh} --withdraw";
     "if nobody drives it any more: kubectl mesh-upgrade apply {mesh}" => "如果已经没有人在驱动它：kubectl mesh-upgrade apply {mesh}";
     "Mesh {}: {} to {}  {}" => "网格 {}：{} 升级到 {}  {}";
     " in cluster {}" => "（在集群 {} 中）";
@@ -175,7 +177,13 @@ super::told! {
     "  clusters  {}" => "  集群      {}";
     "  newer     its journal version is {}, which this plugin does not know: not all of it is shown"
         => "  较新      它的日志版本是 {}，本插件不认识：没有显示全部内容";
-    "  driver    {driver} (epoch {})" => "  驱动者    {driver}（epoch {0}）";
+    "  driver    {driver} (epoch {epoch})" => "  驱动者    {driver}（epoch {epoch}）";
+    "  driver    nobody ({driver} released it); the mesh stays frozen" => "  驱动者    无人（{driver} 已放手）；网格保持冻结";
+    "  driver    nobody ({driver} released it)" => "  驱动者    无人（{driver} 已放手）";
+    "  driver    nobody since {}, by the clock here ({driver} drove it); the mesh stays frozen"
+        => "  驱动者    按这里的时钟，自 {0} 起无人（此前是 {driver}）；网格保持冻结";
+    "  driver    nobody since {}, by the clock here ({driver} drove it)"
+        => "  驱动者    按这里的时钟，自 {0} 起无人（此前是 {driver}）";
     "  unguarded {}" => "  无守卫    {}";
     "  UNLOCKED  {lifted}" => "  已解除    {lifted}";
     "  UNLOCKED  by {lifted}" => "  已解除    由 {lifted}";
@@ -183,6 +191,12 @@ super::told! {
     "Stalled ({})" => "已停住（{}）";
     "  The mesh stays frozen. There is no way back: mend the cause, then go on."
         => "  网格保持冻结。没有回头路：处理原因之后继续。";
+    "  The mesh stays frozen until the upgrade has ended, or is given up." => "  在升级结束或被放弃之前，网格保持冻结。";
+    "nobody drives the upgrade of mesh {mesh} any more, and the mesh stays frozen; go on with it: kubectl mesh-upgrade apply {mesh}"
+        => "已经没有人在驱动网格 {mesh} 的升级，网格保持冻结；继续它：kubectl mesh-upgrade apply {mesh}";
+    "nobody drives the upgrade of mesh {mesh} any more; go on with it: kubectl mesh-upgrade apply {mesh}"
+        => "已经没有人在驱动网格 {mesh} 的升级；继续它：kubectl mesh-upgrade apply {mesh}";
+    "{} The upgrade of mesh {mesh} has stopped in phase {phase}." => "{0} 网格 {mesh} 的升级停在阶段 {phase}。";
     "  There is no way back: mend the cause, then go on." => "  没有回头路：处理原因之后继续。";
     "no upgrade has been made here: there is nothing to watch" => "这里还没有做过升级：没有可以跟踪的";
     "begin one with: kubectl mesh-upgrade apply --to VERSION" => "开始一个：kubectl mesh-upgrade apply --to VERSION";
@@ -197,6 +211,7 @@ super::told! {
     ", {} under way" => "，{} 进行中";
     " (attempt {})" => "（第 {} 次尝试）";
     ", driven by {}" => "，驱动者 {}";
+    ", nobody drives it" => "，无人驱动";
     ", {} is under way" => "，{} 进行中";
     "the upgrade of mesh {} to {}, driven by {}, is in phase {}: {done} of {of} components are done{at}"
         => "网格 {0} 到 {1} 的升级由 {2} 驱动，处于阶段 {3}：{of} 个组件中 {done} 个完成{at}";
