@@ -103,14 +103,16 @@ fn the_five_minute_guide_leads_a_new_user_to_an_upgraded_mesh() -> Result<()> {
     let mut seen = BTreeSet::new();
     let mut guard = None;
     for command in commands() {
-        let verbatim = command.replace("NAMESPACE", NAMESPACE);
         if command == "kubectl mesh-upgrade" {
             wizard(&reader)?;
             istio.wait_serving(&cluster, TO)?;
         } else {
-            let run = reader.run(&verbatim)?;
+            let run = reader.run(command)?;
             run.ok()?;
             as_promised(command, &run, &reader)?;
+            if command.ends_with("dataplane status") {
+                restart_what_is_behind(&run, &reader)?;
+            }
         }
         seen.insert(command);
         if command == "kubectl mesh-upgrade guard install" {
@@ -146,14 +148,30 @@ fn the_five_minute_guide_leads_a_new_user_to_an_upgraded_mesh() -> Result<()> {
     Ok(())
 }
 
+/// Runs the commands that `dataplane status` prints, as the page says.
+fn restart_what_is_behind(status: &Run, reader: &Reader) -> Result<()> {
+    let commands = status.stdout.lines().filter(|line| line.starts_with("kubectl "));
+    let mut count = 0;
+    for command in commands {
+        reader.run(command)?.ok()?;
+        count += 1;
+    }
+    ensure!(count > 0, "it prints no command: {status}");
+    Ok(())
+}
+
 /// What each command lets be seen, as the page promises.
-const PROMISES: [(&str, &[&str]); 5] = [
+const PROMISES: [(&str, &[&str]); 6] = [
     ("kubectl mesh-upgrade version --client", &["Client Version: "]),
     // Each mesh, the version it runs, and the newest that one upgrade leads to.
     ("kubectl mesh-upgrade list", &["default", FROM, TO]),
     ("kubectl mesh-upgrade check --to 1.31.3", &["0 blockers"]),
     ("kubectl mesh-upgrade guard install", &["The guard is installed"]),
     ("kubectl mesh-upgrade guard status", &["policy", "webhook"]),
+    (
+        "kubectl mesh-upgrade dataplane status",
+        &[NAMESPACE, "rollout restart deployment/cart"],
+    ),
 ];
 
 fn as_promised(command: &str, run: &Run, reader: &Reader) -> Result<()> {

@@ -56,11 +56,15 @@ fn print(ui: Ui, status: &DataPlaneStatus, hot: &[SidecarHotUpgrade]) {
         status.mesh,
         planes.join(", ")
     )));
-    let versions = status.versions.iter();
-    ui.table(
-        &["VERSION", "PROXIES"],
-        versions.map(|(version, pods)| vec![version.clone(), pods.to_string()]),
-    );
+    if !status.versions.is_empty() {
+        let versions = status.versions.iter();
+        ui.table(
+            &["VERSION", "PROXIES"],
+            versions.map(|(version, pods)| vec![version.clone(), pods.to_string()]),
+        );
+    } else if status.unknown_clusters.is_empty() {
+        ui.result("No pod has a proxy: nothing is to be restarted.");
+    }
     if !status.workloads.is_empty() {
         let rows = status.workloads.iter().map(|row| {
             vec![

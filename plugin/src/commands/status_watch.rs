@@ -290,7 +290,12 @@ fn end(ui: Ui, journal: &MeshUpgrade, phase: Phase) -> Exit {
             ui.mark(Mark::Pass),
             journal.spec.to
         ));
-        ui.next("kubectl mesh-upgrade list");
+        if journal.spec.plan.removal().is_some() {
+            ui.next("kubectl mesh-upgrade list");
+        } else {
+            ui.note(&ui.lang.apply_sidecars_left());
+            ui.next(&format!("kubectl mesh-upgrade dataplane status {mesh}"));
+        }
         return Exit::Done;
     }
     ui.note(&format!(

@@ -126,6 +126,12 @@ impl Ui {
         Self { led: true, ..self }
     }
 
+    /// Whether the person is led, so that no next command is shown.
+    #[must_use]
+    pub fn is_led(self) -> bool {
+        self.led
+    }
+
     /// The mark, coloured.
     #[must_use]
     pub fn mark(self, mark: Mark) -> String {

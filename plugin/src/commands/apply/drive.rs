@@ -10,7 +10,7 @@ use crate::{
         writing_client,
     },
     installer::Engines,
-    ui::{Mark, Output, Ui, progress::HowFar},
+    ui::{Mark, Output, Ui, completed, progress::HowFar},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
@@ -165,8 +165,11 @@ fn conclude(ui: Ui, args: &ApplyArgs, course: &Course, journal: &MeshUpgrade, en
                 ui.next("kubectl mesh-upgrade list");
                 return Ok(Exit::Done);
             }
-            ui.note(&ui.lang.apply_sidecars_left(&spec.from));
-            ui.next("kubectl mesh-upgrade list");
+            ui.note(&ui.lang.apply_sidecars_left());
+            if ui.is_led() {
+                ui.note(&completed(&ui.lang.apply_who_is_due(&spec.mesh)));
+            }
+            ui.next(&format!("kubectl mesh-upgrade dataplane status {}", spec.mesh));
             Ok(Exit::Done)
         }
         End::Stopped(Stop::Withdrawn(_)) if course.abandoned.is_some() => {

@@ -42,9 +42,11 @@ super::words! {
     apply_operator_takes_away(old, new)
         "Proxies of {old} stay with it until their pods are restarted. Label namespaces that name {old} with istio.io/rev={new},\nand restart what runs. The Sail Operator takes {old} away by itself when nothing refers to it. See who is left:",
         "{old} 的代理在其 pod 重启之前仍由它服务。把指定 {old} 的命名空间的标签改为 istio.io/rev={new}，\n并重启正在运行的工作负载。没有东西引用 {old} 之后，Sail Operator 会自行移除它。查看还有谁：";
-    apply_sidecars_left(from)
-        "Sidecars and gateways that istiod injects run {from} until their pods are restarted, as in:\n  kubectl rollout restart deployment -n NAMESPACE",
-        "istiod 注入的 sidecar 和网关仍运行 {from}，直到其 pod 重启，例如：\n  kubectl rollout restart deployment -n NAMESPACE";
+    apply_sidecars_left()
+        "Sidecars and gateways that istiod injects keep their version until their pods are restarted.",
+        "istiod 注入的 sidecar 和网关保持各自的版本，直到其 pod 重启。";
+    apply_who_is_due(mesh) "Who is due, and how to restart it: kubectl mesh-upgrade dataplane status {mesh}",
+        "哪些需要重启、如何重启：kubectl mesh-upgrade dataplane status {mesh}";
     apply_withdrawn(reasons) "withdrawn, nothing was changed: {reasons}", "已撤回，没有改动任何东西：{reasons}";
     apply_to_be_withdrawn(mesh, to, phase) "mesh {mesh}: the upgrade to {to} is given up in phase {phase}",
         "网格 {mesh}：在阶段 {phase} 放弃升级到 {to}";

@@ -80,6 +80,7 @@ super::told! {
     // dataplane
     "Mesh {}: {all} proxies, {due} of them behind; control plane {}"
         => "网格 {0}：{all} 个代理，其中 {due} 个落后；控制平面 {1}";
+    "No pod has a proxy: nothing is to be restarted." => "没有带代理的 Pod：没有要重启的。";
     "{} cluster {cluster} is Unknown: {reason}" => "{0} 集群 {cluster} 状态未知（Unknown）：{reason}";
     "{} {cluster}: this build can exchange sidecars in running pods, without a restart"
         => "{} {cluster}：这个构建可以在运行中的 Pod 里更换 sidecar，无需重启";
