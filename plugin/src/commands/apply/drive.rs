@@ -198,8 +198,22 @@ fn conclude(ui: Ui, args: &ApplyArgs, course: &Course, journal: &MeshUpgrade, en
                 })
                 .hint(going_on()))
         }
-        End::Interrupted => Err(CommandError::error(ui.lang.apply_stopped(journal::phase(journal))).hint(going_on())),
+        End::Interrupted => Err(interrupted(ui, journal, course.abandoned.is_some(), going_on())),
     }
+}
+
+/// Left by the operator: what holds meanwhile, and the ways on. Of one that was being given up the freeze may be half lifted.
+fn interrupted(ui: Ui, journal: &MeshUpgrade, given_up: bool, going_on: String) -> CommandError {
+    let phase = journal::phase(journal);
+    let mut error = CommandError::error(ui.lang.apply_stopped(phase));
+    if progress::stays_frozen(journal) && !given_up {
+        error = error.hint(ui.lang.apply_stays_frozen_meanwhile());
+    }
+    error = error.hint(going_on);
+    if phase.is_past_return() || given_up {
+        return error;
+    }
+    error.hint(ui.lang.apply_or_give_up(&journal.spec.mesh))
 }
 
 /// What programs are told in the end.
@@ -211,4 +225,41 @@ fn result_of(journal: &MeshUpgrade) -> Value {
 fn placed(plan: &Plan) -> Option<&Revisions> {
     let mut steps = plan.steps.iter().filter(|_| plan.removal().is_none());
     steps.find_map(|step| step.revisions.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Format;
+    use k8s_openapi::jiff::Timestamp;
+    use shared::{api::MeshUpgradeSpec, phase::Phase};
+
+    #[test]
+    fn whoever_leaves_is_told_what_stays_and_which_ways_there_are() {
+        const FROZEN: &str = "the mesh stays frozen until the upgrade has ended";
+        const ON: &str = "go on";
+        const BACK: &str = "or give it up: kubectl mesh-upgrade apply shop --withdraw";
+        let spec: MeshUpgradeSpec = serde_json::from_value(json!({
+            "journalVersion": 1, "mesh": "shop", "from": "1.30.3", "to": "1.31.0", "planHash": "", "requestedBy": "alice",
+            "plan": {"clusters": [], "steps": [], "charts": {"location": ""}},
+        }))
+        .unwrap();
+        for (phase, frozen, given_up, expected) in [
+            (Phase::Pulling, false, false, &[ON, BACK][..]),
+            (Phase::Freezing, false, false, &[ON, BACK]),
+            (Phase::Freezing, true, false, &[FROZEN, ON, BACK]),
+            (Phase::Freezing, true, true, &[ON]),
+            (Phase::Upgrading, true, false, &[FROZEN, ON]),
+            (Phase::Thawing, true, false, &[ON]),
+        ] {
+            let mut journal = MeshUpgrade::new("shop-1", spec.clone());
+            let status = journal.status.get_or_insert_default();
+            status.phase = phase;
+            status.frozen_since = frozen.then_some(Time(Timestamp::UNIX_EPOCH));
+            let ui = Ui::new(Format::Json, None);
+            let error = interrupted(ui, &journal, given_up, ON.to_owned());
+            assert_eq!(error.hints(), expected, "{phase} {frozen} {given_up}");
+            assert_eq!(error.to_string(), format!("stopped in phase {phase}"));
+        }
+    }
 }

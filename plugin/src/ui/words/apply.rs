@@ -61,5 +61,8 @@ super::words! {
         "网格保持冻结，升级的目标不变；处理原因之后继续";
     apply_keeps_its_target() "the upgrade keeps its target; mend the cause, then go on", "升级的目标不变；处理原因之后继续";
     apply_stopped(phase) "stopped in phase {phase}", "停在阶段 {phase}";
+    apply_stays_frozen_meanwhile() "the mesh stays frozen until the upgrade has ended", "在升级结束之前，网格保持冻结";
+    apply_or_give_up(mesh) "or give it up: kubectl mesh-upgrade apply {mesh} --withdraw",
+        "或者放弃它：kubectl mesh-upgrade apply {mesh} --withdraw";
     apply_go_on_with(mesh) "go on with: kubectl mesh-upgrade apply {mesh}", "继续：kubectl mesh-upgrade apply {mesh}";
 }
