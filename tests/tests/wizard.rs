@@ -37,7 +37,10 @@ fn wizard_in(cluster: &Cluster, locale: &str) -> Result<Terminal> {
 fn choose(terminal: &mut Terminal, charts: &Path) -> Result<()> {
     terminal.wait_for("Step 1 of 3", SOON)?;
     let offered = terminal.wait_for("Choose a version", SOON)?;
-    ensure!(offered.contains("There is no way back"), "{offered}");
+    ensure!(
+        offered.contains("There is no way back") && offered.contains("It is in cluster "),
+        "{offered}"
+    );
     let line = offered
         .lines()
         .find(|line| line.contains(TO))
@@ -94,7 +97,8 @@ fn three_steps_with_every_way_back_and_every_way_out() -> Result<()> {
     // The last question: another answer than the mesh's name changes nothing, and leads back.
     terminal.line("")?;
     terminal.wait_for("Step 3 of 3", SOON)?;
-    terminal.wait_for("Type the mesh's name (default)", SOON)?;
+    let question = format!("Type the mesh's name (default) to upgrade it from {FROM} to {TO} in");
+    terminal.wait_for(&question, SOON)?;
     terminal.line("yes")?;
     terminal.wait_for("not confirmed: nothing was changed", SOON)?;
     terminal.line("b")?;

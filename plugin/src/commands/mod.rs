@@ -198,6 +198,13 @@ impl Scene {
             .collect()
     }
 
+    /// These clusters, each with the operator's own context that leads there.
+    #[must_use]
+    pub fn places<'s>(&'s self, names: impl IntoIterator<Item = &'s str>) -> Vec<(&'s str, Option<&'s str>)> {
+        let context = |name: &str| self.clusters.iter().find(|one| one.name == name)?.own_context();
+        names.into_iter().map(|name| (name, context(name))).collect()
+    }
+
     /// The clusters that answered.
     pub fn answered(&self) -> impl Iterator<Item = &Cluster> {
         let answered = |cluster: &&Cluster| observed(&self.inventory, &cluster.name).is_some();

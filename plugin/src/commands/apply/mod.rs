@@ -290,7 +290,11 @@ impl Task<'_> {
         let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today);
         let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, today)?;
         if !report.is_free() {
+        let running = mesh.version.as_ref();
+        let running = running.map_or_else(|| ui.lang.check_unknown_version(), ToString::to_string);
+        let title = strong(&ui.lang.check_title(&mesh.name, running, to));
             print_report(*ui, &report, false);
+            ui.result(&title);
             return Err(cannot_go(&report, &mesh.name, to, &again::check_for(args)));
         }
         let guarded = !args.unguarded;
@@ -309,6 +313,7 @@ impl Task<'_> {
         }
         // Said while the charts are looked at, which takes longest of all that comes before the question.
         print_report_again(*ui, &report);
+        ui.result(&title);
         let engines = self.engines(&plan, helm).await?;
         let looked = plan::look_at_charts(&engines, scene, &mut plan).await;
         looked.map_err(|why| {
@@ -322,13 +327,14 @@ impl Task<'_> {
             plan_file::refuse_other(file, &plan)?;
         }
         plan::print(*ui, &plan);
-        ask(args, *ui, &mesh.name, to, guarded)?;
-
         let from = match plan.removal() {
             Some(removal) => removal.from.clone(),
             None => mesh.version.as_ref().map(ToString::to_string).unwrap_or_default(),
         };
         let mut spec = spec_of(args, &mesh.name, &from, to, plan, self.person);
+        let places = scene.places(plan.clusters.iter().map(|cluster| cluster.name.as_str()));
+        let question = ui.lang.apply_confirm(&mesh.name, &from, to, ui.lang.place(&places));
+        ask(args, *ui, &mesh.name, &question, guarded)?;
         spec.waivers = waiver::record(&report);
         if !guarded {
             guard::ensure_journal(home).await?;
@@ -439,7 +445,7 @@ fn cannot_go(report: &Report, mesh: &str, to: &IstioVersion, how: &str) -> Comma
     ))
 }
 
-fn ask(args: &ApplyArgs, ui: Ui, mesh: &str, to: &IstioVersion, guarded: bool) -> Result<(), CommandError> {
+fn ask(args: &ApplyArgs, ui: Ui, mesh: &str, question: &str, guarded: bool) -> Result<(), CommandError> {
     ui.note("");
     ui.note(&strong(&ui.lang.apply_no_way_back()));
     ui.note(&ui.lang.apply_only_on());
@@ -451,7 +457,7 @@ fn ask(args: &ApplyArgs, ui: Ui, mesh: &str, to: &IstioVersion, guarded: bool) -
     if args.yes {
         return Ok(());
     }
-    match confirm(&ui.lang.apply_confirm(mesh, to), mesh) {
+    match confirm(question, mesh) {
         Some(true) => Ok(()),
         Some(false) => Err(CommandError::declined(ui.lang.apply_not_confirmed())),
         None => Err(CommandError::usage(ui.lang.apply_no_terminal()).hint(ui.lang.apply_say_yes())),

@@ -158,6 +158,8 @@ fn show(mesh: &MeshView, all: &[Choice], scene: &Scene, ui: Ui) {
     let version = mesh.version.as_ref();
     let version = version.map_or_else(|| ui.lang.wizard_unknown_version(), ToString::to_string);
     ui.note(&ui.lang.wizard_mesh_runs(strong(&mesh.name), version));
+    let place = ui.lang.place(&scene.places(mesh.clusters()));
+    ui.note(&faint(&ui.lang.wizard_place(place)));
     let mut number = 0_usize;
     for choice in all.iter().filter(|choice| choice.is_reachable()) {
         number += 1;

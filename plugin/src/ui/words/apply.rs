@@ -22,8 +22,8 @@ super::words! {
         "其间任何其他人都不能改动这个网格的配置。";
     apply_unguarded() "It is UNGUARDED: nothing stops others from changing this mesh meanwhile.",
         "没有守卫：其间没有什么能阻止别人改动这个网格。";
-    apply_confirm(mesh, to) "Type the mesh's name ({mesh}) to upgrade it to {to}:",
-        "输入网格名称（{mesh}）以确认升级到 {to}：";
+    apply_confirm(mesh, from, to, place) "Type the mesh's name ({mesh}) to upgrade it from {from} to {to} in {place}:",
+        "输入网格名称（{mesh}），以确认把{place}中的它从 {from} 升级到 {to}：";
     apply_not_confirmed() "not confirmed: nothing was changed", "没有确认：没有改动任何东西";
     apply_no_terminal() "there is no terminal to ask on: nothing was changed", "没有可以询问的终端：没有改动任何东西";
     apply_say_yes() "say yes beforehand with --yes", "请用 --yes 预先确认";

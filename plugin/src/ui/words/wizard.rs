@@ -27,6 +27,7 @@ super::words! {
     wizard_ask_to_go_on() "Enter goes on with it, q quits:", "回车继续，q 退出：";
     wizard_ask_mesh(count) "Choose a mesh, 1 to {count}; q quits:", "选择网格，1 到 {count}；q 退出：";
     wizard_mesh_runs(mesh, version) "Mesh {mesh} runs {version}.", "网格 {mesh} 运行 {version}。";
+    wizard_place(place) "It is in {place}.", "它在{place}中。";
     wizard_unknown_version() "an unknown version", "未知版本";
     wizard_nothing_in_reach() "One upgrade leads to no version that this catalog knows.",
         "一次升级到达不了目录中的任何版本。";
