@@ -16,9 +16,9 @@ use crate::{
 use serde_json::json;
 use shared::{
     api::Management,
-    finding::{Baseline, Finding, Report, Severity},
+    finding::{Baseline, Finding, Report, Severity, codes},
     mesh::MeshView,
-    preflight::{self, ChartLookup, Purpose, Target},
+    preflight::{self, Begun, ChartLookup, Purpose, Target},
 };
 use std::time::Duration;
 
@@ -104,9 +104,10 @@ async fn once(
         under_way::look(scene)
     );
     let upgrade = under_way::of(&journals, &mesh.name);
-    let judged = judge(args, scene, mesh, charts?, purpose, upgrade.as_ref())?;
+    let judged = judge(args, scene, mesh, &target(args, charts?, purpose, upgrade.as_ref()))?;
     tell(ui, upgrade.as_ref());
     let exit = judged.exit(args);
+    let next = next(args, mesh, &judged, upgrade.as_ref(), ui);
     let Judged { report, known, free } = judged;
     let from = mesh
         .version
@@ -145,25 +146,29 @@ async fn once(
     if let Some(flags) = ui.same_flags(fixes) {
         ui.note(&faint(&flags));
     }
+    ui.next(&next);
+    Ok(exit)
+}
+
+/// What comes next.
+fn next(args: &CheckArgs, mesh: &MeshView, judged: &Judged, upgrade: Option<&Upgrade>, ui: Ui) -> String {
     if upgrade.is_some() {
-        ui.next(&format!("kubectl mesh-upgrade status {}", mesh.name));
-    } else if free {
-        ui.next(&format!(
+        return format!("kubectl mesh-upgrade status {}", mesh.name);
+    }
+    if judged.free {
+        return format!(
             "kubectl mesh-upgrade {} {} --to {}{}",
             on_to(mesh),
             mesh.name,
             args.target.to,
             follow_up(args, mesh.management)
-        ));
-    } else {
-        let again = again::check(args);
-        let again = format!(
-            "kubectl mesh-upgrade check {} --to {}{again}",
-            mesh.name, args.target.to
         );
-        ui.next(&ui.lang.check_mend_and_repeat(again));
     }
-    Ok(exit)
+    let again = again::check(args);
+    ui.lang.check_mend_and_repeat(format!(
+        "kubectl mesh-upgrade check {} --to {}{again}",
+        mesh.name, args.target.to
+    ))
 }
 
 /// Says that an upgrade is under way: what is found meanwhile may be half of its way, and no fault of the mesh's.
@@ -219,25 +224,28 @@ impl Judged {
     }
 }
 
-/// Checks one mesh, of which an upgrade may be under way.
-///
-/// # Errors
-/// When waivers or a baseline cannot be read.
-pub(super) fn judge(
+/// What is checked for, as the command line says, with what was found out beside the inventory.
+pub(super) fn target(
     args: &CheckArgs,
-    scene: &Scene,
-    mesh: &MeshView,
     charts: Option<ChartLookup>,
     purpose: Purpose,
     upgrade: Option<&Upgrade>,
-) -> Result<Judged, CommandError> {
-    let target = Target::new(args.target.to.clone())
+) -> Target {
+    Target::new(args.target.to.clone())
         .with_charts(charts)
         .for_purpose(purpose)
         .once_frozen(upgrade.is_some_and(|upgrade| upgrade.frozen))
-        .as_canary(HowTo::is_canary(args.strategy));
+        .as_canary(HowTo::is_canary(args.strategy))
+        .amid(upgrade.map(|upgrade| upgrade.begun.clone()))
+}
+
+/// Checks one mesh.
+///
+/// # Errors
+/// When waivers or a baseline cannot be read.
+pub(super) fn judge(args: &CheckArgs, scene: &Scene, mesh: &MeshView, target: &Target) -> Result<Judged, CommandError> {
     let day = args.on.unwrap_or_else(today);
-    let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, day);
+    let report = preflight::check(mesh, &scene.inventory, target, &scene.catalog, day);
     let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, day)?;
     let free = report.is_free();
     let (report, known) = match baseline(args)? {

@@ -2,7 +2,7 @@
 
 use super::{
     Scene, again, charts,
-    check::{Judged, documented, follow_up, judge, on_to, tell},
+    check::{Judged, documented, follow_up, judge, on_to, target, tell},
     under_way::{self, Upgrade},
 };
 use crate::{
@@ -40,9 +40,9 @@ pub async fn run(
     for mesh in &scene.meshes {
         let charts = charts::lookup(scene, mesh, args, helm, global, &mut asked).await?;
         let upgrade = under_way::of(&journals, &mesh.name);
-        let found = judge(args, scene, mesh, charts, Purpose::Check, upgrade.as_ref())?;
+        let target = target(args, charts, Purpose::Check, upgrade.as_ref());
+        judged.push((mesh, judge(args, scene, mesh, &target)?));
         tell(ui, upgrade.as_ref());
-        judged.push((mesh, found));
         upgrades.push(upgrade);
     }
     let exits: Vec<Exit> = judged.iter().map(|(_, judged)| judged.exit(args)).collect();

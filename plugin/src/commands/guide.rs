@@ -1,13 +1,12 @@
 //! `guide`: the runbook of an upgrade for whoever does it by hand; reads, and writes nothing.
 
-use super::{Scene, again, apply::absolute, plan};
+use super::{Scene, again, apply::absolute, journals, plan};
 use crate::{
     cli::{Global, GuideArgs, HowTo},
     clock::today,
     cluster::ObserveOptions,
     error::{CommandError, Exit},
-    executor::journal::{self, Seen},
-    ui::{Mark, Output, Ui},
+    ui::{Output, Ui},
 };
 use shared::{
     guide::{self, Charts, GuideError, Strategy, Wish},
@@ -90,24 +89,8 @@ pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
 
 /// An upgrade by this tool that has begun is brought to its end by it: its freeze would refuse the runbook's commands.
 async fn refuse_under_way(scene: &Scene, mesh: &MeshView, ui: Ui) -> Result<(), CommandError> {
-    let home = scene
-        .clusters
-        .iter()
-        .find(|cluster| Some(cluster.name.as_str()) == mesh.home());
-    let Some(home) = home else {
-        return Ok(());
-    };
-    let journals = match journal::look(&home.client).await? {
-        Seen::All(journals) => journals,
-        // Reading is all that a guide takes; whoever follows it meets the freeze, if there is one.
-        Seen::Denied(why) => {
-            let told = format!("whether this tool is upgrading mesh {} is not known: {why}", mesh.name);
-            ui.progress(Mark::Warn, &told);
-            return Ok(());
-        }
-    };
-    let begun = journal::unfinished_of(journals, Some(&mesh.name))?;
-    match begun.first() {
+    // Whoever follows the guide meets the freeze, if there is one that may not be seen.
+    match journals::begun_of(scene, mesh, ui).await? {
         None => Ok(()),
         Some(journal) => Err(CommandError::blocked(format!(
             "mesh {} is being upgraded to {} by this tool: that is brought to its end first",

@@ -1,15 +1,20 @@
 //! Journals of a mesh's upgrades, wherever its home is: looked for in every cluster that can be asked.
 
+use super::Scene;
 use crate::{
     cli::Global,
     cluster::{self, Cluster, ObserveOptions, Reached},
     error::{CommandError, api_message},
-    executor::journal,
+    executor::journal::{self, Seen},
+    ui::{Mark, Ui},
 };
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt as _, api::ListParams};
-use shared::api::{MeshFreeze, MeshUpgrade};
+use shared::{
+    api::{MeshFreeze, MeshUpgrade},
+    mesh::MeshView,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A journal, and the cluster that holds it.
@@ -236,6 +241,26 @@ impl Journals {
             .filter_map(|held| Some(held.journal.status.as_ref()?.epoch));
         let freezes = self.freezes.iter().map(|(_, freeze)| freeze.spec.epoch);
         journals.chain(freezes).max().unwrap_or(0)
+    }
+}
+
+/// The upgrade of a mesh that has begun and is not over, by the journals in its home. Reading is all that whoever asks needs it
+/// for, so that who may not see them is told so and goes on.
+///
+/// # Errors
+/// When they cannot be read for another reason, or were written by a newer plugin.
+pub async fn begun_of(scene: &Scene, mesh: &MeshView, ui: Ui) -> Result<Option<MeshUpgrade>, CommandError> {
+    let mut answered = scene.answered();
+    let Some(home) = answered.find(|cluster| Some(cluster.name.as_str()) == mesh.home()) else {
+        return Ok(None);
+    };
+    match journal::look(&home.client).await? {
+        Seen::All(journals) => Ok(journal::unfinished_of(journals, Some(&mesh.name))?.into_iter().next()),
+        Seen::Denied(why) => {
+            let told = format!("whether this tool is upgrading mesh {} is not known: {why}", mesh.name);
+            ui.progress(Mark::Warn, &told);
+            Ok(None)
+        }
     }
 }
 

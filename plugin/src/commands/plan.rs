@@ -1,6 +1,6 @@
 //! `plan`: the ordered steps of an upgrade; changes nothing.
 
-use super::{Scene, address, again, apply::absolute, check::observe_options, path, waivers};
+use super::{Scene, address, again, apply::absolute, check::observe_options, journals, path, waivers};
 use crate::{
     cli::{Global, HowTo, PlanArgs},
     clock::today,
@@ -13,9 +13,10 @@ use serde_json::json;
 use shared::{
     api::{Component, InstallerKind, Plan, PlanStep, Revisions, StepAction},
     catalog::Catalog,
+    finding::Severity,
     mesh::MeshView,
     plan::{self, PlanFile},
-    preflight::Target,
+    preflight::{Begun, Target},
     version::IstioVersion,
 };
 use std::{
@@ -246,6 +247,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     let mesh = scene.mesh(args.target.mesh.mesh.as_deref())?;
     // A file that `apply` could not read is told of now.
     waivers::read(args.waivers.as_deref(), &scene, mesh)?;
+    let begun = under_way(args, &scene, mesh, ui).await?;
     let legs = path::legs(&scene, mesh, &args.target.to)?;
     if !legs.is_empty() {
         if args.out.is_some() {
@@ -323,7 +325,11 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     print_what_they_bring(ui, &plan);
     ui.result("Nothing was changed.");
     scene.print_stats(global, ui);
-    ui.next(&next(args, &mesh.name));
+    ui.next(&if begun {
+        format!("kubectl mesh-upgrade apply {}", mesh.name)
+    } else {
+        next(args, &mesh.name)
+    });
     Ok(exit)
 }
 
@@ -335,6 +341,22 @@ fn print_heading(ui: Ui, args: &PlanArgs, mesh: &MeshView, plan: &Plan) {
         args.target.to
     )));
     print_steps(ui, plan);
+}
+
+/// Whether an upgrade to this target has begun.
+///
+/// # Errors
+/// When one to another has: that one is brought to its end first.
+async fn under_way(args: &PlanArgs, scene: &Scene, mesh: &MeshView, ui: Ui) -> Result<bool, CommandError> {
+    let Some(begun) = journals::begun_of(scene, mesh, ui).await? else {
+        return Ok(false);
+    };
+    let finding = Begun::of(&begun).finding(&mesh.name, &args.target.to);
+    if finding.severity == Severity::Blocker {
+        return Err(CommandError::blocked(finding.one_line()).hint(finding.fix));
+    }
+    ui.progress(Mark::Info, &finding.cause);
+    Ok(true)
 }
 
 /// What performs the plan: the file, or the same command with the other verb.

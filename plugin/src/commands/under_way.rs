@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use shared::{
     api::{MeshFreeze, MeshUpgrade},
     machine::progress,
+    phase::Phase,
+    preflight::Begun,
 };
 
 /// An upgrade that has begun and is not over.
@@ -20,6 +22,8 @@ pub struct Upgrade {
     pub says: String,
     /// Whether the mesh is frozen for it.
     pub frozen: bool,
+    /// What it means for a check.
+    pub begun: Begun,
     /// The same for programs.
     pub document: Value,
 }
@@ -50,6 +54,7 @@ fn upgrade_of<'a>(
         return Some(Upgrade {
             says: progress::in_a_sentence(journal),
             frozen: freeze.is_some() || progress::is_known_frozen(journal),
+            begun: Begun::of(journal),
             document: json!({
                 "name": journal.name_any(), "to": journal.spec.to, "phase": phase, "driver": progress::driver(journal),
             }),
@@ -63,6 +68,12 @@ fn upgrade_of<'a>(
             spec.to, spec.holder
         ),
         frozen: true,
+        begun: Begun {
+            to: spec.to.clone(),
+            // How far it is, its journal alone knows; this far nobody is told that it may be given up.
+            phase: Phase::Upgrading,
+            frozen_since: Some(spec.since.clone()),
+        },
         document: json!({ "name": spec.upgrade, "to": spec.to, "phase": null, "driver": spec.holder }),
     })
 }
@@ -70,10 +81,7 @@ fn upgrade_of<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::{
-        api::{JOURNAL_VERSION, MeshUpgradeSpec, MeshUpgradeStatus, Plan},
-        phase::Phase,
-    };
+    use shared::api::{JOURNAL_VERSION, MeshUpgradeSpec, MeshUpgradeStatus, Plan};
 
     fn journal(mesh: &str, phase: Phase) -> MeshUpgrade {
         let spec = MeshUpgradeSpec {

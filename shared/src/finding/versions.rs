@@ -162,6 +162,16 @@ pub const INSTALLER_UNAVAILABLE: Code = Code(&Rule {
     evidence: "The helm and the istioctl on the PATH, as far as they are needed, and the versions that they tell.",
     fix: "Install helm 3.14 or newer, or the target's istioctl, or run apply with --helm FILE or --istioctl FILE.",
 });
+/// An upgrade of the mesh is not over.
+pub const UPGRADE_BEGUN: Code = Code(&Rule {
+    id: "MU117",
+    title: "An upgrade of the mesh has begun",
+    severity: Severity::Blocker,
+    waivable: false,
+    cause: "An upgrade that has begun keeps its target to its end, so that apply goes on with it and refuses any other; meanwhile the mesh may be frozen. Of the same target it is only told.",
+    evidence: "The MeshUpgrade of the mesh in its home cluster, if the caller may read it.",
+    fix: "Go on with it by kubectl mesh-upgrade apply; as long as it has changed nothing, it can be given up with --withdraw.",
+});
 
 pub(super) const ALL: &[Code] = &[
     SKIPS_A_MINOR,
@@ -180,4 +190,5 @@ pub(super) const ALL: &[Code] = &[
     NO_CONTROL_PLANE,
     CHART_UNAVAILABLE,
     INSTALLER_UNAVAILABLE,
+    UPGRADE_BEGUN,
 ];

@@ -2,6 +2,7 @@
 
 mod ambient;
 mod apis;
+mod begun;
 mod canary;
 pub mod charts;
 mod clusters;
@@ -28,6 +29,7 @@ mod target;
 mod trust;
 mod versions;
 
+pub use begun::Begun;
 pub use target::{ChartLookup, Purpose, Target};
 
 use crate::{
@@ -133,6 +135,7 @@ pub fn check(mesh: &MeshView, inventory: &Inventory, target: &Target, catalog: &
     };
     let mut report = Report::default();
     clusters::check(&subject, inventory, &mut report);
+    begun::check(&subject, &mut report);
     versions::check(&subject, &mut report);
     kubernetes::check(&subject, &mut report);
     apis::check(&subject, &mut report);

@@ -1,5 +1,6 @@
 //! What is to be checked: the version to go to, and what the check is for.
 
+use super::Begun;
 use crate::{api::Component, version::IstioVersion};
 
 /// What a check is made for.
@@ -44,6 +45,8 @@ pub struct Target {
     pub canary: bool,
     /// Whether the mesh is frozen for it already, so that controllers are refused what they try.
     pub frozen: bool,
+    /// The upgrade of the mesh that has begun and is not over, where somebody looked for one.
+    pub begun: Option<Begun>,
 }
 
 impl Target {
@@ -57,6 +60,7 @@ impl Target {
             charts: None,
             canary: false,
             frozen: false,
+            begun: None,
         }
     }
 
@@ -87,6 +91,13 @@ impl Target {
     #[must_use]
     pub fn once_frozen(mut self, frozen: bool) -> Self {
         self.frozen = frozen;
+        self
+    }
+
+    /// The same version, while an upgrade is not over.
+    #[must_use]
+    pub fn amid(mut self, begun: Option<Begun>) -> Self {
+        self.begun = begun;
         self
     }
 

@@ -1,6 +1,12 @@
 //! MU1xx: targets that do not follow what runs, and control planes that do not agree.
 
-use super::case::{Case, Report};
+use super::case::{Case, Report, kubectl};
+use anyhow::Result;
+use mesh_upgrade_tests::harness::Cluster;
+use serde_json::json;
+
+/// The definitions of this tool's own objects.
+const OWN: &str = "manifests/crds";
 
 /// The mesh of today runs 1.30.3.
 pub const OF_TARGETS: &[Case] = &[
@@ -61,3 +67,41 @@ pub const OF_CONTROL_PLANES: &[Case] = &[
         report: |cluster| Report::of(cluster, &["halfway", "--to", "1.31.0"]),
     },
 ];
+    Case {
+        what: "an upgrade to another version that is not over",
+        shows: &[(
+            "MU117",
+            "an upgrade to 1.31.0 has begun (Upgrading, frozen since 2026-11-24T04:00:00Z)",
+        )],
+        report: |cluster| {
+            let definitions = format!("{}/../{OWN}", env!("CARGO_MANIFEST_DIR"));
+            kubectl(cluster, &["apply", "--server-side", "-f", &definitions])?;
+            cluster.wait_until_established()?;
+            let report = begun(cluster).and_then(|()| Report::of(cluster, &["halfway", "--to", "1.30.7"]));
+            // The journal goes with its definition: there is no guard in this cluster.
+            kubectl(cluster, &["delete", "-f", &definitions])?;
+            report
+        },
+    },
+
+/// The journal of an upgrade of one of the meshes, as a driver that was killed would leave it.
+fn begun(cluster: &Cluster) -> Result<()> {
+    let journal = json!({
+        "apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgrade", "metadata": {"name": "halfway-1"},
+        "spec": {
+            "journalVersion": 1, "mesh": "halfway", "from": "1.30.3", "to": "1.31.0", "planHash": "h", "requestedBy": "alice",
+            "plan": {"clusters": [], "steps": [], "charts": {"location": "/charts"}},
+        },
+    });
+    cluster.apply_stdin(&journal.to_string())?.ok()?;
+    let status = r#"{"status":{"phase":"Upgrading","epoch":1,"frozenSince":"2026-11-24T04:00:00Z"}}"#;
+    let patch = [
+        "patch",
+        "meshupgrade/halfway-1",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        status,
+    ];
+    kubectl(cluster, &patch).map(drop)
+}

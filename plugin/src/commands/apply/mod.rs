@@ -290,9 +290,9 @@ impl Task<'_> {
         let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today);
         let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, today)?;
         if !report.is_free() {
-        let running = mesh.version.as_ref();
-        let running = running.map_or_else(|| ui.lang.check_unknown_version(), ToString::to_string);
-        let title = strong(&ui.lang.check_title(&mesh.name, running, to));
+            let running = mesh.version.as_ref();
+            let running = running.map_or_else(|| ui.lang.check_unknown_version(), ToString::to_string);
+            let title = strong(&ui.lang.check_title(&mesh.name, running, to));
             print_report(*ui, &report, false);
             ui.result(&title);
             return Err(cannot_go(&report, &mesh.name, to, &again::check_for(args)));

@@ -115,4 +115,11 @@ pub(super) const TOLD: &[Told] = &[
         evidence: "所需的 PATH 上的 helm 和 istioctl，以及它们报告的版本。",
         fix: "安装 helm 3.14 或更新的版本，或目标版本的 istioctl，或用 --helm FILE 或 --istioctl FILE 运行 apply。",
     },
+    Told {
+        id: "MU117",
+        title: "网格的一个升级已经开始",
+        cause: "已经开始的升级直到结束都保持其目标，所以 apply 只会继续它，拒绝任何其他目标；其间网格可能被冻结。目标相同时只作提示。",
+        evidence: "网格主集群中的 MeshUpgrade（如果调用者可以读取）。",
+        fix: "用 kubectl mesh-upgrade apply 继续它；只要还没有改动任何东西，就可以用 --withdraw 放弃它。",
+    },
 ];

@@ -226,4 +226,11 @@ super::told! {
     "all {} permissions are granted" => "全部 {} 项权限都已授予";
     "run kubectl mesh-upgrade guard install again, or grant it" => "重新执行 kubectl mesh-upgrade guard install，或者授予它";
     "let an administrator of the cluster grant you" => "请集群管理员授予您";
+
+    // an upgrade that is not over
+    "an upgrade to {to} has begun ({phase}, frozen since {since})" => "到 {to} 的升级已经开始（{phase}，自 {since} 起冻结）";
+    "an upgrade to {to} has begun ({phase})" => "到 {to} 的升级已经开始（{phase}）";
+    "bring it to its end first: kubectl mesh-upgrade apply {mesh}" => "先把它进行到底：kubectl mesh-upgrade apply {mesh}";
+    "bring it to its end first: kubectl mesh-upgrade apply {mesh}; or give it up, since it has changed nothing yet: kubectl mesh-upgrade apply {mesh} --withdraw"
+        => "先把它进行到底：kubectl mesh-upgrade apply {mesh}；或者放弃它，因为它还没有改动任何东西：kubectl mesh-upgrade apply {mesh} --withdraw";
 }
