@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::{Catalog, Date, Range},
-    finding::{Family, Finding},
+    finding::{Code, Family, Finding, Severity, codes},
     inventory::Inventory,
     mesh::MeshView,
     preflight::{self, Target},
@@ -75,6 +75,30 @@ pub fn is_newest(all: &[Choice]) -> bool {
     !all.is_empty() && all.iter().all(|choice| choice.step == Move::None)
 }
 
+/// What nothing that is mended in a mesh takes away: it needs another target.
+const NEEDS_ANOTHER_TARGET: [Code; 4] = [
+    codes::SKIPS_A_MINOR,
+    codes::DOWNGRADE,
+    codes::OTHER_FLAVOR,
+    codes::UNKNOWN_TARGET,
+];
+
+/// Whether a target can never be gone to, by what a check of it found.
+#[must_use]
+pub fn is_out_of_reach<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> bool {
+    findings
+        .into_iter()
+        .any(|finding| finding.severity == Severity::Blocker && NEEDS_ANOTHER_TARGET.contains(&finding.code))
+}
+
+/// The newest version that one upgrade leads to.
+#[must_use]
+pub fn farthest(mesh: &MeshView, inventory: &Inventory, catalog: &Catalog, today: Date) -> Option<IstioVersion> {
+    let all = choices(mesh, inventory, catalog, today);
+    let newest = all.into_iter().rev().find(Choice::is_reachable)?;
+    Some(newest.version)
+}
+
 fn hindrance(
     mesh: &MeshView,
     inventory: &Inventory,
@@ -139,6 +163,30 @@ mod tests {
             all[2].contains("not: ") && all[2].contains("more than one minor ahead"),
             "{all:?}"
         );
+    }
+
+    #[test]
+    fn whoever_asks_for_what_can_never_be_is_led_to_what_can() {
+        let catalog = Catalog::embedded().unwrap();
+        let today = "2026-11-24".parse().unwrap();
+        for (running, kubernetes, to, never, other) in [
+            ("1.29.1", "v1.34.0", "1.31.3", true, Some("1.30.7")),
+            ("1.30.3", "v1.36.0", "1.28.9", true, Some("1.31.3")),
+            ("1.30.3", "v1.36.0", "1.31.3-mspider", true, Some("1.31.3")),
+            ("1.31.1", "v1.36.0", "1.32.0", true, Some("1.31.3")),
+            ("1.31.3", "v1.36.0", "1.32.0", true, None),
+            ("1.30.3", "v1.36.0", "1.31.3", false, Some("1.31.3")),
+            // Kubernetes can be upgraded.
+            ("1.30.1", "v1.31.0", "1.31.3", false, None),
+        ] {
+            let inventory = sample::one(running, kubernetes);
+            let mesh = meshes(&inventory).remove(0);
+            let target = Target::new(to.parse().unwrap());
+            let report = preflight::check(&mesh, &inventory, &target, &catalog, today);
+            assert_eq!(is_out_of_reach(&report.findings), never, "{running} to {to}");
+            let found = farthest(&mesh, &inventory, &catalog, today).map(|version| version.to_string());
+            assert_eq!(found.as_deref(), other, "{running} to {to}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `check`: can this mesh go to that version, what stands in the way, and what to do about it.
 
 use super::{
-    Scene, again, charts, check_all,
+    Scene, again, charts, check_all, plan,
     under_way::{self, Upgrade},
     waivers,
 };
@@ -16,9 +16,11 @@ use crate::{
 use serde_json::json;
 use shared::{
     api::Management,
+    choice,
     finding::{Baseline, Finding, Report, Severity, codes},
     mesh::MeshView,
-    preflight::{self, Begun, ChartLookup, Purpose, Target},
+    preflight::{self, ChartLookup, Purpose, Target},
+    version::IstioVersion,
 };
 use std::time::Duration;
 
@@ -107,7 +109,7 @@ async fn once(
     let judged = judge(args, scene, mesh, &target(args, charts?, purpose, upgrade.as_ref()))?;
     tell(ui, upgrade.as_ref());
     let exit = judged.exit(args);
-    let next = next(args, mesh, &judged, upgrade.as_ref(), ui);
+    let next = next(args, scene, mesh, &judged, upgrade.as_ref(), ui);
     let Judged { report, known, free } = judged;
     let from = mesh
         .version
@@ -150,10 +152,22 @@ async fn once(
     Ok(exit)
 }
 
-/// What comes next.
-fn next(args: &CheckArgs, mesh: &MeshView, judged: &Judged, upgrade: Option<&Upgrade>, ui: Ui) -> String {
+/// What comes next. A target that can never be is not asked for again.
+fn next(
+    args: &CheckArgs,
+    scene: &Scene,
+    mesh: &MeshView,
+    judged: &Judged,
+    upgrade: Option<&Upgrade>,
+    ui: Ui,
+) -> String {
     if upgrade.is_some() {
         return format!("kubectl mesh-upgrade status {}", mesh.name);
+    }
+    let found = judged.report.findings.iter().chain(&judged.known);
+    let is_there = found.clone().any(|finding| finding.code == codes::ALREADY_AT_TARGET);
+    if judged.free && is_there && has_nothing_to_do(args, scene, mesh) {
+        return "kubectl mesh-upgrade list".to_owned();
     }
     if judged.free {
         return format!(
@@ -164,11 +178,26 @@ fn next(args: &CheckArgs, mesh: &MeshView, judged: &Judged, upgrade: Option<&Upg
             follow_up(args, mesh.management)
         );
     }
-    let again = again::check(args);
-    ui.lang.check_mend_and_repeat(format!(
-        "kubectl mesh-upgrade check {} --to {}{again}",
-        mesh.name, args.target.to
-    ))
+    let again = |to: &IstioVersion| {
+        format!(
+            "kubectl mesh-upgrade check {} --to {to}{}",
+            mesh.name,
+            again::check(args)
+        )
+    };
+    if !choice::is_out_of_reach(found) {
+        return ui.lang.check_mend_and_repeat(again(&args.target.to));
+    }
+    let day = args.on.unwrap_or_else(today);
+    choice::farthest(mesh, &scene.inventory, &scene.catalog, day)
+        .map_or_else(|| "kubectl mesh-upgrade list".to_owned(), |other| again(&other))
+}
+
+/// Whether `plan` would have no step.
+fn has_nothing_to_do(args: &CheckArgs, scene: &Scene, mesh: &MeshView) -> bool {
+    let target = Target::new(args.target.to.clone()).as_canary(HowTo::is_canary(args.strategy));
+    mesh.management != Management::External
+        && plan::build(scene, mesh, &target, "").is_ok_and(|plan| plan.steps.is_empty())
 }
 
 /// Says that an upgrade is under way: what is found meanwhile may be half of its way, and no fault of the mesh's.

@@ -317,6 +317,8 @@ fn ends_of_life(subject: &Subject<'_>, report: &mut Report) {
         ));
     }
     match over(target) {
+        // Nobody goes on from where nobody may go.
+        Some(_) if report.has(codes::DOWNGRADE) => {}
         Some(date) => report.find(Finding::new(
             codes::TARGET_END_OF_LIFE,
             format!("{} gets no fixes since {date}", target.minor()),

@@ -11,12 +11,21 @@ const OWN: &str = "manifests/crds";
 /// The mesh of today runs 1.30.3.
 pub const OF_TARGETS: &[Case] = &[
     Case {
-        what: "a target that is older, and has no fixes any more",
-        shows: &[
-            ("MU102", "istiod runs 1.30.3; 1.28.9 is older"),
-            ("MU112", "1.28 gets no fixes since"),
-        ],
+        what: "a target that is older",
+        shows: &[("MU102", "istiod runs 1.30.3; 1.28.9 is older")],
         report: |cluster| Report::of(cluster, &["--to", "1.28.9"]),
+    },
+    Case {
+        what: "a target that has no fixes any more, as a catalog says",
+        shows: &[("MU112", "1.31 gets no fixes since 2026-09-01")],
+        report: |cluster| {
+            let file = cluster.dir().join("ended.yaml");
+            let catalog = "extends: embedded\nflavors: [{releases: [{minor: \"1.31\", newestPatch: 1.31.3, released: \
+                           2026-08-31, endOfLife: {date: 2026-09-01, kind: actual}, kubernetes: [\"1.36\"]}]}]\n";
+            std::fs::write(&file, catalog)?;
+            let file = file.display().to_string();
+            Report::of(cluster, &["--to", "1.31.0", "--catalog", &file])
+        },
     },
     Case {
         what: "a target of a vendor's",
@@ -66,7 +75,6 @@ pub const OF_CONTROL_PLANES: &[Case] = &[
         ],
         report: |cluster| Report::of(cluster, &["halfway", "--to", "1.31.0"]),
     },
-];
     Case {
         what: "an upgrade to another version that is not over",
         shows: &[(
@@ -83,6 +91,7 @@ pub const OF_CONTROL_PLANES: &[Case] = &[
             report
         },
     },
+];
 
 /// The journal of an upgrade of one of the meshes, as a driver that was killed would leave it.
 fn begun(cluster: &Cluster) -> Result<()> {

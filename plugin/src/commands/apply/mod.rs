@@ -26,6 +26,7 @@ use kube::ResourceExt as _;
 use serde_json::json;
 use shared::{
     api::{Management, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded},
+    choice,
     finding::{Finding, Report},
     guard::is_refused_by_rbac,
     inventory::ClusterState,
@@ -289,13 +290,13 @@ impl Task<'_> {
         let today = today();
         let report = preflight::check(mesh, &scene.inventory, &target, &scene.catalog, today);
         let report = waivers::apply(report, args.waivers.as_deref(), scene, mesh, today)?;
+        let running = mesh.version.as_ref();
+        let running = running.map_or_else(|| ui.lang.check_unknown_version(), ToString::to_string);
+        let title = strong(&ui.lang.check_title(&mesh.name, running, to));
         if !report.is_free() {
-            let running = mesh.version.as_ref();
-            let running = running.map_or_else(|| ui.lang.check_unknown_version(), ToString::to_string);
-            let title = strong(&ui.lang.check_title(&mesh.name, running, to));
-            print_report(*ui, &report, false);
             ui.result(&title);
-            return Err(cannot_go(&report, &mesh.name, to, &again::check_for(args)));
+            print_report(*ui, &report, false);
+            return Err(self.cannot_go(&report, mesh, to));
         }
         let guarded = !args.unguarded;
         refuse_needless_consent(args, scene, mesh)?;
@@ -312,8 +313,8 @@ impl Task<'_> {
             return Ok(Exit::Done);
         }
         // Said while the charts are looked at, which takes longest of all that comes before the question.
-        print_report_again(*ui, &report);
         ui.result(&title);
+        print_report_again(*ui, &report);
         let engines = self.engines(&plan, helm).await?;
         let looked = plan::look_at_charts(&engines, scene, &mut plan).await;
         looked.map_err(|why| {
@@ -331,10 +332,10 @@ impl Task<'_> {
             Some(removal) => removal.from.clone(),
             None => mesh.version.as_ref().map(ToString::to_string).unwrap_or_default(),
         };
-        let mut spec = spec_of(args, &mesh.name, &from, to, plan, self.person);
         let places = scene.places(plan.clusters.iter().map(|cluster| cluster.name.as_str()));
         let question = ui.lang.apply_confirm(&mesh.name, &from, to, ui.lang.place(&places));
         ask(args, *ui, &mesh.name, &question, guarded)?;
+        let mut spec = spec_of(args, &mesh.name, &from, to, plan, self.person);
         spec.waivers = waiver::record(&report);
         if !guarded {
             guard::ensure_journal(home).await?;
@@ -359,6 +360,33 @@ impl Task<'_> {
             istioctl: self.args.programs.istioctl.as_deref(),
         };
         Engines::find(&plan.steps, given, self.ui).await
+    }
+
+    /// The first blocker in the error itself, for who reads only the last line.
+    fn cannot_go(&self, report: &Report, mesh: &MeshView, to: &IstioVersion) -> CommandError {
+        let mut blockers = report.blockers();
+        let first = blockers.next().map(Finding::one_line).unwrap_or_default();
+        let more = match blockers.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        let mesh_name = &mesh.name;
+        let error = CommandError::blocked(format!(
+            "mesh {mesh_name} cannot go to {to}, nothing was changed: {first}{more}"
+        ));
+        let how = again::check_for(self.args);
+        if !choice::is_out_of_reach(report.blockers()) {
+            return error.hint(format!(
+                "mend what is marked, then: kubectl mesh-upgrade check {mesh_name} --to {to}{how}"
+            ));
+        }
+        let Scene { inventory, catalog, .. } = self.scene;
+        match choice::farthest(mesh, inventory, catalog, today()) {
+            Some(other) => error.hint(format!(
+                "another version is in reach: kubectl mesh-upgrade check {mesh_name} --to {other}{how}"
+            )),
+            None => error.hint("see the versions with: kubectl mesh-upgrade list"),
+        }
     }
 
     /// Looked at again under the lease: a rival may have begun while the question stood, in whichever cluster.
@@ -427,22 +455,6 @@ fn refuse_needless_consent(args: &ApplyArgs, scene: &Scene, mesh: &MeshView) -> 
         .hint("leave --unguarded and --reason out; every other cluster of the mesh needs the guard, too")),
         Some(_) | None => Ok(()),
     }
-}
-
-/// The first blocker in the error itself, for who reads only the last line.
-fn cannot_go(report: &Report, mesh: &str, to: &IstioVersion, how: &str) -> CommandError {
-    let mut blockers = report.blockers();
-    let first = blockers.next().map(Finding::one_line).unwrap_or_default();
-    let more = match blockers.count() {
-        0 => String::new(),
-        more => format!(" (and {more} more)"),
-    };
-    CommandError::blocked(format!(
-        "mesh {mesh} cannot go to {to}, nothing was changed: {first}{more}"
-    ))
-    .hint(format!(
-        "mend what is marked, then: kubectl mesh-upgrade check {mesh} --to {to}{how}"
-    ))
 }
 
 fn ask(args: &ApplyArgs, ui: Ui, mesh: &str, question: &str, guarded: bool) -> Result<(), CommandError> {

@@ -378,9 +378,11 @@ super::told! {
     "leave --unguarded and --reason out; every other cluster of the mesh needs the guard, too"
         => "不要带 --unguarded 和 --reason；网格的其他集群也都需要守卫";
     " (and {more} more)" => "（另有 {more} 个）";
-    "mesh {mesh} cannot go to {to}, nothing was changed: {first}{more}" => "网格 {mesh} 不能升级到 {to}，没有改动任何东西：{first}{more}";
-    "mend what is marked, then: kubectl mesh-upgrade check {mesh} --to {to}{how}"
-        => "处理标出的问题，然后：kubectl mesh-upgrade check {mesh} --to {to}{how}";
+    "mesh {mesh_name} cannot go to {to}, nothing was changed: {first}{more}" => "网格 {mesh_name} 不能升级到 {to}，没有改动任何东西：{first}{more}";
+    "mend what is marked, then: kubectl mesh-upgrade check {mesh_name} --to {to}{how}"
+        => "处理标出的问题，然后：kubectl mesh-upgrade check {mesh_name} --to {to}{how}";
+    "another version is in reach: kubectl mesh-upgrade check {mesh_name} --to {other}{how}"
+        => "可以到达另一个版本：kubectl mesh-upgrade check {mesh_name} --to {other}{how}";
     "no charts at {charts}: {error}" => "{charts} 没有 chart：{error}";
     "nothing was changed; give a folder that holds base, istiod, … or a URL"
         => "没有改动任何东西；请给出包含 base、istiod 等的目录，或者 URL";
