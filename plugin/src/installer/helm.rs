@@ -165,7 +165,7 @@ impl Installer for Helm {
                     source.release,
                     source.namespace
                 )),
-                None => Ok(images),
+                None => Ok(images.all.into_iter().collect()),
             };
         }
         let redactor = Redactor::of_values(&release.values);

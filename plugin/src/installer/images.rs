@@ -23,30 +23,42 @@ struct Object {
     data: Option<Value>,
 }
 
-/// Images of a manifest, sorted, each once.
+/// The images of a manifest.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Images {
+    /// All of them.
+    pub all: BTreeSet<String>,
+    /// Those of them that the injector gives to proxies, whatever they are called.
+    injected: BTreeSet<String>,
+}
+
+/// Reads the images of a manifest.
 ///
 /// # Errors
 /// When the manifest is no YAML; by its place in the manifest, without quoting it: values stand in it.
-pub fn of_manifest(manifest: &str) -> Result<Vec<String>, Unreadable> {
-    let mut images = BTreeSet::new();
+pub(super) fn of_manifest(manifest: &str) -> Result<Images, Unreadable> {
+    let mut images = Images::default();
     for document in documents(manifest) {
         let object: Option<Object> = document.read()?;
         let Some(object) = object else { continue };
-        images.extend(of_pod_template(object.spec.as_ref()));
-        images.extend(of_injector(object.data.as_ref()));
+        images.all.extend(of_pod_template(object.spec.as_ref()));
+        images.injected.extend(of_injector(object.data.as_ref()));
     }
-    Ok(images.into_iter().collect())
+    images.all.extend(images.injected.iter().cloned());
+    Ok(images)
 }
 
 /// The first image that would run instead of the target's, because the values pin it, so that the upgrade would wait for the
-/// target for ever: one of Istio's that tells another version or none, or one of any name that tells the old version.
-pub(super) fn pinned<'i>(images: &'i [String], from: &str, to: &str) -> Option<&'i String> {
+/// target for ever: one of Istio's, or one that is injected, that tells another version or none, or one of any name that tells
+/// the old version.
+pub(super) fn pinned<'i>(images: &'i Images, from: &str, to: &str) -> Option<&'i String> {
     let [from, to] = [from, to].map(|version| version.parse::<IstioVersion>().ok());
-    images.iter().find(|image| {
+    images.all.iter().find(|image| {
         let last = image.rsplit('/').next().unwrap_or_default();
         let name = last.split([':', '@']).next().unwrap_or_default();
         let told = IstioVersion::from_image(image).ok();
-        told != to && (OF_ISTIO.contains(&name) || (told.is_some() && told == from))
+        let has_to_tell = OF_ISTIO.contains(&name) || images.injected.contains(*image);
+        told != to && (has_to_tell || (told.is_some() && told == from))
     })
 }
 
@@ -138,7 +150,7 @@ spec: {template: {spec: {containers: [{name: istio-proxy, image: auto}]}}}
     fn finds_workloads_and_the_injected_proxy() {
         let images = of_manifest(MANIFEST).unwrap();
         assert_eq!(
-            images,
+            images.all.iter().collect::<Vec<_>>(),
             [
                 "docker.io/istio/pilot:1.31.0",
                 "docker.io/istio/proxyv2:1.31.0-distroless"
@@ -193,11 +205,33 @@ spec:
             ("busybox:1.36.1", false),
             ("mirror.example.com/pilot/busybox", false),
         ] {
-            let images = ["docker.io/istio/pilot:1.31.0".to_owned(), image.to_owned()];
-            let expected = is_another.then(|| images[1].clone());
+            let images = Images {
+                all: BTreeSet::from(["docker.io/istio/pilot:1.31.0".to_owned(), image.to_owned()]),
+                injected: BTreeSet::new(),
+            };
+            let expected = is_another.then(|| image.to_owned());
             assert_eq!(pinned(&images, "1.30.3", "1.31.0").cloned(), expected, "{image}");
         }
-        let images = ["docker.io/istio/pilot:1.31.0".to_owned()];
-        assert_eq!(pinned(&images, "1.30.3-mspider", "1.31.0-mspider"), images.first());
+        let images = Images {
+            all: BTreeSet::from(["docker.io/istio/pilot:1.31.0".to_owned()]),
+            injected: BTreeSet::new(),
+        };
+        assert_eq!(pinned(&images, "1.30.3-mspider", "1.31.0-mspider"), images.all.first());
+    }
+
+    #[test]
+    fn what_is_injected_has_to_tell_the_target_whatever_its_name() {
+        for (image, is_another) in [
+            ("registry.corp/istio-proxy-hardened:v7", true),
+            ("registry.corp/istio-proxy-hardened@sha256:0123", true),
+            ("registry.corp/istio-proxy-hardened:1.30.3", true),
+            ("registry.corp/istio-proxy-hardened:1.31.0", false),
+            ("registry.corp/istio-proxy-hardened:1.31.0-distroless@sha256:0123", false),
+        ] {
+            let manifest = MANIFEST.replace("proxyv2", image);
+            let expected = is_another.then_some(image);
+            let found = of_manifest(&manifest).unwrap();
+            assert_eq!(pinned(&found, "1.30.3", "1.31.0").map(String::as_str), expected, "{image}");
+        }
     }
 }

@@ -100,7 +100,7 @@ impl Installer for Istioctl {
                 change.step.namespace,
                 istioctl::values_config_map(&change.step.release)
             )),
-            None => Ok(images),
+            None => Ok(images.all.into_iter().collect()),
         }
     }
 

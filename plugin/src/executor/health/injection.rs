@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use shared::{
     injection::{self, Candidate},
     names,
+    version::IstioVersion,
 };
 
 /// Label of a webhook configuration that belongs to a revision tag.
@@ -34,9 +35,26 @@ async fn injectors(writer: &Client, place: &Place) -> Result<Vec<String>, String
     Ok(found.items.iter().map(|injector| tag(injector.labels())).collect())
 }
 
-/// The proxy's image that a pod is given which asks for injection by this control plane, in the first namespace whose
-/// answer is a proxy: others may refuse pods for reasons of their own.
-pub async fn image(writer: &Client, place: &Place) -> Result<String, String> {
+/// The proxy's image that a pod is given which asks for injection by this control plane, and its version. An image that tells
+/// none is refused before the upgrade, because after it nobody could say whether it is the target's.
+pub async fn proxy(writer: &Client, place: &Place) -> Result<(String, IstioVersion), String> {
+    let image = image(writer, place).await?;
+    let version = told(&image)?;
+    Ok((image, version))
+}
+
+fn told(image: &str) -> Result<IstioVersion, String> {
+    IstioVersion::from_image(image).map_err(|_| {
+        format!(
+            "injection to yield a proxy whose image tells its version (it yields {image}: give it a tag that is a version, by \
+             global.proxy.image in istiod's values, and keep the tag where an admission webhook adds a digest)"
+        )
+    })
+}
+
+/// The proxy's image that such a pod is given, in the first namespace whose answer is a proxy: others may refuse pods for
+/// reasons of their own.
+async fn image(writer: &Client, place: &Place) -> Result<String, String> {
     let tags = injectors(writer, place).await?;
     let tags = tags.iter().map(String::as_str).filter(|tag| !tag.is_empty());
     let candidates = injection::candidates(&namespaces(writer).await?, &injection::names(&place.revision, tags));
@@ -98,4 +116,26 @@ fn proxy_image(pod: &DynamicObject) -> Option<String> {
         .find(|container| container.get("name").and_then(Value::as_str) == Some("istio-proxy"))
         .and_then(|container| container.get("image")?.as_str())
         .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_has_to_tell_its_version() {
+        for (image, version) in [
+            ("docker.io/istio/proxyv2:1.30.3-distroless", Some("1.30.3")),
+            ("registry.corp/istio-proxy-hardened:1.30.3@sha256:0123", Some("1.30.3")),
+            ("registry.corp/istio-proxy-hardened:v7", None),
+            ("docker.io/istio/proxyv2@sha256:0123", None),
+            ("docker.io/istio/proxyv2", None),
+        ] {
+            match (told(image), version) {
+                (Ok(found), Some(version)) => assert_eq!(found.to_string(), version, "{image}"),
+                (Err(why), None) => assert!(why.contains(image) && why.contains("global.proxy.image"), "{why}"),
+                (found, _) => panic!("{image}: {found:?}"),
+            }
+        }
+    }
 }

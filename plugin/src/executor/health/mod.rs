@@ -91,7 +91,7 @@ pub async fn abilities(
                 validation::works(writer, &place).await?;
             }
             if able.injects {
-                injection::image(writer, &place).await?;
+                injection::proxy(writer, &place).await?;
             }
             abilities.push(able);
         }
@@ -242,8 +242,8 @@ async fn prove_place(
         proofs.push("validation refuses the bad and accepts the good".to_owned());
     }
     if injects {
-        let image = injection::image(writer, place).await?;
-        if !IstioVersion::from_image(&image).is_ok_and(|found| is_version(&found.to_string(), target)) {
+        let (image, found) = injection::proxy(writer, place).await?;
+        if !is_version(&found.to_string(), target) {
             return Err(format!("injection to yield the proxy of {target} (it yields {image})"));
         }
         proofs.push(format!("injection yields {target}"));

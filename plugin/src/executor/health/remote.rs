@@ -47,7 +47,7 @@ pub(super) async fn abilities(
             } else {
                 Ok(())
             },
-            injection::image(writer, &place).await.map(drop),
+            injection::proxy(writer, &place).await.map(drop),
         );
         if configures {
             validation.clone()?;

@@ -198,6 +198,8 @@ super::told! {
         => "升级之前，{why}；请先处理：升级之后就无法证明";
     "{reports} istiod report {target}" => "{reports} 个 istiod 报告 {target}";
     "validation refuses the bad and accepts the good" => "校验拒绝错误的配置，接受正确的配置";
+    "injection to yield a proxy whose image tells its version (it yields {image}: give it a tag that is a version, by global.proxy.image in istiod's values, and keep the tag where an admission webhook adds a digest)"
+        => "注入得到的代理的镜像说明其版本（现在得到 {image}：请用 istiod 的 values 中的 global.proxy.image 给它一个是版本号的 tag；如果有准入 webhook 加上 digest，请保留 tag）";
     "injection to yield the proxy of {target} (it yields {image})" => "注入得到 {target} 的代理（现在得到 {image}）";
     "injection yields {target}" => "注入得到 {target}";
     "the cluster to answer ({reason})" => "集群应答（{reason}）";
