@@ -16,6 +16,8 @@ const POD_INJECTION: &str = "sidecar.istio.io/inject";
 const POD_SECURITY: &str = "pod-security.kubernetes.io/enforce";
 /// The revision of a control plane without a name, and the tag that makes another one the default.
 const DEFAULT: &str = "default";
+/// Name of the ConfigMap with the injector's templates; that of a named revision ends with it.
+const TEMPLATES: &str = "istio-sidecar-injector";
 
 /// Namespaces in which istiod never injects (Istio's `pkg/kube/inject`, `IgnoredNamespaces`).
 const IGNORED: [&str; 4] = ["kube-system", "kube-public", "kube-node-lease", "local-path-storage"];
@@ -49,6 +51,21 @@ pub fn names<'a>(revision: &'a str, tags: impl IntoIterator<Item = &'a str>) -> 
     tags.into_iter().chain([revision]).collect()
 }
 
+/// Whether the istiod of a revision serves injection: without its templates it does not, as with
+/// `omitSidecarInjectorConfigMap`, and Istio's charts still bring the webhook that would call it (Istio's
+/// `pilot/pkg/bootstrap/sidecarinjector.go`). Where not even the mesh configuration is among its ConfigMaps, they could not be
+/// read, and nothing is known.
+#[must_use]
+pub fn is_served(config_maps: &[String], revision: &str) -> bool {
+    let mut names = config_maps.iter();
+    config_maps.is_empty()
+        || names.any(|name| match name.strip_prefix(TEMPLATES) {
+            Some("") => revision == DEFAULT,
+            Some(rest) => rest.strip_prefix('-') == Some(revision),
+            None => false,
+        })
+}
+
 /// Places where a control plane with these names has to inject, the likeliest first, at most five. Empty when every
 /// namespace belongs to another revision or is kept from injection.
 #[must_use]
@@ -69,15 +86,16 @@ pub fn candidates(namespaces: &[Namespace], names: &BTreeSet<&str>) -> Vec<Candi
     found.into_iter().take(MOST).map(|(_, candidate)| candidate).collect()
 }
 
-/// Labels with which a pod in this namespace is injected; `None` where it cannot be.
+/// Labels with which a pod in this namespace is injected; `None` where it cannot be. The pod asks for itself everywhere: its
+/// label beats `global.proxy.autoInject` and `neverInjectSelector`, and every selector takes it.
 fn pod_labels(namespace: &Namespace, names: &BTreeSet<&str>) -> Option<BTreeMap<String, String>> {
     let label = |key: &str| namespace.labels.get(key).map(String::as_str);
     let asks = (POD_INJECTION.to_owned(), "true".to_owned());
     match (label(NAMESPACE_INJECTION), label(REVISION)) {
         // The older label wins over a revision's.
-        (Some("enabled"), _) => names.contains(DEFAULT).then(BTreeMap::new),
+        (Some("enabled"), _) => names.contains(DEFAULT).then(|| BTreeMap::from([asks])),
         (Some(_), _) => None,
-        (None, Some(revision)) => names.contains(revision).then(BTreeMap::new),
+        (None, Some(revision)) => names.contains(revision).then(|| BTreeMap::from([asks])),
         (None, None) if names.contains(DEFAULT) => Some(BTreeMap::from([asks])),
         (None, None) => {
             let revision = (*names.first()?).to_owned();
@@ -124,6 +142,25 @@ mod tests {
             .collect()
     }
 
+    fn asks() -> Vec<String> {
+        vec!["sidecar.istio.io/inject=true".to_owned()]
+    }
+
+    #[test]
+    fn without_its_templates_an_istiod_injects_nothing() {
+        for (config_maps, revision, expected) in [
+            (&["istio", "istio-sidecar-injector"][..], "default", true),
+            (&["istio"], "default", false),
+            (&["istio-1-30", "istio-sidecar-injector-1-30"], "1-30", true),
+            (&["istio-1-30", "istio-sidecar-injector"], "1-30", false),
+            (&["istio-sidecar-injector-1-30"], "default", false),
+            (&[], "default", true),
+        ] {
+            let config_maps: Vec<String> = config_maps.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(is_served(&config_maps, revision), expected, "{config_maps:?} {revision}");
+        }
+    }
+
     #[test]
     fn the_default_revision_is_tried_where_it_injects_and_nowhere_else() {
         let all = [
@@ -137,9 +174,9 @@ mod tests {
         assert_eq!(
             found(&all, &["default"]),
             [
-                ("both".to_owned(), vec![]),
-                ("named".to_owned(), vec![]),
-                ("plain".to_owned(), vec!["sidecar.istio.io/inject=true".to_owned()]),
+                ("both".to_owned(), asks()),
+                ("named".to_owned(), asks()),
+                ("plain".to_owned(), asks()),
             ]
         );
     }
@@ -154,7 +191,7 @@ mod tests {
         assert_eq!(
             found(&all, &["1-30", "prod"]),
             [
-                ("tagged".to_owned(), vec![]),
+                ("tagged".to_owned(), asks()),
                 (
                     "default".to_owned(),
                     vec![

@@ -19,6 +19,7 @@ use kube::{
 use serde_json::Value;
 use shared::{
     api::{Abilities, PlanCluster},
+    injection::is_served,
     inventory::{ClusterState, ControlPlane, Observed, Rollout},
     names,
     patience::Patience,
@@ -76,7 +77,8 @@ pub async fn abilities(
         // One that is to go, beside a new one, has to do nothing any more.
         let alone = own(&observed, planned).next().is_none();
         let asked = planes(&observed, planned).filter(|plane| alone || !planned.beside.contains(&plane.workload));
-        for place in asked.map(Place::of) {
+        for plane in asked {
+            let place = Place::of(plane);
             if !planned.has_webhooks_of(&place.namespace) {
                 continue;
             }
@@ -85,7 +87,8 @@ pub async fn abilities(
                 namespace: place.namespace.clone(),
                 name: place.name.clone(),
                 validates: validation::is_installed(writer, &place).await?,
-                injects: injection::is_installed(writer, &place).await?,
+                injects: is_served(&plane.config_maps, &plane.revision)
+                    && injection::is_installed(writer, &place).await?,
             };
             if able.validates {
                 validation::works(writer, &place).await?;
