@@ -24,6 +24,8 @@ const IGNORED: [&str; 4] = ["kube-system", "kube-public", "kube-node-lease", "lo
 
 /// How many namespaces are worth a try: each may refuse the pod for reasons of its own, as a quota.
 const MOST: usize = 5;
+/// Rank of a namespace whose Pod Security refuses the sidecar's init container.
+const REFUSED: u8 = 3;
 
 /// A namespace, as far as injection looks at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +68,11 @@ pub fn is_served(config_maps: &[String], revision: &str) -> bool {
         })
 }
 
-/// Places where a control plane with these names has to inject, the likeliest first, at most five. Empty when every
+/// Places where a control plane with these names has to inject, the likeliest first, at most five. Its `own` namespace is one
+/// of them where it can be, because what it runs there no policy of an application's namespace refuses. Empty when every
 /// namespace belongs to another revision or is kept from injection.
 #[must_use]
-pub fn candidates(namespaces: &[Namespace], names: &BTreeSet<&str>) -> Vec<Candidate> {
+pub fn candidates(namespaces: &[Namespace], names: &BTreeSet<&str>, own: &str) -> Vec<Candidate> {
     let mut found: Vec<(u8, Candidate)> = namespaces
         .iter()
         .filter(|namespace| !namespace.terminating && !IGNORED.contains(&namespace.name.as_str()))
@@ -79,11 +82,18 @@ pub fn candidates(namespaces: &[Namespace], names: &BTreeSet<&str>) -> Vec<Candi
                 namespace: namespace.name.clone(),
                 pod_labels,
             };
-            Some((rank(namespace), candidate))
+            Some((rank(namespace, own), candidate))
         })
         .collect();
     found.sort_by(|(a, one), (b, other)| (a, &one.namespace).cmp(&(b, &other.namespace)));
-    found.into_iter().take(MOST).map(|(_, candidate)| candidate).collect()
+    let shut_out = found
+        .iter()
+        .skip(MOST)
+        .find(|(rank, candidate)| *rank < REFUSED && candidate.namespace == own)
+        .cloned();
+    let others = MOST - usize::from(shut_out.is_some());
+    let chosen = found.into_iter().take(others).chain(shut_out);
+    chosen.map(|(_, candidate)| candidate).collect()
 }
 
 /// Labels with which a pod in this namespace is injected; `None` where it cannot be. The pod asks for itself everywhere: its
@@ -104,17 +114,17 @@ fn pod_labels(namespace: &Namespace, names: &BTreeSet<&str>) -> Option<BTreeMap<
     }
 }
 
-/// Namespaces that are injected as a whole first, then `default`, which every cluster has; last those whose Pod
-/// Security refuses the sidecar's init container.
-fn rank(namespace: &Namespace) -> u8 {
+/// Namespaces that are injected as a whole first, then `default`, which every cluster has, and the control plane's own; last
+/// those whose Pod Security refuses the sidecar's init container.
+fn rank(namespace: &Namespace, own: &str) -> u8 {
     let enforced = namespace.labels.get(POD_SECURITY).map(String::as_str);
     if matches!(enforced, Some("baseline" | "restricted")) {
-        return 3;
+        return REFUSED;
     }
     let labelled = namespace.labels.contains_key(NAMESPACE_INJECTION) || namespace.labels.contains_key(REVISION);
     match (labelled, namespace.name.as_str()) {
         (true, _) => 0,
-        (false, "default") => 1,
+        (false, name) if name == "default" || name == own => 1,
         (false, _) => 2,
     }
 }
@@ -133,7 +143,7 @@ mod tests {
 
     fn found(namespaces: &[Namespace], of: &[&str]) -> Vec<(String, Vec<String>)> {
         let names = of.iter().copied().collect();
-        candidates(namespaces, &names)
+        candidates(namespaces, &names, "istio-system")
             .into_iter()
             .map(|candidate| {
                 let labels = candidate.pod_labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
@@ -157,7 +167,11 @@ mod tests {
             (&[], "default", true),
         ] {
             let config_maps: Vec<String> = config_maps.iter().map(|name| (*name).to_owned()).collect();
-            assert_eq!(is_served(&config_maps, revision), expected, "{config_maps:?} {revision}");
+            assert_eq!(
+                is_served(&config_maps, revision),
+                expected,
+                "{config_maps:?} {revision}"
+            );
         }
     }
 
@@ -221,6 +235,16 @@ mod tests {
     fn a_large_cluster_costs_no_more_than_five_tries() {
         let all: Vec<Namespace> = (0..100).map(|n| namespace(&format!("n{n}"), &[])).collect();
         assert_eq!(found(&all, &["default"]).len(), 5);
+        // Its own namespace is not shut out by them, unless Pod Security refuses the pod there.
+        for (labels, expected) in [(&[][..], true), (&[(POD_SECURITY, "restricted")], false)] {
+            let mut all: Vec<Namespace> = (0..9)
+                .map(|n| namespace(&format!("n{n}"), &[("istio-injection", "enabled")]))
+                .collect();
+            all.push(namespace("istio-system", labels));
+            let order: Vec<String> = found(&all, &["default"]).into_iter().map(|(name, _)| name).collect();
+            assert_eq!(order.len(), 5);
+            assert_eq!(order[4] == "istio-system", expected, "{order:?}");
+        }
         assert!(found(&[namespace("only", &[("istio.io/rev", "x")])], &["default"]).is_empty());
     }
 }

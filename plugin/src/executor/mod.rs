@@ -19,6 +19,7 @@ mod pauses;
 mod proxies;
 mod removal;
 mod report;
+mod restricted;
 mod rollout;
 mod shadowed;
 mod stuck;

@@ -226,12 +226,19 @@ spec:
             ("registry.corp/istio-proxy-hardened@sha256:0123", true),
             ("registry.corp/istio-proxy-hardened:1.30.3", true),
             ("registry.corp/istio-proxy-hardened:1.31.0", false),
-            ("registry.corp/istio-proxy-hardened:1.31.0-distroless@sha256:0123", false),
+            (
+                "registry.corp/istio-proxy-hardened:1.31.0-distroless@sha256:0123",
+                false,
+            ),
         ] {
             let manifest = MANIFEST.replace("proxyv2", image);
             let expected = is_another.then_some(image);
             let found = of_manifest(&manifest).unwrap();
-            assert_eq!(pinned(&found, "1.30.3", "1.31.0").map(String::as_str), expected, "{image}");
+            assert_eq!(
+                pinned(&found, "1.30.3", "1.31.0").map(String::as_str),
+                expected,
+                "{image}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Istio's own injection: a pod that asks for it must come back with a proxy; it is never created.
 
 use super::{Place, create_dry};
-use crate::{cluster::list_metadata, error::api_message};
+use crate::{cluster::list_metadata, error::api_message, executor::restricted};
 use k8s_openapi::api::{
     admissionregistration::v1::MutatingWebhookConfiguration,
     core::v1::{Namespace, Pod},
@@ -57,10 +57,12 @@ fn told(image: &str) -> Result<IstioVersion, String> {
 async fn image(writer: &Client, place: &Place) -> Result<String, String> {
     let tags = injectors(writer, place).await?;
     let tags = tags.iter().map(String::as_str).filter(|tag| !tag.is_empty());
-    let candidates = injection::candidates(&namespaces(writer).await?, &injection::names(&place.revision, tags));
+    let namespaces = namespaces(writer).await?;
+    let names = injection::names(&place.revision, tags);
+    let candidates = injection::candidates(&namespaces, &names, &place.namespace);
     let mut answers = Vec::new();
     for candidate in &candidates {
-        match try_in(writer, candidate).await? {
+        match try_in(writer, candidate, &place.image).await? {
             Ok(image) => return Ok(image),
             Err(answer) => answers.push(format!("{}: {answer}", candidate.namespace)),
         }
@@ -89,22 +91,32 @@ async fn namespaces(writer: &Client) -> Result<Vec<injection::Namespace>, String
     Ok(namespaces.collect())
 }
 
-async fn try_in(writer: &Client, candidate: &Candidate) -> Result<Result<String, String>, String> {
+async fn try_in(writer: &Client, candidate: &Candidate, image: &str) -> Result<Result<String, String>, String> {
     let pods: Api<DynamicObject> =
         Api::namespaced_with(writer.clone(), &candidate.namespace, &ApiResource::erase::<Pod>(&()));
-    let pod = json!({
+    Ok(match create_dry(&pods, &manifest(candidate, image)).await? {
+        Ok(injected) => proxy_image(&injected).ok_or_else(|| "no proxy was added".to_owned()),
+        Err((code, message)) => Err(format!("the answer was {code}: {message}")),
+    })
+}
+
+/// A pod that policies of a hardened cluster take, too: nobody asks it to run, only to be admitted.
+fn manifest(candidate: &Candidate, image: &str) -> Value {
+    json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
             "name": names::CANARY, "namespace": candidate.namespace, "labels": candidate.pod_labels,
         },
         "spec": {
             "automountServiceAccountToken": false,
-            "containers": [{ "name": "app", "image": "registry.k8s.io/pause:3.10" }],
+            "securityContext": restricted::of_pod(),
+            "containers": [{
+                "name": "app", "image": image, "securityContext": restricted::of_container(),
+                "resources": {
+                    "requests": { "cpu": "10m", "memory": "16Mi" }, "limits": { "cpu": "100m", "memory": "64Mi" },
+                },
+            }],
         },
-    });
-    Ok(match create_dry(&pods, &pod).await? {
-        Ok(injected) => proxy_image(&injected).ok_or_else(|| "no proxy was added".to_owned()),
-        Err((code, message)) => Err(format!("the answer was {code}: {message}")),
     })
 }
 
@@ -121,6 +133,25 @@ fn proxy_image(pod: &DynamicObject) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_pod_that_is_tried_is_taken_by_hardened_clusters() {
+        let candidate = Candidate {
+            namespace: "shop".to_owned(),
+            pod_labels: [("sidecar.istio.io/inject".to_owned(), "true".to_owned())].into(),
+        };
+        let pod = manifest(&candidate, "registry.corp/istio/pilot:1.30.3");
+        let container = &pod["spec"]["containers"][0];
+        assert_eq!(pod["metadata"]["labels"]["sidecar.istio.io/inject"], "true");
+        assert_eq!(container["image"], "registry.corp/istio/pilot:1.30.3");
+        assert_eq!(pod["spec"]["securityContext"]["runAsNonRoot"], true);
+        assert_eq!(container["securityContext"]["capabilities"]["drop"], json!(["ALL"]));
+        for part in ["requests", "limits"] {
+            for of in ["cpu", "memory"] {
+                assert!(container["resources"][part][of].is_string(), "{part} {of}");
+            }
+        }
+    }
 
     #[test]
     fn a_proxy_has_to_tell_its_version() {

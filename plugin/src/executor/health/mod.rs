@@ -117,6 +117,8 @@ struct Place {
     /// Name of its Deployment; in a remote cluster, the revision that serves it.
     name: String,
     revision: String,
+    /// An image that runs here already, for a pod that is never created: policies on registries take it.
+    image: String,
 }
 
 impl Place {
@@ -125,6 +127,7 @@ impl Place {
             namespace: plane.workload.namespace.clone(),
             name: plane.workload.name.clone(),
             revision: plane.revision.clone(),
+            image: plane.image.clone(),
         }
     }
 
@@ -219,7 +222,7 @@ async fn at_target(
         // Its istiod is another cluster's, and was judged there.
         for able in abilities {
             let asked = (able.validates, able.injects);
-            proofs.extend(prove_place(writer, &remote::place(able), asked, target).await?);
+            proofs.extend(prove_place(writer, &remote::place(able, &observed), asked, target).await?);
         }
         remote::rollouts(
             &observed.node_components,

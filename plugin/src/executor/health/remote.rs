@@ -17,6 +17,8 @@ use std::collections::BTreeSet;
 
 /// Label with the revision of an injector.
 const REVISION: &str = "istio.io/rev";
+/// An image that injection is to fill in, which none of the templates' own is.
+const INJECTED: &str = "auto";
 
 /// What the istiods that serve this cluster do here now. A webhook that cannot be reached from here does nothing that
 /// an upgrade could break: it is said, and not asked for afterwards. Where the mesh's configuration is, it has to work.
@@ -39,6 +41,7 @@ pub(super) async fn abilities(
             namespace: namespace.clone(),
             name: revision.clone(),
             revision,
+            image: image(observed),
         };
         let mut validates = validation::is_installed(writer, &place).await?;
         let (validation, injection) = (
@@ -85,12 +88,22 @@ fn works(ui: Ui, cluster: &Cluster, what: &str, tried: &Result<(), String>) -> b
 }
 
 /// The place that abilities of a remote cluster were asked at.
-pub(super) fn place(able: &Abilities) -> Place {
+pub(super) fn place(able: &Abilities, observed: &Observed) -> Place {
     Place {
         namespace: able.namespace.clone(),
         name: able.name.clone(),
         revision: able.name.clone(),
+        image: image(observed),
     }
+}
+
+/// An image of Istio's that runs in a cluster, whose policies so take it; without any, one that is known everywhere.
+fn image(observed: &Observed) -> String {
+    let gateways = observed.gateways.iter().map(|gateway| &gateway.image);
+    let nodes = observed.node_components.iter().map(|node| &node.image);
+    let mut images = nodes.chain(gateways);
+    let image = images.find(|image| !image.is_empty() && *image != INJECTED);
+    image.map_or_else(|| "registry.k8s.io/pause:3.10".to_owned(), Clone::clone)
 }
 
 async fn revisions(writer: &Client) -> Result<BTreeSet<String>, String> {

@@ -6,7 +6,7 @@
 mod node;
 mod verdict;
 
-use super::{is_transient, pauses::Pauses, settle};
+use super::{is_transient, pauses::Pauses, restricted, settle};
 use crate::{
     cluster::Cluster,
     error::{api_code, api_message},
@@ -311,7 +311,7 @@ fn manifest(name: &str, node: &str, images: &[&String], secrets: &[Value]) -> Va
             json!({
                 "name": format!("pull-{n}"), "image": image, "imagePullPolicy": "IfNotPresent", "args": ["version"],
                 "resources": { "requests": { "cpu": "1m", "memory": "8Mi" } },
-                "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
+                "securityContext": restricted::of_container(),
             })
         })
         .collect();
@@ -327,9 +327,9 @@ fn manifest(name: &str, node: &str, images: &[&String], secrets: &[Value]) -> Va
             "nodeName": node, "restartPolicy": "Never", "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": false, "enableServiceLinks": false,
             "tolerations": [{ "operator": "Exists" }], "imagePullSecrets": secrets,
-            // No user of its own: a platform such as OpenShift gives another. An image that would run as root, or as a user
-            // without a number, is refused by the kubelet only when it has been pulled.
-            "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } },
+            // An image that would run as root, or as a user without a number, is refused by the kubelet only when it has been
+            // pulled.
+            "securityContext": restricted::of_pod(),
             "containers": containers,
         },
     })
