@@ -1,4 +1,4 @@
-//! The images that a rendered chart will run: those of its workloads, and the proxy that its injector will inject.
+//! The images that a rendered chart will run: those of its workloads, and those that its injector will inject.
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -10,6 +10,13 @@ use std::collections::BTreeSet;
 
 /// An image that the injector fills in, which no kubelet is ever asked for.
 const INJECTED: &str = "auto";
+
+/// What templates call the image of init containers, from 1.31 on; before, they have the sidecar's.
+const OF_INIT: &str = "ProxyInitImage";
+
+/// Variants of an image that Istio publishes, as the end of its tag, and the name of the one without.
+const VARIANTS: [&str; 2] = ["-distroless", "-debug"];
+const NO_VARIANT: &str = "default";
 
 /// Istio's own images, whoever builds them: others that a chart runs, as containers that values add, have versions of their own.
 const OF_ISTIO: [&str; 4] = ["install-cni", "pilot", "proxyv2", "ztunnel"];
@@ -38,11 +45,25 @@ pub(super) struct Images {
 /// When the manifest is no YAML; by its place in the manifest, without quoting it: values stand in it.
 pub(super) fn of_manifest(manifest: &str) -> Result<Images, Unreadable> {
     let mut images = Images::default();
+    let (mut mesh, mut injectors) = (Value::Null, Vec::new());
     for document in documents(manifest) {
         let object: Option<Object> = document.read()?;
         let Some(object) = object else { continue };
         images.all.extend(of_pod_template(object.spec.as_ref()));
-        images.injected.extend(of_injector(object.data.as_ref()));
+        let Some(data) = object.data else { continue };
+        let text = |key: &str| data.get(key).and_then(Value::as_str);
+        if let Some(found) = text("mesh").and_then(|text| serde_saphyr::from_str(text).ok()) {
+            mesh = found;
+        }
+        if let Some(values) = text("values").and_then(|text| serde_json::from_str::<Value>(text).ok()) {
+            let knows_init = text("config").is_some_and(|config| config.contains(OF_INIT));
+            injectors.push((values, knows_init));
+        }
+    }
+    for (values, knows_init) in &injectors {
+        let Some(global) = values.get("global") else { continue };
+        images.injected.extend(of_sidecar(global, &mesh));
+        images.all.extend(of_init(global, *knows_init));
     }
     images.all.extend(images.injected.iter().cloned());
     Ok(images)
@@ -110,23 +131,49 @@ fn of_pod_template(spec: Option<&Value>) -> Vec<String> {
         .collect()
 }
 
-/// The injector's values, as its ConfigMap carries them: JSON under the key `values`.
-fn of_injector(data: Option<&Value>) -> Option<String> {
-    let text = data?.get("values")?.as_str()?;
-    let values: Value = serde_json::from_str(text).ok()?;
-    let global = values.get("global")?;
+/// The sidecar's image, of the injector's `global` values and the mesh configuration (Istio's `pkg/kube/inject/inject.go`,
+/// `ProxyImage`).
+fn of_sidecar(global: &Value, mesh: &Value) -> Option<String> {
     let image = global.pointer("/proxy/image")?.as_str()?;
+    let variant = mesh.pointer("/defaultConfig/image/imageType").and_then(Value::as_str);
+    reference(global, image, variant)
+}
+
+/// The image of `istio-init` and `istio-validation`, where it is not the sidecar's (`ProxyInitImage`).
+fn of_init(global: &Value, knows_init: bool) -> Option<String> {
+    let image = global.pointer("/proxy_init/image").and_then(Value::as_str);
+    let image = image.filter(|image| !image.is_empty()).unwrap_or("proxyv2");
+    (knows_init || image.contains('/'))
+        .then(|| reference(global, image, None))
+        .flatten()
+}
+
+/// An image by its name among the values; one with a slash stands for all of the reference.
+fn reference(global: &Value, image: &str, variant: Option<&str>) -> Option<String> {
     if image.contains('/') {
         return Some(image.to_owned());
     }
     let text = |key: &str| global.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let variant = text("variant").map(|variant| format!("-{variant}")).unwrap_or_default();
-    Some(format!("{}/{image}:{}{variant}", text("hub")?, text("tag")?))
+    let (hub, tag) = (text("hub")?, text("tag")?);
+    let variant = variant
+        .filter(|variant| !variant.is_empty())
+        .or_else(|| text("variant"));
+    let Some(variant) = variant else {
+        return Some(format!("{hub}/{image}:{tag}"));
+    };
+    // The variant takes the place of one that the tag has.
+    let bare = VARIANTS.iter().find_map(|known| tag.strip_suffix(known)).unwrap_or(tag);
+    Some(if variant == NO_VARIANT {
+        format!("{hub}/{image}:{bare}")
+    } else {
+        format!("{hub}/{image}:{bare}-{variant}")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     const MANIFEST: &str = r#"---
 # Source: istiod/templates/deployment.yaml
@@ -217,6 +264,74 @@ spec:
             injected: BTreeSet::new(),
         };
         assert_eq!(pinned(&images, "1.30.3-mspider", "1.31.0-mspider"), images.all.first());
+    }
+
+    #[test]
+    fn init_containers_have_an_image_of_their_own_where_the_templates_know_it() {
+        let (mirror, of_corp) = ("m/proxyv2:1.31.0", "r/init:1.30.3");
+        for (global, mesh, config, expected) in [
+            (
+                r#""proxy": {"image": "proxyv2"}"#,
+                "{}",
+                "{{ .ProxyInitImage }}",
+                &[mirror][..],
+            ),
+            (
+                r#""proxy": {"image": "istio-proxy"}"#,
+                "{}",
+                "{{ .ProxyInitImage }}",
+                &["m/istio-proxy:1.31.0", mirror],
+            ),
+            (
+                r#""proxy": {"image": "istio-proxy"}, "proxy_init": {"image": "istio-proxy"}"#,
+                "{}",
+                "{{ .ProxyInitImage }}",
+                &["m/istio-proxy:1.31.0"],
+            ),
+            (
+                r#""proxy": {"image": "istio-proxy"}"#,
+                "{}",
+                "{{ .ProxyImage }}",
+                &["m/istio-proxy:1.31.0"],
+            ),
+            (
+                r#""proxy": {"image": "proxyv2"}, "proxy_init": {"image": "r/init:1.30.3"}"#,
+                "{}",
+                "{{ .ProxyImage }}",
+                &[mirror, of_corp],
+            ),
+            (
+                r#""proxy": {"image": "proxyv2"}"#,
+                "defaultConfig: {image: {imageType: distroless}}",
+                "{{ .ProxyInitImage }}",
+                &[mirror, "m/proxyv2:1.31.0-distroless"],
+            ),
+            (
+                r#""variant": "distroless", "proxy": {"image": "proxyv2"}"#,
+                "defaultConfig: {image: {imageType: default}}",
+                "{{ .ProxyInitImage }}",
+                &[mirror, "m/proxyv2:1.31.0-distroless"],
+            ),
+        ] {
+            let config_map = |data: Value| json!({ "kind": "ConfigMap", "data": data }).to_string();
+            let values = format!(r#"{{"global": {{"hub": "m", "tag": "1.31.0", {global}}}}}"#);
+            // The mesh configuration counts wherever it stands.
+            let injector = config_map(json!({ "config": config, "values": values }));
+            let manifest = format!("{injector}\n---\n{}", config_map(json!({ "mesh": mesh })));
+            let found = of_manifest(&manifest).unwrap();
+            assert_eq!(
+                found.all.iter().collect::<Vec<_>>(),
+                expected,
+                "{global} {mesh} {config}"
+            );
+            let stays_old = expected.contains(&of_corp).then_some(of_corp);
+            assert_eq!(pinned(&found, "1.30.3", "1.31.0").map(String::as_str), stays_old);
+        }
+        let global = json!({ "hub": "m", "tag": "1.31.0-distroless", "variant": "debug" });
+        assert_eq!(
+            reference(&global, "proxyv2", None).as_deref(),
+            Some("m/proxyv2:1.31.0-debug")
+        );
     }
 
     #[test]

@@ -12,13 +12,14 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// Keys of Istio's charts that name an image; with a slash in it, it stands for all of the reference.
-const IMAGE_KEYS: [&[&str]; 6] = [
+const IMAGE_KEYS: [&[&str]; 7] = [
     &["image"],
     &["pilot", "image"],
     &["pilot", "cni", "image"],
     &["cni", "image"],
     &["ztunnel", "image"],
     &["global", "proxy", "image"],
+    &["global", "proxy_init", "image"],
 ];
 
 /// What such a value says.
@@ -335,6 +336,11 @@ mod tests {
                 json!({"global": {"proxy": {"image": "r/proxyv2:1.30.3"}}}),
                 "its spec.values.global.proxy.image pins",
             ),
+            (
+                json!({"global": {"proxy_init": {"image": "r/proxyv2:1.30.3"}}}),
+                "its spec.values.global.proxy_init.image pins",
+            ),
+            (json!({"global": {"proxy_init": {"image": "proxyv2"}}}), ""),
         ] {
             let (step, followed) = by_flux(&values);
             let why = pinned(&followed, &step).unwrap_or_default();

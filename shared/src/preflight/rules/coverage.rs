@@ -14,7 +14,7 @@ use Seen::{By, Not};
 
 /// Changes that need somebody's attention, with the minor of Istio 1 that brought them
 /// (https://istio.io/latest/news/releases/, "Upgrade Notes" and "Change Notes" of each release).
-const CHANGES: [(u64, &str, Seen); 66] = [
+const CHANGES: [(u64, &str, Seen); 67] = [
     (
         21,
         "DestinationRules that start TLS verify the certificate, and set SNI",
@@ -254,6 +254,13 @@ const CHANGES: [(u64, &str, Seen); 66] = [
         31,
         "an EnvoyFilter on those spans is overruled",
         By(codes::ENVOY_FILTER_OUTDATED),
+    ),
+    (
+        31,
+        "init containers take their image from global.proxy_init.image and global.variant, no longer the sidecar's",
+        Not(
+            "apply renders the charts and pulls that image, too, and stops before the first change where it is not to be had",
+        ),
     ),
     (
         31,
