@@ -82,9 +82,13 @@ pub fn of_step(step: &PlanStep, observed: &Observed, usual: Duration, by_hand: D
     let nodes = observed.node_components.iter();
     let nodes = nodes.map(|node| (&node.workload, node.pace, node.rollout.desired));
     let vendors = observed.vendor_components.iter();
-    let vendors = vendors.filter(|found| found.workload.kind == WorkloadKind::DaemonSet);
-    let vendors = vendors.map(|found| (&found.workload, USUAL_PACE, found.rollout.desired));
-    let of_it = nodes.chain(vendors).filter(|(name, ..)| step.workloads.contains(name));
+    let vendors = vendors.map(|found| (&found.workload, found.rollout.desired));
+    let gateways = observed.gateways.iter();
+    let gateways = gateways.map(|found| (&found.workload, found.rollout.desired));
+    let others = vendors.chain(gateways);
+    let others = others.filter(|(name, _)| name.kind == WorkloadKind::DaemonSet);
+    let others = others.map(|(name, desired)| (name, USUAL_PACE, desired));
+    let of_it = nodes.chain(others).filter(|(name, ..)| step.workloads.contains(name));
     of_it.fold(Limits::usual(usual), |limits, (_, pace, desired)| {
         let Limits { in_all, standstill } = over_nodes(pace, desired, by_hand);
         Limits {
@@ -195,6 +199,20 @@ mod tests {
             assert_eq!(found, expected, "{nodes} {nodes_at_once:?}");
             assert_eq!(found.outlast_a_standstill(), expected.in_all > expected.standstill);
             assert_eq!(time(Vec::new()), Limits::usual(seconds(600)), "of another step");
+        }
+    }
+
+    #[test]
+    fn a_gateway_on_each_node_goes_at_the_usual_pace() {
+        for (kind, in_all) in [(WorkloadKind::DaemonSet, 6000), (WorkloadKind::Deployment, 600)] {
+            let mut inventory = sample::one("1.30.3", "v1.36.3");
+            let mut gateway = sample::gateway("istio-system", "edge");
+            gateway.rollout = sample::rollout(100);
+            gateway.workload.kind = kind;
+            let step = step(vec![gateway.workload.clone()]);
+            inventory.seen(0).gateways = vec![gateway];
+            let time = of_step(&step, inventory.seen(0), seconds(600), seconds(3600));
+            assert_eq!((time.in_all, time.standstill), (seconds(in_all), seconds(600)), "{kind:?}");
         }
     }
 
