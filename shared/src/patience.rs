@@ -212,7 +212,11 @@ mod tests {
             let step = step(vec![gateway.workload.clone()]);
             inventory.seen(0).gateways = vec![gateway];
             let time = of_step(&step, inventory.seen(0), seconds(600), seconds(3600));
-            assert_eq!((time.in_all, time.standstill), (seconds(in_all), seconds(600)), "{kind:?}");
+            assert_eq!(
+                (time.in_all, time.standstill),
+                (seconds(in_all), seconds(600)),
+                "{kind:?}"
+            );
         }
     }
 

@@ -252,13 +252,13 @@ pub const UNHEALTHY_ENDPOINTS: Code = Code(&Rule {
     evidence: "The specifications of the objects themselves, page by page.",
     fix: "Set outlierDetection.minHealthPercent, or PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS to false.",
 });
-/// 1.31 labels at registration.
+/// 1.30.3 labels at registration.
 pub const AUTO_REGISTERED: Code = Code(&Rule {
     id: "MU726",
     title: "A WorkloadEntry was registered without its tunnel",
     severity: Severity::Warning,
     waivable: true,
-    cause: "From 1.31 on the label that leads to a workload through HBONE is set when it registers; those that are registered already are reached in plain text until they register anew.",
+    cause: "From 1.30.3 on the label that leads to a workload through HBONE is set when it registers; those that are registered already are reached in plain text until they register anew.",
     evidence: "WorkloadEntries that istiod registered, without the label networking.istio.io/tunnel=http.",
     fix: "Let the workloads reconnect after the upgrade, or label their WorkloadEntries networking.istio.io/tunnel=http.",
 });
@@ -312,14 +312,14 @@ pub const DEBUG_ACCESS: Code = Code(&Rule {
     evidence: "Deployments with the label app.kubernetes.io/name=kiali, rootNamespace of the mesh configuration, and the environment of istiod.",
     fix: "Name Kiali's namespace in DEBUG_ENDPOINT_AUTH_ALLOWED_NAMESPACES of istiod, by pilot.env of the chart's values.",
 });
-/// 1.31 asks for more at once.
+/// 1.29.7, 1.30.4 and 1.31 ask for more at once.
 pub const LARGE_AMBIENT: Code = Code(&Rule {
     id: "MU732",
     title: "The ambient mesh may be too large for istiod's messages",
     severity: Severity::Blocker,
     waivable: true,
-    cause: "From 1.31 on a ztunnel that connects again tells the version of each workload that it knows: from some 40,000 workloads on that is more than the 4 MiB that istiod takes, and the ztunnel never gets its configuration.",
-    evidence: "Pods with the annotation ambient.istio.io/redirection=enabled, and the environment of istiod.",
+    cause: "From 1.29.7, 1.30.4 and 1.31 on a ztunnel that connects again tells the version of each workload and service that it knows, and it knows those outside of the mesh, too: from some 40,000 on that is more than the 4 MiB that istiod takes, and the ztunnel never gets its configuration.",
+    evidence: "All pods of the clusters in which a ztunnel runs, and the environment of istiod.",
     fix: "Set pilot.env.ISTIO_GPRC_MAXRECVMSGSIZE in istiod's values to 1 MiB for each 10,000 workloads and services, as 33554432.",
 });
 /// What a release took out of Envoy, or sets itself.

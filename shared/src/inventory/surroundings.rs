@@ -49,7 +49,7 @@ pub struct Surroundings {
 /// What the ambient mesh has taken in, and what it is told to leave out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ambient {
-    /// Pods that are in it.
+    /// Pods that have not ended: its ztunnels know all of them, those outside of it as well.
     pub pods: u64,
     /// Namespaces that are labelled into it; only asked for where some may be excluded.
     pub namespaces: BTreeSet<String>,

@@ -9,18 +9,20 @@ use crate::{
     finding::{Finding, Report, codes},
     inventory::Pace,
     mesh::ObservedMember,
+    version::IstioVersion,
 };
 
-/// Workloads from which on a ztunnel's first message may be more than istiod takes (upgrade notes of 1.31).
+/// Workloads from which on a ztunnel's first message may be more than istiod takes (Istio's `wds-reconnect-version-skip.yaml`).
 const LARGE: u64 = 40_000;
 /// The variable that lets istiod take more; it is spelt like this.
 const MAX_MESSAGE: &str = "ISTIO_GPRC_MAXRECVMSGSIZE";
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
-    // All clusters of a mesh count: each ztunnel knows the workloads of all.
+    // All clusters count in which a ztunnel runs: each ztunnel knows the workloads of all.
     let pods: u64 = subject
         .members
         .iter()
+        .filter(|member| has_ztunnel(member))
         .filter_map(|member| Some(member.observed.surroundings.as_ref()?.ambient.pods))
         .sum();
     for member in &subject.members {
@@ -41,8 +43,8 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         if way.leads_over(30) {
             excluded(member, report);
         }
-        if way.leads_over(31) && pods > LARGE {
-            large(member, pods, report);
+        if pods > LARGE {
+            large(subject, member, pods, report);
         }
     }
 }
@@ -106,19 +108,36 @@ fn excluded(member: &ObservedMember<'_>, report: &mut Report) {
     }
 }
 
-fn large(member: &ObservedMember<'_>, pods: u64, report: &mut Report) {
+/// Whether ztunnels of a version tell what they hold with its version, when they connect again: 1.29.7 and 1.30.4 began with it.
+fn tells_versions(version: &IstioVersion) -> bool {
+    let minor = version.minor();
+    match (minor.major, minor.minor) {
+        (1, 29) => version.patch >= 7,
+        (1, 30) => version.patch >= 4,
+        (major, minor) => (major, minor) > (1, 30),
+    }
+}
+
+fn large(subject: &Subject<'_>, member: &ObservedMember<'_>, pods: u64, report: &mut Report) {
+    if !tells_versions(&subject.target.version) {
+        return;
+    }
     for plane in member.control_planes() {
+        let running = plane.version.version.as_ref();
+        if running.is_none_or(tells_versions) {
+            continue;
+        }
         if plane.settings.environment.contains_key(MAX_MESSAGE) {
-            let summary = format!("{MAX_MESSAGE} is set for {pods} ambient pods");
+            let summary = format!("{MAX_MESSAGE} is set for {pods} pods");
             report.pass(codes::LARGE_AMBIENT, Some(member.name()), summary);
             continue;
         }
         report.find(
             Finding::new(
                 codes::LARGE_AMBIENT,
-                format!("{pods} pods are in the ambient mesh, and {MAX_MESSAGE} is not set"),
+                format!("each ztunnel knows {pods} pods, those outside of the mesh as well, and {MAX_MESSAGE} is not set"),
                 format!(
-                    "set pilot.env.{MAX_MESSAGE} in istiod's values to 33554432, or 1 MiB for each 10,000 workloads"
+                    "set pilot.env.{MAX_MESSAGE} in istiod's values to 33554432, or 1 MiB for each 10,000 workloads and services"
                 ),
             )
             .in_cluster(member.name())
@@ -190,6 +209,11 @@ mod tests {
             ("1.30.3", "1.31.0", 40_001, false, true),
             ("1.30.3", "1.31.0", 40_001, true, false),
             ("1.30.3", "1.31.0", 40_000, false, false),
+            // It came with patches.
+            ("1.30.3", "1.30.7", 40_001, false, true),
+            ("1.29.6", "1.29.10", 40_001, false, true),
+            ("1.28.3", "1.29.6", 90_000, false, false),
+            ("1.30.4", "1.31.0", 90_000, false, false),
             ("1.29.9", "1.30.7", 90_000, false, false),
         ] {
             let mut inventory = ambient(from);
@@ -203,9 +227,13 @@ mod tests {
             assert_eq!(
                 ids(&check(&inventory, to)).contains(&"MU732"),
                 expected,
-                "{pods} {set} to {to}"
+                "{pods} {set} from {from} to {to}"
             );
         }
+        // Without a ztunnel nobody asks for them.
+        let mut inventory = sample::one("1.30.3", "v1.34.1");
+        inventory.around(0).ambient.pods = 90_000;
+        assert!(!ids(&check(&inventory, "1.31.0")).contains(&"MU732"));
     }
 
     #[test]

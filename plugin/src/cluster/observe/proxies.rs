@@ -41,7 +41,7 @@ pub(super) struct Pods {
 pub(super) struct Beside {
     /// Annotations: the rule, an object and how many there are of it.
     pub annotated: Vec<Annotated>,
-    /// What pods request of each node, and which of them are in the ambient mesh.
+    /// What pods request of each node, and how many they are.
     pub requests: Requests,
 }
 

@@ -1,12 +1,8 @@
-//! What the pods of a cluster request of their nodes, where those of Istio are, and how many are in the ambient mesh, while
-//! the list arrives.
+//! What the pods of a cluster request of their nodes, where those of Istio are, and how many there are, while the list arrives.
 
 use super::protobuf::{Fields, Value};
 use shared::inventory::{PlacedPod, Resources};
 use std::collections::BTreeMap;
-
-/// Annotation that the CNI leaves on pods that it has taken in.
-const REDIRECTION: &str = "ambient.istio.io/redirection";
 
 /// Labels of which Istio's own pods have one: istiod and the gateways of its charts the first, those that istiod makes for a
 /// Gateway the second.
@@ -17,8 +13,8 @@ const OF_ISTIO: [&str; 2] = ["istio", "gateway.networking.k8s.io/gateway-name"];
 pub(super) struct Requests {
     /// By node.
     pub by_node: BTreeMap<String, Resources>,
-    /// Pods in the ambient mesh.
-    pub ambient: u64,
+    /// How many pods there are.
+    pub all: u64,
     /// Pods of Istio's own.
     pub placed: Vec<PlacedPod>,
 }
@@ -28,10 +24,7 @@ impl Requests {
     pub(super) fn pod(&mut self, pod: Fields<'_>) {
         let message = |number| pod.all(number).next().map_or(Fields(&[]), Value::fields);
         let (meta, spec) = (message(1), message(2));
-        let mut annotations = meta.all(12).map(Value::fields);
-        if annotations.any(|annotation| annotation.text(1) == REDIRECTION && annotation.text(2) == "enabled") {
-            self.ambient = self.ambient.saturating_add(1);
-        }
+        self.all = self.all.saturating_add(1);
         let node = spec.text(10);
         if node.is_empty() {
             return;
@@ -104,11 +97,9 @@ mod tests {
 
     #[test]
     fn pods_are_summed_by_their_node() {
-        let pod = |node: &str, annotation: &str| {
-            let redirected = held(12, [held(1, REDIRECTION), held(2, annotation)].concat());
-            let label = if annotation.is_empty() { "istio" } else { "app" };
+        let pod = |node: &str, label: &str| {
             let labelled = held(11, [held(1, label), held(2, "pilot")].concat());
-            let meta = [held(3, "istio-system"), labelled, redirected].concat();
+            let meta = [held(3, "istio-system"), labelled].concat();
             let spec = [
                 held(2, container("100m", "")),
                 held(20, container("50m", "Always")),
@@ -118,17 +109,12 @@ mod tests {
             [held(1, meta), held(2, spec.concat())].concat()
         };
         let mut requests = Requests::default();
-        for pod in [
-            pod("a", "enabled"),
-            pod("a", "disabled"),
-            pod("b", ""),
-            pod("", "enabled"),
-        ] {
+        for pod in [pod("a", "app"), pod("a", "app"), pod("b", "istio"), pod("", "app")] {
             requests.pod(Fields(&pod));
         }
         let on = |node: &str| requests.by_node.get(node).map(|found| (found.milli_cpu, found.pods));
         assert_eq!((on("a"), on("b"), on("")), (Some((300, 2)), Some((150, 1)), None));
-        assert_eq!(requests.ambient, 2);
+        assert_eq!(requests.all, 4);
         let pilot = PlacedPod {
             namespace: "istio-system".to_owned(),
             labels: [("istio".to_owned(), "pilot".to_owned())].into(),

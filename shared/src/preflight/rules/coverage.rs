@@ -14,7 +14,7 @@ use Seen::{By, Not};
 
 /// Changes that need somebody's attention, with the minor of Istio 1 that brought them
 /// (https://istio.io/latest/news/releases/, "Upgrade Notes" and "Change Notes" of each release).
-const CHANGES: [(u64, &str, Seen); 67] = [
+const CHANGES: [(u64, &str, Seen); 68] = [
     (
         21,
         "DestinationRules that start TLS verify the certificate, and set SNI",
@@ -201,6 +201,18 @@ const CHANGES: [(u64, &str, Seen); 67] = [
         "the CNI mends iptables rules when it starts",
         By(codes::IPTABLES_RECONCILED),
     ),
+    (
+        29,
+        "a ztunnel that connects again sends more than istiod takes, from 1.29.7 and 1.30.4 on",
+        By(codes::LARGE_AMBIENT),
+    ),
+    (
+        29,
+        "istiod's API generator asks for a control plane's identity, from 1.29.7 and 1.30.4 on",
+        Not(
+            "who reads configuration from istiod by MCP is in no object; ENABLE_XDS_API_GENERATOR_AUTH=false lets others in",
+        ),
+    ),
     (30, "Kubernetes 1.32 is the minimum", By(codes::BELOW_MINIMUM)),
     (30, "a TLSRoute needs the bundle 1.5", By(codes::GATEWAY_API_BUNDLE)),
     (
@@ -228,6 +240,11 @@ const CHANGES: [(u64, &str, Seen); 67] = [
         30,
         "charts take images from registry.istio.io by default",
         By(codes::RETIRED_DEFAULT_HUB),
+    ),
+    (
+        30,
+        "WorkloadEntries that are registered already have no tunnel, from 1.30.3 on",
+        By(codes::AUTO_REGISTERED),
     ),
     (31, "a TCPRoute needs the bundle 1.6", By(codes::GATEWAY_API_BUNDLE)),
     (
@@ -264,20 +281,8 @@ const CHANGES: [(u64, &str, Seen); 67] = [
     ),
     (
         31,
-        "WorkloadEntries that are registered already have no tunnel",
+        "WorkloadEntries that are registered already have no tunnel, on the way from 1.30.2 or below",
         By(codes::AUTO_REGISTERED),
-    ),
-    (
-        31,
-        "a ztunnel that connects again sends more than istiod takes",
-        By(codes::LARGE_AMBIENT),
-    ),
-    (
-        31,
-        "istiod's API generator asks for a control plane's identity",
-        Not(
-            "who reads configuration from istiod by MCP is in no object; ENABLE_XDS_API_GENERATOR_AUTH=false lets others in",
-        ),
     ),
     (
         31,

@@ -66,7 +66,7 @@ pub const POD_ANNOTATIONS: [(&str, Code); 4] = [
 ];
 
 /// The minor of Istio 1 from which on each rule matters.
-const SINCE: [(Code, u64); 32] = [
+const SINCE: [(Code, u64); 33] = [
     (codes::EXTERNAL_NAME_TLS, 21),
     (codes::WILDCARD_HOSTS, 21),
     (codes::EXTERNAL_NAME_ROUTED, 21),
@@ -96,9 +96,11 @@ const SINCE: [(Code, u64); 32] = [
     (codes::IPTABLES_RECONCILED, 29),
     (codes::HOST_IN_SEVERAL_NAMESPACES, 30),
     (codes::EXCLUDED_AMBIENT_NAMESPACE, 30),
+    // With 1.30.3, so that a way from an earlier patch of 1.30 leads over it, too.
+    (codes::AUTO_REGISTERED, 30),
+    (codes::AUTO_REGISTERED, 31),
     (codes::MANAGED_GATEWAY_SELECTED, 31),
     (codes::UNHEALTHY_ENDPOINTS, 31),
-    (codes::AUTO_REGISTERED, 31),
 ];
 
 /// A move from one minor to another, the ones that it leads over included.

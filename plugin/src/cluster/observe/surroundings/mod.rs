@@ -118,7 +118,7 @@ impl Around {
         self.found.room = nodes::left(self.nodes, &beside.requests);
         let counted = !beside.requests.by_node.is_empty();
         self.found.placed = beside.requests.placed;
-        self.found.ambient.pods = beside.requests.ambient;
+        self.found.ambient.pods = beside.requests.all;
         let placed = counted.then_some(self.found.placed.as_slice());
         self.found.hits = self.reader.finish(placed);
         self.found

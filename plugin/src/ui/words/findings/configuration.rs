@@ -181,7 +181,7 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU726",
         title: "某个 WorkloadEntry 注册时没有其隧道",
-        cause: "从 1.31 起，通过 HBONE 通往工作负载的标签在其注册时设置；已经注册的在重新注册之前以明文访问。",
+        cause: "从 1.30.3 起，通过 HBONE 通往工作负载的标签在其注册时设置；已经注册的在重新注册之前以明文访问。",
         evidence: "由 istiod 注册而没有标签 networking.istio.io/tunnel=http 的 WorkloadEntry。",
         fix: "升级之后让工作负载重新连接，或给其 WorkloadEntry 打上标签 networking.istio.io/tunnel=http。",
     },
@@ -223,8 +223,8 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU732",
         title: "ambient 网格可能大到超出 istiod 的消息上限",
-        cause: "从 1.31 起，重新连接的 ztunnel 会报告它所知的每个工作负载的版本：大约 40,000 个工作负载以上，就超过 istiod 接受的 4 MiB，ztunnel 将永远得不到配置。",
-        evidence: "带注解 ambient.istio.io/redirection=enabled 的 pod，以及 istiod 的环境变量。",
+        cause: "从 1.29.7、1.30.4 和 1.31 起，重新连接的 ztunnel 会报告它所知的每个工作负载和服务的版本，网格之外的也包括在内：大约 40,000 个以上，就超过 istiod 接受的 4 MiB，ztunnel 将永远得不到配置。",
+        evidence: "运行着 ztunnel 的集群中的所有 pod，以及 istiod 的环境变量。",
         fix: "在 istiod 的 values 中，按每 10,000 个工作负载和服务 1 MiB 设置 pilot.env.ISTIO_GPRC_MAXRECVMSGSIZE，例如 33554432。",
     },
     Told {

@@ -47,11 +47,11 @@ super::told! {
         => "它带有标签 istio.io/dataplane-mode=ambient，又在 CNI 的 excludeNamespaces 中：升级后它的 Pod 会离开网格";
     "take it out of excludeNamespaces in the values of the chart cni, or take the label off it"
         => "在 chart cni 的 values 中把它从 excludeNamespaces 去掉，或者去掉它的标签";
-    "{MAX_MESSAGE} is set for {pods} ambient pods" => "已为 {pods} 个 ambient Pod 设置 {MAX_MESSAGE}";
-    "{pods} pods are in the ambient mesh, and {MAX_MESSAGE} is not set"
-        => "ambient 网格中有 {pods} 个 Pod，而没有设置 {MAX_MESSAGE}";
-    "set pilot.env.{MAX_MESSAGE} in istiod's values to 33554432, or 1 MiB for each 10,000 workloads"
-        => "在 istiod 的 values 中把 pilot.env.{MAX_MESSAGE} 设为 33554432，或者每 10,000 个工作负载 1 MiB";
+    "{MAX_MESSAGE} is set for {pods} pods" => "已为 {pods} 个 Pod 设置 {MAX_MESSAGE}";
+    "each ztunnel knows {pods} pods, those outside of the mesh as well, and {MAX_MESSAGE} is not set"
+        => "每个 ztunnel 知道 {pods} 个 Pod（网格之外的也包括在内），而没有设置 {MAX_MESSAGE}";
+    "set pilot.env.{MAX_MESSAGE} in istiod's values to 33554432, or 1 MiB for each 10,000 workloads and services"
+        => "在 istiod 的 values 中把 pilot.env.{MAX_MESSAGE} 设为 33554432，或者每 10,000 个工作负载和服务 1 MiB";
 
     // what an object says
     "nobody acts on it" => "没有组件处理它";
