@@ -239,7 +239,7 @@ pub const MANAGED_GATEWAY_SELECTED: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.31 on an Istio Gateway is merged with a gateway that istiod made out of the Gateway API only within its namespace.",
-    evidence: "The selectors of the Gateways, against the labels of the pods of managed gateways in other namespaces, and PILOT_ENABLE_STRICT_GATEWAY_MERGING and PILOT_SCOPE_GATEWAY_TO_NAMESPACE of istiod.",
+    evidence: "The selectors of the Gateways, against the labels of the pods of managed gateways in other namespaces, and PILOT_ENABLE_STRICT_GATEWAY_MERGING and PILOT_SCOPE_GATEWAY_TO_NAMESPACE of istiod, and compatibilityVersion of its release.",
     fix: "Move the Gateway into the namespace of the pods that it selects, or define its servers in the Gateway API's own object; PILOT_ENABLE_STRICT_GATEWAY_MERGING=false, which may be set before the upgrade, goes on to merge across namespaces.",
 });
 /// 1.31 sends unhealthy endpoints.
@@ -249,7 +249,7 @@ pub const UNHEALTHY_ENDPOINTS: Code = Code(&Rule {
     severity: Severity::Info,
     waivable: false,
     cause: "From 1.31 on istiod also sends endpoints that are not ready, unless minHealthPercent is set: outlier detection and panic thresholds see more hosts.",
-    evidence: "The specifications of the objects themselves, page by page.",
+    evidence: "The specifications of the objects themselves, page by page, PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS of istiod, and compatibilityVersion of its release.",
     fix: "Set outlierDetection.minHealthPercent, or PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS to false.",
 });
 /// 1.30.3 labels at registration.

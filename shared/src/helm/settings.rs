@@ -1,7 +1,10 @@
-//! What decides how a release is upgraded, out of its values: tags that are versions, and names of revisions. Nothing else
-//! of the values is kept, because anything else may be secret.
+//! What decides how a release is upgraded, out of its values: tags that are versions, names of revisions, and the minor that it
+//! shall behave as. Nothing else of the values is kept, because anything else may be secret.
 
-use crate::{api::is_mesh_name, version::IstioVersion};
+use crate::{
+    api::is_mesh_name,
+    version::{IstioVersion, Minor},
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -29,6 +32,8 @@ pub struct ReleaseSettings {
     pub revision: Option<String>,
     /// Whether the values name the registry that images come from.
     pub names_hub: bool,
+    /// The value `compatibilityVersion`: the minor whose behaviour the chart brings back, by switches of istiod.
+    pub compatibility: Option<Minor>,
     /// Keys that pin an image's tag to a version, with that tag.
     tags: BTreeMap<String, String>,
 }
@@ -37,7 +42,8 @@ impl ReleaseSettings {
     /// Reads them out of a release's values.
     #[must_use]
     pub fn read(values: &Value, server_side: bool) -> Self {
-        let revision = values.get("revision").and_then(Value::as_str);
+        let text = |key: &str| values.get(key).and_then(Value::as_str);
+        let revision = text("revision");
         let tags = pinned(values).filter(|(_, tag)| tag.parse::<IstioVersion>().is_ok());
         Self {
             server_side,
@@ -46,6 +52,7 @@ impl ReleaseSettings {
                 let hub = path.iter().try_fold(values, |value, key| value.get(key));
                 hub.and_then(Value::as_str).is_some_and(|hub| !hub.is_empty())
             }),
+            compatibility: text("compatibilityVersion").and_then(|minor| minor.parse().ok()),
             tags: tags.map(|(key, tag)| (key, tag.to_owned())).collect(),
         }
     }
@@ -131,5 +138,14 @@ mod tests {
         );
         let named = ReleaseSettings::read(&json!({ "revision": "1-30-3" }), false);
         assert_eq!(named.revision.as_deref(), Some("1-30-3"));
+        for (value, expected) in [
+            (json!("1.29"), Some(Minor::new(1, 29))),
+            (json!("hunter2"), None),
+            // The chart refuses a number.
+            (json!(1.29), None),
+        ] {
+            let settings = ReleaseSettings::read(&json!({ "compatibilityVersion": value }), false);
+            assert_eq!(settings.compatibility, expected, "{value}");
+        }
     }
 }

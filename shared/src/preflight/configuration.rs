@@ -88,6 +88,7 @@ fn takes_effect(subject: &Subject<'_>, member: &ObservedMember<'_>, code: Code) 
     const PICK_BEST: &str = "PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE";
     const STRICT: &str = "PILOT_ENABLE_STRICT_GATEWAY_MERGING";
     const SCOPED: &str = "PILOT_SCOPE_GATEWAY_TO_NAMESPACE";
+    const UNHEALTHY: &str = "PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS";
     let mut planes = planes(subject, member);
     if code == codes::PASSTHROUGH_NACK {
         has_ztunnel(member)
@@ -95,16 +96,39 @@ fn takes_effect(subject: &Subject<'_>, member: &ObservedMember<'_>, code: Code) 
         // istiod keeps them to itself unless it is told otherwise.
         has_ztunnel(member) && planes.any(|plane| rules::switch(&plane.settings, DRY_RUN) == Some(true))
     } else if code == codes::HOST_IN_SEVERAL_NAMESPACES {
-        planes.any(|plane| rules::switch(&plane.settings, PICK_BEST) != Some(false))
+        planes.any(|plane| switch_since(subject, plane, PICK_BEST, 30) != Some(false))
     } else if code == codes::MANAGED_GATEWAY_SELECTED {
         // 1.31 brings the one switch, which may be set before; with the other nothing was ever merged across namespaces.
         planes.any(|plane| {
-            let says = |name: &str| rules::switch(&plane.settings, name);
-            says(STRICT) != Some(false) && says(SCOPED) != Some(true)
+            switch_since(subject, plane, STRICT, 31) != Some(false)
+                && rules::switch(&plane.settings, SCOPED) != Some(true)
         })
+    } else if code == codes::UNHEALTHY_ENDPOINTS {
+        planes.any(|plane| switch_since(subject, plane, UNHEALTHY, 31) != Some(false))
     } else {
         true
     }
+}
+
+/// What a switch will say that came with a minor of Istio 1: where nothing sets it, the target's chart turns it off for who
+/// asks by `compatibilityVersion` for the behaviour of an older minor (`helm-profiles/compatibility-version-*.yaml`).
+fn switch_since(subject: &Subject<'_>, plane: &ControlPlane, name: &str, since: u64) -> Option<bool> {
+    let said = rules::switch(&plane.settings, name);
+    said.or_else(|| (compatibility(subject, plane)? < Minor::new(1, since)).then_some(false))
+}
+
+/// The minor that a control plane shall behave as, by the values of its release; of what helm does not keep, that is not known.
+fn compatibility(subject: &Subject<'_>, plane: &ControlPlane) -> Option<Minor> {
+    let (namespace, name) = plane.helm_release.as_ref()?;
+    let mut members = subject.members.iter();
+    let home = members.find(|member| {
+        member
+            .observed
+            .control_planes
+            .iter()
+            .any(|own| std::ptr::eq(own, plane))
+    })?;
+    home.observed.helm_release(namespace, name)?.settings.compatibility
 }
 
 /// What EnvoyFilters name, release by release.

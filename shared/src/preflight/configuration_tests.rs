@@ -95,6 +95,62 @@ fn who_merges_gateways_as_before_is_left_alone() {
 }
 
 #[test]
+fn who_asks_for_an_older_minors_behaviour_is_left_alone() {
+    const UNHEALTHY: &str = "PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS";
+    for (from, to, code, compatibility, variable, expected) in [
+        ("1.30.3", "1.31.0", codes::UNHEALTHY_ENDPOINTS, "", None, true),
+        (
+            "1.30.3",
+            "1.31.0",
+            codes::UNHEALTHY_ENDPOINTS,
+            "",
+            Some((UNHEALTHY, "false")),
+            false,
+        ),
+        ("1.30.3", "1.31.0", codes::UNHEALTHY_ENDPOINTS, "1.29", None, false),
+        (
+            "1.30.3",
+            "1.31.0",
+            codes::UNHEALTHY_ENDPOINTS,
+            "1.29",
+            Some((UNHEALTHY, "true")),
+            true,
+        ),
+        ("1.30.3", "1.31.0", codes::UNHEALTHY_ENDPOINTS, "1.31", None, true),
+        ("1.30.3", "1.31.0", codes::MANAGED_GATEWAY_SELECTED, "1.30", None, false),
+        (
+            "1.29.9",
+            "1.30.7",
+            codes::HOST_IN_SEVERAL_NAMESPACES,
+            "1.29",
+            None,
+            false,
+        ),
+        (
+            "1.29.9",
+            "1.30.7",
+            codes::HOST_IN_SEVERAL_NAMESPACES,
+            "1.30",
+            None,
+            true,
+        ),
+    ] {
+        let mut inventory = sample::one(from, "v1.34.1");
+        if let Some((name, value)) = variable {
+            set(&mut inventory, name, value);
+        }
+        for release in &mut inventory.seen(0).helm_releases {
+            let values = serde_json::json!({"compatibilityVersion": compatibility});
+            release.settings = crate::helm::ReleaseSettings::read(&values, false);
+        }
+        let hits = &mut inventory.around(0).hits;
+        hits.add(code, "Kind a/b".to_owned(), "x".to_owned());
+        let found = ids(&check(&inventory, to)).contains(&code.id());
+        assert_eq!(found, expected, "{code} with {compatibility:?} and {variable:?}");
+    }
+}
+
+#[test]
 fn one_object_is_named_and_many_are_counted() {
     let mut inventory = sample::one("1.30.3", "v1.36.3");
     let hits = &mut inventory.around(0).hits;

@@ -168,14 +168,14 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU724",
         title: "某个 Gateway 选中了托管网关的 pod",
         cause: "从 1.31 起，Istio 的 Gateway 只在其命名空间之内才会与 istiod 由 Gateway API 生成的网关合并。",
-        evidence: "各 Gateway 的选择器，与其他命名空间中托管网关的 pod 的标签对照，以及 istiod 的 PILOT_ENABLE_STRICT_GATEWAY_MERGING 和 PILOT_SCOPE_GATEWAY_TO_NAMESPACE。",
+        evidence: "各 Gateway 的选择器，与其他命名空间中托管网关的 pod 的标签对照，以及 istiod 的 PILOT_ENABLE_STRICT_GATEWAY_MERGING 和 PILOT_SCOPE_GATEWAY_TO_NAMESPACE，及其 release 的 compatibilityVersion。",
         fix: "把该 Gateway 移到它所选 pod 的命名空间，或在 Gateway API 自己的对象中定义其服务器；PILOT_ENABLE_STRICT_GATEWAY_MERGING=false 可在升级之前设置，它会继续跨命名空间合并。",
     },
     Told {
         id: "MU725",
         title: "某个 DestinationRule 检测异常实例却没有 minHealthPercent",
         cause: "从 1.31 起，除非设置了 minHealthPercent，istiod 也会发送未就绪的端点：异常检测和恐慌阈值会看到更多主机。",
-        evidence: "逐页查看的这些对象自身的规格。",
+        evidence: "逐页查看的这些对象自身的规格、istiod 的 PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS，以及其 release 的 compatibilityVersion。",
         fix: "设置 outlierDetection.minHealthPercent，或把 PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS 设为 false。",
     },
     Told {
