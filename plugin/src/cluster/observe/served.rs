@@ -5,7 +5,7 @@ use super::{
     pods,
     protobuf::{Fields, Value},
     proxies::{self, PROXY},
-    running,
+    running, workloads,
 };
 use crate::cluster::client::Cluster;
 use shared::api::ProxyConnections;
@@ -13,6 +13,11 @@ use std::time::Duration;
 
 /// How long each single question may take.
 const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Container of an agentgateway, which istiod serves as it serves its other proxies; other projects run it for themselves, so
+/// that only those count which istiod made: their label begins so (Istio's `files/agentgateway*.yaml`).
+const AGENTGATEWAY: &str = "agentgateway";
+const BY_ISTIOD: &str = "istio.io-agentgateway";
 
 /// Counts the ready proxies of one cluster and the connections of its istiods, those in the namespaces given.
 ///
@@ -53,11 +58,25 @@ fn is_ready(pod: Fields<'_>) -> bool {
     let status = pod.all(3).next().map_or(Fields(&[]), Value::fields);
     // Containers, and init containers that stay.
     let containers = status.all(8).chain(status.all(10)).map(Value::fields);
-    proxies::proxy(pod).is_some()
-        && !is_on_a_silent_node(status)
-        && containers
-            .into_iter()
-            .any(|container| container.text(1) == PROXY && matches!(container.all(4).next(), Some(Value::Number(1))))
+    let Some(name) = proxy_name(pod).filter(|_| !is_on_a_silent_node(status)) else {
+        return false;
+    };
+    containers
+        .into_iter()
+        .any(|container| container.text(1) == name && matches!(container.all(4).next(), Some(Value::Number(1))))
+}
+
+/// Name of the container in which a pod's proxy runs.
+fn proxy_name(pod: Fields<'_>) -> Option<&'static str> {
+    if proxies::proxy(pod).is_some() {
+        return Some(PROXY);
+    }
+    let spec = pod.all(2).next().map_or(Fields(&[]), Value::fields);
+    let mut containers = spec.all(2).map(Value::fields);
+    let mut labels = proxies::meta(pod).all(11).map(Value::fields);
+    let is_made_by_istiod =
+        labels.any(|label| label.text(1) == workloads::MANAGED && label.text(2).starts_with(BY_ISTIOD));
+    (is_made_by_istiod && containers.any(|container| container.text(1) == AGENTGATEWAY)).then_some(AGENTGATEWAY)
 }
 
 /// Whether nothing is heard of a pod any more: where a node is silent, the node controller takes back the pod's condition
@@ -95,6 +114,28 @@ mod tests {
             (Vec::new(), false),
         ] {
             assert_eq!(is_ready(Fields(&pod)), ready, "{pod:?}");
+        }
+    }
+
+    #[test]
+    fn an_agentgateway_counts_where_istiod_made_it() {
+        let pod = |managed_by: &str, ready: u8| {
+            let label = [held(1, workloads::MANAGED), held(2, managed_by)].concat();
+            let status = [held(1, AGENTGATEWAY), vec![4 << 3, ready]].concat();
+            let spec = held(2, held(1, AGENTGATEWAY));
+            [held(1, held(11, label)), held(2, spec), held(3, held(8, status))].concat()
+        };
+        for (managed_by, ready, expected) in [
+            ("istio.io-agentgateway-controller", 1, true),
+            ("istio.io-agentgateway-waypoint-controller", 1, true),
+            ("istio.io-agentgateway-controller", 0, false),
+            ("somebody-else", 1, false),
+        ] {
+            assert_eq!(
+                is_ready(Fields(&pod(managed_by, ready))),
+                expected,
+                "{managed_by} {ready}"
+            );
         }
     }
 
