@@ -234,7 +234,9 @@ const CHANGES: [(u64, &str, Seen); 68] = [
     (
         30,
         "the file of the CNI is readable by root only",
-        Not("who reads files of a node is in no object; cniConfFileMode brings the old mode back"),
+        Not(
+            "who reads files of a node is in no object; CNI_CONF_GROUP_READ=true in env of the chart cni lets their group read it",
+        ),
     ),
     (
         30,
