@@ -14,7 +14,7 @@ use Seen::{By, Not};
 
 /// Changes that need somebody's attention, with the minor of Istio 1 that brought them
 /// (https://istio.io/latest/news/releases/, "Upgrade Notes" and "Change Notes" of each release).
-const CHANGES: [(u64, &str, Seen); 68] = [
+const CHANGES: [(u64, &str, Seen); 69] = [
     (
         21,
         "DestinationRules that start TLS verify the certificate, and set SNI",
@@ -212,6 +212,11 @@ const CHANGES: [(u64, &str, Seen); 68] = [
         Not(
             "who reads configuration from istiod by MCP is in no object; ENABLE_XDS_API_GENERATOR_AUTH=false lets others in",
         ),
+    ),
+    (
+        29,
+        "sidecars send nothing where a BackendTLSPolicy's CA certificates are not found, in place of plain text, from 1.29.7, 1.30.4 and 1.31.1 on",
+        Not("the policy's own status tells it, by the condition ResolvedRefs"),
     ),
     (30, "Kubernetes 1.32 is the minimum", By(codes::BELOW_MINIMUM)),
     (30, "a TLSRoute needs the bundle 1.5", By(codes::GATEWAY_API_BUNDLE)),
