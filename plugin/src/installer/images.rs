@@ -226,7 +226,8 @@ spec:
       - name: discovery
         image: "docker.io/istio/pilot:1.31.0"
 "#;
-        assert_eq!(of_manifest(manifest).unwrap(), ["docker.io/istio/pilot:1.31.0"]);
+        let images = of_manifest(manifest).unwrap().all;
+        assert_eq!(images.into_iter().collect::<Vec<_>>(), ["docker.io/istio/pilot:1.31.0"]);
     }
 
     #[test]
