@@ -43,7 +43,11 @@ use shared::{
     api::{MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
     machine::{self, Driver, Effect, News, Observation, Stop, driving::Driving, progress},
 };
+use std::time::Duration;
 use tokio::sync::{mpsc, watch as channel};
+
+/// How long the home may take to say who holds the Lease, before a stall is written.
+const ASKED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Everything that driving one upgrade needs.
 pub struct Drive<'a> {
@@ -96,6 +100,9 @@ impl Drive<'_> {
         loop {
             let status = journal.status.clone().unwrap_or_default();
             let next = machine::step(&journal.spec, &status, &seen, &self.driver, now());
+            if matches!(next.stop, Some(Stop::Stalled { .. })) {
+                self.leave_to_a_rival().await?;
+            }
             if next.status != status {
                 match self.write(&journal, next.status).await? {
                     Written::Done(written) => journal = written,
@@ -130,6 +137,16 @@ impl Drive<'_> {
             if left {
                 return Ok((journal, End::Interrupted));
             }
+        }
+    }
+
+    /// Who has lost the Lease has nothing to say of an upgrade that another drives: what failed may have failed for just that.
+    async fn leave_to_a_rival(&self) -> Result<(), CommandError> {
+        // Where the home does not answer, the journal cannot be written either, and that is told.
+        let asked = tokio::time::timeout(ASKED_WITHIN, self.lease.still_held()).await;
+        match asked {
+            Ok(Err(error)) if error.exit == Exit::Held => Err(error),
+            _ => Ok(()),
         }
     }
 
