@@ -71,7 +71,7 @@ fn a_canary_goes_through_two_primaries_one_after_the_other() -> Result<()> {
 /// West's new istiod finds no node: east's runs already, and in west nothing leads to a revision that does not run.
 fn stopped_in_west(mesh: &SeveralClusters) -> Result<()> {
     let (east, west) = (mesh.cluster("east")?, mesh.cluster("west")?);
-    let helm = HeldHelm::at(east.server(), "istiod-1-31-0")?;
+    let helm = HeldHelm::at(east.name(), "istiod-1-31-0")?;
     let program = helm.program().display().to_string();
     let more = ["--strategy", "canary", "--step-timeout", "15s", "--helm", &program];
     let mut apply = Started::of(mesh.apply("east", &more)?)?;

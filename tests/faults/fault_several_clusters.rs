@@ -48,12 +48,7 @@ fn a_member_that_is_cut_off_blocks_before_and_stalls_during_and_after_its_turn()
 
     // At east's turn, at west's own, and at north's, after it.
     for turn in ["east", "west", "north"] {
-        let server = if turn == "west" {
-            proxy.server().to_owned()
-        } else {
-            mesh.cluster(turn)?.server().to_owned()
-        };
-        let helm = HeldHelm::at(&server, "istiod")?;
+        let helm = HeldHelm::at(turn, "istiod")?;
         let program = helm.program().display().to_string();
         let mut running = Started::of(apply(&["--helm", &program])?)?;
         let reached = helm.wait_until_reached_by(&mut running.child, DEADLINE);

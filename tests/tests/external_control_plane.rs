@@ -166,7 +166,7 @@ fn a_skip_is_refused(mesh: &Mesh) -> Result<()> {
 
 /// Held before istiod, with the CRDs of the other cluster done.
 fn killed_before_istiod(mesh: &Mesh) -> Result<()> {
-    let helm = HeldHelm::at(mesh.host.server(), "istiod")?;
+    let helm = HeldHelm::at(mesh.host.name(), "istiod")?;
     let charts = Toolbox::get()?.charts(TO)?.display().to_string();
     let program = helm.program().display().to_string();
     let apply = mesh.command(&["apply", "--to", TO, "--charts", &charts, "--yes", "--helm", &program])?;

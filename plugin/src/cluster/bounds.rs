@@ -1,7 +1,7 @@
 //! Bounds of each request by itself, since a connection that many share is never silent for long: how long its server may be
 //! silent, and how much it may say.
 
-use super::stats::Relayed;
+use super::relayed::Relayed;
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Limited, combinators::UnsyncBoxBody};
@@ -20,6 +20,10 @@ use tower::{BoxError, Service};
 /// Longest body, decompressed, that is collected whole: a server may be anybody's, and a page of ten thousand objects'
 /// metadata has a tenth of it.
 pub(super) const LONGEST: usize = 64 << 20;
+
+/// How long a server may be silent about what another program asks: an API server ends most requests by itself after 60 s, and
+/// what became of a write that is given up before is not known.
+const OF_ANOTHER_PROGRAM: Duration = Duration::from_secs(90);
 
 /// Marks a request whose answer is looked at as it arrives, or bounded by who asks.
 #[derive(Clone, Copy)]
@@ -54,7 +58,11 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let (answer, within) = (self.inner.call(request), self.within);
+        let within = match request.extensions().get::<Relayed>() {
+            Some(_) => self.within.max(OF_ANOTHER_PROGRAM),
+            None => self.within,
+        };
+        let answer = self.inner.call(request);
         Box::pin(async move { timeout(within, answer).await.unwrap_or_else(|_| Err(silent())) })
     }
 }

@@ -14,6 +14,7 @@ mod members;
 mod observe;
 mod private;
 mod read_ahead;
+mod relayed;
 mod remote_secret;
 mod renewal;
 mod retry;
@@ -31,8 +32,9 @@ pub use observe::{
     whoami,
 };
 pub use private::PrivateKubeconfig;
+pub use relayed::{Relayed, was_never_sent, why_not_passed};
 pub use remote_secret::{Refused, sanitized as sanitized_kubeconfig};
-pub use stats::{ClusterStats, Relayed};
+pub use stats::ClusterStats;
 
 #[cfg(test)]
 mod tests;

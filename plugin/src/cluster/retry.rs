@@ -1,6 +1,7 @@
 //! Patience with a server that is overloaded, and with a connection that breaks: what does nothing twice is asked again a
 //! moment later.
 
+use super::relayed::Relayed;
 use http::{Method, Request, Response, StatusCode, header::RETRY_AFTER};
 use kube::client::{Body, retry::RetryPolicy};
 use std::time::Duration;
@@ -29,6 +30,10 @@ impl<B> Policy<Request<Body>, Response<B>, BoxError> for Again {
         result: &mut Result<Response<B>, BoxError>,
     ) -> Option<Self::Future> {
         let asks = asks(request.method(), request.uri().path());
+        // Whoever is relayed asks again by itself.
+        if !asks && request.extensions().get::<Relayed>().is_some() {
+            return None;
+        }
         let wait = match result {
             Ok(response) => {
                 let asked = response.headers().get(RETRY_AFTER);

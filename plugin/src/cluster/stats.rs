@@ -1,6 +1,6 @@
 //! What asking a cluster costs: calls and bytes, counted where they leave and arrive; and how many run at once.
 
-use super::client::AT_ONCE;
+use super::{client::AT_ONCE, relayed::Relayed};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, combinators::UnsyncBoxBody};
@@ -74,11 +74,6 @@ impl Meter {
     }
 }
 
-/// Marks a request of another program, which is passed on as it comes: it waits for none of ours, nor do ours for it. The
-/// watches of a helm that waits would else take every turn, the renewal of the Lease's among them.
-#[derive(Clone, Copy, Debug)]
-pub struct Relayed;
-
 /// A client that is counted. A request counts as running until its answer's body has come or was dropped.
 #[derive(Clone)]
 pub(super) struct Metered<S> {
@@ -105,8 +100,12 @@ where
         let mut inner = std::mem::replace(&mut self.inner, copy);
         let meter = Arc::clone(&self.meter);
         Box::pin(async move {
-            let running = match request.extensions().get::<Relayed>() {
-                Some(Relayed) => None,
+            let relayed = request.extensions().get::<Relayed>().cloned();
+            let running = match relayed {
+                Some(relayed) => {
+                    relayed.pass().await?;
+                    None
+                }
                 None => Some(Arc::clone(&meter.at_once).acquire_owned().await?),
             };
             meter.calls.fetch_add(1, Ordering::Relaxed);

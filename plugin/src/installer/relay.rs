@@ -7,7 +7,7 @@
 
 use super::Change;
 use crate::{
-    cluster::{PrivateKubeconfig, Relayed},
+    cluster::{PrivateKubeconfig, Relayed, was_never_sent, why_not_passed},
     executor::{Tenure, writing_client},
 };
 use http::{
@@ -23,6 +23,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use kube::{Client, client::Body};
 use serde_json::json;
 use std::{convert::Infallible, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::time::Instant;
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -34,6 +35,12 @@ const LONGEST: usize = 8 << 20;
 
 /// Bytes of the secret.
 const SECRET: usize = 32;
+
+/// How long a server may be away before an engine is told so, as long as its own client would wait for a connection: helm gives
+/// a step up at the first write that fails.
+const REACHED_WITHIN: Duration = Duration::from_secs(30);
+/// Pause before a connection is tried again.
+const CONNECT_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Pause after a connection that could not be accepted.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
@@ -77,12 +84,12 @@ impl Relay {
             held: change.hold.watched(),
             tenure: change.tenure.cloned(),
         };
-        Self::listen(client, passes).await
+        Self::listen(client, passes, &change.cluster.name).await
     }
 
     /// Listens on this machine alone, for whoever knows the secret in the private kubeconfig: other people of the same
     /// machine do not.
-    async fn listen(client: Client, passes: Passes) -> Result<Self, String> {
+    async fn listen(client: Client, passes: Passes, cluster: &str) -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| format!("cannot relay to the API server: {error}");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let listener = listener.await.map_err(|error| failed(&error))?;
@@ -91,7 +98,7 @@ impl Relay {
             .ok_or_else(|| failed(&"no random numbers are to be had"))?
             .into();
         let server = format!("http://127.0.0.1:{port}/{secret}");
-        let kubeconfig = PrivateKubeconfig::of_server(&server).map_err(|error| failed(&error))?;
+        let kubeconfig = PrivateKubeconfig::of_server(&server, cluster).map_err(|error| failed(&error))?;
         let accepting = tokio::spawn(accept(listener, client, passes, Arc::clone(&secret)));
         Ok(Self {
             kubeconfig,
@@ -141,14 +148,17 @@ impl Passes {
         if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
             return Ok(());
         }
-        // What had been asked for as the engine was stopped.
-        let let_go = self.held.wait_for(|held| !held).await.is_ok();
-        if !let_go {
-            return Err("the step has ended".to_owned());
-        }
-        match &self.tenure {
-            Some(tenure) if path.starts_with(UNGUARDED) => tenure.sure().await,
-            _ => Ok(()),
+        loop {
+            if let Some(tenure) = self.tenure.as_ref().filter(|_| path.starts_with(UNGUARDED)) {
+                tenure.sure().await?;
+            }
+            if !*self.held.borrow() {
+                return Ok(());
+            }
+            // What had been asked for as the engine was stopped.
+            if self.held.wait_for(|held| !held).await.is_err() {
+                return Err("the step has ended".to_owned());
+            }
         }
     }
 }
@@ -199,21 +209,33 @@ async fn answer(client: &Client, passes: Passes, secret: &str, request: Request<
         Ok(body) => body.to_bytes(),
         Err(error) => return refusal(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()),
     };
-    if let Err(why) = passes.pass(&parts.method, uri.path()).await {
-        return refusal(StatusCode::FORBIDDEN, &why);
-    }
     tracing::debug!(method = %parts.method, %uri, "relayed");
+    let (method, path) = (parts.method.clone(), uri.path().to_owned());
+    parts.extensions.insert(Relayed::new(move || {
+        let (passes, method, path) = (passes.clone(), method.clone(), path.clone());
+        async move { passes.pass(&method, &path).await }
+    }));
     parts.uri = uri;
     parts.headers = headers_passed_on(parts.headers);
-    parts.extensions.insert(Relayed);
-    match client.send(Request::from_parts(parts, Body::from(body))).await {
-        Ok(mut answer) => {
-            for own in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
-                answer.headers_mut().remove(own);
+    let begun = Instant::now();
+    loop {
+        let request = Request::from_parts(parts.clone(), Body::from(body.clone()));
+        let error = match client.send(request).await {
+            Ok(mut answer) => {
+                for own in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
+                    answer.headers_mut().remove(own);
+                }
+                return answer;
             }
-            answer
+            Err(error) => error,
+        };
+        if let Some(why) = why_not_passed(&error) {
+            return refusal(StatusCode::FORBIDDEN, why);
         }
-        Err(error) => refusal(StatusCode::BAD_GATEWAY, &error.to_string()),
+        if !was_never_sent(&error) || begun.elapsed() > REACHED_WITHIN {
+            return refusal(StatusCode::BAD_GATEWAY, &error.to_string());
+        }
+        tokio::time::sleep(CONNECT_AGAIN_AFTER).await;
     }
 }
 
@@ -256,22 +278,65 @@ fn refusal(code: StatusCode, message: &str) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{clock::passed, installer::Hold};
+    use crate::{
+        clock::passed,
+        cluster::{self, ClusterFlags},
+        installer::Hold,
+    };
     use http::HeaderValue;
     use kube::Api;
-    use std::{future::Future, sync::Mutex};
-    use tower::BoxError;
+    use std::sync::Mutex;
 
-    async fn relay<S, F>(server: S, hold: &Hold, tenure: Option<Tenure>) -> Relay
-    where
-        S: tower::Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future = F> + Send + 'static,
-        F: Future<Output = Result<Response<Body>, BoxError>> + Send + 'static,
-    {
+    /// A real server, and a relay to it by this program's own client.
+    async fn relay(server: u16, hold: &Hold, tenure: Option<Tenure>) -> Relay {
         let passes = Passes {
             held: hold.watched(),
             tenure,
         };
-        Relay::listen(Client::new(server, "default"), passes).await.unwrap()
+        Relay::listen(client(server).await, passes, "east").await.unwrap()
+    }
+
+    async fn client(port: u16) -> Client {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        let kubeconfig = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "east",
+            "clusters": [{"name": "c", "cluster": {"server": format!("http://127.0.0.1:{port}")}}],
+            "users": [{"name": "u", "user": {}}],
+            "contexts": [{"name": "east", "context": {"cluster": "c", "user": "u"}}],
+        });
+        std::fs::write(&path, kubeconfig.to_string()).unwrap();
+        let flags = ClusterFlags {
+            kubeconfig: Some(path),
+            ..ClusterFlags::default()
+        };
+        cluster::connect(&flags).await.unwrap().client
+    }
+
+    /// An API server whose Lease somebody holds, and that notes what it was asked.
+    async fn server_of(holder: &'static str, seen: &Arc<Mutex<Vec<String>>>) -> u16 {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        serve(listener, holder, Arc::clone(seen));
+        port
+    }
+
+    fn serve(listener: TcpListener, holder: &'static str, seen: Arc<Mutex<Vec<String>>>) {
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let seen = Arc::clone(&seen);
+                let service = service_fn(move |request: Request<Incoming>| {
+                    seen.lock()
+                        .unwrap()
+                        .push(format!("{} {}", request.method(), request.uri()));
+                    let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+                        "metadata": {"name": "mesh", "resourceVersion": "1"}, "spec": {"holderIdentity": holder}});
+                    async move { Ok::<_, Infallible>(Response::new(Body::from(lease.to_string().into_bytes()))) }
+                });
+                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+            }
+        });
     }
 
     fn address(relay: &Relay) -> Uri {
@@ -293,28 +358,6 @@ mod tests {
         Some((status, String::from_utf8_lossy(&body).into_owned()))
     }
 
-    /// An API server whose Lease somebody holds, and that tells what else it was asked.
-    fn server_of(
-        holder: &'static str,
-        seen: &Arc<Mutex<Vec<String>>>,
-    ) -> impl tower::Service<
-        Request<Body>,
-        Response = Response<Body>,
-        Error = BoxError,
-        Future: Future<Output = Result<Response<Body>, BoxError>> + Send + 'static,
-    > + Send
-    + 'static {
-        let seen = Arc::clone(seen);
-        tower::service_fn(move |request: Request<Body>| {
-            let lease = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-                "metadata": {"name": "mesh", "resourceVersion": "1"}, "spec": {"holderIdentity": holder}});
-            seen.lock()
-                .unwrap()
-                .push(format!("{} {}", request.method(), request.uri().path()));
-            async move { Ok::<_, BoxError>(Response::new(Body::from(lease.to_string().into_bytes()))) }
-        })
-    }
-
     #[tokio::test]
     async fn what_no_guard_is_asked_about_passes_only_while_the_lease_is_surely_held() {
         let webhook = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/istiod";
@@ -323,7 +366,7 @@ mod tests {
             "/apis/coordination.k8s.io/v1/namespaces/mesh-upgrade-system/leases/mesh",
             Duration::ZERO,
         );
-        let (get, put) = (format!("GET {lease}"), format!("PUT {lease}"));
+        let (get, put) = (format!("GET {lease}"), format!("PUT {lease}?"));
         let patch = |path: &str| format!("PATCH {path}");
         for (holder, since, path, code, expected) in [
             ("me", passed(), webhook, 200, vec![patch(webhook)]),
@@ -333,11 +376,11 @@ mod tests {
             ("another", long_ago, service, 200, vec![patch(service)]),
         ] {
             let seen: Arc<Mutex<Vec<String>>> = Arc::default();
-            let client = Client::new(server_of(holder, &seen), "default");
-            let leases = Api::namespaced(client, shared::names::NAMESPACE);
+            let server = server_of(holder, &seen).await;
+            let leases = Api::namespaced(client(server).await, shared::names::NAMESPACE);
             let tenure = Tenure::new(leases, "mesh".to_owned(), "me".to_owned(), since);
             let hold = Hold::default();
-            let relay = relay(server_of(holder, &seen), &hold, Some(tenure)).await;
+            let relay = relay(server, &hold, Some(tenure)).await;
             let path = format!("/{}{path}", relay.secret());
             let (status, body) = ask(address(&relay), Method::PATCH, path).await.unwrap();
             assert_eq!(status, code, "{body}");
@@ -351,10 +394,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_server_that_is_away_for_a_moment_is_waited_for() {
+        let away = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address_of_it = away.local_addr().unwrap();
+        drop(away);
+        let hold = Hold::default();
+        let relay = relay(address_of_it.port(), &hold, None).await;
+        let path = format!("/{}/api/v1/pods", relay.secret());
+        let written = ask(address(&relay), Method::POST, path);
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (written, ()) = tokio::join!(written, async {
+            tokio::time::sleep(CONNECT_AGAIN_AFTER / 2).await;
+            serve(TcpListener::bind(address_of_it).await.unwrap(), "me", Arc::clone(&seen));
+        });
+        assert_eq!(written.unwrap().0, 200);
+        assert_eq!(*seen.lock().unwrap(), ["POST /api/v1/pods"], "it is sent once");
+    }
+
+    #[tokio::test]
     async fn nothing_is_written_while_the_engine_is_held() {
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
         let hold = Hold::default();
-        let relay = relay(server_of("me", &seen), &hold, None).await;
+        let relay = relay(server_of("me", &seen).await, &hold, None).await;
         let url = address(&relay);
         let path = format!("/{}/api/v1/pods", relay.secret());
         hold.hold();
@@ -412,22 +473,14 @@ mod tests {
     #[tokio::test]
     async fn requests_come_through_and_end_with_the_relay() {
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
-        let of_server = Arc::clone(&seen);
-        let server = tower::service_fn(move |request: Request<Body>| {
-            of_server
-                .lock()
-                .unwrap()
-                .push(format!("{} {}", request.method(), request.uri()));
-            async { Ok::<_, tower::BoxError>(Response::new(Body::from(b"pods".to_vec()))) }
-        });
         let hold = Hold::default();
-        let relay = relay(server, &hold, None).await;
+        let relay = relay(server_of("me", &seen).await, &hold, None).await;
         let text = std::fs::read_to_string(relay.kubeconfig()).unwrap();
         assert!(text.contains(relay.secret()));
         let url = address(&relay);
         let ask = |path: String| ask(url.clone(), Method::GET, path);
         let path = format!("/{}/api/v1/pods?watch=0", relay.secret());
-        assert_eq!(ask(path.clone()).await, Some((200, "pods".to_owned())));
+        assert_eq!(ask(path.clone()).await.unwrap().0, 200);
         let (status, body) = ask("/api/v1/pods".to_owned()).await.unwrap();
         assert!(
             status == 403 && body.contains("a relay for one program"),

@@ -26,16 +26,16 @@ impl HeldHelm {
         Self::at("", release)
     }
 
-    /// One that holds before the upgrade of this release in the cluster of this name, and nowhere else. Of the private
-    /// kubeconfig that helm is given only the address of the API server tells the cluster.
+    /// One that holds before the upgrade of this release in the cluster of this name, and nowhere else. It is
+    /// told by the context of the private kubeconfig that helm is given.
     ///
     /// # Errors
     /// When the script cannot be written.
-    pub fn at(server: &str, release: &str) -> Result<Self> {
-        Self::of(&Toolbox::get()?.helm(), server, release)
+    pub fn at(cluster: &str, release: &str) -> Result<Self> {
+        Self::of(&Toolbox::get()?.helm(), cluster, release)
     }
 
-    fn of(helm: &Path, server: &str, release: &str) -> Result<Self> {
+    fn of(helm: &Path, cluster: &str, release: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         // Where a test fails, its folder goes, and nobody is there any more who would let it go on.
         let script = format!(
@@ -44,7 +44,7 @@ impl HeldHelm {
                [ \"$before\" = --kubeconfig ] && kubeconfig=$argument\n\
                before=$argument\n\
              done\n\
-             if [ \"$1 $2\" = \"upgrade {release}\" ] && [ ! -e {dir}/go ] && grep -q '{server}' \"$kubeconfig\"; then\n\
+             if [ \"$1 $2\" = \"upgrade {release}\" ] && [ ! -e {dir}/go ] && grep -q '\"current-context\":\"{cluster}' \"$kubeconfig\"; then\n\
                echo $$ > {dir}/reached\n\
                while [ ! -e {dir}/go ]; do [ -d {dir} ] || exit 1; sleep 0.05; done\n\
              fi\n\
@@ -129,7 +129,7 @@ mod tests {
         std::fs::write(&helm, format!("#!/bin/sh\ntouch {}\n", called.display())).unwrap();
         std::fs::set_permissions(&helm, std::fs::Permissions::from_mode(0o755)).unwrap();
         let kubeconfig = beside.path().join("kubeconfig");
-        std::fs::write(&kubeconfig, "server: https://localhost\n").unwrap();
+        std::fs::write(&kubeconfig, r#"{"current-context":"east"}"#).unwrap();
 
         let held = HeldHelm::of(&helm, "", "istiod").unwrap();
         let mut command = std::process::Command::new(held.program());
