@@ -1,21 +1,26 @@
 //! The plugin as a library: parse, connect, run one command, turn its outcome into an exit code.
 
-pub mod cli;
-pub mod clock;
-pub mod cluster;
-pub mod commands;
+mod cli;
+mod clock;
+mod cluster;
+mod commands;
 mod completion;
-pub mod error;
-pub mod executor;
-pub mod guard;
-pub mod installer;
-pub mod ui;
+mod error;
+mod executor;
+mod guard;
+mod installer;
+mod ui;
+
+pub use cli::Cli;
+pub use cluster::sanitized_kubeconfig;
+pub use error::Exit;
+pub use ui::{Lang, width};
 
 use clap::CommandFactory as _;
-use cli::{Cli, Command};
-use error::{CommandError, Exit};
+use cli::Command;
+use error::CommandError;
 use std::{ffi::OsString, process::ExitCode};
-use ui::{Format, Lang, Output, Ui};
+use ui::{Format, Output, Ui};
 
 /// Runs the plugin with a command line and returns its exit code; prints whatever there is to say.
 pub fn run<I: IntoIterator<Item = OsString>>(args: I) -> ExitCode {

@@ -10,7 +10,7 @@
 mod kept;
 
 use clap::{Arg, ArgAction, Command, CommandFactory as _};
-use plugin::{cli::Cli, error::Exit};
+use plugin::{Cli, Exit};
 use std::{fmt::Write as _, path::Path};
 
 const HEAD: &str = "\

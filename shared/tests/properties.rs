@@ -97,9 +97,9 @@ proptest! {
     fn the_newest_reachable_is_always_an_allowed_move(patch in 0_u64..20, minor in 8_u64..34, vendor in any::<bool>()) {
         let suffix = if vendor { "-mspider" } else { "" };
         let from: IstioVersion = format!("1.{minor}.{patch}{suffix}").parse().unwrap();
-        if let Some(to) = CATALOG.newest_reachable(&from) {
-            prop_assert!(matches!(Move::between(&from, &to), Move::Patch | Move::OneMinor), "{} -> {}", from, to);
-            prop_assert!(CATALOG.knows(&to));
+        if let Some(to) = CATALOG.reachable(&from).next() {
+            prop_assert!(matches!(Move::between(&from, to), Move::Patch | Move::OneMinor), "{} -> {}", from, to);
+            prop_assert!(CATALOG.knows(to));
         }
     }
 

@@ -9,7 +9,7 @@ use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Terminal, Toolbox},
     product::{Guard, english_left, kubectl_command, mesh_upgrade},
 };
-use plugin::ui::width;
+use plugin::width;
 
 /// What kubectl tells the shell: lines, of which the last is the directive.
 fn completed(cluster: &Cluster, words: &[&str]) -> Result<Vec<String>> {

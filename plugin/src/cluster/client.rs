@@ -163,12 +163,6 @@ impl Cluster {
         &self.context
     }
 
-    /// Configuration of the client; never to be printed, it holds credentials.
-    #[must_use]
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
     /// The context of the operator's own kubeconfig that leads here, as kubectl and helm know it.
     #[must_use]
     pub fn own_context(&self) -> Option<&str> {

@@ -27,13 +27,12 @@ pub use kubeconfig::known_contexts;
 pub use lists::{list, list_metadata};
 pub use members::{Members, MembersError, Reached, observe_members, reach_members};
 pub use observe::{
-    GuardRelease, MOST_ASKED, Marks, ObserveOptions, PermissionQuery, catalog_text, connected_to, guard_release,
-    impersonation_arrives, observe, observe_all, permissions_for_apply, permissions_for_unguarded_apply, served,
-    whoami,
+    MOST_ASKED, Marks, ObserveOptions, catalog_text, connected_to, guard_release, impersonation_arrives, observe,
+    observe_all, permissions_for_apply, permissions_for_unguarded_apply, served, whoami,
 };
 pub use private::PrivateKubeconfig;
 pub use relayed::{Relayed, was_never_sent, why_not_passed};
-pub use remote_secret::{Refused, sanitized as sanitized_kubeconfig};
+pub use remote_secret::sanitized as sanitized_kubeconfig;
 pub use stats::ClusterStats;
 
 #[cfg(test)]

@@ -314,13 +314,7 @@ impl Catalog {
         self.release_of(version)?.range()
     }
 
-    /// Newest version that one hop leads to: a patch of the next minor, or else a newer patch of the same.
-    #[must_use]
-    pub fn newest_reachable(&self, from: &IstioVersion) -> Option<IstioVersion> {
-        self.reachable(from).next().cloned()
-    }
-
-    /// The newest patches that one hop leads to, newest first.
+    /// The newest patches that one hop leads to, newest first: of the next minor, and a newer one of the same.
     pub fn reachable<'a>(&'a self, from: &'a IstioVersion) -> impl Iterator<Item = &'a IstioVersion> {
         [from.minor().next(), from.minor()]
             .into_iter()

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use clap::CommandFactory as _;
-use plugin::cli::Cli;
+use plugin::Cli;
 use pty_process::{Size, blocking};
 
 use super::{held, median, released_plugin, say};

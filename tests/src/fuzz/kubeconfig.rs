@@ -1,6 +1,6 @@
 //! Kubeconfigs out of Secrets: whatever stands in one, what is left runs no program, reads no file and leaves TLS alone.
 
-use plugin::cluster::sanitized_kubeconfig;
+use plugin::sanitized_kubeconfig;
 
 /// What stands in the corpus where secrets stand.
 const TOKEN: &str = "s3cr3t-t0k3n";

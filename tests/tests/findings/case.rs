@@ -7,7 +7,7 @@ use mesh_upgrade_tests::{
     harness::{Cluster, Run, wait_until},
     product::{english_left, mesh_upgrade_command},
 };
-use plugin::ui::Lang;
+use plugin::Lang;
 use serde_json::Value;
 
 /// How long the API server may take to go by a change of RBAC, which it follows by a watch.

@@ -30,7 +30,7 @@ mod workloads;
 
 pub use catalog::catalog_text;
 pub use changes::Marks;
-pub use guard_release::{GuardRelease, guard_release};
+pub use guard_release::guard_release;
 pub use permissions::{
     PermissionQuery, impersonation_arrives, permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };
