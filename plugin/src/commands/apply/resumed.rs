@@ -1,10 +1,13 @@
-//! What whoever goes on with an upgrade has to have at hand, found out before the lease is taken: another machine, or another
-//! day, may have other charts, or none.
+//! Going on with an upgrade. What that needs is found out before the lease is taken: another machine, or another day, may have
+//! other charts, or none.
 
-use super::absolute;
+use super::{Task, absolute, drive};
 use crate::{
-    error::CommandError,
-    installer::{Engines, Installer as _},
+    cli::HowTo,
+    error::{CommandError, Exit},
+    executor::journal,
+    installer::{AskedHelm, Engines, Installer as _},
+    ui::Mark,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use shared::{
@@ -17,6 +20,65 @@ use std::collections::BTreeMap;
 
 /// Charts that are asked for at the same time.
 const CHARTS_AT_ONCE: usize = 8;
+
+impl Task<'_> {
+    /// Goes on with an upgrade that has begun, or gives it up.
+    pub(super) async fn resume(&self, journal: &MeshUpgrade, helm: AskedHelm) -> Result<Exit, CommandError> {
+        let Self { args, ui, home, .. } = self;
+        let spec = &journal.spec;
+        if let Some(to) = args.to.as_ref().filter(|to| to.to_string() != spec.to) {
+            let refusal = CommandError::blocked(format!(
+                "the upgrade of mesh {} to {} has begun: there is no new target {to} before it has arrived",
+                spec.mesh, spec.to
+            ))
+            .hint(format!("go on with it: kubectl mesh-upgrade apply {}", spec.mesh));
+            return Err(if journal::phase(journal).is_past_return() {
+                refusal
+            } else {
+                refusal.hint(format!(
+                    "or give it up, since it has changed nothing yet: kubectl mesh-upgrade apply {} --withdraw",
+                    spec.mesh
+                ))
+            });
+        }
+        if args.withdraw {
+            return self.withdraw(journal, helm).await;
+        }
+        let course = drive::Course {
+            charts: charts(args.charts.as_deref(), &spec.plan.charts.location)?,
+            ..drive::Course::default()
+        };
+        if let Some(how) = args.strategy
+            && (how == HowTo::Canary) != spec.plan.is_canary()
+        {
+            return Err(CommandError::usage(format!(
+                "the upgrade of mesh {} has begun the other way: its control planes are replaced as planned, to the end",
+                spec.mesh
+            ))
+            .hint("leave --strategy out"));
+        }
+        refuse_unknown_vendor(journal, &self.scene.catalog)?;
+        let phase = journal::phase(journal);
+        let at = match spec.plan.clusters.len() {
+            0 | 1 => String::new(),
+            many => ui.lang.apply_over_clusters(many, &home.name),
+        };
+        let goes_on = ui.lang.apply_goes_on(&spec.mesh, &spec.to, phase);
+        ui.progress(Mark::Info, &format!("{goes_on}{at}"));
+        let guarded = spec.unguarded.is_none();
+        let engines = self.engines(&spec.plan, helm).await?;
+        look_at_charts(&engines, journal, course.charts.as_deref()).await?;
+        let lease = self.take_lease(&spec.mesh, guarded).await?;
+        let driven = async {
+            // Read again under the lease: whoever held it may have gone on, and even ended, while we waited.
+            let journal = journal::read(&home.client, journal).await?;
+            drive::to_the_end(self, &engines, journal, &lease, course).await
+        };
+        let driven = driven.await;
+        lease.release().await;
+        driven
+    }
+}
 
 /// Where the charts are that a command line names, seen from those that were planned with.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,7 +113,7 @@ pub fn place(given: Option<&str>, planned: &str) -> Result<Place, CommandError> 
 ///
 /// # Errors
 /// When it is not there, or cannot stand for the journal's place.
-pub fn charts(given: Option<&str>, planned: &str) -> Result<Option<String>, CommandError> {
+fn charts(given: Option<&str>, planned: &str) -> Result<Option<String>, CommandError> {
     match place(given, planned)? {
         Place::Planned => Ok(None),
         Place::Folder(folder) => Ok(Some(folder)),
@@ -66,11 +128,7 @@ pub fn charts(given: Option<&str>, planned: &str) -> Result<Option<String>, Comm
 ///
 /// # Errors
 /// When one is not there, or not the target's.
-pub async fn look_at_charts(
-    engines: &Engines,
-    journal: &MeshUpgrade,
-    charts: Option<&str>,
-) -> Result<(), CommandError> {
+async fn look_at_charts(engines: &Engines, journal: &MeshUpgrade, charts: Option<&str>) -> Result<(), CommandError> {
     let location = charts.unwrap_or(&journal.spec.plan.charts.location);
     let by_helm = progress::may_be_due(journal).filter(|step| step.installer == InstallerKind::Helm);
     // Several clusters take the same one.
@@ -100,7 +158,7 @@ pub async fn look_at_charts(
 ///
 /// # Errors
 /// When the catalog at hand does not name it.
-pub fn refuse_unknown_vendor(journal: &MeshUpgrade, catalog: &Catalog) -> Result<(), CommandError> {
+fn refuse_unknown_vendor(journal: &MeshUpgrade, catalog: &Catalog) -> Result<(), CommandError> {
     let Some(step) = plan::unknown_to(catalog, progress::may_be_due(journal)) else {
         return Ok(());
     };
