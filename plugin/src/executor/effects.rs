@@ -1,37 +1,25 @@
 //! Performs the machine's effects in the clusters of a mesh; each may run twice.
 
 use super::{
-    fault::{Fault, patiently},
     frozen::{Lost, Telling},
-    health, images,
     inherited::Inherited,
     members::Members,
-    rollout, stuck,
     tenure::Tenure,
     watch::Watch,
-    writing_client,
 };
 use crate::{
-    clock::today,
-    cluster::{self, Cluster, ObserveOptions},
+    cluster::{Cluster, ObserveOptions},
     error::CommandError,
-    installer::{Change, Engines, Hold, Installer as _, Writer},
+    installer::{Engines, Writer},
     ui::{Mark, Ui},
 };
-use futures::future::join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use shared::{
-    api::{Abilities, MeshUpgradeSpec, PlanCluster, PlanStep},
-    arrival::{self, Arrival},
-    canary,
+    api::{MeshUpgradeSpec, PlanStep},
     catalog::Catalog,
     inventory::{ClusterState, Inventory, Observed},
-    journals,
     machine::{CheckResult, Effect, FreezeState, Observation, StepObservation},
-    mesh, plan,
-    preflight::{self, Purpose, Target},
-    waiver,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -215,220 +203,9 @@ impl Effects<'_> {
         }
     }
 
-    /// As much as the operator's own check saw: what has come since must not slip through.
-    async fn observe(&self) -> Inventory {
-        let options = ObserveOptions {
-            ask_running_versions: true,
-            count_proxies: true,
-            surroundings: true,
-            ..self.options()
-        };
-        self.members.observe(&options).await
-    }
-
-    /// Whether the mesh is free to go; what is in its way, one line each.
-    async fn check(&self, spec: &MeshUpgradeSpec, frozen: bool) -> Result<(), Vec<String>> {
-        let inventory = self.observe().await;
-        let meshes = mesh::meshes(&inventory);
-        // It may be called otherwise than where the upgrade began: from there more clusters were seen, or fewer.
-        let mesh = match journals::mesh_of(&spec.plan.clusters, &spec.mesh, &meshes, &inventory) {
-            Some(mesh) => mesh,
-            None => mesh::select(&meshes, Some(&spec.mesh)).map_err(|error| vec![error.to_string()])?,
-        };
-        let Ok(version) = spec.to.parse() else {
-            return Err(vec![format!("the journal's target {:?} is no version", spec.to)]);
-        };
-        let purpose = if spec.unguarded.is_some() {
-            Purpose::ApplyUnguarded
-        } else {
-            Purpose::Apply
-        };
-        let target = Target::new(version)
-            .for_purpose(purpose)
-            .as_canary(spec.plan.is_canary())
-            .once_frozen(frozen);
-        let report = preflight::check(mesh, &inventory, &target, &self.catalog, today());
-        let report = waiver::apply(report, &waiver::recorded(&spec.waivers), today());
-        let mut blockers: Vec<String> = report
-            .blockers()
-            .map(|finding| format!("{} {}", finding.code.id(), finding.cause))
-            .collect();
-        blockers.extend(plan::drift(&spec.plan, &inventory));
-        match plan::plan(mesh, &inventory, &target, &spec.plan.charts.location, &self.catalog) {
-            Ok(now) => blockers.extend(plan::joined(&spec.plan, &now)),
-            // Told above.
-            Err(plan::PlanError::NothingToDo { .. } | plan::PlanError::Unknown { .. }) => {}
-            Err(error) => blockers.push(error.to_string()),
-        }
-        blockers.extend(self.still_served(spec).await);
-        none_of(blockers)
-    }
-
-    /// What does not work before the upgrade could not be proved after it: it is found out before anything is changed.
-    async fn prove_abilities(&self, spec: &MeshUpgradeSpec) -> Result<Vec<Abilities>, Vec<String>> {
-        let proving = spec.plan.clusters.iter().map(|planned| async move {
-            let cluster = self.cluster(&planned.name)?;
-            let writer = writing_client(cluster, &self.writer)?;
-            let configures = spec.plan.configures(&planned.name);
-            let proved = health::abilities(self.ui, cluster, &writer, planned, configures).await;
-            proved.map_err(|why| format!("{}: {why}", planned.name))
-        });
-        let proved = join_all(proving).await;
-        let (proved, failed): (Vec<_>, Vec<_>) = proved.into_iter().partition(Result::is_ok);
-        none_of(failed.into_iter().filter_map(Result::err).collect())?;
-        Ok(proved.into_iter().flatten().flatten().collect())
-    }
-
-    /// Frozen, so that the driver's dry runs pass everywhere, and before anything is changed.
-    async fn rehearse(&self, spec: &MeshUpgradeSpec) -> Result<(), Vec<String>> {
-        let hold = Hold::default();
-        let trying = spec.plan.steps.iter().map(|step| async {
-            let cluster = self.cluster(&step.cluster)?;
-            let change = self.change(spec, step, cluster, &hold);
-            let tried = self.engines.rehearse(&change).await;
-            tried.map_err(|why| format!("{}: {why}", step.id))
-        });
-        let tried = join_all(trying).await;
-        none_of(tried.into_iter().filter_map(Result::err).collect())
-    }
-
-    fn change<'c>(
-        &'c self,
-        spec: &'c MeshUpgradeSpec,
-        step: &'c PlanStep,
-        cluster: &'c Cluster,
-        hold: &'c Hold,
-    ) -> Change<'c> {
-        Change {
-            cluster,
-            step,
-            charts: self.charts.unwrap_or(&spec.plan.charts.location),
-            writer: &self.writer,
-            timeout: self.step_timeout,
-            hold,
-            tenure: Some(&self.tenure),
-        }
-    }
-
-    /// In all clusters at once: each has its own nodes, and its own way to the registry.
-    async fn pull(&self, spec: &MeshUpgradeSpec) -> Result<String, String> {
-        let pulling = spec.plan.clusters.iter().map(|planned| async move {
-            let cluster = self.cluster(&planned.name)?;
-            let client = writing_client(cluster, &self.writer)?;
-            let images = if planned.images.is_empty() {
-                &spec.plan.images
-            } else {
-                &planned.images
-            };
-            images::pull(cluster, &client, images::place(planned), images).await
-        });
-        all_or_why(join_all(pulling).await)
-    }
-
-    /// How far a step is, and how many of its pods.
-    pub(super) async fn look(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<(Arrival, i64), Fault> {
-        let cluster = self.cluster(&step.cluster).map_err(Fault::lasting)?;
-        let options = ObserveOptions {
-            surroundings: canary::looks_around(step),
-            ..self.options()
-        };
-        let seen = cluster::observe(cluster, &options).await;
-        match seen.state {
-            ClusterState::Observed(observed) => match arrival::unseen(step, &observed, &spec.waivers) {
-                Some(what) => Err(Fault::passing(format!("not everything could be read: {what}"))),
-                None => Ok((arrival::of_step(step, &observed), arrival::rolled_out(step, &observed))),
-            },
-            ClusterState::Unknown { reason } => {
-                Err(Fault::passing(format!("cluster {} is unknown: {reason}", step.cluster)))
-            }
-        }
-    }
-
-    async fn observe_step(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> StepObservation {
-        match patiently(|| self.look(spec, step)).await {
-            Ok((Arrival::Arrived(evidence), _)) => StepObservation::AtTarget(evidence),
-            Ok((Arrival::Waiting(_), _)) => StepObservation::Due,
-            Err(why) => StepObservation::Failed(why.to_string()),
-        }
-    }
-
-    /// Changes a component, watched over.
-    async fn apply(&self, spec: &MeshUpgradeSpec, step: &PlanStep, news: &Telling) -> Result<StepObservation, Lost> {
-        let cluster = match self.cluster(&step.cluster) {
-            Ok(cluster) => cluster,
-            Err(why) => return Ok(StepObservation::Failed(why)),
-        };
-        let hold = Hold::default();
-        let limits = self.limits_of(step, cluster).await;
-        let change = Change {
-            timeout: limits.in_all,
-            ..self.change(spec, step, cluster, &hold)
-        };
-        let what = format!("{} ({}): {} to {}", step.runs(), step.cluster, step.from, step.to);
-        self.ui.progress(Mark::Step, &what);
-        let changed = async {
-            hold.free().await;
-            if let Err(why) = self.may_go(step, cluster).await {
-                return StepObservation::Failed(why);
-            }
-            let upgrading = self.engines.upgrade(&change);
-            let upgraded = if limits.outlast_a_standstill() {
-                rollout::unless(upgrading, self.stands_still(spec, step, limits.standstill)).await
-            } else {
-                upgrading.await
-            };
-            match upgraded {
-                Ok(()) => self.wait_for(spec, step, limits.standstill, news).await,
-                Err(why) => StepObservation::Failed(because(why, cluster, step).await),
-            }
-        };
-        if spec.unguarded.is_some() {
-            return Ok(changed.await);
-        }
-        self.let_through(spec, step, Some(step)).await.map_err(Lost::Freeze)?;
-        let bell = self.stand_watch(spec, step).await;
-        let bell = bell.map_err(|fault| Lost::Freeze(fault.to_string()))?;
-        // Let go by the first look: between the last proof and now somebody may have been at the freeze.
-        hold.hold();
-        let outcome = tokio::select! {
-            outcome = changed => outcome,
-            lost = self.keep_frozen(spec, step, bell, &hold, news) => return Err(lost),
-        };
-        let ended = self.end_watch(spec, step).await;
-        ended.map_err(|fault| Lost::Freeze(fault.to_string()))?;
-        // Who failed to arrive may still come: that is seen by whoever goes on.
-        self.let_through(spec, step, None).await.map_err(Lost::Freeze)?;
-        Ok(outcome)
-    }
-
-    async fn verify(&self, spec: &MeshUpgradeSpec, abilities: &[Abilities]) -> Result<String, String> {
-        let proving = spec
-            .plan
-            .clusters
-            .iter()
-            .map(|planned| self.verify_cluster(spec, planned, abilities, true));
-        all_or_why(join_all(proving).await)
-    }
-
-    async fn verify_cluster(
-        &self,
-        spec: &MeshUpgradeSpec,
-        planned: &PlanCluster,
-        abilities: &[Abilities],
-        gateways: bool,
-    ) -> Result<String, String> {
-        let cluster = self.cluster(&planned.name)?;
-        let writer = writing_client(cluster, &self.writer)?;
-        health::prove(self.ui, cluster, &writer, planned, &spec.to, abilities, gateways).await
-    }
-
     pub(super) fn cluster(&self, name: &str) -> Result<&Cluster, String> {
         self.members.cluster(name)
     }
-}
-
-fn none_of(blockers: Vec<String>) -> Result<(), Vec<String>> {
-    if blockers.is_empty() { Ok(()) } else { Err(blockers) }
 }
 
 /// What was done in each cluster; or all that failed, since a person mends them all at once.
@@ -439,14 +216,6 @@ pub(super) fn all_or_why(each: Vec<Result<String, String>>) -> Result<String, St
         Ok(done.into_iter().flatten().collect::<Vec<_>>().join("; "))
     } else {
         Err(failed.join("; "))
-    }
-}
-
-/// An engine's failure with what the component's pods say of themselves.
-pub(super) async fn because(why: String, cluster: &Cluster, step: &PlanStep) -> String {
-    match stuck::why(&cluster.client, step).await {
-        Some(pods) => format!("{why}; {pods}"),
-        None => why,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The executor: observes, asks the machine, persists, then performs one effect. It decides nothing itself.
 
+mod after;
+mod before;
 pub mod canary;
 pub mod effects;
 pub mod fault;
@@ -22,6 +24,7 @@ mod report;
 mod restricted;
 mod rollout;
 mod shadowed;
+mod step;
 mod stuck;
 mod tenure;
 pub mod watch;

@@ -1,11 +1,6 @@
 //! How long a component's rollout is waited for: as long as something of it comes on.
 
-use super::{
-    effects::{Effects, because},
-    fault::Fault,
-    frozen::Telling,
-    pauses::Pauses,
-};
+use super::{effects::Effects, fault::Fault, frozen::Telling, pauses::Pauses, step::because};
 use crate::{
     cluster::{self, Cluster},
     ui::Mark,

@@ -1,0 +1,129 @@
+//! One step: how far it is, and its change, watched over.
+
+use super::{
+    effects::Effects,
+    fault::{Fault, patiently},
+    frozen::{Lost, Telling},
+    rollout, stuck,
+};
+use crate::{
+    cluster::{self, Cluster, ObserveOptions},
+    installer::{Change, Hold, Installer as _},
+    ui::Mark,
+};
+use shared::{
+    api::{MeshUpgradeSpec, PlanStep},
+    arrival::{self, Arrival},
+    canary,
+    inventory::ClusterState,
+    machine::StepObservation,
+};
+
+impl Effects<'_> {
+    pub(super) fn change<'c>(
+        &'c self,
+        spec: &'c MeshUpgradeSpec,
+        step: &'c PlanStep,
+        cluster: &'c Cluster,
+        hold: &'c Hold,
+    ) -> Change<'c> {
+        Change {
+            cluster,
+            step,
+            charts: self.charts.unwrap_or(&spec.plan.charts.location),
+            writer: &self.writer,
+            timeout: self.step_timeout,
+            hold,
+            tenure: Some(&self.tenure),
+        }
+    }
+
+    /// How far a step is, and how many of its pods.
+    pub(super) async fn look(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<(Arrival, i64), Fault> {
+        let cluster = self.cluster(&step.cluster).map_err(Fault::lasting)?;
+        let options = ObserveOptions {
+            surroundings: canary::looks_around(step),
+            ..self.options()
+        };
+        let seen = cluster::observe(cluster, &options).await;
+        match seen.state {
+            ClusterState::Observed(observed) => match arrival::unseen(step, &observed, &spec.waivers) {
+                Some(what) => Err(Fault::passing(format!("not everything could be read: {what}"))),
+                None => Ok((arrival::of_step(step, &observed), arrival::rolled_out(step, &observed))),
+            },
+            ClusterState::Unknown { reason } => {
+                Err(Fault::passing(format!("cluster {} is unknown: {reason}", step.cluster)))
+            }
+        }
+    }
+
+    pub(super) async fn observe_step(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> StepObservation {
+        match patiently(|| self.look(spec, step)).await {
+            Ok((Arrival::Arrived(evidence), _)) => StepObservation::AtTarget(evidence),
+            Ok((Arrival::Waiting(_), _)) => StepObservation::Due,
+            Err(why) => StepObservation::Failed(why.to_string()),
+        }
+    }
+
+    /// Changes a component, watched over.
+    pub(super) async fn apply(
+        &self,
+        spec: &MeshUpgradeSpec,
+        step: &PlanStep,
+        news: &Telling,
+    ) -> Result<StepObservation, Lost> {
+        let cluster = match self.cluster(&step.cluster) {
+            Ok(cluster) => cluster,
+            Err(why) => return Ok(StepObservation::Failed(why)),
+        };
+        let hold = Hold::default();
+        let limits = self.limits_of(step, cluster).await;
+        let change = Change {
+            timeout: limits.in_all,
+            ..self.change(spec, step, cluster, &hold)
+        };
+        let what = format!("{} ({}): {} to {}", step.runs(), step.cluster, step.from, step.to);
+        self.ui.progress(Mark::Step, &what);
+        let changed = async {
+            hold.free().await;
+            if let Err(why) = self.may_go(step, cluster).await {
+                return StepObservation::Failed(why);
+            }
+            let upgrading = self.engines.upgrade(&change);
+            let upgraded = if limits.outlast_a_standstill() {
+                rollout::unless(upgrading, self.stands_still(spec, step, limits.standstill)).await
+            } else {
+                upgrading.await
+            };
+            match upgraded {
+                Ok(()) => self.wait_for(spec, step, limits.standstill, news).await,
+                Err(why) => StepObservation::Failed(because(why, cluster, step).await),
+            }
+        };
+        if spec.unguarded.is_some() {
+            return Ok(changed.await);
+        }
+        self.let_through(spec, step, Some(step)).await.map_err(Lost::Freeze)?;
+        let bell = self.stand_watch(spec, step).await;
+        let bell = bell.map_err(|fault| Lost::Freeze(fault.to_string()))?;
+        // Let go by the first look: between the last proof and now somebody may have been at the freeze.
+        hold.hold();
+        let outcome = tokio::select! {
+            outcome = changed => outcome,
+            lost = self.keep_frozen(spec, step, bell, &hold, news) => return Err(lost),
+        };
+        let ended = self.end_watch(spec, step).await;
+        ended.map_err(|fault| Lost::Freeze(fault.to_string()))?;
+        // Who failed to arrive may still come: that is seen by whoever goes on.
+        self.let_through(spec, step, None).await.map_err(Lost::Freeze)?;
+        Ok(outcome)
+    }
+}
+
+/// An engine's failure with what the component's pods say of themselves.
+pub(super) async fn because(why: String, cluster: &Cluster, step: &PlanStep) -> String {
+    match stuck::why(&cluster.client, step).await {
+        Some(pods) => format!("{why}; {pods}"),
+        None => why,
+    }
+}
