@@ -24,7 +24,7 @@ pub(super) fn refuse_user(source: &str, of_catalog: Option<&str>) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    use crate::commands::plan;
+    use crate::commands::chart_source::chart_source;
     use shared::catalog::Catalog;
 
     #[test]
@@ -49,7 +49,7 @@ mod tests {
         ] {
             let of_catalog = catalog(place);
             for given in [Some(place), None] {
-                match plan::chart_source(given, &of_catalog, &to) {
+                match chart_source(given, &of_catalog, &to) {
                     Ok(source) => assert!(expected && source == place, "{place} {given:?}"),
                     Err(error) => {
                         let told = format!("{error} {:?}", error.hints());
@@ -64,7 +64,7 @@ mod tests {
                 }
             }
             // What is given counts, whatever the catalog says.
-            let given = plan::chart_source(Some("oci://r.example.com/istio"), &of_catalog, &to);
+            let given = chart_source(Some("oci://r.example.com/istio"), &of_catalog, &to);
             assert_eq!(given.unwrap(), "oci://r.example.com/istio");
         }
     }

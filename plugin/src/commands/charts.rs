@@ -1,6 +1,6 @@
 //! Looking for the target's charts where an upgrade would take them, for `check`.
 
-use super::{Scene, plan};
+use super::{Scene, chart_source::charts_of, plan};
 use crate::{
     cli::{CheckArgs, Global, TargetArgs},
     error::CommandError,
@@ -36,7 +36,7 @@ pub async fn lookup(
 ) -> Result<Option<ChartLookup>, CommandError> {
     let TargetArgs { to, charts, .. } = &args.target;
     let given = charts.as_deref();
-    let source = match plan::charts_of(given, scene, mesh, to) {
+    let source = match charts_of(given, scene, mesh, to) {
         Ok(source) => source,
         Err(_) if given.is_none() && scene.catalog.chart_source(&to.flavor).is_none() => return Ok(None),
         Err(error) => return Err(error),

@@ -1,14 +1,14 @@
 //! `check`: can this mesh go to that version, what stands in the way, and what to do about it.
 
 use super::{
-    Scene, again, charts, check_all, plan,
+    Scene, again, charts, check_all, observe_options, plan,
     under_way::{self, Upgrade},
     waivers,
 };
 use crate::{
     cli::{CheckArgs, FailOn, Global, HowTo},
     clock::today,
-    cluster::{Marks, ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply},
+    cluster::{Marks, ObserveOptions},
     error::{CommandError, Exit},
     installer::helm::Helm,
     ui::{Layout, Mark, Output, Ui, faint, print_report, strong},
@@ -26,23 +26,6 @@ use std::time::Duration;
 
 /// How long changes may follow each other before `--watch` checks again.
 const SETTLE: Duration = Duration::from_secs(2);
-
-/// What `check` and `apply` look at before anything is changed.
-#[must_use]
-pub fn observe_options(guarded: bool) -> ObserveOptions {
-    let permissions = if guarded {
-        permissions_for_apply()
-    } else {
-        permissions_for_unguarded_apply()
-    };
-    ObserveOptions {
-        ask_running_versions: true,
-        count_proxies: true,
-        surroundings: true,
-        permissions,
-        ..ObserveOptions::default()
-    }
-}
 
 /// Runs `check`.
 ///

@@ -1,6 +1,10 @@
 //! `guide`: the runbook of an upgrade for whoever does it by hand; reads, and writes nothing.
 
-use super::{Scene, again, apply::absolute, journals, plan};
+use super::{
+    Scene, again,
+    chart_source::{absolute, chart_source},
+    journals,
+};
 use crate::{
     cli::{Global, GuideArgs, HowTo},
     clock::today,
@@ -38,7 +42,7 @@ pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
             HowTo::InPlace => Strategy::InPlace,
             HowTo::Canary => Strategy::Canary,
         }),
-        charts: charts(plan::chart_source(
+        charts: charts(chart_source(
             args.target.charts.as_deref(),
             &scene.catalog,
             &args.target.to,

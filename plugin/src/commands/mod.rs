@@ -5,6 +5,7 @@ pub mod adopt;
 mod again;
 pub mod apply;
 mod catalog;
+mod chart_source;
 mod charts;
 pub mod check;
 mod check_all;
@@ -29,7 +30,9 @@ pub mod wizard;
 
 use crate::{
     cli::{Command, DataplaneCommand, Global},
-    cluster::{self, Cluster, ClusterStats, Members, ObserveOptions},
+    cluster::{
+        self, Cluster, ClusterStats, Members, ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply,
+    },
     error::{CommandError, Exit},
     executor::effects::observed,
     ui::{Mark, Ui, print_stats},
@@ -64,6 +67,23 @@ pub async fn run(command: Command, global: &Global, ui: Ui) -> Result<Exit, Comm
         Command::Guard(args) => guard::run(args, global, ui).await,
         Command::Explain(args) => explain::run(&args, ui),
         Command::Version(_) => version::run(global, ui).await,
+    }
+}
+
+/// What `check`, `plan` and `apply` look at before anything is changed.
+#[must_use]
+pub fn observe_options(guarded: bool) -> ObserveOptions {
+    let permissions = if guarded {
+        permissions_for_apply()
+    } else {
+        permissions_for_unguarded_apply()
+    };
+    ObserveOptions {
+        ask_running_versions: true,
+        count_proxies: true,
+        surroundings: true,
+        permissions,
+        ..ObserveOptions::default()
     }
 }
 

@@ -1,66 +1,27 @@
 //! `plan`: the ordered steps of an upgrade; changes nothing.
 
-use super::{Scene, address, again, apply::absolute, check::observe_options, journals, path, waivers};
+use super::{
+    Scene, again,
+    chart_source::{absolute, charts_of, look_at_charts},
+    journals, observe_options, path, waivers,
+};
 use crate::{
     cli::{Global, HowTo, PlanArgs},
     clock::today,
     error::{CommandError, Exit},
-    installer::{AskedHelm, Change, Engines, Given, Hold, Installer as _, Writer},
+    installer::{AskedHelm, Engines, Given},
     ui::{Mark, Output, Ui, strong},
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 use shared::{
     api::{Component, InstallerKind, Plan, PlanStep, Revisions, StepAction},
-    catalog::Catalog,
     finding::Severity,
     mesh::MeshView,
     plan::{self, PlanFile},
     preflight::{Begun, Target},
     version::IstioVersion,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    time::Duration,
-};
-
-/// Charts that are looked at together: each is a process that takes a processor for a moment.
-const CHARTS_AT_ONCE: usize = 4;
-
-/// Where the charts of a target are: the operator's word, or the catalog's.
-///
-/// # Errors
-/// When neither knows, or it says more than a journal may keep.
-pub fn chart_source(given: Option<&str>, catalog: &Catalog, target: &IstioVersion) -> Result<String, CommandError> {
-    let source = given.or_else(|| catalog.chart_source(&target.flavor));
-    let source = source.ok_or_else(|| {
-        CommandError::usage(format!("the catalog names no charts for {target}"))
-            .hint("say where they are: --charts DIR|oci://…|https://…")
-    })?;
-    let of_catalog = given.is_none().then_some(catalog.origin.as_str());
-    address::refuse_user(source, of_catalog)?;
-    Ok(source.to_owned())
-}
-
-/// The same for a mesh; nothing where no chart will be taken, and none is known.
-///
-/// # Errors
-/// When a helm release is to be upgraded and nobody knows from where.
-pub fn charts_of(
-    given: Option<&str>,
-    scene: &Scene,
-    mesh: &MeshView,
-    target: &IstioVersion,
-) -> Result<String, CommandError> {
-    let has_releases = mesh
-        .observed(&scene.inventory)
-        .any(|member| !member.releases().is_empty());
-    match chart_source(given, &scene.catalog, target) {
-        Err(_) if given.is_none() && !has_releases => Ok(String::new()),
-        source => source,
-    }
-}
+use std::path::Path;
 
 /// Builds the plan of one hop.
 ///
@@ -91,42 +52,6 @@ pub fn refuse_in_place(strategy: Option<HowTo>, mesh: &str, plan: &Plan) -> Resu
         "mesh {mesh} is not upgraded in place: the Sail Operator brings a new revision beside the old one, as its Istio says"
     ))
     .hint("leave --strategy out"))
-}
-
-/// Looks at the target's charts, istioctl's among them: each must be there and hold the target, and they tell which
-/// images will run. Some at the same time: one after the other they would be what comes before an upgrade longest.
-///
-/// # Errors
-/// When a chart is not to be had, or does not render with its release's values.
-pub async fn look_at_charts(engines: &Engines, scene: &Scene, plan: &mut Plan) -> Result<(), String> {
-    let location = plan.charts.location.as_str();
-    let looking = plan
-        .steps
-        .iter()
-        .map(|step| look_at_chart(engines, scene, step, location));
-    let looked: Vec<Vec<String>> = stream::iter(looking).buffered(CHARTS_AT_ONCE).try_collect().await?;
-    let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (step, of_step) in plan.steps.iter().zip(looked) {
-        images.entry(step.cluster.clone()).or_default().extend(of_step);
-    }
-    plan::take_over_images(plan, &images);
-    Ok(())
-}
-
-async fn look_at_chart(engines: &Engines, scene: &Scene, step: &PlanStep, charts: &str) -> Result<Vec<String>, String> {
-    let cluster = scene.clusters.iter().find(|cluster| cluster.name == step.cluster);
-    let cluster = cluster.ok_or_else(|| format!("cluster {} was not asked", step.cluster))?;
-    engines.prepare(step, charts).await?;
-    let change = Change {
-        cluster,
-        step,
-        charts,
-        writer: &Writer::Caller,
-        timeout: Duration::ZERO,
-        hold: &Hold::default(),
-        tenure: None,
-    };
-    engines.images(&change).await
 }
 
 /// Prints the plan for people.

@@ -1,11 +1,16 @@
 //! Beginning an upgrade: checked, planned, confirmed, and only then written down.
 
-use super::{Task, absolute, begun, drive, find, plan_file, writer};
+use super::{Task, begun, drive, find, plan_file, writer};
 use crate::{
     cli::{ApplyArgs, HowTo},
     clock::today,
     cluster::Cluster,
-    commands::{Scene, again, journals::Journals, plan, waivers},
+    commands::{
+        Scene, again,
+        chart_source::{absolute, charts_of, look_at_charts},
+        journals::Journals,
+        plan, waivers,
+    },
     error::{CommandError, Exit},
     executor::{journal, writing_client},
     guard,
@@ -60,7 +65,7 @@ impl Task<'_> {
         }
         let guarded = !args.unguarded;
         refuse_needless_consent(args, scene, mesh)?;
-        let charts = plan::charts_of(args.charts.as_deref(), scene, mesh, to)?;
+        let charts = charts_of(args.charts.as_deref(), scene, mesh, to)?;
         if let Some(file) = file {
             plan_file::refuse_drift(file, &scene.inventory)?;
         }
@@ -76,7 +81,7 @@ impl Task<'_> {
         ui.result(&title);
         print_report_again(*ui, &report);
         let engines = self.engines(&plan, helm).await?;
-        let looked = plan::look_at_charts(&engines, scene, &mut plan).await;
+        let looked = look_at_charts(&engines, scene, &mut plan).await;
         looked.map_err(|why| {
             CommandError::error(why).hint(if plan.takes_charts() {
                 "nothing was changed; say where the charts are with --charts"

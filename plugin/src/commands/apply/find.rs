@@ -4,7 +4,7 @@ use super::{begun, withdraw};
 use crate::{
     cli::{ApplyArgs, Global},
     cluster::Cluster,
-    commands::{MISSING_ROLE, Scene, check::observe_options, journals::Journals},
+    commands::{MISSING_ROLE, Scene, journals::Journals, observe_options},
     error::CommandError,
     ui::Ui,
 };

@@ -119,15 +119,3 @@ fn writer(guarded: bool, epoch: i64) -> Writer {
         Writer::Caller
     }
 }
-
-/// A folder of charts is remembered by its full path: whoever resumes may stand elsewhere.
-pub(super) fn absolute(charts: &str) -> Result<String, CommandError> {
-    if charts.contains("://") || charts.is_empty() {
-        return Ok(charts.to_owned());
-    }
-    let path = std::fs::canonicalize(charts).map_err(|error| {
-        CommandError::error(format!("no charts at {charts}: {error}"))
-            .hint("nothing was changed; give a folder that holds base, istiod, … or a URL")
-    })?;
-    Ok(path.display().to_string())
-}

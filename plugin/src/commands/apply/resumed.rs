@@ -1,9 +1,10 @@
 //! Going on with an upgrade. What that needs is found out before the lease is taken: another machine, or another day, may have
 //! other charts, or none.
 
-use super::{Task, absolute, drive};
+use super::{Task, drive};
 use crate::{
     cli::HowTo,
+    commands::chart_source::absolute,
     error::{CommandError, Exit},
     executor::journal,
     installer::{AskedHelm, Engines, Installer as _},

@@ -8,8 +8,8 @@ use crate::{
     cluster::{Cluster, ObserveOptions},
     commands::{
         Scene,
+        chart_source::chart_source,
         journals::{Held, Journals},
-        plan::chart_source,
     },
     error::{CommandError, Exit},
     executor::journal,
