@@ -8,6 +8,7 @@ pub mod api;
 pub mod arrival;
 pub mod canary;
 pub mod catalog;
+pub mod charts;
 pub mod choice;
 pub mod conditions;
 pub mod connections;

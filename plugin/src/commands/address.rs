@@ -1,15 +1,14 @@
 //! Addresses of charts: what stands in one stands in the journal, in plan files and in reports.
 
 use crate::error::CommandError;
+use shared::charts::Location;
 
 /// Refuses an address that says who asks; `of_catalog` names the catalog that it comes from, if it does.
 ///
 /// # Errors
 /// When it carries a user or a password. It is not quoted.
 pub(super) fn refuse_user(source: &str, of_catalog: Option<&str>) -> Result<(), CommandError> {
-    let rest = source.split_once("://").map(|(_, rest)| rest);
-    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
-    if !host.is_some_and(|host| host.contains('@')) {
+    if !Location::read(source).carries_credentials() {
         return Ok(());
     }
     let error = match of_catalog {

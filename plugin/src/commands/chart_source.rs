@@ -9,6 +9,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use shared::{
     api::{Plan, PlanStep},
     catalog::Catalog,
+    charts::Location,
     mesh::MeshView,
     plan,
     version::IstioVersion,
@@ -60,7 +61,7 @@ pub fn charts_of(
 /// # Errors
 /// When it is not there.
 pub fn absolute(charts: &str) -> Result<String, CommandError> {
-    if charts.contains("://") || charts.is_empty() {
+    if !Location::read(charts).is_folder() {
         return Ok(charts.to_owned());
     }
     let path = std::fs::canonicalize(charts).map_err(|error| {

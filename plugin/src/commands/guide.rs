@@ -13,6 +13,7 @@ use crate::{
     ui::{Output, Ui},
 };
 use shared::{
+    charts::Location,
     guide::{self, Charts, GuideError, Strategy, Wish},
     mesh::MeshView,
 };
@@ -106,7 +107,7 @@ async fn refuse_under_way(scene: &Scene, mesh: &MeshView, ui: Ui) -> Result<(), 
 
 /// A place as the commands name it: a folder by its full path, and with the packages in it.
 fn charts(source: String) -> Result<Charts, CommandError> {
-    if source.contains("://") {
+    if Location::read(&source).is_address() {
         return Ok(Charts::Remote(source));
     }
     let folder = absolute(&source)?;

@@ -15,6 +15,7 @@ use recover::{Pending, Settled};
 use serde::Deserialize;
 use shared::{
     api::{Component, PlanStep, StepAction},
+    charts::{Location, package},
     helm,
 };
 use std::path::{Path, PathBuf};
@@ -236,7 +237,7 @@ impl Installer for Helm {
 impl Helm {
     /// A folder has no `--version` to ask for: it may hold another one by now, from which no way leads back to the target.
     async fn look_into_folder(&self, step: &PlanStep, charts: &str) -> Result<(), String> {
-        if charts.contains("://") {
+        if Location::read(charts).is_address() {
             return Ok(());
         }
         self.prepare(step, charts).await.map(drop)
@@ -315,29 +316,11 @@ fn command(binary: &Path) -> Command {
     command
 }
 
-/// The chart's place in helm's own words: a folder, an OCI reference, or a name in a repository.
+/// The chart's place in helm's own words; a folder may hold it packaged.
 fn chart_args(step: &PlanStep, charts: &str) -> Vec<String> {
-    let chart = step.chart();
-    let charts = charts.trim_end_matches('/');
-    if charts.starts_with("oci://") {
-        vec![format!("{charts}/{chart}"), "--version".to_owned(), step.to.clone()]
-    } else if charts.starts_with("https://") || charts.starts_with("http://") {
-        vec![
-            chart.to_owned(),
-            "--repo".to_owned(),
-            charts.to_owned(),
-            "--version".to_owned(),
-            step.to.clone(),
-        ]
-    } else {
-        let packaged = Path::new(charts).join(format!("{chart}-{}.tgz", step.to));
-        let path = if packaged.is_file() {
-            packaged
-        } else {
-            Path::new(charts).join(chart)
-        };
-        vec![path.display().to_string()]
-    }
+    let (place, chart) = (Location::read(charts), step.chart());
+    let is_packaged = place.is_folder() && Path::new(charts).join(package(chart, &step.to)).is_file();
+    place.helm_arguments(chart, &step.to, is_packaged)
 }
 
 #[cfg(test)]
@@ -370,16 +353,12 @@ mod tests {
     }
 
     #[test]
-    fn finds_charts_where_helm_does() {
-        assert_eq!(
-            chart_args(&step(), "oci://x/charts/"),
-            ["oci://x/charts/istiod", "--version", "1.31.0"]
-        );
-        assert_eq!(
-            chart_args(&step(), "https://x/c"),
-            ["istiod", "--repo", "https://x/c", "--version", "1.31.0"]
-        );
-        assert_eq!(chart_args(&step(), "charts"), ["charts/istiod"]);
+    fn a_packaged_chart_is_taken_from_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let charts = folder.path().display().to_string();
+        assert_eq!(chart_args(&step(), &charts), [format!("{charts}/istiod")]);
+        std::fs::write(folder.path().join("istiod-1.31.0.tgz"), "").unwrap();
+        assert_eq!(chart_args(&step(), &charts), [format!("{charts}/istiod-1.31.0.tgz")]);
     }
 
     #[tokio::test]

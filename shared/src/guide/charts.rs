@@ -1,6 +1,10 @@
 //! Where the charts of the way are.
 
-use crate::{api::Component, version::IstioVersion};
+use crate::{
+    api::Component,
+    charts::{Location, package},
+    version::IstioVersion,
+};
 
 /// Where the charts of the way are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,25 +18,12 @@ pub enum Charts {
 impl Charts {
     /// The chart of a component as helm's arguments name it.
     pub(super) fn words(&self, component: Component, version: &IstioVersion) -> Vec<String> {
-        let chart = component.as_str();
-        match self {
-            Self::Remote(url) if url.starts_with("oci://") => {
-                vec![
-                    format!("{}/{chart}", url.trim_end_matches('/')),
-                    format!("--version={version}"),
-                ]
-            }
-            Self::Remote(url) => vec![
-                chart.to_owned(),
-                format!("--repo={url}"),
-                format!("--version={version}"),
-            ],
-            Self::Folder(folder, packaged) => {
-                let package = format!("{chart}-{version}.tgz");
-                let name = if packaged.contains(&package) { &package } else { chart };
-                vec![format!("{}/{name}", folder.trim_end_matches('/'))]
-            }
-        }
+        let (chart, version) = (component.as_str(), version.to_string());
+        let (place, packaged) = match self {
+            Self::Remote(url) => (url, false),
+            Self::Folder(folder, packaged) => (folder, packaged.contains(&package(chart, &version))),
+        };
+        Location::read(place).helm_arguments(chart, &version, packaged)
     }
 
     /// As people say it.

@@ -14,6 +14,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use shared::{
     api::{InstallerKind, MeshUpgrade, PlanStep, StepAction},
     catalog::Catalog,
+    charts::Location,
     machine::progress,
     plan,
 };
@@ -101,7 +102,7 @@ pub fn place(given: Option<&str>, planned: &str) -> Result<Place, CommandError> 
     let Some(given) = given.filter(|given| *given != planned) else {
         return Ok(Place::Planned);
     };
-    let is_folder = |place: &str| !place.is_empty() && !place.contains("://");
+    let is_folder = |place: &str| Location::read(place).is_folder();
     let full = absolute(given)?;
     Ok(match (full == planned, is_folder(given) && is_folder(planned)) {
         (true, _) => Place::Planned,
@@ -144,7 +145,7 @@ async fn look_at_charts(engines: &Engines, journal: &MeshUpgrade, charts: Option
     let to = &journal.spec.to;
     looked.map(drop).map_err(|why| {
         let error = CommandError::error(why);
-        if location.contains("://") {
+        if Location::read(location).is_address() {
             error.hint(format!("nothing was changed now; go on where the charts of {to} are to be had"))
         } else {
             error.hint(format!(
