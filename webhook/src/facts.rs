@@ -13,12 +13,12 @@ use shared::{
     catalog::{CONFIG_MAP, CONFIG_MAP_KEY, Catalog},
     guard::{
         Facts,
-        decide::{Freeze, KnownControlPlane, KnownInjector, KnownMesh, KnownNodeComponent, KnownUpgrade},
+        decide::{KnownControlPlane, KnownInjector, KnownNodeComponent},
+        recorded,
         table::{HELM_RELEASE_NAME, HELM_RELEASE_NAMESPACE},
     },
     journals::Outline,
     names,
-    phase::Phase,
     version::{Flavor, IstioVersion},
 };
 use std::sync::Arc;
@@ -55,27 +55,21 @@ pub struct Caches {
 /// Facts out of the objects in the caches.
 #[must_use]
 pub fn build(caches: &Caches) -> Facts {
-    let Caches {
-        freezes,
-        upgrades,
-        istiods,
-        injectors,
-        daemon_sets,
-        ..
-    } = caches;
+    let freezes = || caches.freezes.iter().map(Arc::as_ref);
+    let upgrades = || caches.upgrades.iter().map(Arc::as_ref);
+    let meshes = caches.meshes.iter().map(Arc::as_ref);
+    let istiods = caches.istiods.iter();
+    let injectors = caches.injectors.iter();
+    let daemon_sets = caches.daemon_sets.iter();
     Facts {
-        freezes: freezes.iter().map(|freeze| known_freeze(freeze, upgrades)).collect(),
-        control_planes: istiods
-            .iter()
-            .filter_map(|istiod| known_control_plane(istiod))
-            .collect(),
-        injectors: injectors.iter().map(|injector| known_injector(injector)).collect(),
+        freezes: freezes().map(|freeze| recorded::freeze(freeze, upgrades())).collect(),
+        control_planes: istiods.filter_map(|istiod| known_control_plane(istiod)).collect(),
+        injectors: injectors.map(|injector| known_injector(injector)).collect(),
         node_components: daemon_sets
-            .iter()
             .filter_map(|daemon_set| known_node_component(daemon_set))
             .collect(),
-        meshes: known_meshes(caches),
-        upgrades: upgrades.iter().map(|upgrade| known_upgrade(upgrade)).collect(),
+        meshes: recorded::meshes(meshes, freezes(), upgrades()),
+        upgrades: upgrades().map(recorded::upgrade).collect(),
         ..Facts::default()
     }
 }
@@ -97,27 +91,6 @@ pub(crate) fn own_catalogs(maps: &[Arc<ConfigMap>]) -> Vec<Catalog> {
 #[must_use]
 pub(crate) fn flavors_of(catalog: &Catalog) -> Vec<Flavor> {
     catalog.flavors.iter().map(|of| of.flavor.clone()).collect()
-}
-
-fn known_upgrade(upgrade: &Outline) -> KnownUpgrade {
-    KnownUpgrade {
-        name: upgrade.metadata.name.clone().unwrap_or_default(),
-        mesh: upgrade.spec.mesh.clone(),
-        phase: upgrade.status.as_ref().map(|status| status.phase).unwrap_or_default(),
-        epoch: upgrade.status.as_ref().map(|status| status.epoch).unwrap_or_default(),
-    }
-}
-
-fn known_freeze(freeze: &MeshFreeze, upgrades: &[Arc<Outline>]) -> Freeze {
-    let journal = upgrades
-        .iter()
-        .find(|upgrade| upgrade.metadata.name.as_ref() == Some(&freeze.spec.upgrade));
-    Freeze {
-        spec: freeze.spec.clone(),
-        phase: journal
-            .and_then(|journal| journal.status.as_ref())
-            .map(|status| status.phase),
-    }
 }
 
 fn known_control_plane(istiod: &Deployment) -> Option<KnownControlPlane> {
@@ -171,83 +144,6 @@ fn release(metadata: &ObjectMeta) -> Option<(String, String)> {
     let annotations = metadata.annotations.as_ref()?;
     let namespace = annotations.get(HELM_RELEASE_NAMESPACE)?;
     Some((namespace.clone(), annotations.get(HELM_RELEASE_NAME)?.clone()))
-}
-
-/// What Mesh objects say, with what freezes and journals know of the same meshes. A mesh needs no object to be upgraded,
-/// so that some are known by their journals alone.
-fn known_meshes(caches: &Caches) -> Vec<KnownMesh> {
-    let mut known: Vec<KnownMesh> = caches.meshes.iter().map(|mesh| known_mesh(mesh)).collect();
-    let frozen = caches.freezes.iter().map(|freeze| {
-        let namespaces = freeze.spec.scope.istio_namespaces.clone();
-        (&freeze.spec.mesh, namespaces, freeze.spec.from.parse().ok())
-    });
-    let upgraded = caches.upgrades.iter().map(|upgrade| {
-        let namespaces = upgrade.istio_namespaces().cloned();
-        (&upgrade.spec.mesh, namespaces.collect::<Vec<_>>(), reached(upgrade))
-    });
-    for (name, namespaces, version) in frozen.chain(upgraded) {
-        let version: Option<IstioVersion> = version;
-        let place = known.iter().position(|mesh| mesh.name == *name);
-        let mut mesh = match place {
-            Some(place) => known.swap_remove(place),
-            None => KnownMesh {
-                name: name.clone(),
-                istio_namespace: namespaces.first().cloned().unwrap_or_default(),
-                flavor: version
-                    .as_ref()
-                    .map(|version| version.flavor.clone())
-                    .unwrap_or_default(),
-                ..KnownMesh::default()
-            },
-        };
-        for namespace in namespaces {
-            if !mesh.has_namespace(&namespace) {
-                mesh.namespaces.push(namespace);
-            }
-        }
-        let newer = match (&mesh.version, &version) {
-            // Its owner upgrades it now, and may go back: what this tool once did there is history.
-            (Some(_), _) if mesh.is_external() => false,
-            (Some(known), Some(version)) => version.cmp_release(known).is_gt(),
-            (known, _) => known.is_none(),
-        };
-        if newer {
-            mesh.version = version;
-        }
-        known.push(mesh);
-    }
-    known
-}
-
-/// The newest version that an upgrade brought to its mesh for certain.
-fn reached(upgrade: &Outline) -> Option<IstioVersion> {
-    let phase = upgrade.status.as_ref()?.phase;
-    let version = match phase {
-        Phase::Verifying | Phase::Thawing | Phase::Succeeded => &upgrade.spec.to,
-        _ => &upgrade.spec.from,
-    };
-    version.parse().ok()
-}
-
-fn known_mesh(mesh: &Mesh) -> KnownMesh {
-    let recorded = mesh.status.as_ref().and_then(|status| status.version.as_deref());
-    let annotations = mesh.metadata.annotations.as_ref();
-    KnownMesh {
-        name: mesh.metadata.name.clone().unwrap_or_default(),
-        istio_namespace: mesh.spec.istio_namespace.clone(),
-        namespaces: Vec::new(),
-        flavor: Flavor::from_suffix(mesh.spec.flavor.as_deref()),
-        version: recorded.and_then(|version| version.parse().ok()),
-        management: Some(mesh.spec.management),
-        downgrade: mesh.spec.downgrade.clone(),
-        clusters: mesh.spec.clusters.clone(),
-        reports: mesh
-            .status
-            .as_ref()
-            .map(|status| status.reports.clone())
-            .unwrap_or_default(),
-        own_cluster: annotations.and_then(|annotations| annotations.get(names::ANNOTATION_CLUSTER).cloned()),
-    }
 }
 
 #[cfg(test)]
@@ -350,79 +246,6 @@ mod tests {
         let release = facts.injectors[0].release.as_ref().unwrap();
         assert_eq!((release.0.as_str(), release.1.as_str()), ("mesh", "istiod"));
         assert_eq!(facts.injectors[2].release, None);
-    }
-
-    #[test]
-    fn journals_tell_the_namespaces_and_the_version_of_a_mesh() {
-        let upgrade = |name: &str, mesh: &str, to: &str, phase: &str, namespaces: &[&str]| -> Arc<Outline> {
-            from_value(json!({"apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgrade",
-                "metadata": {"name": name}, "spec": {"journalVersion": 1, "mesh": mesh, "from": "1.30.3", "to": to,
-                "plan": {"clusters": [{"name": "east", "uid": "u", "scope": {"istioNamespaces": namespaces}}],
-                "steps": [], "charts": {"location": ""}}, "planHash": "", "requestedBy": "alice"},
-                "status": {"phase": phase}}))
-            .unwrap()
-        };
-        let mesh: Arc<Mesh> = from_value(json!({"apiVersion": "meshupgrade.io/v1alpha1", "kind": "Mesh",
-            "metadata": {"name": "default"}, "spec": {}, "status": {"version": "1.30.3"}}))
-        .unwrap();
-        let facts = build(&Caches {
-            meshes: vec![mesh],
-            upgrades: vec![
-                upgrade("a", "default", "1.31.0", "Succeeded", &["istio-system", "istio-canary"]),
-                upgrade("b", "default", "1.32.0", "Upgrading", &["istio-system"]),
-                upgrade("c", "other", "1.31.0-mspider", "Succeeded", &["mesh"]),
-            ],
-            ..Caches::default()
-        });
-        let find = |name: &str| facts.meshes.iter().find(|mesh| mesh.name == name).unwrap();
-        let default = find("default");
-        assert_eq!(
-            default.version.as_ref().unwrap().to_string(),
-            "1.31.0",
-            "an upgrade under way proves nothing"
-        );
-        assert!(default.has_namespace("istio-system") && default.has_namespace("istio-canary"));
-        assert!(!default.has_namespace("mesh"));
-        let other = find("other");
-        assert_eq!(
-            (other.istio_namespace.as_str(), other.flavor.suffix()),
-            ("mesh", Some("mspider"))
-        );
-        assert_eq!(facts.meshes.len(), 2);
-    }
-
-    #[test]
-    fn a_newer_plugins_journal_is_known_by_what_every_plugin_understands() {
-        let upgrade = |name: &str, installer: &str, phase: &str| -> Arc<Outline> {
-            from_value(json!({"apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgrade",
-                "metadata": {"name": name}, "spec": {"journalVersion": 5, "mesh": name, "from": "1.30.3", "to": "1.31.0",
-                "plan": {"clusters": [{"name": "east", "uid": "u", "scope": {"istioNamespaces": [name]}}],
-                "steps": [{"installer": installer}], "charts": 7}, "planHash": "", "requestedBy": "alice"},
-                "status": {"phase": phase, "epoch": 3, "steps": "other"}}))
-            .unwrap()
-        };
-        let facts = build(&Caches {
-            upgrades: vec![
-                upgrade("over", "X", "Succeeded"),
-                upgrade("begun", "X", "Upgrading"),
-                upgrade("unknown", "Helm", "Soaking"),
-            ],
-            ..Caches::default()
-        });
-        let known: Vec<_> = facts.upgrades.iter().map(|known| (known.phase, known.epoch)).collect();
-        assert_eq!(
-            known,
-            [(Phase::Succeeded, 3), (Phase::Upgrading, 3), (Phase::Upgrading, 3)]
-        );
-        let version = |name: &str| {
-            let mesh = facts.meshes.iter().find(|mesh| mesh.name == name).unwrap();
-            assert!(mesh.has_namespace(name));
-            mesh.version.as_ref().unwrap().to_string()
-        };
-        assert_eq!(
-            ["over", "begun", "unknown"].map(version),
-            ["1.31.0", "1.30.3", "1.30.3"]
-        );
     }
 
     #[test]

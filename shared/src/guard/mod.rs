@@ -39,4 +39,4 @@ pub use refusal::{
     is_refused_by_rbac, is_refused_by_webhook, is_warned_by_policy, is_warned_by_webhook, refusing_freeze,
     warning_freeze, webhook_refusal,
 };
-pub use versions::{OPERATOR_KINDS, OperatorKind, Unrecorded, unrecorded};
+pub use versions::{OPERATOR_KINDS, OperatorKind, Unrecorded, recorded, unrecorded};

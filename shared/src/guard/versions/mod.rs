@@ -7,6 +7,7 @@ mod change;
 mod helm;
 mod known;
 mod operators;
+pub mod recorded;
 mod way_back;
 mod workloads;
 
