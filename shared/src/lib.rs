@@ -26,6 +26,7 @@ pub mod injection;
 pub mod inventory;
 pub mod istioctl;
 pub mod journals;
+pub mod liveness;
 pub mod machine;
 pub mod members;
 pub mod mesh;

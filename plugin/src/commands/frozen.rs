@@ -1,11 +1,14 @@
 //! A frozen mesh, in whichever clusters it is frozen: found, and lifted by hand for `unlock` and `guard uninstall`.
 
-use super::journals::{Held, Journals, Members, uid};
+use super::{
+    journals::{Held, Journals, Members, uid},
+    living,
+};
 use crate::{
     cli::Global,
     cluster::{self, Cluster},
     error::{CommandError, Exit},
-    executor::{fault::Fault, journal, lease},
+    executor::{fault::Fault, journal},
     guard::lift::{self, Frozen},
     ui::{Mark, Ui},
 };
@@ -185,24 +188,18 @@ impl Freeze {
     /// # Errors
     /// [`Exit::Held`] when one is alive.
     pub async fn refuse_beside_driver(&self, ui: Ui) -> Result<(), CommandError> {
-        let says = |what: &str| ui.progress(Mark::Info, what);
-        let unknown = |why: &str| ui.progress(Mark::Warn, &format!("whether a driver is alive is not known: {why}"));
         let Some(home) = &self.home else {
-            unknown("the journal and the lease of the upgrade are in a cluster that was not reached");
+            living::unknown(
+                ui,
+                "the journal and the lease of the upgrade are in a cluster that was not reached",
+            );
             return Ok(());
         };
-        match lease::living_driver(home.client.clone(), &self.mesh, says).await {
-            Ok(None) => Ok(()),
-            Ok(Some(driver)) => Err(
-                CommandError::new(Exit::Held, format!("{driver} is driving this upgrade")).hint(
-                    "stop that driver first (Ctrl-C there ends it after its step): it would freeze the mesh again",
-                ),
-            ),
-            Err(fault) => {
-                unknown(&fault.to_string());
-                Ok(())
-            }
-        }
+        let held = |driver: &str| {
+            CommandError::new(Exit::Held, format!("{driver} is driving this upgrade"))
+                .hint("stop that driver first (Ctrl-C there ends it after its step): it would freeze the mesh again")
+        };
+        living::refuse_living(home.client.clone(), &self.mesh, ui, held).await
     }
 
     /// Lifts it: the reason in every cluster, the journal, then record and policies in every cluster, each proved open.

@@ -1,11 +1,11 @@
 //! `guard install`: the admission side, put up.
 
-use super::{frozen, guard_status, refuse_contexts, refuse_namespace, refuse_to_write_as, uninstall};
+use super::{frozen, guard_status, living, refuse_contexts, refuse_namespace, refuse_to_write_as, uninstall};
 use crate::{
     cli::{Global, GuardCommand, GuardInstallArgs},
     cluster::{self, Cluster, ObserveOptions},
     error::{CommandError, Exit},
-    executor::{journal, lease},
+    executor::journal,
     guard::{apply, lift, prove, rollout, standing},
     ui::{Mark, Output, Ui},
 };
@@ -255,19 +255,11 @@ fn refuse_later_guard(release: Option<&str>) -> Result<(), CommandError> {
 }
 
 async fn refuse_living(home: Client, mesh: &str, upgrade: &str, ui: Ui) -> Result<(), CommandError> {
-    let says = |what: &str| ui.progress(Mark::Info, what);
-    match lease::living_driver(home, mesh, says).await {
-        Ok(None) => Ok(()),
-        Ok(Some(driver)) => Err(
-            CommandError::new(Exit::Held, format!("{driver} is driving the upgrade {upgrade}")).hint(
-                "stop that driver first (Ctrl-C there ends it after its step): it would put the guard back as it was",
-            ),
-        ),
-        Err(fault) => {
-            ui.progress(Mark::Warn, &format!("whether a driver is alive is not known: {fault}"));
-            Ok(())
-        }
-    }
+    let held = |driver: &str| {
+        CommandError::new(Exit::Held, format!("{driver} is driving the upgrade {upgrade}"))
+            .hint("stop that driver first (Ctrl-C there ends it after its step): it would put the guard back as it was")
+    };
+    living::refuse_living(home, mesh, ui, held).await
 }
 
 /// One barrier is not taken away while it is needed.

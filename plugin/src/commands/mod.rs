@@ -17,6 +17,7 @@ mod guard_status;
 pub mod guide;
 mod journals;
 pub mod list;
+mod living;
 mod path;
 pub mod plan;
 pub mod status;

@@ -20,7 +20,11 @@ use kube::{
     Api, Client,
     api::{ObjectMeta, PostParams},
 };
-use shared::{machine::driving::Driving, names};
+use shared::{
+    liveness::{Liveness, Watched},
+    machine::driving::Driving,
+    names,
+};
 use std::time::{Duration, Instant};
 
 /// How long a Lease must stand still, watched by us, before its holder counts as gone.
@@ -73,7 +77,7 @@ impl DriverLease {
                 api_message(error)
             ))
         };
-        let mut watched: Option<(Token, Instant)> = None;
+        let mut watched = Watched::<Token>::default();
         let started = Instant::now();
         let passes = |error: &kube::Error| super::is_transient(error) && started.elapsed() < PATIENCE;
         loop {
@@ -107,25 +111,18 @@ impl DriverLease {
                 return Ok(Self::hold(leases, name, identity, epoch, since.saturating_sub(TTL)));
             }
             if let Some(holder) = holder {
-                let seen = token(&lease);
-                match &watched {
-                    None => {
-                        waiting(&format!(
-                            "the lease is held by {holder}: watching it for {} s, to see whether that driver is alive",
-                            TTL.as_secs()
-                        ));
-                        watched = Some((seen, Instant::now()));
-                    }
-                    Some((before, _)) if *before != seen => {
+                match watched.look(token(&lease), started.elapsed(), TTL) {
+                    Liveness::Begun => waiting(&watching(&holder)),
+                    Liveness::Undecided => {}
+                    Liveness::Alive => {
                         return Err(
                             CommandError::new(Exit::Held, format!("{holder} is driving this upgrade"))
                                 .hint("watch it with: kubectl mesh-upgrade status"),
                         );
                     }
-                    Some((_, since)) if since.elapsed() < TTL => {}
-                    Some(_) => match take(&leases, &name, lease.clone(), &identity, floor).await {
+                    Liveness::Dead => match take(&leases, &name, lease.clone(), &identity, floor).await {
                         Ok(epoch) => return Ok(Self::hold(leases, name, identity, epoch, since)),
-                        Err(error) if api_code(&error) == 409 => watched = None,
+                        Err(error) if api_code(&error) == 409 => watched = Watched::default(),
                         Err(error) if passes(&error) => {}
                         Err(error) => return Err(failed(&error)),
                     },
@@ -223,7 +220,8 @@ pub async fn living_driver(client: Client, mesh: &str, waiting: impl Fn(&str)) -
     let leases: Api<Lease> = Api::namespaced(client, names::NAMESPACE);
     let name = names::lease(mesh);
     let what = format!("read the lease {name} of the upgrade");
-    let mut watched: Option<(Token, Instant)> = None;
+    let mut watched = Watched::default();
+    let started = Instant::now();
     loop {
         let found = leases.get_opt(&name).await;
         let Some(lease) = found.map_err(|error| Fault::of_api(&what, &error))? else {
@@ -233,20 +231,21 @@ pub async fn living_driver(client: Client, mesh: &str, waiting: impl Fn(&str)) -
         let Some(holder) = seen.0.clone().filter(|holder| !holder.is_empty()) else {
             return Ok(None);
         };
-        match &watched {
-            None => {
-                waiting(&format!(
-                    "the lease is held by {holder}: watching it for {} s, to see whether that driver is alive",
-                    TTL.as_secs()
-                ));
-                watched = Some((seen, Instant::now()));
-            }
-            Some((before, _)) if *before != seen => return Ok(Some(holder)),
-            Some((_, since)) if since.elapsed() >= TTL => return Ok(None),
-            Some(_) => {}
+        match watched.look(seen, started.elapsed(), TTL) {
+            Liveness::Begun => waiting(&watching(&holder)),
+            Liveness::Undecided => {}
+            Liveness::Alive => return Ok(Some(holder)),
+            Liveness::Dead => return Ok(None),
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+fn watching(holder: &str) -> String {
+    format!(
+        "the lease is held by {holder}: watching it for {} s, to see whether that driver is alive",
+        TTL.as_secs()
+    )
 }
 
 /// What one look at the Lease tells of who drives, for whoever only tells it. Who may not look knows nothing.
