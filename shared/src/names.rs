@@ -63,13 +63,13 @@ pub fn driver_user() -> String {
 
 /// Name of the freeze policy, and of its binding, for a mesh and an epoch.
 #[must_use]
-pub fn freeze_policy(mesh: &str, epoch: u64) -> String {
+pub fn freeze_policy(mesh: &str, epoch: i64) -> String {
     format!("{FREEZE_POLICY_PREFIX}{mesh}-{epoch}")
 }
 
 /// Name of the policy beside the freeze policy, and of its binding, where a mesh's configuration is only warned about.
 #[must_use]
-pub fn warning_policy(mesh: &str, epoch: u64) -> String {
+pub fn warning_policy(mesh: &str, epoch: i64) -> String {
     format!("{}{WARNING_POLICY_SUFFIX}", freeze_policy(mesh, epoch))
 }
 

@@ -148,14 +148,13 @@ impl Prover {
     /// A prover for one freeze.
     #[must_use]
     pub fn new(cluster: Cluster, freeze: &MeshFreezeSpec) -> Self {
-        let epoch = u64::try_from(freeze.epoch).unwrap_or_default();
         Self {
             cluster,
             policies: Policies {
                 mesh: freeze.mesh.clone(),
                 epoch: freeze.epoch,
-                refusing: names::freeze_policy(&freeze.mesh, epoch),
-                warning: names::warning_policy(&freeze.mesh, epoch),
+                refusing: names::freeze_policy(&freeze.mesh, freeze.epoch),
+                warning: names::warning_policy(&freeze.mesh, freeze.epoch),
             },
             scope: freeze.scope.clone(),
         }

@@ -269,7 +269,7 @@ pub fn judge_freeze(spec: &MeshFreezeSpec, status: &MeshFreezeStatus, now: &[Fin
     if status.fingerprints.is_empty() {
         return Vec::new();
     }
-    let current = names::freeze_policy(&spec.mesh, u64::try_from(spec.epoch).unwrap_or_default());
+    let current = names::freeze_policy(&spec.mesh, spec.epoch);
     let knows_current = status.fingerprints.iter().any(|known| known.name == current);
     let mut changes = judge(&status.fingerprints, now, status.changing.as_ref());
     changes.retain(|change| knows_current || !change.name.starts_with(names::FREEZE_POLICY_PREFIX));

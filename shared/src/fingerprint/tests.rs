@@ -268,7 +268,7 @@ fn a_takeover_under_way_is_no_drift_and_hides_none() {
     let spec: MeshFreezeSpec = serde_json::from_value(json!({"mesh": "default", "upgrade": "default-1",
         "from": "1.30.3", "to": "1.31.0", "holder": "alice", "epoch": 2, "since": "2026-01-01T00:00:00Z", "scope": {}}))
     .unwrap();
-    let policy = |epoch: u64, sha: &str| Fingerprint {
+    let policy = |epoch: i64, sha: &str| Fingerprint {
         kind: Policy,
         ..seen(&names::freeze_policy("default", epoch), sha, None, &[])
     };

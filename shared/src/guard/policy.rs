@@ -47,15 +47,14 @@ fn of(
     if rows.is_empty() {
         return None;
     }
-    let epoch = u64::try_from(freeze.epoch).unwrap_or_default();
     let (name, says, actions) = match strictness {
         Strictness::Refuse => (
-            names::freeze_policy(&freeze.mesh, epoch),
+            names::freeze_policy(&freeze.mesh, freeze.epoch),
             message::frozen(freeze, None),
             REFUSE,
         ),
         Strictness::Warn => (
-            names::warning_policy(&freeze.mesh, epoch),
+            names::warning_policy(&freeze.mesh, freeze.epoch),
             message::told(freeze, None, Told::AgainstAdvice),
             WARN,
         ),

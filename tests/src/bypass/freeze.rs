@@ -57,7 +57,7 @@ impl<'a> Freeze<'a> {
             serde_saphyr::from_str(&std::fs::read_to_string(&path)?).with_context(|| path.display().to_string())?;
         Ok(Self {
             api,
-            policy: names::freeze_policy(&spec.mesh, u64::try_from(spec.epoch)?),
+            policy: names::freeze_policy(&spec.mesh, spec.epoch),
             spec,
         })
     }

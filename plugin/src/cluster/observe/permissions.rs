@@ -279,7 +279,7 @@ pub async fn whoami(cluster: &Cluster) -> Result<String, ClusterError> {
 ///
 /// # Errors
 /// When the caller may not impersonate the driver with that extra, or the API server cannot be asked.
-pub async fn impersonation_arrives(cluster: &Cluster, epoch: u64) -> Result<bool, ClusterError> {
+pub async fn impersonation_arrives(cluster: &Cluster, epoch: i64) -> Result<bool, ClusterError> {
     let epoch = epoch.to_string();
     let driver = cluster.impersonating(&[(names::EXTRA_EPOCH, &epoch)])?;
     let user = review_self(&driver)

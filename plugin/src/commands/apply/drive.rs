@@ -104,7 +104,6 @@ pub async fn to_the_end(
 
 /// What the epoch fences off rests on its arrival, in every cluster that is written to.
 async fn refuse_lost_epoch(home: &Cluster, members: &Members, epoch: i64) -> Result<(), CommandError> {
-    let epoch = u64::try_from(epoch).unwrap_or_default();
     for cluster in std::iter::once(home).chain(&members.clusters) {
         if !cluster::impersonation_arrives(cluster, epoch).await? {
             return Err(CommandError::error(format!(
