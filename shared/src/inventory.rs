@@ -16,7 +16,7 @@ pub use headroom::{NodeRoom, Resources, Surge, Taint, Toleration, milli};
 pub use surroundings::*;
 
 use crate::{
-    api::{Component, FreezeSettings, Management, MeshCluster, WorkloadName},
+    api::{Component, FreezeSettings, Management, MeshCluster, ObjectName, WorkloadName},
     gitops::Followed,
     helm::ReleaseSettings,
     version::{IstioVersion, KubernetesVersion},
@@ -249,6 +249,17 @@ pub struct NodeComponent {
     pub ownership: Ownership,
     /// How its pods are replaced.
     pub pace: Pace,
+}
+
+impl HelmRelease {
+    /// Its name with its namespace.
+    #[must_use]
+    pub fn object(&self) -> ObjectName {
+        ObjectName {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+        }
+    }
 }
 
 impl Observed {

@@ -299,7 +299,7 @@ mod tests {
     use crate::ui::Format;
     use http::{Request, Response};
     use kube::client::Body;
-    use shared::api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded};
+    use shared::api::{MeshUpgrade, MeshUpgradeSpec, Plan, Unguarded};
     use std::sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -335,18 +335,10 @@ mod tests {
                 })
             } else {
                 let spec = MeshUpgradeSpec {
-                    journal_version: JOURNAL_VERSION,
-                    mesh: "shop".to_owned(),
-                    from: "1.30.3".to_owned(),
-                    to: "1.31.0".to_owned(),
-                    plan: Plan::default(),
-                    plan_hash: String::new(),
-                    requested_by: "alice".to_owned(),
                     unguarded: unguarded.then(|| Unguarded {
                         reason: "no guard yet".to_owned(),
                     }),
-                    skip_image_pull: false,
-                    waivers: Vec::new(),
+                    ..MeshUpgradeSpec::of("shop", "1.30.3", "1.31.0", Plan::default(), "alice")
                 };
                 json!({
                     "apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgradeList", "metadata": {},

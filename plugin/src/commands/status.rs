@@ -305,24 +305,16 @@ mod tests {
     use super::*;
     use k8s_openapi::jiff::Timestamp;
     use shared::{
-        api::{JOURNAL_VERSION, MeshUpgradeSpec, MeshUpgradeStatus, Plan, Unguarded},
+        api::{MeshUpgradeSpec, MeshUpgradeStatus, Plan, Unguarded},
         conditions,
     };
 
     fn journal(phase: Phase, unguarded: bool, holds: &[&str]) -> MeshUpgrade {
         let spec = MeshUpgradeSpec {
-            journal_version: JOURNAL_VERSION,
-            mesh: "shop".to_owned(),
-            from: "1.30.3".to_owned(),
-            to: "1.31.0".to_owned(),
-            plan: Plan::default(),
-            plan_hash: String::new(),
-            requested_by: "alice".to_owned(),
             unguarded: unguarded.then(|| Unguarded {
                 reason: "no guard yet".to_owned(),
             }),
-            skip_image_pull: false,
-            waivers: Vec::new(),
+            ..MeshUpgradeSpec::of("shop", "1.30.3", "1.31.0", Plan::default(), "alice")
         };
         let mut status = MeshUpgradeStatus {
             phase,

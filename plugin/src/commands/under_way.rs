@@ -81,21 +81,10 @@ fn upgrade_of<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::api::{JOURNAL_VERSION, MeshUpgradeSpec, MeshUpgradeStatus, Plan};
+    use shared::api::{MeshUpgradeSpec, MeshUpgradeStatus, Plan};
 
     fn journal(mesh: &str, phase: Phase) -> MeshUpgrade {
-        let spec = MeshUpgradeSpec {
-            journal_version: JOURNAL_VERSION,
-            mesh: mesh.to_owned(),
-            from: "1.30.3".to_owned(),
-            to: "1.31.0".to_owned(),
-            plan: Plan::default(),
-            plan_hash: String::new(),
-            requested_by: "alice".to_owned(),
-            unguarded: None,
-            skip_image_pull: false,
-            waivers: Vec::new(),
-        };
+        let spec = MeshUpgradeSpec::of(mesh, "1.30.3", "1.31.0", Plan::default(), "alice");
         let mut journal = MeshUpgrade::new("shop-1.31.0-1", spec);
         journal.status = Some(MeshUpgradeStatus {
             phase,

@@ -331,24 +331,17 @@ mod tests {
         installer::{Hold, Writer},
     };
     use serde_json::json;
-    use shared::api::InstallerKind;
+    use shared::api::{InstallerKind, ObjectName};
     use std::time::Duration;
 
     fn step() -> PlanStep {
-        PlanStep {
-            id: "east/istiod".to_owned(),
-            cluster: "east".to_owned(),
-            component: Component::Istiod,
-            action: StepAction::Upgrade,
-            revisions: None,
-            chart: None,
-            installer: InstallerKind::Helm,
+        let at = ObjectName {
             namespace: "istio-system".to_owned(),
-            release: "istiod".to_owned(),
-            from: "1.30.3".to_owned(),
-            to: "1.31.0".to_owned(),
+            name: "istiod".to_owned(),
+        };
+        PlanStep {
             release_revision: 1,
-            workloads: Vec::new(),
+            ..PlanStep::upgrade("east", Component::Istiod, InstallerKind::Helm, at, "1.30.3", "1.31.0")
         }
     }
 

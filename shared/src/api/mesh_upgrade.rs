@@ -1,7 +1,7 @@
 //! MeshUpgrade: the journal of one upgrade. What resuming needs stands here, written before each effect.
 
 use super::{ClusterFingerprints, FreezeScope, Hosted, PlanStep, StepAction, WorkloadName};
-use crate::phase::Phase;
+use crate::{phase::Phase, plan};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -270,6 +270,25 @@ pub struct MeshUpgradeSpec {
     /// Findings that were accepted in writing when the upgrade was confirmed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waivers: Vec<RecordedWaiver>,
+}
+
+impl MeshUpgradeSpec {
+    /// The upgrade that was confirmed, guarded and with nothing accepted in writing.
+    #[must_use]
+    pub fn of(mesh: &str, from: &str, to: &str, plan: Plan, requested_by: &str) -> Self {
+        Self {
+            journal_version: plan.journal_version(),
+            mesh: mesh.to_owned(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            plan_hash: plan::hash(&plan),
+            plan,
+            requested_by: requested_by.to_owned(),
+            unguarded: None,
+            skip_image_pull: false,
+            waivers: Vec::new(),
+        }
+    }
 }
 
 /// A finding that was accepted in writing, as the journal keeps it.

@@ -91,6 +91,34 @@ pub struct PlanStep {
 }
 
 impl PlanStep {
+    /// The upgrade of a component where it stands, `at` being the helm release or what else the installer changes. Helm's
+    /// count of the release, the workloads, and the name of a chart that the component does not tell are left open.
+    #[must_use]
+    pub fn upgrade(
+        cluster: &str,
+        component: Component,
+        installer: InstallerKind,
+        at: ObjectName,
+        from: impl Into<String>,
+        to: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: format!("{cluster}/{component}/{}/{}", at.namespace, at.name),
+            cluster: cluster.to_owned(),
+            component,
+            action: StepAction::Upgrade,
+            revisions: None,
+            chart: None,
+            installer,
+            namespace: at.namespace,
+            release: at.name,
+            from: from.into(),
+            to: to.into(),
+            release_revision: 0,
+            workloads: Vec::new(),
+        }
+    }
+
     /// What the step changes, as fingerprints and a freeze's record name it.
     #[must_use]
     pub fn changes(&self) -> ObjectName {

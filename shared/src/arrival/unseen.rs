@@ -44,26 +44,19 @@ pub fn unseen<'a>(step: &PlanStep, observed: &'a Observed, waivers: &[RecordedWa
 mod tests {
     use super::*;
     use crate::{
-        api::{Revisions, StepAction},
+        api::{ObjectName, Revisions, StepAction},
         arrival::{self, Arrival},
         inventory::sample,
     };
 
     fn step(component: Component, installer: InstallerKind) -> PlanStep {
-        PlanStep {
-            id: "east/istiod".to_owned(),
-            cluster: "east".to_owned(),
-            component,
-            action: StepAction::Upgrade,
-            revisions: None,
-            chart: None,
-            installer,
+        let at = ObjectName {
             namespace: "istio-system".to_owned(),
-            release: "istiod".to_owned(),
-            from: "1.30.3".to_owned(),
-            to: "1.31.0".to_owned(),
+            name: "istiod".to_owned(),
+        };
+        PlanStep {
             release_revision: 1,
-            workloads: Vec::new(),
+            ..PlanStep::upgrade("east", component, installer, at, "1.30.3", "1.31.0")
         }
     }
 

@@ -1,46 +1,31 @@
 //! The machine, walked through whole upgrades by a small world that can be killed at every persisted step.
 
 use super::*;
-use crate::api::{Component, InstallerKind, Plan, PlanStep, StepAction, Unguarded};
+use crate::api::{Component, InstallerKind, ObjectName, Plan, PlanStep, Unguarded};
 use crate::guard::own_objects::CONDITION_UNLOCKED;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 pub(super) const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn plan_step(id: &str) -> PlanStep {
+    let at = ObjectName {
+        namespace: "istio-system".to_owned(),
+        name: id.to_owned(),
+    };
+    let (istiod, helm) = (Component::Istiod, InstallerKind::Helm);
     PlanStep {
         id: id.to_owned(),
-        cluster: "east".to_owned(),
-        component: Component::Istiod,
-        action: StepAction::Upgrade,
-        revisions: None,
-        chart: None,
-        installer: InstallerKind::Helm,
-        namespace: "istio-system".to_owned(),
-        release: id.to_owned(),
-        from: "1.30.3".to_owned(),
-        to: "1.31.0".to_owned(),
         release_revision: 1,
-        workloads: Vec::new(),
+        ..PlanStep::upgrade("east", istiod, helm, at, "1.30.3", "1.31.0")
     }
 }
 
 pub(crate) fn spec() -> MeshUpgradeSpec {
-    MeshUpgradeSpec {
-        journal_version: crate::api::JOURNAL_VERSION,
-        mesh: "default".to_owned(),
-        from: "1.30.3".to_owned(),
-        to: "1.31.0".to_owned(),
-        plan: Plan {
-            steps: vec![plan_step("base"), plan_step("istiod")],
-            ..Plan::default()
-        },
-        plan_hash: String::new(),
-        requested_by: "alice".to_owned(),
-        unguarded: None,
-        skip_image_pull: false,
-        waivers: Vec::new(),
-    }
+    let plan = Plan {
+        steps: vec![plan_step("base"), plan_step("istiod")],
+        ..Plan::default()
+    };
+    MeshUpgradeSpec::of("default", "1.30.3", "1.31.0", plan, "alice")
 }
 
 pub(super) fn driver(epoch: i64) -> Driver {

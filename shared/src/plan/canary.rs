@@ -3,7 +3,7 @@
 
 use super::PlanError;
 use crate::{
-    api::{Component, InstallerKind, PlanStep, StepAction, WorkloadKind, WorkloadName},
+    api::{Component, InstallerKind, ObjectName, PlanStep, StepAction, WorkloadKind, WorkloadName},
     canary::{Canary, Stage},
     mesh::{MeshView, ObservedMember},
     version::IstioVersion,
@@ -60,26 +60,21 @@ pub(super) fn rank(step: &PlanStep) -> (Component, bool) {
 
 impl Canary<'_> {
     fn step(&self, member: &ObservedMember<'_>, to: &IstioVersion) -> PlanStep {
-        let namespace = &self.release.namespace;
-        let release = &self.revisions.new_release;
+        let at = ObjectName {
+            namespace: self.release.namespace.clone(),
+            name: self.revisions.new_release.clone(),
+        };
+        let (istiod, from) = (Component::Istiod, self.from());
         PlanStep {
-            id: format!("{}/{}/{namespace}/{release}", member.name(), Component::Istiod),
-            cluster: member.name().to_owned(),
-            component: Component::Istiod,
             action: StepAction::Install,
             revisions: Some(self.revisions.clone()),
-            chart: None,
-            installer: self.installer,
-            namespace: namespace.clone(),
-            release: release.clone(),
-            from: self.from(),
-            to: to.to_string(),
-            release_revision: revision_of(member, namespace, release),
+            release_revision: revision_of(member, &at.namespace, &at.name),
             workloads: vec![WorkloadName {
                 kind: WorkloadKind::Deployment,
                 namespace: self.old.workload.namespace.clone(),
                 name: format!("istiod-{}", self.revisions.new),
             }],
+            ..PlanStep::upgrade(member.name(), istiod, self.installer, at, from, to.to_string())
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{PlanError, judge, oldest};
 use crate::{
-    api::{Controller, InstallerKind, ObjectName, PlanStep, Revisions, StepAction},
+    api::{Controller, InstallerKind, ObjectName, PlanStep, Revisions},
     catalog::Catalog,
     gitops::{self, revision_object},
     mesh::{MeshView, ObservedMember},
@@ -35,21 +35,15 @@ pub(super) fn due(
         if is_merged && chart.as_ref() == Some(target) && oldest.is_none_or(|version| version == target) {
             continue;
         }
-        let from = oldest.or(chart.as_ref()).map(ToString::to_string);
-        steps.push(PlanStep {
-            id: format!("{}/{component}/{}/{}", member.name(), followed.namespace, followed.name),
-            cluster: member.name().to_owned(),
-            component,
-            action: StepAction::Upgrade,
-            revisions: None,
-            chart: None,
-            installer: InstallerKind::ArgoCd,
+        let from = oldest.or(chart.as_ref()).map(ToString::to_string).unwrap_or_default();
+        let application = ObjectName {
             namespace: followed.namespace.clone(),
-            release: followed.name.clone(),
-            from: from.unwrap_or_default(),
-            to: target.to_string(),
-            release_revision: 0,
+            name: followed.name.clone(),
+        };
+        let (argo_cd, to) = (InstallerKind::ArgoCd, target.to_string());
+        steps.push(PlanStep {
             workloads: brought.workloads,
+            ..PlanStep::upgrade(member.name(), component, argo_cd, application, from, to)
         });
     }
     Ok(steps)

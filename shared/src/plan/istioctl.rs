@@ -2,7 +2,7 @@
 
 use super::{PlanError, oldest};
 use crate::{
-    api::{Component, InstallerKind, PlanStep, StepAction},
+    api::{Component, InstallerKind, ObjectName, PlanStep},
     catalog::Catalog,
     inventory::ObservedVersion,
     mesh::{MeshView, ObservedMember},
@@ -37,20 +37,15 @@ pub(super) fn due(
             continue;
         }
         workloads.extend(gateways.map(|gateway| gateway.workload.clone()));
-        steps.push(PlanStep {
-            id: format!("{}/{}/{namespace}/{revision}", member.name(), Component::Istiod),
-            cluster: member.name().to_owned(),
-            component: Component::Istiod,
-            action: StepAction::Upgrade,
-            revisions: None,
-            chart: None,
-            installer: InstallerKind::Istioctl,
+        let from = oldest.map(ToString::to_string).unwrap_or_default();
+        let at = ObjectName {
             namespace: namespace.to_owned(),
-            release: revision.to_owned(),
-            from: oldest.map(ToString::to_string).unwrap_or_default(),
-            to: target.to_string(),
-            release_revision: 0,
+            name: revision.to_owned(),
+        };
+        let (istiod, istioctl) = (Component::Istiod, InstallerKind::Istioctl);
+        steps.push(PlanStep {
             workloads,
+            ..PlanStep::upgrade(member.name(), istiod, istioctl, at, from, target.to_string())
         });
     }
     Ok(steps)

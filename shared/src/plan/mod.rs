@@ -17,7 +17,7 @@ pub use joined::joined;
 pub use vendor::unknown_to;
 
 use crate::{
-    api::{ChartSource, Component, Hosted, InstallerKind, Plan, PlanCluster, PlanStep, StepAction, WorkloadName},
+    api::{ChartSource, Component, Hosted, InstallerKind, Plan, PlanCluster, PlanStep, WorkloadName},
     canary::{Canary, Stage},
     catalog::Catalog,
     gitops::of_release,
@@ -295,29 +295,16 @@ fn due(
         if is_there {
             continue;
         }
+        let installer = match of_release(member.observed, &release.namespace, &release.name) {
+            Some(followed) => followed.kind.installer(),
+            None => InstallerKind::Helm,
+        };
+        let from = oldest.map_or_else(|| release.chart_version.clone(), ToString::to_string);
+        let (at, to) = (release.object(), target.to_string());
         steps.push(PlanStep {
-            id: format!(
-                "{}/{}/{}/{}",
-                member.name(),
-                release.component,
-                release.namespace,
-                release.name
-            ),
-            cluster: member.name().to_owned(),
-            component: release.component,
-            action: StepAction::Upgrade,
-            revisions: None,
-            chart: None,
-            installer: match of_release(member.observed, &release.namespace, &release.name) {
-                Some(followed) => followed.kind.installer(),
-                None => InstallerKind::Helm,
-            },
-            namespace: release.namespace.clone(),
-            release: release.name.clone(),
-            from: oldest.map_or_else(|| release.chart_version.clone(), ToString::to_string),
-            to: target.to_string(),
             release_revision: release.revision,
             workloads: running.workloads,
+            ..PlanStep::upgrade(member.name(), release.component, installer, at, from, to)
         });
     }
     Ok(steps)

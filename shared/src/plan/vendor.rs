@@ -2,7 +2,7 @@
 
 use super::{PlanError, judge, oldest};
 use crate::{
-    api::{Component, InstallerKind, PlanStep, StepAction, WorkloadName},
+    api::{Component, InstallerKind, PlanStep, WorkloadName},
     catalog::Catalog,
     inventory::{HelmRelease, ObservedVersion, VendorComponent},
     mesh::{MeshView, ObservedMember},
@@ -33,26 +33,13 @@ pub(super) fn due(
         if chart.as_ref() == Some(target) && oldest.is_none_or(|version| version == target) {
             continue;
         }
+        let from = oldest.map_or_else(|| release.chart_version.clone(), ToString::to_string);
+        let (helm, at) = (InstallerKind::Helm, release.object());
         steps.push(PlanStep {
-            id: format!(
-                "{}/{}/{}/{}",
-                member.name(),
-                Component::Vendor,
-                release.namespace,
-                release.name
-            ),
-            cluster: member.name().to_owned(),
-            component: Component::Vendor,
-            action: StepAction::Upgrade,
-            revisions: None,
             chart: Some(release.chart.clone()),
-            installer: InstallerKind::Helm,
-            namespace: release.namespace.clone(),
-            release: release.name.clone(),
-            from: oldest.map_or_else(|| release.chart_version.clone(), ToString::to_string),
-            to: target.to_string(),
             release_revision: release.revision,
             workloads,
+            ..PlanStep::upgrade(member.name(), Component::Vendor, helm, at, from, target.to_string())
         });
     }
     Ok(steps)

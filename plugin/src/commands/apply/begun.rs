@@ -114,18 +114,7 @@ mod tests {
     use shared::api::{MeshUpgradeSpec, MeshUpgradeStatus, Plan};
 
     fn journal(name: &str, mesh: &str, driven: bool) -> MeshUpgrade {
-        let spec = MeshUpgradeSpec {
-            journal_version: 1,
-            mesh: mesh.to_owned(),
-            from: "1.30.3".to_owned(),
-            to: "1.31.0".to_owned(),
-            plan: Plan::default(),
-            plan_hash: String::new(),
-            requested_by: "alice".to_owned(),
-            unguarded: None,
-            skip_image_pull: false,
-            waivers: Vec::new(),
-        };
+        let spec = MeshUpgradeSpec::of(mesh, "1.30.3", "1.31.0", Plan::default(), "alice");
         let mut journal = MeshUpgrade::new(name, spec);
         journal.status = driven.then(MeshUpgradeStatus::default);
         journal

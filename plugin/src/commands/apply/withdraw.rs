@@ -78,18 +78,7 @@ mod tests {
 
     #[test]
     fn only_what_has_changed_nothing_is_given_up() {
-        let spec = MeshUpgradeSpec {
-            journal_version: 1,
-            mesh: "default".to_owned(),
-            from: "1.30.3".to_owned(),
-            to: "1.31.0".to_owned(),
-            plan: Plan::default(),
-            plan_hash: String::new(),
-            requested_by: "alice".to_owned(),
-            unguarded: None,
-            skip_image_pull: false,
-            waivers: Vec::new(),
-        };
+        let spec = MeshUpgradeSpec::of("default", "1.30.3", "1.31.0", Plan::default(), "alice");
         let mut journal = MeshUpgrade::new("x", spec);
         assert!(refuse_too_late(&journal).is_ok());
         for phase in Phase::ALL {
