@@ -216,19 +216,12 @@ fn ask(args: &ApplyArgs, ui: Ui, mesh: &str, question: &str, guarded: bool) -> R
 
 fn spec_of(args: &ApplyArgs, mesh: &str, from: &str, to: &IstioVersion, plan: Plan, person: &str) -> MeshUpgradeSpec {
     MeshUpgradeSpec {
-        journal_version: plan.journal_version(),
-        mesh: mesh.to_owned(),
-        from: from.to_owned(),
-        to: to.to_string(),
-        plan_hash: hash(&plan),
-        plan,
-        requested_by: person.to_owned(),
         unguarded: args
             .reason
             .clone()
             .filter(|_| args.unguarded)
             .map(|reason| Unguarded { reason }),
         skip_image_pull: args.skip_image_pull,
-        waivers: Vec::new(),
+        ..MeshUpgradeSpec::of(mesh, from, &to.to_string(), plan, person)
     }
 }
