@@ -25,9 +25,8 @@ pub fn fitting(mesh: &MeshView, inventory: &Inventory) -> (Management, String) {
                 continue;
             }
             let why = match Engine::of_plane(plane) {
-                Engine::GitOps(owner) | Engine::Operator(owner) => {
-                    format!("{owner} owns {object}, in a way that this tool cannot upgrade")
-                }
+                Engine::GitOps(owner) => owned(&owner, &object),
+                Engine::Operator(owner) => owned(&owner, &object),
                 Engine::Unknown | Engine::Helm | Engine::Istioctl => {
                     format!("{object} bears no mark of what installed it")
                 }
@@ -48,6 +47,10 @@ pub fn fitting(mesh: &MeshView, inventory: &Inventory) -> (Management, String) {
         Management::Dedicated,
         "its control planes run in its own clusters, and were installed by what this tool can drive".to_owned(),
     )
+}
+
+fn owned(owner: &impl std::fmt::Display, object: &str) -> String {
+    format!("{owner} owns {object}, in a way that this tool cannot upgrade")
 }
 
 /// The object that says what was discovered. `contexts` lead to the clusters, by their names; how the mesh is frozen is
@@ -180,7 +183,11 @@ fn told(clusters: &[MeshCluster]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{gitops::sample as gitops, inventory::sample, mesh::meshes};
+    use crate::{
+        gitops::sample as gitops,
+        inventory::{GitOpsOwner, sample},
+        mesh::meshes,
+    };
 
     fn proposed(inventory: &Inventory) -> (Management, MeshSpec) {
         let mesh = meshes(inventory).remove(0);
@@ -194,7 +201,7 @@ mod tests {
         let (management, spec) = proposed(&inventory);
         assert_eq!(management, Management::Dedicated);
         assert_eq!((spec.flavor.as_deref(), spec.clusters.len()), (Some("mspider"), 0));
-        inventory.seen(0).control_planes[0].ownership.gitops = Some("Argo CD application mesh".to_owned());
+        inventory.seen(0).control_planes[0].ownership.gitops = Some(GitOpsOwner::application("mesh"));
         assert_eq!(proposed(&inventory).0, Management::External, "nothing is known of it");
         inventory.seen(0).control_planes[0].ownership.gitops = None;
         inventory.seen(0).control_planes[0].helm_release = None;

@@ -1,7 +1,7 @@
 //! What installed a part of Istio, and so has to upgrade it, by the marks that it left.
 
 use crate::{
-    inventory::{ControlPlane, Gateway, NodeComponent, Ownership},
+    inventory::{ControlPlane, Gateway, GitOpsOwner, NodeComponent, OperatorObject, Ownership},
     mesh::ObservedMember,
 };
 
@@ -13,9 +13,9 @@ pub enum Engine {
     /// istioctl.
     Istioctl,
     /// The Sail Operator, or another one; its object.
-    Operator(String),
+    Operator(OperatorObject),
     /// A GitOps controller; its object.
-    GitOps(String),
+    GitOps(GitOpsOwner),
     /// Nothing that left a mark.
     Unknown,
 }
@@ -73,7 +73,7 @@ impl Engine {
             Self::Helm => "helm".to_owned(),
             Self::Istioctl => "istioctl".to_owned(),
             Self::Operator(object) => format!("an operator, by its object {object}"),
-            Self::GitOps(object) => object.clone(),
+            Self::GitOps(object) => object.to_string(),
             Self::Unknown => "a tool that left no mark".to_owned(),
         }
     }

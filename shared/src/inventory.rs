@@ -5,6 +5,7 @@ mod apart;
 mod data_plane;
 mod driver;
 mod headroom;
+mod ownership;
 mod surroundings;
 
 pub use crate::api::Hosted;
@@ -13,6 +14,7 @@ pub use apart::{Apart, PlacedPod};
 pub use data_plane::{DataPlane, MeshedWorkload, Owner, Proxies, ProxyKind};
 pub use driver::{HelmDriver, is_helms};
 pub use headroom::{NodeRoom, Resources, Surge, Taint, Toleration, milli};
+pub use ownership::{GitOpsOwner, OperatorObject, Ownership, ToldBy};
 pub use surroundings::*;
 
 use crate::{
@@ -204,21 +206,6 @@ pub struct ControlPlane {
     pub settings: Settings,
     /// How its pods are replaced, and what one of them asks for.
     pub surge: Surge,
-}
-
-/// Who beside helm has a hand in a workload.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ownership {
-    /// A GitOps controller and its object, as `Argo CD application mesh`.
-    pub gitops: Option<String>,
-    /// An operator and its object, as `IstioRevision default`.
-    pub operator: Option<String>,
-    /// Field managers that are neither helm's, nor Kubernetes' own, nor Istio's.
-    pub editors: Vec<String>,
-    /// Whether istioctl installed it.
-    pub istioctl: bool,
-    /// Whose helm wrote it last, where that is not a person's.
-    pub driven_by: Option<HelmDriver>,
 }
 
 /// How a control plane is set up, as far as rules ask.

@@ -8,7 +8,7 @@ use crate::{
     catalog::Catalog,
     finding::Severity,
     gitops::sample::{SAIL_USER, beside_by_sail, by_sail_revisions},
-    inventory::{Inventory, NamespaceRevision, Webhook, sample},
+    inventory::{Inventory, NamespaceRevision, OperatorObject, Webhook, sample},
     mesh::meshes,
     plan::{PlanError, drift, images_of_step, plan},
     preflight::{
@@ -219,7 +219,7 @@ fn what_the_operator_would_leave_behind_is_refused() {
             |it| {
                 let mut plane = it.seen(0).control_planes[0].clone();
                 plane.revision = "default-v1-30-2".to_owned();
-                plane.ownership.operator = Some("IstioRevision default-v1-30-2".to_owned());
+                plane.ownership.operator = Some(OperatorObject::new("IstioRevision", "default-v1-30-2"));
                 plane.version = sample::version("1.30.2");
                 it.seen(0).control_planes.insert(0, plane);
             },
@@ -328,7 +328,7 @@ fn an_alias_may_call_the_target_otherwise() {
     let observed = inventory.seen(0);
     observed.followed[0].revisions.as_mut().unwrap().active = alias.to_owned();
     observed.control_planes[1].revision = alias.to_owned();
-    observed.control_planes[1].ownership.operator = Some(format!("IstioRevision {alias}"));
+    observed.control_planes[1].ownership.operator = Some(OperatorObject::new("IstioRevision", alias));
     observed.control_planes[1].helm_release = Some(("istio-system".to_owned(), format!("{alias}-istiod")));
     observed.helm_releases[2].name = format!("{alias}-istiod");
     assert!(matches!(

@@ -24,7 +24,7 @@ pub use sail::{
 use crate::{
     api::{Component, InstallerKind, ObjectName, PlanStep},
     arrival::Arrival,
-    inventory::{Observed, Ownership, is_helms},
+    inventory::{GitOpsOwner, Observed, OperatorObject, Ownership, ToldBy, is_helms},
 };
 use k8s_openapi::jiff::Timestamp;
 use serde::Deserialize;
@@ -38,8 +38,6 @@ pub const TRACKING_LABEL: &str = "argocd.argoproj.io/instance";
 /// Argo CD's own label, where it was told to track by labels and not by which. Helm's charts set it as well, so that only Argo
 /// CD's hand in an object makes it a mark, which a freeze cannot see.
 pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
-/// End of an owner's name, after that of the Application, where that label alone tells it.
-const BY_INSTANCE_LABEL: &str = "app.kubernetes.io/instance)";
 /// Field managers of Argo CD: of its server-side apply, and of all else that it writes.
 pub const ARGO_CD: &[&str] = &["argocd-controller", "argocd-application-controller"];
 /// Field managers of Flux, the latter of the helm inside of it.
@@ -220,20 +218,32 @@ impl Followed {
         self.revisions.as_ref().map(|_| sail::revision_of(&self.name, version))
     }
 
-    /// Whether a workload's owner, as [`Ownership`](crate::inventory::Ownership) has it, is this.
+    /// Whether a workload's owner, by the mark of a GitOps controller, is this.
     #[must_use]
-    pub fn is_owner(&self, owner: &str) -> bool {
+    pub fn is_owner(&self, owner: &GitOpsOwner) -> bool {
+        match (self.kind, owner) {
+            (FollowedKind::Application, GitOpsOwner::Application { mark, told_by }) => match told_by {
+                ToldBy::Tracking => self.marks().contains(mark),
+                ToldBy::InstanceLabel => false,
+            },
+            (FollowedKind::HelmRelease, GitOpsOwner::HelmRelease(object)) => {
+                object.namespace == self.namespace && object.name == self.name
+            }
+            (FollowedKind::Application | FollowedKind::HelmRelease | FollowedKind::Sail(_), _) => false,
+        }
+    }
+
+    /// Whether the object that a workload belongs to is this, or a revision of it.
+    #[must_use]
+    pub fn is_operators(&self, object: &OperatorObject) -> bool {
         match self.kind {
-            FollowedKind::Application => owner
-                .strip_prefix("Argo CD application ")
-                .is_some_and(|mark| self.marks().iter().any(|one| one == mark)),
-            FollowedKind::HelmRelease => owner == format!("Flux HelmRelease {}/{}", self.namespace, self.name),
+            FollowedKind::Application | FollowedKind::HelmRelease => false,
             // In place the revision has the name of its Istio; of other strategies its name begins so.
-            FollowedKind::Sail(SailKind::Istio) => owner
-                .strip_prefix("IstioRevision ")
+            FollowedKind::Sail(SailKind::Istio) => object
+                .revision()
                 .and_then(|revision| revision.strip_prefix(self.name.as_str()))
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with("-v")),
-            FollowedKind::Sail(kind) => owner == format!("{} {}", kind.as_str(), self.name),
+            FollowedKind::Sail(kind) => object.kind == kind.as_str() && object.name == self.name,
         }
     }
 
@@ -286,28 +296,35 @@ pub fn is_last_by_argo_cd<'m>(writers: impl Iterator<Item = (Option<Timestamp>, 
     last.is_some_and(|(_, is_argo_cd)| is_argo_cd)
 }
 
-/// The Application that brought an object, where only [`INSTANCE_LABEL`] tells it, as [`Ownership`] has it.
-#[must_use]
-pub fn owner_by_instance(application: &str) -> String {
-    format!("Argo CD application {application} (by the label app.kubernetes.io/instance)")
-}
-
 /// Why an owner cannot be waited for whose object was not found, or is not told for certain.
 #[must_use]
-pub fn why_not_found(owner: &str) -> &'static str {
-    if owner.ends_with(BY_INSTANCE_LABEL) {
-        "its Argo CD tracks by a label that helm's charts set as well, so that no freeze can tell what it brings: have it track \
-         by annotation (application.resourceTrackingMethod in ConfigMap argocd-cm), and sync once"
-    } else {
-        "no object of it that names one of Istio's charts was found in this cluster"
+pub fn why_not_found(owner: &GitOpsOwner) -> &'static str {
+    match owner {
+        GitOpsOwner::Application {
+            told_by: ToldBy::InstanceLabel,
+            ..
+        } => {
+            "its Argo CD tracks by a label that helm's charts set as well, so that no freeze can tell what it brings: have it track \
+             by annotation (application.resourceTrackingMethod in ConfigMap argocd-cm), and sync once"
+        }
+        GitOpsOwner::Application {
+            told_by: ToldBy::Tracking,
+            ..
+        }
+        | GitOpsOwner::HelmRelease(_)
+        | GitOpsOwner::Kustomization(_) => "no object of it that names one of Istio's charts was found in this cluster",
     }
 }
 
 /// The object that owns a workload: by the mark of a GitOps controller, or else by that of an operator.
 #[must_use]
 pub fn owner_of<'a>(observed: &'a Observed, ownership: &Ownership) -> Option<&'a Followed> {
-    let owner = ownership.gitops.as_ref().or(ownership.operator.as_ref())?;
-    observed.followed.iter().find(|followed| followed.is_owner(owner))
+    let mut followed = observed.followed.iter();
+    followed.find(|followed| match (&ownership.gitops, &ownership.operator) {
+        (Some(owner), _) => followed.is_owner(owner),
+        (None, Some(object)) => followed.is_operators(object),
+        (None, None) => false,
+    })
 }
 
 /// What is a helm release, and can be waited for.

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     api::InstallerKind,
     catalog::Catalog,
+    inventory::OperatorObject,
     mesh::meshes,
     plan,
     preflight::{
@@ -204,11 +205,11 @@ fn what_the_sail_operator_cannot_be_told_blocks() {
     });
     assert_eq!(in_place.obstacle, None);
     for (owner, is_its) in [
-        ("IstioRevision default", true),
-        ("IstioRevision default-v1-30-3", true),
-        ("IstioRevision defaulted", false),
-        ("IstioCNI default", false),
+        (OperatorObject::new("IstioRevision", "default"), true),
+        (OperatorObject::new("IstioRevision", "default-v1-30-3"), true),
+        (OperatorObject::new("IstioRevision", "defaulted"), false),
+        (OperatorObject::new("IstioCNI", "default"), false),
     ] {
-        assert_eq!(in_place.is_owner(owner), is_its, "{owner}");
+        assert_eq!(in_place.is_operators(&owner), is_its, "{owner}");
     }
 }

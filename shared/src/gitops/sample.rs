@@ -1,7 +1,10 @@
 //! Followed objects for tests: each brings one chart, and is where it was told to be.
 
 use super::{Application, Followed, HelmRelease, SailKind, SailObject};
-use crate::inventory::{ControlPlane, Inventory, WebhookTarget, sample};
+use crate::{
+    api::ObjectName,
+    inventory::{ControlPlane, GitOpsOwner, Inventory, OperatorObject, WebhookTarget, sample},
+};
 use serde_json::json;
 
 /// Whom Argo CD writes as.
@@ -71,7 +74,7 @@ pub fn by_argo_cd(istio: &str) -> Inventory {
     let gateways = gateways.map(|gateway| ("gateway", &mut gateway.helm_release, &mut gateway.ownership));
     for (chart, release, ownership) in planes.chain(nodes).chain(gateways) {
         *release = None;
-        ownership.gitops = Some(format!("Argo CD application {chart}"));
+        ownership.gitops = Some(GitOpsOwner::application(chart));
     }
     inventory
 }
@@ -104,7 +107,10 @@ pub fn by_flux(istio: &str) -> Inventory {
         helm_release("base", "istio-base", istio),
         helm_release("istiod", "istiod", istio),
     ];
-    observed.control_planes[0].ownership.gitops = Some("Flux HelmRelease istio-system/istiod".to_owned());
+    observed.control_planes[0].ownership.gitops = Some(GitOpsOwner::HelmRelease(ObjectName {
+        namespace: "istio-system".to_owned(),
+        name: "istiod".to_owned(),
+    }));
     inventory
 }
 
@@ -136,9 +142,9 @@ pub fn by_sail(istio: &str) -> Inventory {
         sample::release("istio-system", "istio-cni", "cni", istio),
     ];
     observed.control_planes[0].helm_release = Some(("istio-system".to_owned(), "default-istiod".to_owned()));
-    observed.control_planes[0].ownership.operator = Some("IstioRevision default".to_owned());
+    observed.control_planes[0].ownership.operator = Some(OperatorObject::new("IstioRevision", "default"));
     observed.node_components = vec![sample::node(crate::api::Component::Cni, istio)];
-    observed.node_components[0].ownership.operator = Some("IstioCNI default".to_owned());
+    observed.node_components[0].ownership.operator = Some(OperatorObject::new("IstioCNI", "default"));
     inventory
 }
 
@@ -192,7 +198,7 @@ pub fn beside_by_sail(from: &str, to: &str) -> Inventory {
     observed.followed = vec![followed, sail(SailKind::IstioCni, to, |_| {})];
     observed.control_planes.push(revision_plane(to));
     observed.node_components = vec![sample::node(crate::api::Component::Cni, to)];
-    observed.node_components[0].ownership.operator = Some("IstioCNI default".to_owned());
+    observed.node_components[0].ownership.operator = Some(OperatorObject::new("IstioCNI", "default"));
     observed.helm_releases[1].chart_version = to.to_owned();
     observed.helm_releases.push(sample::release(
         "istio-system",
@@ -228,7 +234,7 @@ fn revision_plane(istio: &str) -> ControlPlane {
     plane.user = format!("system:serviceaccount:istio-system:istiod-{revision}");
     plane.config_maps = vec![format!("istio-{revision}")];
     plane.helm_release = Some(("istio-system".to_owned(), super::release_of_revision(&revision)));
-    plane.ownership.operator = Some(format!("IstioRevision {revision}"));
+    plane.ownership.operator = Some(OperatorObject::new("IstioRevision", &revision));
     plane.revision = revision;
     plane
 }

@@ -5,7 +5,7 @@ use crate::{
     api::{InstallerKind, PlanStep},
     arrival::{self, Arrival},
     catalog::Catalog,
-    inventory::Inventory,
+    inventory::{GitOpsOwner, Inventory},
     mesh::meshes,
     plan,
     preflight::{
@@ -343,7 +343,7 @@ fn an_application_that_nobody_finds_blocks() {
 #[test]
 fn what_only_a_common_label_tells_cannot_be_frozen_around() {
     let mut inventory = sample::by_argo_cd("1.30.3");
-    inventory.seen(0).control_planes[0].ownership.gitops = Some(super::owner_by_instance("istiod"));
+    inventory.seen(0).control_planes[0].ownership.gitops = Some(GitOpsOwner::by_instance_label("istiod"));
     let report = check(&inventory, "1.31.0");
     let cause = &found(&report, "MU409").cause;
     assert!(cause.contains("tracks by a label") && !report.is_free(), "{cause}");

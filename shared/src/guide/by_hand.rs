@@ -10,7 +10,7 @@ use super::{
 use crate::{
     api::{Component, WorkloadName},
     gitops,
-    inventory::ControlPlane,
+    inventory::{ControlPlane, OperatorObject, Ownership},
 };
 
 /// Steps of one cluster, each with its component.
@@ -24,11 +24,7 @@ pub(super) fn steps(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<(Component, Step)> {
         .control_planes()
         .filter(|plane| is_behind(&plane.version, hop.to))
     {
-        let owner = owner(
-            seat,
-            plane.ownership.operator.as_deref(),
-            plane.ownership.gitops.as_deref(),
-        );
+        let owner = owner(seat, &plane.ownership);
         if let Some(beside) = Beside::of(hop, plane, &owner) {
             // One that a newer one stands beside goes by itself.
             if !beside.is_followed(seat) {
@@ -47,11 +43,7 @@ pub(super) fn steps(hop: &Hop<'_>, seat: &Seat<'_>) -> Vec<(Component, Step)> {
         .node_components()
         .filter(|node| is_behind(&node.version, hop.to))
     {
-        let owner = owner(
-            seat,
-            node.ownership.operator.as_deref(),
-            node.ownership.gitops.as_deref(),
-        );
+        let owner = owner(seat, &node.ownership);
         steps.push((node.component, one(hop, seat, node.component, &node.workload, &owner)));
     }
     for gateway in seat
@@ -81,8 +73,8 @@ struct Beside<'a> {
 }
 
 /// The Istio of a revision that is named by its version, by the mark of the Sail Operator.
-fn istio_of(owner: &str) -> Option<&str> {
-    gitops::istio_of_revision(owner.strip_prefix("IstioRevision ")?)
+fn istio_of(object: &OperatorObject) -> Option<&str> {
+    gitops::istio_of_revision(object.revision()?)
 }
 
 /// Whether the Sail Operator brings a new revision beside what runs.
@@ -90,7 +82,7 @@ pub(super) fn comes_beside(seat: &Seat<'_>) -> bool {
     let mut owners = seat
         .member
         .control_planes()
-        .filter_map(|plane| plane.ownership.operator.as_deref());
+        .filter_map(|plane| plane.ownership.operator.as_ref());
     owners.any(|owner| istio_of(owner).is_some())
 }
 
@@ -166,10 +158,10 @@ impl<'a> Beside<'a> {
 }
 
 /// Who owns one thing, or else the cluster's control plane.
-fn owner(seat: &Seat<'_>, operator: Option<&str>, gitops: Option<&str>) -> Engine {
-    match (gitops, operator) {
-        (Some(object), _) => Engine::GitOps(object.to_owned()),
-        (None, Some(object)) => Engine::Operator(object.to_owned()),
+fn owner(seat: &Seat<'_>, ownership: &Ownership) -> Engine {
+    match (&ownership.gitops, &ownership.operator) {
+        (Some(object), _) => Engine::GitOps(object.clone()),
+        (None, Some(object)) => Engine::Operator(object.clone()),
         (None, None) => seat.engine.clone(),
     }
 }
@@ -236,10 +228,11 @@ fn change(hop: &Hop<'_>, seat: &Seat<'_>, component: Component, owner: &Engine) 
     let told = format!("the same change back to {}", hop.from);
     let (run, back) = as_owned(hop, seat, component, owner, told);
     let writer = match owner {
-        Engine::GitOps(object) | Engine::Operator(object) => Some(object.as_str()),
+        Engine::GitOps(object) => Some(object.to_string()),
+        Engine::Operator(object) => Some(object.to_string()),
         Engine::Helm | Engine::Istioctl | Engine::Unknown => None,
     };
-    (run, way_back::past_the_guard(hop, seat, writer, back))
+    (run, way_back::past_the_guard(hop, seat, writer.as_deref(), back))
 }
 
 fn as_owned(hop: &Hop<'_>, seat: &Seat<'_>, component: Component, owner: &Engine, told: String) -> (Action, Back) {
@@ -257,7 +250,7 @@ fn as_owned(hop: &Hop<'_>, seat: &Seat<'_>, component: Component, owner: &Engine
                     seat.place.kubectl(&[
                         "patch",
                         kind,
-                        &name,
+                        name,
                         "--type=merge",
                         &format!("--patch={{\"spec\":{{\"version\":\"v{version}\"}}}}"),
                     ])
@@ -287,16 +280,13 @@ fn as_owned(hop: &Hop<'_>, seat: &Seat<'_>, component: Component, owner: &Engine
 
 /// The object of the Sail Operator that carries the version. An IstioRevision belongs to the Istio of its name, without
 /// the version that a revision of its own carries.
-fn sail(object: &str) -> Option<(&'static str, String)> {
-    let (kind, name) = object.split_once(' ')?;
-    match kind {
-        "Istio" => Some(("istio.sailoperator.io", name.to_owned())),
-        "IstioRevision" => Some((
-            "istio.sailoperator.io",
-            gitops::istio_of_revision(name).unwrap_or(name).to_owned(),
-        )),
-        "IstioCNI" => Some(("istiocni.sailoperator.io", name.to_owned())),
-        "ZTunnel" => Some(("ztunnel.sailoperator.io", name.to_owned())),
+fn sail(object: &OperatorObject) -> Option<(&'static str, &str)> {
+    let name = object.name.as_str();
+    match object.kind.as_str() {
+        "Istio" => Some(("istio.sailoperator.io", name)),
+        "IstioRevision" => Some(("istio.sailoperator.io", gitops::istio_of_revision(name).unwrap_or(name))),
+        "IstioCNI" => Some(("istiocni.sailoperator.io", name)),
+        "ZTunnel" => Some(("ztunnel.sailoperator.io", name)),
         _ => None,
     }
 }

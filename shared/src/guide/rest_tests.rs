@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     api::Component,
-    inventory::{DataPlane, Inventory, Owner, sample},
+    inventory::{DataPlane, Inventory, OperatorObject, Owner, sample},
     mesh,
 };
 
@@ -37,7 +37,7 @@ fn another_meshs_workloads_and_gateways_are_left_alone() {
     );
     let observed = inventory.seen(0);
     observed.control_planes[0].helm_release = None;
-    observed.control_planes[0].ownership.operator = Some("Istio default".to_owned());
+    observed.control_planes[0].ownership.operator = Some(OperatorObject::new("Istio", "default"));
     let told = commands(&ours(&inventory)).join("\n");
     assert!(
         told.contains("deployment/reviews") && !told.contains("theirs"),

@@ -4,7 +4,9 @@ use super::*;
 use crate::{
     api::Component,
     catalog::Catalog,
-    inventory::{DataPlane, Inventory, MeshedWorkload, NamespaceRevision, Owner, ProxyKind, sample},
+    inventory::{
+        DataPlane, GitOpsOwner, Inventory, MeshedWorkload, NamespaceRevision, OperatorObject, Owner, ProxyKind, sample,
+    },
     mesh::{self, MeshView},
 };
 use std::{collections::BTreeSet, sync::LazyLock};
@@ -309,8 +311,8 @@ fn each_installer_has_its_own_way() {
         plane.helm_release = None;
         match mark {
             "istioctl" => plane.ownership.istioctl = true,
-            "operator" => plane.ownership.operator = Some("IstioRevision prod-v1-30-3".to_owned()),
-            "gitops" => plane.ownership.gitops = Some("Argo CD application mesh".to_owned()),
+            "operator" => plane.ownership.operator = Some(OperatorObject::new("IstioRevision", "prod-v1-30-3")),
+            "gitops" => plane.ownership.gitops = Some(GitOpsOwner::application("mesh")),
             _ => {}
         }
         let commands = commands(&guide(&inventory, "1.31.0", None).unwrap());

@@ -83,7 +83,7 @@ impl<'a> ObservedMember<'a> {
     /// What runs of the mesh by the mark of a controller's object.
     fn runs_of(&self, followed: &Followed) -> (Vec<&'a ObservedVersion>, Vec<WorkloadName>) {
         let owns = |ownership: &Ownership| {
-            let owner = ownership.gitops.as_deref();
+            let owner = ownership.gitops.as_ref();
             owner.is_some_and(|owner| followed.is_owner(owner))
         };
         let planes = self.control_planes().filter(|plane| owns(&plane.ownership));

@@ -46,7 +46,7 @@ impl<'a> ObservedMember<'a> {
 #[cfg(test)]
 mod tests {
     use crate::{
-        inventory::{Inventory, Ownership, sample},
+        inventory::{Inventory, OperatorObject, Ownership, sample},
         mesh::meshes,
     };
 
@@ -98,7 +98,7 @@ mod tests {
         let plane = &mut inventory.seen(0).control_planes[0];
         plane.helm_release = None;
         plane.ownership = Ownership {
-            operator: Some("IstioRevision default".to_owned()),
+            operator: Some(OperatorObject::new("IstioRevision", "default")),
             istioctl: true,
             ..Ownership::default()
         };

@@ -256,7 +256,7 @@ fn vendor(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Repor
 #[cfg(test)]
 mod tests {
     use crate::{
-        inventory::{Crd, HelmDriver, Inventory, Ownership, sample},
+        inventory::{Crd, GitOpsOwner, HelmDriver, Inventory, OperatorObject, Ownership, sample},
         preflight::{
             Purpose,
             tests::{check, check_for, found, ids},
@@ -272,11 +272,11 @@ mod tests {
     #[test]
     fn whoever_would_take_it_back_is_named() {
         let gitops = Ownership {
-            gitops: Some("Argo CD application mesh".to_owned()),
+            gitops: Some(GitOpsOwner::application("mesh")),
             ..Ownership::default()
         };
         let operator = Ownership {
-            operator: Some("IstioRevision default".to_owned()),
+            operator: Some(OperatorObject::new("IstioRevision", "default")),
             ..Ownership::default()
         };
         let edited = Ownership {
@@ -306,8 +306,8 @@ mod tests {
     #[test]
     fn what_a_controller_brings_blocks_once_and_with_its_own_way_out() {
         type Own = fn(&mut Ownership);
-        let argo: Own = |ownership| ownership.gitops = Some("Argo CD application mesh".to_owned());
-        let operator: Own = |ownership| ownership.operator = Some("IstioRevision default".to_owned());
+        let argo: Own = |ownership| ownership.gitops = Some(GitOpsOwner::application("mesh"));
+        let operator: Own = |ownership| ownership.operator = Some(OperatorObject::new("IstioRevision", "default"));
         let owner = |name: &str| Some(("istio-system".to_owned(), name.to_owned()));
         for (own, release, code, suspends) in [
             (argo, None, "MU409", false),

@@ -11,7 +11,7 @@ use kube::{Api, ResourceExt as _, api::ListParams};
 use serde::de::DeserializeOwned;
 use shared::{
     gitops::{Application, Followed, HelmChart, HelmRelease, OciRepository, SailKind, SailObject, SailTag},
-    inventory::Ownership,
+    inventory::{GitOpsOwner, Ownership},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,12 +55,15 @@ pub(super) async fn read(
     let nodes = workloads.node_components.iter().map(|node| &node.ownership);
     let gateways = workloads.gateways.iter().map(|gateway| &gateway.ownership);
     let all: Vec<&Ownership> = planes.chain(nodes).chain(gateways).collect();
-    let owners: Vec<&str> = all.iter().filter_map(|ownership| ownership.gitops.as_deref()).collect();
+    let owners: Vec<&GitOpsOwner> = all.iter().filter_map(|ownership| ownership.gitops.as_ref()).collect();
     let mut followed = Vec::new();
-    if owners.iter().any(|owner| owner.starts_with("Argo CD ")) {
+    if owners
+        .iter()
+        .any(|owner| matches!(owner, GitOpsOwner::Application { .. }))
+    {
         followed.extend(argo_cd(asker).await?);
     }
-    if owners.iter().any(|owner| owner.starts_with("Flux HelmRelease ")) {
+    if owners.iter().any(|owner| matches!(owner, GitOpsOwner::HelmRelease(_))) {
         followed.extend(flux(asker).await?);
     }
     if all.iter().any(|ownership| ownership.operator.is_some()) {

@@ -4,8 +4,9 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, ResourceExt as _};
 use serde_json::Value;
 use shared::{
-    gitops::{INSTANCE_LABEL, is_last_by_argo_cd, owner_by_instance},
-    inventory::{HelmDriver, Ownership, is_helms},
+    api::ObjectName,
+    gitops::{INSTANCE_LABEL, TRACKING_ANNOTATION, TRACKING_LABEL, is_last_by_argo_cd},
+    inventory::{GitOpsOwner, HelmDriver, OperatorObject, Ownership, is_helms},
 };
 use std::collections::BTreeSet;
 
@@ -38,7 +39,7 @@ pub(super) fn of(object: &impl Resource) -> Ownership {
             .owner_references()
             .iter()
             .find(|owner| OPERATORS.contains(&owner.kind.as_str()))
-            .map(|owner| format!("{} {}", owner.kind, owner.name)),
+            .map(|owner| OperatorObject::new(&owner.kind, &owner.name)),
         editors: editors(object),
         istioctl: by_istioctl(object),
         driven_by: driven_by(object),
@@ -59,27 +60,29 @@ fn by_istioctl(object: &impl Resource) -> bool {
     managed || managers.any(|managed| managed.manager.as_deref() == Some("istio-operator"))
 }
 
-fn gitops(object: &impl Resource) -> Option<String> {
+fn gitops(object: &impl Resource) -> Option<GitOpsOwner> {
     let labels = object.labels();
-    let argo = object.annotations().get("argocd.argoproj.io/tracking-id");
+    let argo = object.annotations().get(TRACKING_ANNOTATION);
     let argo = argo.and_then(|id| id.split(':').next());
-    let argo = argo.or_else(|| labels.get("argocd.argoproj.io/instance").map(String::as_str));
+    let argo = argo.or_else(|| labels.get(TRACKING_LABEL).map(String::as_str));
     if let Some(application) = argo {
-        return Some(format!("Argo CD application {application}"));
+        return Some(GitOpsOwner::application(application));
     }
-    let by_flux = [("helm", "HelmRelease"), ("kustomize", "Kustomization")]
-        .into_iter()
-        .find_map(|(group, kind)| {
-            let name = labels.get(&format!("{group}.toolkit.fluxcd.io/name"))?;
-            let namespace = labels.get(&format!("{group}.toolkit.fluxcd.io/namespace"));
-            let namespace = namespace.map_or("", String::as_str);
-            Some(format!("Flux {kind} {namespace}/{name}"))
-        });
-    by_flux.or_else(|| {
+    let by_flux = |group: &str| {
+        let name = labels.get(&format!("{group}.toolkit.fluxcd.io/name"))?;
+        let namespace = labels.get(&format!("{group}.toolkit.fluxcd.io/namespace"));
+        Some(ObjectName {
+            namespace: namespace.cloned().unwrap_or_default(),
+            name: name.clone(),
+        })
+    };
+    let release = || by_flux("helm").map(GitOpsOwner::HelmRelease);
+    let kustomization = || by_flux("kustomize").map(GitOpsOwner::Kustomization);
+    release().or_else(kustomization).or_else(|| {
         let application = labels
             .get(INSTANCE_LABEL)
             .filter(|_| is_last_by_argo_cd(writers(object)))?;
-        Some(owner_by_instance(application))
+        Some(GitOpsOwner::by_instance_label(application))
     })
 }
 
@@ -175,11 +178,11 @@ mod tests {
             ),
         ] {
             let found = of(&deployment(&metadata));
-            assert_eq!(
-                (found.gitops.as_deref(), found.operator.as_deref()),
-                (gitops, operator),
-                "{metadata}"
+            let told = (
+                found.gitops.map(|owner| owner.to_string()),
+                found.operator.map(|object| object.to_string()),
             );
+            assert_eq!((told.0.as_deref(), told.1.as_deref()), (gitops, operator), "{metadata}");
         }
     }
 

@@ -34,12 +34,10 @@ const NAMES: &[&str] = &[
     "guard install",
     "guard uninstall",
     "Service zipkin",
-    "Argo CD ",
     "control-plane in (sail-operator, servicemesh-operator3)",
     "app.kubernetes.io/name in (argocd-application-controller, openshift-gitops-application-controller)",
-    "Argo CD application ",
-    "Flux HelmRelease ",
     "Flux HelmRelease {}/{}",
+    "Flux Kustomization {}/{}",
     "ValidatingWebhookConfiguration istiod-default-validator",
     " --strategy canary",
     // Rules to be granted, in YAML.
