@@ -32,6 +32,23 @@ pub struct Inventory {
     pub clusters: Vec<ClusterInventory>,
 }
 
+impl Inventory {
+    /// The cluster of that name, reachable or not.
+    #[must_use]
+    pub fn cluster(&self, name: &str) -> Option<&ClusterInventory> {
+        self.clusters.iter().find(|cluster| cluster.name == name)
+    }
+
+    /// What was seen in the cluster of that name; `None` where it could not be observed.
+    #[must_use]
+    pub fn observed(&self, name: &str) -> Option<&Observed> {
+        match &self.cluster(name)?.state {
+            ClusterState::Observed(observed) => Some(observed),
+            ClusterState::Unknown { .. } => None,
+        }
+    }
+}
+
 /// What was observed in one cluster.
 #[derive(Clone, Debug)]
 pub struct ClusterInventory {

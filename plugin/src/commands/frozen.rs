@@ -266,9 +266,9 @@ impl Freeze {
     fn scope(&self, cluster: &Cluster, frozen: &Frozen) -> FreezeScope {
         let of_record = frozen.record.as_ref().map(|record| record.spec.scope.clone());
         let planned = || {
-            let clusters = &self.journal.as_ref()?.spec.plan.clusters;
-            let named = clusters.iter().find(|planned| planned.name == cluster.name);
-            Some(named.or(clusters.first())?.scope.clone())
+            let plan = &self.journal.as_ref()?.spec.plan;
+            let named = plan.cluster(&cluster.name);
+            Some(named.or(plan.clusters.first())?.scope.clone())
         };
         of_record.or_else(planned).unwrap_or_default()
     }

@@ -110,7 +110,7 @@ impl Effects<'_> {
         step: &PlanStep,
         waiting: Option<&PlanStep>,
     ) -> Result<(), String> {
-        let planned = spec.plan.clusters.iter().find(|planned| planned.name == step.cluster);
+        let planned = spec.plan.cluster(&step.cluster);
         let concerned = |planned: &&PlanCluster| spec.unguarded.is_none() && is_waited_for(planned, step);
         let Some(planned) = planned.filter(concerned) else {
             return Ok(());
@@ -170,7 +170,7 @@ impl Effects<'_> {
     }
 
     async fn announce(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<(), Fault> {
-        let planned = spec.plan.clusters.iter().find(|planned| planned.name == step.cluster);
+        let planned = spec.plan.cluster(&step.cluster);
         let Some(planned) = planned else { return Ok(()) };
         let cluster = self.cluster(&planned.name).map_err(Fault::lasting)?;
         let freeze = self.freeze_of(spec, planned);
@@ -182,7 +182,7 @@ impl Effects<'_> {
 
     /// Takes what a step has changed for what is to be.
     pub(super) async fn end_watch(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<(), Fault> {
-        let planned = spec.plan.clusters.iter().find(|planned| planned.name == step.cluster);
+        let planned = spec.plan.cluster(&step.cluster);
         let Some(planned) = planned.filter(|_| spec.unguarded.is_none()) else {
             return Ok(());
         };

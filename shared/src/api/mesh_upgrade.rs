@@ -126,6 +126,18 @@ impl Plan {
         versions.chain(hosted.then_some(KNOWS_HOSTED)).max().unwrap_or(1)
     }
 
+    /// The cluster of that name.
+    #[must_use]
+    pub fn cluster(&self, name: &str) -> Option<&PlanCluster> {
+        self.clusters.iter().find(|cluster| cluster.name == name)
+    }
+
+    /// The step with that id.
+    #[must_use]
+    pub fn step(&self, id: &str) -> Option<&PlanStep> {
+        self.steps.iter().find(|step| step.id == id)
+    }
+
     /// Whether it is one of the two upgrades of a canary, which somebody has asked for.
     #[must_use]
     pub fn is_canary(&self) -> bool {

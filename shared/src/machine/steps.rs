@@ -52,7 +52,7 @@ impl Next<'_> {
     fn go_on(&mut self, id: String, seen: &Observation) -> Decision {
         let (time, epoch, spec) = (self.time(), self.driver.epoch, self.spec);
         if let Some(cluster) = waves::to_verify(&self.spec.plan.steps, &id, &self.status.verified_clusters) {
-            let of_gateways = spec.plan.steps.iter().find(|step| step.id == id);
+            let of_gateways = spec.plan.step(&id);
             let of_gateways = of_gateways.filter(|step| step.component == Component::Gateway);
             let before = if of_gateways.is_some_and(|step| step.cluster == cluster) {
                 Before::ItsGateways
@@ -70,7 +70,7 @@ impl Next<'_> {
         let Some(current) = self.status.steps.iter_mut().find(|step| step.id == id) else {
             return (None, None);
         };
-        let plan = spec.plan.steps.iter().find(|step| step.id == id);
+        let plan = spec.plan.step(&id);
         let is_repeated = plan.is_some_and(|step| step.installer.is_repeated_until_it_ends());
         let seen = match seen.steps.get(&id) {
             // What a killed driver began is not known to be done by a look: its effect is performed again.

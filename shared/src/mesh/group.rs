@@ -182,8 +182,7 @@ fn given(inventory: &Inventory) -> impl Iterator<Item = Given<'_>> {
 /// The name by which istiods know a cluster that was asked under a name of its own, as that of another istiod leads to
 /// another server, and did not answer.
 fn unknown_again<'a>(inventory: &'a Inventory, name: &str) -> Option<&'a str> {
-    let mut clusters = inventory.clusters.iter();
-    let cluster = clusters.find(|cluster| cluster.name == name)?;
+    let cluster = inventory.cluster(name)?;
     match (&cluster.found, &cluster.state) {
         (Found::RemoteSecret { cluster: holder, .. }, ClusterState::Unknown { .. }) => {
             let (plain, by) = cluster.name.split_once('@')?;

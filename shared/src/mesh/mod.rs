@@ -13,7 +13,7 @@ pub use stray::strays;
 
 use crate::{
     api::{Component, FreezeSettings, Management},
-    inventory::{ClusterInventory, ClusterState, ControlPlane, Gateway, HelmRelease, Inventory, Observed},
+    inventory::{ClusterState, ControlPlane, Gateway, HelmRelease, Inventory, Observed},
     version::{Flavor, IstioVersion},
 };
 
@@ -153,7 +153,7 @@ impl MeshView {
     pub fn observed<'a>(&'a self, inventory: &'a Inventory) -> impl Iterator<Item = ObservedMember<'a>> {
         self.members
             .iter()
-            .filter_map(move |member| match &find(inventory, &member.cluster)?.state {
+            .filter_map(move |member| match &inventory.cluster(&member.cluster)?.state {
                 ClusterState::Observed(observed) => Some(ObservedMember { member, observed }),
                 ClusterState::Unknown { .. } => None,
             })
@@ -162,17 +162,13 @@ impl MeshView {
     /// Members that did not answer, with the reason.
     pub fn unknown<'a>(&'a self, inventory: &'a Inventory) -> impl Iterator<Item = (&'a str, String)> {
         self.members.iter().filter_map(move |member| {
-            match find(inventory, &member.cluster).map(|cluster| &cluster.state) {
+            match inventory.cluster(&member.cluster).map(|cluster| &cluster.state) {
                 Some(ClusterState::Observed(_)) => None,
                 Some(ClusterState::Unknown { reason }) => Some((member.cluster.as_str(), reason.clone())),
                 None => Some((member.cluster.as_str(), "it was not asked".to_owned())),
             }
         })
     }
-}
-
-fn find<'a>(inventory: &'a Inventory, name: &str) -> Option<&'a ClusterInventory> {
-    inventory.clusters.iter().find(|cluster| cluster.name == name)
 }
 
 /// Why no single mesh could be chosen.

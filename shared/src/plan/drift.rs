@@ -13,7 +13,7 @@ pub fn drift(plan: &Plan, inventory: &Inventory) -> Vec<String> {
     let mut changes = Vec::new();
     for planned in &plan.clusters {
         let name = &planned.name;
-        let found = inventory.clusters.iter().find(|cluster| cluster.name == *name);
+        let found = inventory.cluster(name);
         let observed = match found.map(|cluster| &cluster.state) {
             None => {
                 changes.push(format!("cluster {name} is not among those that were asked"));

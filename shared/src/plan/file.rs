@@ -4,7 +4,7 @@ use super::{drift, hash};
 use crate::{
     api::Plan,
     document::{self, DocumentError},
-    inventory::{ClusterState, Inventory},
+    inventory::Inventory,
     version::KubernetesVersion,
 };
 use serde::{Deserialize, Serialize};
@@ -111,11 +111,7 @@ impl PlanFile {
 }
 
 fn kubernetes<'a>(inventory: &'a Inventory, cluster: &str) -> Option<&'a KubernetesVersion> {
-    let found = inventory.clusters.iter().find(|found| found.name == cluster)?;
-    match &found.state {
-        ClusterState::Observed(observed) => Some(&observed.kubernetes),
-        ClusterState::Unknown { .. } => None,
-    }
+    Some(&inventory.observed(cluster)?.kubernetes)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub fn joined(plan: &Plan, now: &Plan) -> Vec<String> {
     let mut told = Vec::new();
     for fresh in &now.clusters {
         let name = &fresh.name;
-        let Some(planned) = plan.clusters.iter().find(|planned| planned.name == *name) else {
+        let Some(planned) = plan.cluster(name) else {
             told.push(format!(
                 "cluster {name} is to be upgraded and frozen with the mesh, and was not when the plan was made"
             ));

@@ -30,7 +30,7 @@ pub(super) fn check(subject: &Subject<'_>, inventory: &Inventory, report: &mut R
 
 /// What to do about a cluster that did not answer, by what led to it.
 fn remedy(cluster: &str, inventory: &Inventory) -> String {
-    let found = inventory.clusters.iter().find(|known| known.name == cluster);
+    let found = inventory.cluster(cluster);
     match found.map(|known| &known.found) {
         Some(Found::RemoteSecret {
             cluster: holder,

@@ -107,7 +107,7 @@ pub async fn find(
 /// A planned cluster that is not among those that answered, by a context of its name.
 async fn search(task: &Task<'_>, planned: &PlanCluster, flags: &ClusterFlags) -> Result<Cluster, Missing> {
     let name = &planned.name;
-    let known = task.scene.inventory.clusters.iter().find(|found| found.name == *name);
+    let known = task.scene.inventory.cluster(name);
     if let Some(ClusterState::Unknown { reason }) = known.map(|found| &found.state) {
         return Err(Missing::Unreached(reason.clone()));
     }
