@@ -5,7 +5,6 @@ use crate::{
     cli::{AdoptArgs, Global, Kept},
     cluster::{Cluster, ObserveOptions},
     error::{CommandError, Exit, api_code, api_message},
-    executor::effects::observed,
     guard,
     ui::{Mark, Ui, confirm},
 };
@@ -82,7 +81,10 @@ pub async fn run(args: &AdoptArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
             }
         }
     }
-    let has_crds = observed(&scene.inventory, &home.name).is_some_and(|observed| observed.guard.crds);
+    let has_crds = scene
+        .inventory
+        .observed(&home.name)
+        .is_some_and(|observed| observed.guard.crds);
     if !has_crds {
         ui.progress(Mark::Info, &format!("{} does not know the kind Mesh yet", home.name));
         guard::ensure_crds(home).await?;

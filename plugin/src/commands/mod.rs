@@ -35,7 +35,6 @@ use crate::{
         self, Cluster, ClusterStats, Members, ObserveOptions, permissions_for_apply, permissions_for_unguarded_apply,
     },
     error::{CommandError, Exit},
-    executor::effects::observed,
     ui::{Mark, Ui, print_stats},
 };
 use shared::{
@@ -228,7 +227,7 @@ impl Scene {
 
     /// The clusters that answered.
     pub fn answered(&self) -> impl Iterator<Item = &Cluster> {
-        let answered = |cluster: &&Cluster| observed(&self.inventory, &cluster.name).is_some();
+        let answered = |cluster: &&Cluster| self.inventory.observed(&cluster.name).is_some();
         self.clusters.iter().filter(answered)
     }
 

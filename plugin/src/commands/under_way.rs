@@ -2,10 +2,7 @@
 //! half of it may be at the target.
 
 use super::{Scene, journals::Journals};
-use crate::{
-    cluster::Cluster,
-    executor::{effects::observed, journal},
-};
+use crate::{cluster::Cluster, executor::journal};
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
 use shared::{
@@ -31,7 +28,12 @@ pub struct Upgrade {
 /// What the clusters know of upgrades, as far as the caller may see it: who may not sees none.
 pub async fn look(scene: &Scene) -> Journals {
     // Without our definitions there is nothing to ask for.
-    let knows = |cluster: &&Cluster| observed(&scene.inventory, &cluster.name).is_some_and(|seen| seen.guard.crds);
+    let knows = |cluster: &&Cluster| {
+        scene
+            .inventory
+            .observed(&cluster.name)
+            .is_some_and(|seen| seen.guard.crds)
+    };
     let asked: Vec<Cluster> = scene.answered().filter(knows).cloned().collect();
     Journals::read(&asked).await
 }

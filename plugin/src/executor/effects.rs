@@ -18,7 +18,6 @@ use kube::Client;
 use shared::{
     api::{MeshUpgradeSpec, PlanStep},
     catalog::Catalog,
-    inventory::{ClusterState, Inventory, Observed},
     machine::{CheckResult, Effect, FreezeState, Observation, StepObservation},
 };
 use std::{sync::Arc, time::Duration};
@@ -221,17 +220,4 @@ pub(super) fn all_or_why(each: Vec<Result<String, String>>) -> Result<String, St
 
 fn find<'a>(spec: &'a MeshUpgradeSpec, id: &str) -> Option<&'a PlanStep> {
     spec.plan.steps.iter().find(|step| step.id == id)
-}
-
-/// The cluster's contents, when it could be observed.
-#[must_use]
-pub fn observed<'a>(inventory: &'a Inventory, name: &str) -> Option<&'a Observed> {
-    inventory
-        .clusters
-        .iter()
-        .find(|cluster| cluster.name == name)
-        .and_then(|cluster| match &cluster.state {
-            ClusterState::Observed(observed) => Some(observed.as_ref()),
-            ClusterState::Unknown { .. } => None,
-        })
 }

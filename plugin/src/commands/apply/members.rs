@@ -4,7 +4,7 @@ use super::Task;
 use crate::{
     cluster::{self, Cluster, ClusterFlags, ObserveOptions},
     error::CommandError,
-    executor::{Members, effects::observed},
+    executor::Members,
 };
 use shared::{
     api::PlanCluster,
@@ -36,7 +36,8 @@ pub async fn find(
     let mut members = Members::default();
     for planned in planned {
         let here = task.scene.clusters.iter().find(|cluster| {
-            observed(&task.scene.inventory, &cluster.name).is_some_and(|observed| observed.uid == planned.uid)
+            let seen = task.scene.inventory.observed(&cluster.name);
+            seen.is_some_and(|observed| observed.uid == planned.uid)
         });
         let found = match here {
             Some(cluster) => {
