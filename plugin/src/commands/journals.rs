@@ -209,7 +209,7 @@ impl Journals {
 
     /// The same with those that a newer plugin wrote, of which not much more than the mesh's name may be read.
     pub fn begun(&self) -> impl Iterator<Item = &Held> {
-        self.all.iter().filter(|held| !journal::phase(&held.journal).is_final())
+        self.all.iter().filter(|held| !held.journal.phase().is_final())
     }
 
     /// The first freeze whose journal is in none of the clusters that were asked.
@@ -219,8 +219,7 @@ impl Journals {
             let spec = &freeze.spec;
             let is_meant = mesh.is_none_or(|mesh| mesh == spec.mesh);
             // A former home may hold an older journal of that name.
-            let is_it =
-                |held: &Held| held.journal.name_any() == spec.upgrade && !journal::phase(&held.journal).is_final();
+            let is_it = |held: &Held| held.journal.name_any() == spec.upgrade && !held.journal.phase().is_final();
             let is_here = self.all.iter().any(is_it);
             let home = spec.home.clone().filter(|_| is_meant && !is_here)?;
             Some(Elsewhere {

@@ -5,7 +5,6 @@ use crate::{
     cli::Global,
     cluster::{Cluster, ObserveOptions},
     error::{CommandError, Exit},
-    executor::journal,
     ui::{Mark, Output, Ui, faint},
 };
 use k8s_openapi::jiff::Timestamp;
@@ -76,7 +75,7 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         );
         let running = unfinished.iter().find(|journal| journal.spec.mesh == mesh.name);
         let upgrade = running.map(|journal| {
-            let phase = journal::phase(journal);
+            let phase = journal.phase();
             format!("to {} ({phase})", journal.spec.to)
         });
         if running.is_some() {

@@ -115,7 +115,7 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
 /// Who drives an upgrade that is not over.
 async fn driving(held: &Held) -> Option<Driving> {
     let Held { home, journal } = held;
-    if journal::phase(journal).is_final() {
+    if journal.phase().is_final() {
         return None;
     }
     Some(lease::driving(&home.client, &journal.spec.mesh).await)
@@ -127,7 +127,7 @@ pub(super) fn next(journal: &MeshUpgrade, driving: Driving) -> (String, String) 
     let mesh = &journal.spec.mesh;
     let apply = format!("kubectl mesh-upgrade apply {mesh}");
     if progress::has_stopped(journal) || driving.is_nobody() {
-        let about = if journal::phase(journal).is_past_return() {
+        let about = if journal.phase().is_past_return() {
             "it goes on where it stopped".to_owned()
         } else {
             format!("it goes on where it stopped; or give it up: kubectl mesh-upgrade apply {mesh} --withdraw")
@@ -143,7 +143,7 @@ pub(super) fn next(journal: &MeshUpgrade, driving: Driving) -> (String, String) 
 
 /// What holds for an upgrade that is stalled, frozen or after something was changed.
 pub(super) fn no_way_back(journal: &MeshUpgrade) -> Option<&'static str> {
-    if journal::phase(journal) < Phase::Upgrading {
+    if journal.phase() < Phase::Upgrading {
         let says = "  The mesh stays frozen until the upgrade has ended, or is given up.";
         return progress::stays_frozen(journal).then_some(says);
     }
@@ -177,7 +177,7 @@ fn missed(
 /// home of the mesh still holds.
 fn latest<'a>(members: &'a Members, mesh: Option<&str>) -> Result<Vec<&'a Held>, CommandError> {
     let mut latest: Vec<&Held> = Vec::new();
-    let begun = |held: &Held| !journal::phase(&held.journal).is_final();
+    let begun = |held: &Held| !held.journal.phase().is_final();
     let age = |held: &Held| (begun(held), held.journal.creation_timestamp());
     members.refuse_unreadable()?;
     for held in &members.journals.all {

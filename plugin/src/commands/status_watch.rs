@@ -31,10 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// # Errors
 /// When there is none, when there are several, or when its journal cannot be watched.
 pub(super) async fn run(latest: &[&Held], ui: Ui) -> Result<Exit, CommandError> {
-    let begun: Vec<&&Held> = latest
-        .iter()
-        .filter(|held| !journal::phase(&held.journal).is_final())
-        .collect();
+    let begun: Vec<&&Held> = latest.iter().filter(|held| !held.journal.phase().is_final()).collect();
     match (begun.as_slice(), latest) {
         ([held], _) => follow(held, ui).await,
         ([], [held]) => follow(held, ui).await,
@@ -204,7 +201,7 @@ impl Shown {
 
     fn set(&self) {
         let now = progress::in_a_line(&self.journal, self.driving);
-        let way = upgrade::way(self.ui, journal::phase(&self.journal));
+        let way = upgrade::way(self.ui, self.journal.phase());
         self.how_far.set(&way, &self.ui.lang.told(&now));
     }
 
@@ -224,7 +221,7 @@ impl Shown {
             ..
         } = self;
         drop(how_far);
-        let (mesh, phase) = (&journal.spec.mesh, journal::phase(&journal));
+        let (mesh, phase) = (&journal.spec.mesh, journal.phase());
         ui.note(&format!(
             "{} The upgrade of mesh {mesh} has stopped in phase {phase}.",
             ui.mark(Mark::Block)

@@ -2,7 +2,7 @@
 //! half of it may be at the target.
 
 use super::{Scene, journals::Journals};
-use crate::{cluster::Cluster, executor::journal};
+use crate::cluster::Cluster;
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
 use shared::{
@@ -52,7 +52,7 @@ fn upgrade_of<'a>(
 ) -> Option<Upgrade> {
     let freeze = freezes.iter().find(|(_, freeze)| freeze.spec.mesh == mesh);
     if let Some(journal) = begun.find(|journal| journal.spec.mesh == mesh) {
-        let phase = journal::phase(journal);
+        let phase = journal.phase();
         return Some(Upgrade {
             says: progress::in_a_sentence(journal),
             frozen: freeze.is_some() || progress::is_known_frozen(journal),

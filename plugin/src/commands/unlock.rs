@@ -8,7 +8,6 @@ use super::{
 use crate::{
     cli::{Global, UnlockArgs},
     error::{CommandError, Exit},
-    executor::journal,
     ui::{Mark, Output, Ui, completed, confirm, strong},
 };
 use serde_json::json;
@@ -125,7 +124,7 @@ fn ask(args: &UnlockArgs, ui: Ui, freeze: &Freeze) -> Result<(), CommandError> {
         freeze.cluster_names()
     )));
     if let Some(journal) = &freeze.journal {
-        let phase = journal::phase(journal);
+        let phase = journal.phase();
         ui.note(&format!(
             "Its upgrade from {} to {} stopped in phase {phase}. Its components may run different versions, and from now \
              on anybody can change them.",

@@ -148,7 +148,7 @@ pub async fn read(client: &Client, journal: &MeshUpgrade) -> Result<MeshUpgrade,
 /// Phase of a journal; one without a status has just been created.
 #[must_use]
 pub fn phase(journal: &MeshUpgrade) -> shared::phase::Phase {
-    journal.status.as_ref().map(|status| status.phase).unwrap_or_default()
+    journal.phase()
 }
 
 /// Creates the journal of a new upgrade.

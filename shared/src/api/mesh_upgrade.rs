@@ -303,6 +303,14 @@ impl MeshUpgradeSpec {
     }
 }
 
+impl MeshUpgrade {
+    /// How far the upgrade is; one without a status has just been created.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.status.as_ref().map(|status| status.phase).unwrap_or_default()
+    }
+}
+
 /// A finding that was accepted in writing, as the journal keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RecordedWaiver {

@@ -28,7 +28,7 @@ impl Begun {
         let status = journal.status.as_ref();
         Self {
             to: journal.spec.to.clone(),
-            phase: status.map(|status| status.phase).unwrap_or_default(),
+            phase: journal.phase(),
             frozen_since: status
                 .filter(|_| progress::stays_frozen(journal))
                 .and_then(|status| status.frozen_since.clone()),

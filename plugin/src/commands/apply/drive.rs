@@ -6,8 +6,7 @@ use crate::{
     cluster::{self, Cluster},
     error::{CommandError, Exit},
     executor::{
-        Drive, End, Members, effects::Effects, inherited::Inherited, journal, lease::DriverLease, watch::Watch,
-        writing_client,
+        Drive, End, Members, effects::Effects, inherited::Inherited, lease::DriverLease, watch::Watch, writing_client,
     },
     installer::Engines,
     ui::{Mark, Output, Ui, completed, progress::HowFar},
@@ -94,7 +93,7 @@ pub async fn to_the_end(
         how_far: HowFar::new(),
     };
     // First, since the journal ends with the drive, and nobody would come back to it.
-    if course.abandoned.is_some() && journal::phase(&journal) >= Phase::Pulling {
+    if course.abandoned.is_some() && journal.phase() >= Phase::Pulling {
         drive.effects.take_away_pulls(&journal.spec).await;
     }
     let (journal, end) = drive.run(journal).await?;
@@ -203,7 +202,7 @@ fn conclude(ui: Ui, args: &ApplyArgs, course: &Course, journal: &MeshUpgrade, en
 
 /// Left by the operator: what holds meanwhile, and the ways on. Of one that was being given up the freeze may be half lifted.
 fn interrupted(ui: Ui, journal: &MeshUpgrade, given_up: bool, going_on: String) -> CommandError {
-    let phase = journal::phase(journal);
+    let phase = journal.phase();
     let mut error = CommandError::error(ui.lang.apply_stopped(phase));
     if progress::stays_frozen(journal) && !given_up {
         error = error.hint(ui.lang.apply_stays_frozen_meanwhile());

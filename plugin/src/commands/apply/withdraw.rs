@@ -22,9 +22,7 @@ impl Task<'_> {
         let Self { args, ui, home, .. } = self;
         let spec = &journal.spec;
         refuse_too_late(journal)?;
-        let goes_on = ui
-            .lang
-            .apply_to_be_withdrawn(&spec.mesh, &spec.to, journal::phase(journal));
+        let goes_on = ui.lang.apply_to_be_withdrawn(&spec.mesh, &spec.to, journal.phase());
         ui.progress(Mark::Info, &goes_on);
         ask(args, *ui, spec)?;
         // Nothing is installed, so that no program has to be at hand.
@@ -48,7 +46,7 @@ impl Task<'_> {
 
 /// From the first changed component on there is only the way on.
 fn refuse_too_late(journal: &MeshUpgrade) -> Result<(), CommandError> {
-    let phase = journal::phase(journal);
+    let phase = journal.phase();
     if !phase.is_past_return() {
         return Ok(());
     }

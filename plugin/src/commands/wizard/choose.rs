@@ -12,7 +12,6 @@ use crate::{
         journals::{Held, Journals},
     },
     error::{CommandError, Exit},
-    executor::journal,
     ui::{Mark, Ui, ask, completed, faint, strong, upgrade},
 };
 use shared::{
@@ -78,7 +77,7 @@ pub(super) async fn run(global: &Global, ui: Ui) -> Result<Step, CommandError> {
 /// An upgrade that has begun takes no new target: the way is on, or out while nothing was changed.
 fn go_on(begun: &MeshUpgrade, ui: Ui) -> Step {
     let spec = &begun.spec;
-    let phase = journal::phase(begun);
+    let phase = begun.phase();
     if phase.is_past_return() {
         ui.note(&ui.lang.wizard_begun(&spec.mesh, &spec.to, phase));
     } else {
@@ -117,7 +116,7 @@ fn which_begun<'a>(begun: &[&'a Held], ui: Ui) -> Option<&'a MeshUpgrade> {
             format!("  {}", index + 1),
             spec.mesh.clone(),
             spec.to.clone(),
-            journal::phase(&held.journal).to_string(),
+            held.journal.phase().to_string(),
         ]
     });
     ui.choices(&["   ", "MESH", "TO", "PHASE"], rows);
