@@ -24,7 +24,7 @@ use shared::{
     choice,
     finding::{Finding, Report},
     mesh::{MeshView, ObservedMember},
-    plan::{PlanFile, hash},
+    plan::PlanFile,
     preflight::{self, Purpose, Target},
     version::IstioVersion,
     waiver,
