@@ -1,6 +1,6 @@
 //! MeshUpgrade: the journal of one upgrade. What resuming needs stands here, written before each effect.
 
-use super::{ClusterFingerprints, FreezeScope, Hosted, PlanStep, StepAction, WorkloadName};
+use super::{ClusterFingerprints, Plan};
 use crate::{phase::Phase, plan};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
@@ -9,8 +9,6 @@ use serde::{Deserialize, Serialize};
 
 /// Version of the journal's meaning; a plugin refuses a journal newer than its own.
 pub const JOURNAL_VERSION: i32 = 4;
-/// The version that first knew control planes which are configured in another cluster.
-const KNOWS_HOSTED: i32 = 3;
 
 /// Condition on a phase: the upgrade cannot go on by itself.
 pub const CONDITION_STALLED: &str = "Stalled";
@@ -115,117 +113,6 @@ impl InstallerKind {
             Self::ArgoCd | Self::Flux => true,
         }
     }
-}
-
-impl Plan {
-    /// Version of the journal's meaning that this plan needs: whoever knows less refuses the journal.
-    #[must_use]
-    pub fn journal_version(&self) -> i32 {
-        let versions = self.steps.iter().map(PlanStep::journal_version);
-        let hosted = self.clusters.iter().any(|cluster| !cluster.hosted.is_empty());
-        versions.chain(hosted.then_some(KNOWS_HOSTED)).max().unwrap_or(1)
-    }
-
-    /// The cluster of that name.
-    #[must_use]
-    pub fn cluster(&self, name: &str) -> Option<&PlanCluster> {
-        self.clusters.iter().find(|cluster| cluster.name == name)
-    }
-
-    /// The step with that id.
-    #[must_use]
-    pub fn step(&self, id: &str) -> Option<&PlanStep> {
-        self.steps.iter().find(|step| step.id == id)
-    }
-
-    /// Whether it is one of the two upgrades of a canary, which somebody has asked for.
-    #[must_use]
-    pub fn is_canary(&self) -> bool {
-        let mut revisions = self.steps.iter().filter_map(|step| step.revisions.as_ref());
-        revisions.any(|revisions| !revisions.are_the_operators())
-    }
-
-    /// What asks for the same way again, as the end of a command.
-    #[must_use]
-    pub fn strategy_flag(&self) -> &'static str {
-        if self.is_canary() { " --strategy canary" } else { "" }
-    }
-
-    /// Whether a new revision comes beside an old one, or the old one goes.
-    #[must_use]
-    pub fn has_revisions(&self) -> bool {
-        self.steps.iter().any(|step| step.revisions.is_some())
-    }
-
-    /// The step that takes an old revision away, in the second upgrade of a canary.
-    #[must_use]
-    pub fn removal(&self) -> Option<&PlanStep> {
-        self.steps.iter().find(|step| step.action == StepAction::Remove)
-    }
-
-    /// Whether this cluster holds the configuration of a control plane that runs in another.
-    #[must_use]
-    pub fn configures(&self, cluster: &str) -> bool {
-        let hosted = self.clusters.iter().flat_map(|planned| &planned.hosted);
-        hosted.into_iter().any(|hosted| hosted.cluster == cluster)
-    }
-
-    /// Whether a step takes its chart from somewhere.
-    #[must_use]
-    pub fn takes_charts(&self) -> bool {
-        self.steps.iter().any(|step| step.installer == InstallerKind::Helm)
-    }
-}
-
-/// Where charts come from: a directory, `oci://…` or `https://…`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ChartSource {
-    /// The operator's `--charts`, or the catalog's source.
-    pub location: String,
-}
-
-/// A cluster as the plan was bound to it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PlanCluster {
-    /// Name of the cluster.
-    pub name: String,
-    /// UID of its `kube-system` namespace: the nearest thing to a cluster's identity.
-    pub uid: String,
-    /// What is frozen there.
-    pub scope: FreezeScope,
-    /// Images that its nodes need; those of the whole plan when left out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub images: Vec<String>,
-    /// Its control planes that are configured in another cluster: their webhooks are there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hosted: Vec<Hosted>,
-    /// Control planes that are not taken to the target: the old revision of a canary.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub beside: Vec<WorkloadName>,
-}
-
-impl PlanCluster {
-    /// Whether the control planes in a namespace of this cluster have their webhooks in it.
-    #[must_use]
-    pub fn has_webhooks_of(&self, namespace: &str) -> bool {
-        !self.hosted.iter().any(|hosted| hosted.namespace == namespace)
-    }
-}
-
-/// Ordered steps of one hop.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Plan {
-    /// Clusters that are written to.
-    pub clusters: Vec<PlanCluster>,
-    /// Steps in the order in which they are performed.
-    pub steps: Vec<PlanStep>,
-    /// Images of the target, pulled before the freeze.
-    #[serde(default)]
-    pub images: Vec<String>,
-    /// Where the charts come from.
-    pub charts: ChartSource,
 }
 
 /// An upgrade that was started without the guard, and why.

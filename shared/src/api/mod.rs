@@ -7,6 +7,7 @@ mod hosted;
 mod mesh;
 mod mesh_freeze;
 mod mesh_upgrade;
+mod plan;
 mod plan_step;
 mod reference;
 
@@ -17,6 +18,7 @@ pub use hosted::*;
 pub use mesh::*;
 pub use mesh_freeze::*;
 pub use mesh_upgrade::*;
+pub use plan::*;
 pub use plan_step::*;
 pub use reference::reference;
 
