@@ -56,7 +56,7 @@ impl Freeze {
         for (place, (cluster, found)) in members.clusters.iter().zip(join_all(looking).await).enumerate() {
             match found {
                 Ok(found) => here.push((cluster.clone(), found)),
-                Err(fault) if place == 0 => return Err(failed(&fault)),
+                Err(fault) if place == 0 => return Err(failed(fault)),
                 Err(fault) => unreached.push((cluster.name.clone(), fault.to_string())),
             }
         }
@@ -99,7 +99,7 @@ impl Freeze {
     /// # Errors
     /// When the cluster cannot be read.
     pub async fn find_here(global: &Global, cluster: &Cluster, mesh: &str) -> Result<Option<Self>, CommandError> {
-        let mut here = lift::frozen(cluster).await.map_err(|fault| failed(&fault))?;
+        let mut here = lift::frozen(cluster).await.map_err(failed)?;
         let journals = Journals::read(std::slice::from_ref(cluster)).await;
         let begun = journals.unfinished(Some(mesh))?;
         let frozen = here.remove(mesh).unwrap_or_default();
@@ -252,7 +252,7 @@ impl Freeze {
         };
         let by = cluster::whoami(home).await?;
         let noted = lift::note(home, journal, &by, reason).await;
-        if noted.map_err(|fault| failed(&fault))? {
+        if noted.map_err(failed)? {
             ui.progress(Mark::Pass, &format!("noted in the journal {}", journal.name_any()));
         }
         Ok(())
@@ -382,7 +382,7 @@ async fn search(global: &Global, planned: &PlanCluster) -> Result<Cluster, Strin
 /// # Errors
 /// When the cluster cannot be asked.
 pub async fn may_unlock(cluster: &Cluster, mesh: &str) -> Result<bool, CommandError> {
-    lift::may_unlock(cluster, mesh).await.map_err(|fault| failed(&fault))
+    lift::may_unlock(cluster, mesh).await.map_err(failed)
 }
 
 /// That the verb is missing, and who has it.
@@ -397,6 +397,6 @@ pub async fn denied(cluster: &Cluster, mesh: Option<&str>) -> CommandError {
 
 const AGAIN: &str = "what was not done can be done again: run the same command once more";
 
-fn failed(fault: &Fault) -> CommandError {
-    CommandError::error(fault.to_string()).hint(AGAIN)
+fn failed(fault: Fault) -> CommandError {
+    CommandError::from(fault).hint(AGAIN)
 }

@@ -265,8 +265,7 @@ async fn refuse_living(home: Client, mesh: &str, upgrade: &str, ui: Ui) -> Resul
 /// One barrier is not taken away while it is needed.
 async fn refuse_without_webhook(cluster: &Cluster) -> Result<(), CommandError> {
     let running = journal::unfinished(&cluster.client, None).await?;
-    let frozen = lift::frozen(cluster).await;
-    let frozen = frozen.map_err(|fault| CommandError::error(fault.to_string()))?;
+    let frozen = lift::frozen(cluster).await?;
     uninstall::refuse(&running, frozen.into_keys().next())
 }
 

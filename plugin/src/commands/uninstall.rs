@@ -25,8 +25,7 @@ pub async fn run(args: &GuardUninstallArgs, global: &Global, ui: Ui) -> Result<E
     let reason = reason(args)?;
     let cluster = cluster::connect(&global.cluster()).await?;
     let running = journal::unfinished(&cluster.client, None).await?;
-    let frozen = lift::frozen(&cluster).await;
-    let frozen = frozen.map_err(|fault| CommandError::error(fault.to_string()))?;
+    let frozen = lift::frozen(&cluster).await?;
     let mut meshes: BTreeSet<String> = frozen.into_keys().collect();
     if reason.is_none() {
         refuse(&running, meshes.pop_first())?;

@@ -1,6 +1,6 @@
 //! What an effect met, and patience with what passes: an API server that restarts, is overloaded, or loses an answer.
 
-use crate::error::{api_code, api_message};
+use crate::error::{CommandError, api_code, api_message};
 use std::{
     fmt,
     future::Future,
@@ -104,6 +104,14 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl From<Fault> for CommandError {
+    fn from(fault: Fault) -> Self {
+        Self::error(fault.message)
     }
 }
 

@@ -274,8 +274,9 @@ impl Effects<'_> {
             Ok(_) => Err(super::journal::gone(&self.journal, "it was deleted")),
             // With its kind, which the API server then knows no path of.
             Err(fault) if fault.is_not_found() => Err(super::journal::gone(&self.journal, &fault.to_string())),
-            Err(fault) => Err(CommandError::error(fault.to_string())
-                .hint("nothing further was done; resume with: kubectl mesh-upgrade apply")),
+            Err(fault) => {
+                Err(CommandError::from(fault).hint("nothing further was done; resume with: kubectl mesh-upgrade apply"))
+            }
         }
     }
 

@@ -51,7 +51,7 @@ pub async fn look(client: &Client) -> Result<Seen, CommandError> {
             settled => Ok(settled),
         }
     });
-    let listed = listed.await.map_err(|fault| CommandError::error(fault.to_string()))?;
+    let listed = listed.await?;
     let found = match listed {
         Ok(list) => list.items,
         Err(error) if api_code(&error) == 404 => return Ok(Seen::All(Vec::new())),
@@ -194,7 +194,7 @@ pub async fn create(client: &Client, spec: MeshUpgradeSpec) -> Result<MeshUpgrad
     });
     created
         .await
-        .map_err(|fault| CommandError::error(fault.to_string()).hint("nothing was changed"))
+        .map_err(|fault| CommandError::from(fault).hint("nothing was changed"))
 }
 
 /// What tells the journals of one home from those of another in their names: of a mesh that people drive from two homes, since
@@ -206,7 +206,7 @@ async fn home_mark(client: &Client) -> Result<String, CommandError> {
         found.map_err(|error| Fault::of_api("tell the cluster by its Namespace kube-system", &error))
     });
     let found = found.await;
-    let found = found.map_err(|fault| CommandError::error(fault.to_string()).hint("nothing was changed"))?;
+    let found = found.map_err(|fault| CommandError::from(fault).hint("nothing was changed"))?;
     let mark: String = found.uid().unwrap_or_default().chars().take(MARK).collect();
     Ok(if mark.is_empty() { mark } else { mark + "-" })
 }
@@ -284,8 +284,9 @@ pub async fn persist(
         ),
         Ok(written) => Ok(written),
         Err(fault) if fault.is_not_found() => Err(gone(&name, &fault.to_string())),
-        Err(fault) => Err(CommandError::error(fault.to_string())
-            .hint("nothing further was done; resume with: kubectl mesh-upgrade apply")),
+        Err(fault) => {
+            Err(CommandError::from(fault).hint("nothing further was done; resume with: kubectl mesh-upgrade apply"))
+        }
     }
 }
 
