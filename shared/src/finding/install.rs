@@ -69,8 +69,8 @@ pub const SHARED_CLUSTER: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "Custom resource definitions, CNI and ztunnel exist once in a cluster: upgrading them for one mesh upgrades them for the other.",
-    evidence: "Control planes in the cluster that belong to another mesh.",
-    fix: "Make sure that the other mesh's control plane is at most one minor behind the target, without which apply is blocked, and upgrade it soon after.",
+    evidence: "Control planes in the cluster that belong to another mesh and read their configuration there, and the versions of base, CNI and ztunnel.",
+    fix: "Make sure that the other mesh's control plane is at most one minor behind the target, without which apply is blocked where it takes what they share to another minor, and upgrade it soon after.",
 });
 /// Helm would refuse the definitions.
 pub const CRDS_NOT_OWNED: Code = Code(&Rule {

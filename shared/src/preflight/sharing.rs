@@ -2,10 +2,11 @@
 
 use super::{Purpose, Subject, named};
 use crate::{
+    api::Component,
     finding::{Finding, Report, Severity, codes},
     inventory::ControlPlane,
     mesh::ObservedMember,
-    version::Minor,
+    version::{IstioVersion, Minor},
 };
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
@@ -15,7 +16,8 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
 }
 
 fn sharing(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Report) {
-    let planes: Vec<&ControlPlane> = member.foreign_control_planes().collect();
+    let planes = member.foreign_control_planes();
+    let planes: Vec<&ControlPlane> = planes.filter(|plane| !is_configured_elsewhere(member, plane)).collect();
     if planes.is_empty() {
         return;
     }
@@ -32,7 +34,16 @@ fn sharing(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Repo
         "{} belong to another mesh; CRDs, CNI and ztunnel exist once",
         others.join(", ")
     );
-    let finding = if left_behind.is_empty() {
+    let finding = if !left_behind.is_empty() && !moves_what_is_shared(member, target) {
+        Finding::new(
+            codes::SHARED_CLUSTER,
+            cause,
+            format!(
+                "what they share stays at its minor with this upgrade; take {} to {target} before the next minor",
+                left_behind.join(", ")
+            ),
+        )
+    } else if left_behind.is_empty() {
         Finding::new(
             codes::SHARED_CLUSTER,
             cause,
@@ -57,6 +68,37 @@ fn sharing(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Repo
     report.find(finding.in_cluster(member.name()));
 }
 
+/// Whether a control plane reads its definitions in another cluster, and finds CNI and ztunnel there.
+fn is_configured_elsewhere(member: &ObservedMember<'_>, plane: &ControlPlane) -> bool {
+    let mut hosted = member.observed.hosted.iter();
+    hosted.any(|hosted| hosted.namespace == plane.workload.namespace && hosted.cluster != member.name())
+}
+
+/// Whether the target takes something that exists once in the cluster to another minor. Where nothing tells of what
+/// minor the definitions are, they are as old as the mesh's control planes.
+fn moves_what_is_shared(member: &ObservedMember<'_>, target: Minor) -> bool {
+    let is_below = |version: Option<&IstioVersion>| version.is_none_or(|version| version.minor() < target);
+    let is_shared = |component| matches!(component, Component::Base | Component::Cni | Component::Ztunnel);
+    let read = |text: &str| text.parse::<IstioVersion>().ok();
+    let of_helm = member.releases().into_iter();
+    let of_helm = of_helm.map(|release| (release.component, read(&release.chart_version)));
+    let of_gitops = member.brought().into_iter().map(|brought| {
+        let version = brought.followed.progress.version.as_deref();
+        (brought.component, version.and_then(read))
+    });
+    let installed: Vec<(Component, Option<IstioVersion>)> = of_helm.chain(of_gitops).collect();
+    let mut installed_shared = installed.iter().filter(|(component, _)| is_shared(*component));
+    let has_base = installed.iter().any(|(component, _)| *component == Component::Base);
+    let mut own = member
+        .control_planes()
+        .filter(|plane| !has_base && !is_configured_elsewhere(member, plane));
+    installed_shared.any(|(_, version)| is_below(version.as_ref()))
+        || member
+            .node_components()
+            .any(|node| is_below(node.version.version.as_ref()))
+        || own.any(|plane| is_below(plane.version.version.as_ref()))
+}
+
 /// Whether what exists once in a cluster would be too far ahead of a control plane. Its charts would then be newer than the
 /// next minor of that one, so that it could be upgraded no more.
 fn is_left_behind(plane: &ControlPlane, target: Minor) -> bool {
@@ -68,13 +110,22 @@ fn is_left_behind(plane: &ControlPlane, target: Minor) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::{
-        finding::Severity,
-        inventory::sample,
+        finding::{Report, Severity},
+        inventory::{Inventory, sample},
+        mesh::meshes,
         preflight::{
-            Purpose,
-            tests::{check, check_for, found, ids},
+            Purpose, Target,
+            tests::{CATALOG, TODAY, check, check_for, found, ids},
         },
     };
+
+    /// Of the mesh whose control plane is in a namespace.
+    fn check_of(namespace: &str, inventory: &Inventory, to: &str) -> Report {
+        let meshes = meshes(inventory);
+        let mesh = meshes.iter().find(|mesh| mesh.is_in(namespace)).unwrap();
+        let target = Target::new(to.parse().unwrap()).for_purpose(Purpose::Apply);
+        crate::preflight::check(mesh, inventory, &target, &CATALOG, TODAY)
+    }
 
     #[test]
     fn another_mesh_in_the_cluster_is_told() {
@@ -130,6 +181,65 @@ mod tests {
                 assert!(!is_left || finding.fix.contains("to 1.30 first"), "{}", finding.fix);
                 assert!(finding.code.is_waivable());
             }
+        }
+    }
+
+    #[test]
+    fn who_is_left_behind_hinders_only_what_moves_a_minor() {
+        for (from, to, shared, moves) in [
+            ("1.31.1", "1.31.3", "1.31.1", false),
+            ("1.31.1", "1.31.3", "1.30.3", true),
+            ("1.31.1", "1.31.3", "unread", true),
+            ("1.30.3", "1.31.3", "1.31.3", false),
+            ("1.30.3", "1.31.3", "1.30.3", true),
+        ] {
+            for place in ["base", "node", "none"] {
+                let mut inventory = sample::one(from, "v1.36.3");
+                if place == "node" {
+                    sample::add_ambient(&mut inventory.clusters[0], to);
+                }
+                let observed = inventory.seen(0);
+                observed.control_planes.push(sample::istiod("other", "1.29.8"));
+                // istioctl's definitions do not tell their version.
+                let moves = if place == "none" { from < "1.31" } else { moves };
+                for release in observed
+                    .helm_releases
+                    .iter_mut()
+                    .filter(|release| release.name == "istio-base")
+                {
+                    release.chart_version = if place == "base" { shared } else { to }.to_owned();
+                }
+                observed
+                    .helm_releases
+                    .retain(|release| place != "none" || release.name != "istio-base");
+                if let Some(node) = observed.node_components.first_mut() {
+                    node.version.version = shared.parse().ok();
+                }
+                let report = check_for(&inventory, to, Purpose::Apply);
+                let finding = found(&report, "MU407");
+                let expected = if moves { Severity::Blocker } else { Severity::Warning };
+                assert_eq!(finding.severity, expected, "{from} to {to}: {shared} {place}");
+                let fix = "take Deployment other/istiod (1.29.8) to 1.31 before the next minor";
+                assert_eq!(finding.fix.contains(fix), !moves, "{}", finding.fix);
+            }
+        }
+    }
+
+    #[test]
+    fn a_control_plane_that_is_configured_elsewhere_shares_nothing() {
+        for (configured_in, is_told) in [("config", false), ("host", true)] {
+            let mut inventory = sample::hosted("1.28.3");
+            let observed = inventory.seen(0);
+            observed.hosted[0].cluster = configured_in.to_owned();
+            observed.control_planes.push(sample::istiod("istio-system", "1.30.3"));
+            for (name, chart) in [("istio-base", "base"), ("istiod", "istiod")] {
+                let release = sample::release("istio-system", name, chart, "1.30.3");
+                observed.helm_releases.push(release);
+            }
+            let report = check_of("istio-system", &inventory, "1.31.0");
+            let told = report.findings.iter().find(|one| one.code.id() == "MU407");
+            let told = told.map(|finding| finding.severity);
+            assert_eq!(told, is_told.then_some(Severity::Blocker), "{configured_in}");
         }
     }
 

@@ -193,6 +193,8 @@ super::told! {
     "{} belong to another mesh; CRDs, CNI and ztunnel exist once" => "{} 属于另一个网格；CRD、CNI 和 ztunnel 在集群中只有一份";
     "make sure that the other control plane is at most one minor behind the target, and upgrade it next"
         => "确认另一个控制平面最多比目标落后一个次要版本，并接着升级它";
+    "what they share stays at its minor with this upgrade; take {} to {target} before the next minor"
+        => "这次升级不改变共用部分的次要版本；在升级到下一个次要版本之前，先把 {} 升级到 {target}";
     "take {} to {before} first, with an image whose tag tells the version: what they share would be more than one minor ahead of it, and it could not follow"
         => "先把 {} 升级到 {before}，并使用标签能说明版本的镜像：否则共用的部分会比它领先不止一个次要版本，它就再也跟不上了";
     "istioctl alone installed revision {} and what it needs" => "修订 {} 及其所需全部由 istioctl 安装";
