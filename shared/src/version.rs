@@ -2,6 +2,8 @@
 //!
 //! Flavors are split off before anything is compared: semver alone would call `1.31.4-mspider` a pre-release.
 
+mod tag;
+
 use serde::{Deserialize, Serialize};
 use std::{cmp::Ordering, fmt, str::FromStr};
 
@@ -118,7 +120,7 @@ impl fmt::Display for Flavor {
 }
 
 /// Version of an Istio build: `1.31.4`, `1.31.4-mspider`, `1.32.0-rc.0`, `1.31.4-asm.9`, `1.31.4-mspider-distroless`,
-/// `1.31.4-solo-fips`.
+/// `1.31.4-solo-fips`, `1.22.3-patch0-solo`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IstioVersion {
     /// Major number.
@@ -131,14 +133,12 @@ pub struct IstioVersion {
     pub pre: Option<String>,
     /// Who built it.
     pub flavor: Flavor,
+    /// The vendor's count that stands before the flavor, as Solo's 0 of `-patch0-solo`.
+    pub vendor_patch: Option<u64>,
     /// The vendor's own count within a patch, as the 9 of `-asm.9` or the 0 of `-tetrate-v0`.
     pub vendor_revision: Option<String>,
 }
 
-/// Image variants of the same build; not part of the version.
-const VARIANTS: [&str; 2] = ["distroless", "debug"];
-/// First words of a pre-release; not flavors.
-const PRE_RELEASES: [&str; 3] = ["alpha", "beta", "rc"];
 /// Longer texts are no version tag: OCI limits tags to 128 characters.
 const MAX_LENGTH: usize = 128;
 
@@ -156,12 +156,25 @@ impl IstioVersion {
         core(self)
             .cmp(&core(other))
             .then_with(|| match (&self.pre, &other.pre) {
-                (None, None) => compare_identifiers(self.vendor_revision.as_deref(), other.vendor_revision.as_deref()),
+                (None, None) => self.vendor_patch.cmp(&other.vendor_patch).then_with(|| {
+                    compare_identifiers(self.vendor_revision.as_deref(), other.vendor_revision.as_deref())
+                }),
                 // A pre-release comes before its release.
                 (None, Some(_)) => Ordering::Greater,
                 (Some(_), None) => Ordering::Less,
-                (Some(a), Some(b)) => compare_identifiers(Some(a), Some(b)),
+                (Some(a), Some(b)) => {
+                    compare_identifiers(Some(a), Some(b)).then_with(|| self.vendor_patch.cmp(&other.vendor_patch))
+                }
             })
+    }
+
+    /// Whether the vendor's count stands in the flavor's word: Huawei's, and Solo's where it is the flavor's only name.
+    fn counts_in_its_word(&self, suffix: &str, revision: &str) -> bool {
+        match suffix {
+            "r" => revision.split('-').next().and_then(number).is_some(),
+            tag::PATCH => self.vendor_patch.is_none() && number(revision).is_some(),
+            _ => false,
+        }
     }
 
     /// Reads the version out of a container image reference. A digest alone has none.
@@ -200,48 +213,15 @@ impl FromStr for IstioVersion {
         else {
             return Err(error());
         };
-        let mut pre = None;
-        let mut flavor: Option<String> = None;
-        let mut vendor_revision: Option<String> = None;
-        for word in words {
-            if !is_identifier(word) {
-                return Err(error());
-            }
-            let (name, rest) = word
-                .split_once('.')
-                .map_or((word, None), |(name, rest)| (name, Some(rest)));
-            if VARIANTS.contains(&word) {
-                continue;
-            } else if flavor.is_none() && pre.is_none() && PRE_RELEASES.contains(&name) {
-                pre = Some(word.to_owned());
-            } else if flavor.is_none() && !starts_with_digit(name) {
-                let (name, revision) = split_revision(name, rest);
-                flavor = Some(name.to_owned());
-                vendor_revision = revision;
-            } else if let Some(flavor) = flavor
-                .as_mut()
-                .filter(|_| vendor_revision.is_none() && is_of_a_flavor(word))
-            {
-                flavor.push('-');
-                flavor.push_str(word);
-            } else {
-                let revision = vendor_revision.get_or_insert_with(String::new);
-                if !revision.is_empty() {
-                    revision.push('-');
-                }
-                revision.push_str(word);
-            }
-        }
-        if flavor.is_none() && vendor_revision.is_some() {
-            return Err(error());
-        }
+        let words = tag::Words::read(words).ok_or_else(error)?;
         Ok(Self {
             major,
             minor,
             patch,
-            pre,
-            flavor: Flavor::from_suffix(flavor.as_deref()),
-            vendor_revision,
+            pre: words.pre,
+            flavor: Flavor::from_suffix(words.flavor.as_deref()),
+            vendor_patch: words.vendor_patch,
+            vendor_revision: words.vendor_revision,
         })
     }
 }
@@ -252,13 +232,16 @@ impl fmt::Display for IstioVersion {
         if let Some(pre) = &self.pre {
             write!(f, "-{pre}")?;
         }
+        if let Some(count) = self.vendor_patch {
+            write!(f, "-{}{count}", tag::PATCH)?;
+        }
         let Some(suffix) = self.flavor.suffix() else {
             return Ok(());
         };
         write!(f, "-{suffix}")?;
         match &self.vendor_revision {
-            // Huawei counts in the flavor's own word, as `r4`; others after a dot or a dash.
-            Some(revision) if revision.starts_with('.') || (suffix == "r" && starts_with_number(revision)) => {
+            // Some count in the flavor's own word, as `r4` and `patch0`; others after a dot or a dash.
+            Some(revision) if revision.starts_with('.') || self.counts_in_its_word(suffix, revision) => {
                 write!(f, "{revision}")
             }
             Some(revision) => write!(f, "-{revision}"),
@@ -359,36 +342,6 @@ impl Move {
 fn number(text: &str) -> Option<u64> {
     let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     if plain { text.parse().ok() } else { None }
-}
-
-fn is_identifier(word: &str) -> bool {
-    !word.is_empty()
-        && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
-        && !word.starts_with('.')
-        && !word.ends_with('.')
-}
-
-fn starts_with_digit(word: &str) -> bool {
-    word.starts_with(|c: char| c.is_ascii_digit())
-}
-
-/// Whether a word behind a flavor's first belongs to it, as the `fips` of `-solo-fips`: what counts has a number.
-fn is_of_a_flavor(word: &str) -> bool {
-    word.bytes().all(|b| b.is_ascii_alphabetic()) && !PRE_RELEASES.contains(&word)
-}
-
-/// Whether a vendor's count begins with a plain number, as Huawei's does.
-fn starts_with_number(revision: &str) -> bool {
-    revision.split('-').next().and_then(number).is_some()
-}
-
-/// Splits the vendor's count off its word: `asm` + `.9` for `asm.9`, `r` + `4` for Huawei's `r4`.
-fn split_revision<'a>(name: &'a str, rest: Option<&str>) -> (&'a str, Option<String>) {
-    match (rest, name.strip_prefix('r')) {
-        (Some(rest), _) => (name, Some(format!(".{rest}"))),
-        (None, Some(count)) if number(count).is_some() => ("r", Some(count.to_owned())),
-        (None, _) => (name, None),
-    }
 }
 
 /// Compares dotted or dashed identifiers piece by piece, numbers as numbers: `rc.2` before `rc.10`, `v0` before `v1`.

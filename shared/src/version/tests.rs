@@ -48,11 +48,39 @@ fn reads_the_tags_that_vendors_use() {
             "1.30.3-solo-fips-v2",
         ),
         ("1.30.3-solo-beta", Some("solo"), Some("beta"), "1.30.3-solo-beta"),
+        (
+            "1.30.3-mspider-hotfix",
+            Some("mspider-hotfix"),
+            None,
+            "1.30.3-mspider-hotfix",
+        ),
+        // Solo's builds of a patch, its standard ones without a flavor's name.
+        ("1.22.3-patch0-solo", Some("solo"), None, "1.22.3-patch0-solo"),
+        (
+            "1.22.3-patch0-solo-fips-distroless",
+            Some("solo-fips"),
+            None,
+            "1.22.3-patch0-solo-fips",
+        ),
+        ("1.22.3-patch0-fips", Some("fips"), None, "1.22.3-patch0-fips"),
+        ("1.22.3-patch0", Some("patch"), Some("0"), "1.22.3-patch0"),
+        ("1.22.3-patch12-distroless", Some("patch"), Some("12"), "1.22.3-patch12"),
+        ("1.22.3-rc.0-patch0-solo", Some("solo"), None, "1.22.3-rc.0-patch0-solo"),
+        ("1.22.3-solo-patch0", Some("solo"), Some("patch0"), "1.22.3-solo-patch0"),
+        ("1.22.3-patch-3", Some("patch"), Some("3"), "1.22.3-patch3"),
+        ("1.22.3-patch-3-x", Some("patch"), Some("3-x"), "1.22.3-patch-3-x"),
+        (
+            "1.22.3-patch0-patch-3",
+            Some("patch"),
+            Some("3"),
+            "1.22.3-patch0-patch-3",
+        ),
     ] {
         let version = v(tag);
         assert_eq!(version.flavor.suffix(), flavor, "{tag}");
         assert_eq!(version.vendor_revision.as_deref(), revision, "{tag}");
         assert_eq!(version.to_string(), shown, "{tag}");
+        assert_eq!(v(shown), version, "{tag}");
     }
 }
 
@@ -78,6 +106,8 @@ fn refuses_what_is_no_version() {
         "1.31.0-",
         "1.31.0--x",
         "1.31.0-1",
+        "1.31.0-patch0-1",
+        "1.31.0-patch0-rc.1",
         "1.31.0-a b",
         "1.31.0+x",
         "٣.1.0",
@@ -126,6 +156,17 @@ fn tells_moves_apart() {
         ("1.30.3-solo", "1.30.3-solo-fips", Move::OtherFlavor),
         ("1.30.3-solo-fips", "1.31.0-solo-fips-distroless", Move::OneMinor),
         ("1.30.3-asm.1", "1.30.3-asm.2", Move::Patch),
+        ("1.22.3-solo", "1.22.3-patch0-solo", Move::Patch),
+        ("1.22.3-patch2-solo", "1.22.3-patch10-solo-distroless", Move::Patch),
+        ("1.22.3-patch1-solo", "1.22.4-solo", Move::Patch),
+        ("1.22.3-patch1-solo", "1.23.0-patch0-solo", Move::OneMinor),
+        ("1.22.3-patch1-solo", "1.22.3-patch0-solo", Move::Downgrade),
+        ("1.22.3-patch1-solo", "1.22.3-solo", Move::Downgrade),
+        ("1.22.3-rc.0-patch1-solo", "1.22.3-solo", Move::Patch),
+        ("1.22.3-patch0", "1.22.3-patch1", Move::Patch),
+        ("1.22.3-patch1", "1.23.0-patch0", Move::OneMinor),
+        ("1.22.3", "1.22.3-patch0", Move::OtherFlavor),
+        ("1.22.3-patch0", "1.22.3-patch0-solo", Move::OtherFlavor),
         ("1.30.3-asm.10", "1.30.3-asm.2", Move::Downgrade),
     ] {
         assert_eq!(Move::between(&v(from), &v(to)), expected, "{from} -> {to}");
