@@ -279,7 +279,7 @@ pub const GATEWAY_API_BUNDLE: Code = Code(&Rule {
     severity: Severity::Blocker,
     waivable: true,
     cause: "Istio ignores kinds of a bundle that is older than it needs, or newer than it knows: the routes stay where they are and lead nowhere. For a version of a kind that the bundle does not serve istiod waits, and never becomes ready. What each istiod that runs ignores already is only a warning.",
-    evidence: "The annotation gateway.networking.k8s.io/bundle-version of the definitions, the versions that they serve, the number of objects, the catalog, and PILOT_ENABLE_GATEWAY_API and PILOT_ENABLE_ALPHA_GATEWAY_API of istiod.",
+    evidence: "The annotation gateway.networking.k8s.io/bundle-version of the definitions, the versions that they serve, the number of objects, the catalog, and PILOT_ENABLE_GATEWAY_API, PILOT_ENABLE_ALPHA_GATEWAY_API, PILOT_IGNORE_RESOURCES and PILOT_INCLUDE_RESOURCES of istiod.",
     fix: "Install the bundle that the finding names right before the upgrade, in its experimental channel, which goes on to serve the older versions that the running istiod reads; do not restart istiod between the two.",
 });
 /// 1.21 makes aliases of them.
@@ -369,7 +369,7 @@ pub const GATEWAY_API_READ: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "Istio reads more kinds from release to release without PILOT_ENABLE_ALPHA_GATEWAY_API: GRPCRoutes from 1.22 on, BackendTLSPolicies from 1.28, TLSRoutes and ListenerSets from 1.30, TCPRoutes from 1.31. What was there without effect then directs traffic. XListenerSets, which it read with that switch, it ignores from 1.30 on; this blocks.",
-    evidence: "The number of objects, the bundle of their definitions, the catalog, and PILOT_ENABLE_GATEWAY_API and PILOT_ENABLE_ALPHA_GATEWAY_API of istiod.",
+    evidence: "The number of objects, the bundle of their definitions, the catalog, and PILOT_ENABLE_GATEWAY_API, PILOT_ENABLE_ALPHA_GATEWAY_API, PILOT_IGNORE_RESOURCES and PILOT_INCLUDE_RESOURCES of istiod.",
     fix: "Look at these objects before the upgrade, and delete those that are not to take effect; make a ListenerSet of each XListenerSet.",
 });
 

@@ -37,6 +37,11 @@ const ALPHA: &str = "PILOT_ENABLE_ALPHA_GATEWAY_API";
 /// Without it istiod reads nothing of the Gateway API, but for the classes where it serves an ambient mesh.
 const ANY: &str = "PILOT_ENABLE_GATEWAY_API";
 const AMBIENT: &str = "PILOT_ENABLE_AMBIENT";
+/// Definitions that istiod leaves alone, and those among them that it reads nevertheless, with commas between
+/// (`pkg/kube/kclient/crdwatcher.go` of release 1.31); known since 1.29.
+const IGNORED: &str = "PILOT_IGNORE_RESOURCES";
+const INCLUDED: &str = "PILOT_INCLUDE_RESOURCES";
+const HEEDS_IGNORED: Minor = Minor::new(1, 29);
 
 /// A member, and who reads its configuration.
 struct Read<'a> {
@@ -72,15 +77,23 @@ pub(super) fn check(subject: &Subject<'_>, member: &ObservedMember<'_>, around: 
 
 impl Read<'_> {
     fn any_says(&self, switch: &str) -> bool {
-        let mut planes = self.planes.iter();
-        planes.any(|plane| rules::switch(&plane.settings, switch) == Some(true))
+        self.planes.iter().any(|plane| says(plane, switch))
     }
 
+    /// Those that will not leave a definition alone as the target.
+    fn readers<'r>(&'r self, crd: &'r Crd) -> impl Iterator<Item = &'r ControlPlane> {
+        let heeds = self.release.minor >= HEEDS_IGNORED;
+        let planes = self.planes.iter().copied();
+        planes.filter(move |plane| !heeds || !leaves_alone(plane, &crd.name))
+    }
+
+    /// The definition of a kind, where nobody says that it is left alone.
     fn definition(&self, resource: &str) -> Option<&Crd> {
         let mut names = rules::COUNTED.into_iter();
         let counted = names.find(|name| name.split('.').next() == Some(resource));
         let name = counted.map_or_else(|| format!("{resource}.gateway.networking.k8s.io"), str::to_owned);
-        self.around.crds.iter().find(|crd| crd.name == name)
+        let crd = self.around.crds.iter().find(|crd| crd.name == name)?;
+        (self.planes.is_empty() || self.readers(crd).next().is_some()).then_some(crd)
     }
 
     fn used(&self, resource: &str) -> u64 {
@@ -103,14 +116,14 @@ impl Read<'_> {
         if minor < Minor::new(1, 22) {
             return;
         }
-        let alpha = self.any_says(ALPHA);
         let of_alpha = READ_AS_ALPHA
             .into_iter()
-            .filter(|(_, _, last)| alpha && minor <= Minor::new(1, *last))
-            .map(|(resource, read, _)| (resource, read));
-        let all = READ_AS.into_iter().chain(of_alpha);
-        for (resource, read) in all.filter(|(resource, _)| is_read(resource)) {
+            .filter(|(_, _, last)| minor <= Minor::new(1, *last))
+            .map(|(resource, read, _)| (resource, read, true));
+        let all = READ_AS.into_iter().map(|(resource, read)| (resource, read, false));
+        for (resource, read, alpha) in all.chain(of_alpha).filter(|(resource, ..)| is_read(resource)) {
             let crd = self.definition(resource);
+            let crd = crd.filter(|crd| !alpha || self.readers(crd).any(|plane| says(plane, ALPHA)));
             let Some(crd) = crd.filter(|crd| !crd.served.iter().any(|version| version == read)) else {
                 continue;
             };
@@ -135,9 +148,7 @@ impl Read<'_> {
             self.at_least(resource, minimum, report);
         }
         for (resource, below) in &self.release.gateway_api_below {
-            if self.any_says(ALPHA) {
-                self.below(resource, below, report);
-            }
+            self.below(resource, below, report);
         }
     }
 
@@ -154,8 +165,11 @@ impl Read<'_> {
             return report.pass(codes::GATEWAY_API_BUNDLE, Some(self.member.name()), summary);
         }
         let found = crd.bundle.as_deref().unwrap_or("an unknown version");
-        let mut planes = self.planes.iter();
-        if !self.planes.is_empty() && planes.all(|plane| self.ignores(plane, resource, bundle.as_ref())) {
+        if !self.planes.is_empty()
+            && self
+                .readers(crd)
+                .all(|plane| self.ignores(plane, resource, bundle.as_ref()))
+        {
             let cause = format!(
                 "{used} {} come with the bundle {found}: Istio {minor} ignores them below {minimum}, as the istiod that \
                  runs does already",
@@ -208,8 +222,8 @@ impl Read<'_> {
                 continue;
             };
             let (used, bundle) = (self.used(resource), bundle(crd));
-            let is_on = |plane: &&&ControlPlane| rules::switch(&plane.settings, ANY) != Some(false);
-            let mut planes = self.planes.iter().filter(is_on);
+            let is_on = |plane: &&ControlPlane| rules::switch(&plane.settings, ANY) != Some(false);
+            let mut planes = self.readers(crd).filter(is_on);
             let ignored = planes.any(|plane| self.ignores(plane, resource, bundle.as_ref()));
             if used == 0 || !ignored || is_ignored(self.release, resource, bundle.as_ref()) {
                 continue;
@@ -231,7 +245,7 @@ impl Read<'_> {
     fn ceasing(&self, report: &mut Report) {
         let minor = self.release.minor;
         for (resource, since, until, instead) in UNTIL {
-            let reads = |plane: &&ControlPlane| {
+            let reads = |plane: &ControlPlane| {
                 let running = plane.version.version.as_ref().map(IstioVersion::minor);
                 let says = |name: &str| rules::switch(&plane.settings, name);
                 running.is_some_and(|running| (Minor::new(1, since)..Minor::new(1, until)).contains(&running))
@@ -245,11 +259,12 @@ impl Read<'_> {
             else {
                 continue;
             };
-            if !self.planes.iter().any(reads) {
+            if !self.readers(crd).any(reads) {
                 continue;
             }
             let cause = format!(
-                "{used} {} are read by the istiod that runs, and ignored by Istio {minor}, which reads {instead}",
+                "{used} {} are read by the istiod that runs, and ignored by Istio {minor}, which reads {instead}: those of \
+                 its gateways cease to take effect with the upgrade",
                 crd.kind
             );
             let fix = format!(
@@ -269,6 +284,9 @@ impl Read<'_> {
         let Some(found) = bundle(crd).filter(|bundle| used > 0 && bundle >= below) else {
             return;
         };
+        if !self.readers(crd).any(|plane| says(plane, ALPHA)) {
+            return;
+        }
         let cause = format!(
             "{used} {} come with the bundle {found}: Istio {} ignores them from {below} on",
             crd.kind, self.release.minor
@@ -278,6 +296,24 @@ impl Read<'_> {
         );
         report.find(self.find(crd, cause, fix));
     }
+}
+
+fn says(plane: &ControlPlane, switch: &str) -> bool {
+    rules::switch(&plane.settings, switch) == Some(true)
+}
+
+/// Whether an istiod is told to leave a definition alone.
+fn leaves_alone(plane: &ControlPlane, definition: &str) -> bool {
+    let is_among = |variable: &str| {
+        let listed = plane.settings.environment.get(variable);
+        let mut listed = listed.into_iter().flat_map(|listed| listed.split(','));
+        listed.any(|one| {
+            let one = one.trim();
+            let is_in_group = one.strip_prefix("*.").map(|group| definition.ends_with(group));
+            is_in_group.unwrap_or(one == definition)
+        })
+    };
+    is_among(IGNORED) && !is_among(INCLUDED)
 }
 
 /// Whether a release ignores a kind for its bundle.

@@ -154,6 +154,104 @@ fn what_is_read_no_more_blocks_where_it_was_read() {
 }
 
 #[test]
+fn definitions_that_istiod_is_told_to_leave_alone_are_none_of_its() {
+    let kind = "tlsroutes.gateway.networking.k8s.io";
+    for (ignored, included, reads) in [
+        (kind, "", false),
+        ("*.gateway.networking.k8s.io", "", false),
+        (" *.istio.io , *.k8s.io ", "", false),
+        ("*.", "", false),
+        ("*.k8s.io", kind, true),
+        (
+            "*.k8s.io",
+            "httproutes.gateway.networking.k8s.io, *.networking.k8s.io",
+            true,
+        ),
+        ("*.istio.io", "", true),
+        ("tlsroutes", "", true),
+        ("gateway.networking.k8s.io", "", true),
+        // A value that comes from elsewhere.
+        ("", "", true),
+    ] {
+        // In too new a bundle, read from now on, and in too old a bundle. The first way begins at a release that does not
+        // know the variables, and ends at one that does.
+        for (from, to, bundle, code) in [
+            ("1.28.3", "1.29.10", "v1.5.1", "MU728"),
+            ("1.29.9", "1.30.7", "v1.5.1", "MU737"),
+            ("1.29.9", "1.30.7", "v1.4.0", "MU728"),
+        ] {
+            let mut inventory = sample::one(from, "v1.34.1");
+            if code == "MU728" {
+                set(&mut inventory, ALPHA, "true");
+            }
+            set(&mut inventory, IGNORED, ignored);
+            set(&mut inventory, INCLUDED, included);
+            let around = inventory.around(0);
+            around.crds = vec![crd("tlsroutes", Some(bundle))];
+            around.gateway_api.insert("tlsroutes".to_owned(), 1);
+            let told = |inventory: &Inventory| ids(&check(inventory, to)).contains(&code);
+            assert_eq!(told(&inventory), reads, "{from} to {to}: {ignored} {included}");
+            // Another istiod that is told nothing reads them all the same.
+            let mut other = sample::istiod("istio-system", from);
+            other.settings = inventory.seen(0).control_planes[0].settings.clone();
+            other.settings.environment.remove(IGNORED);
+            other.revision = "canary".to_owned();
+            inventory.seen(0).control_planes.push(other);
+            assert!(told(&inventory), "{from} to {to}: {ignored} {included}");
+        }
+    }
+}
+
+#[test]
+fn what_is_left_alone_stands_in_nobodys_way() {
+    for (from, to, resource, group, ignored, id) in [
+        (
+            "1.30.3",
+            "1.31.0",
+            "httproutes",
+            "networking.k8s.io",
+            "*.k8s.io",
+            "MU728",
+        ),
+        ("1.27.9", "1.28.10", "httproutes", "networking.k8s.io", "", "MU728"),
+        (
+            "1.29.9",
+            "1.30.7",
+            "tcproutes",
+            "networking.k8s.io",
+            "*.k8s.io",
+            "MU728",
+        ),
+        (
+            "1.29.9",
+            "1.30.7",
+            "xlistenersets",
+            "networking.x-k8s.io",
+            "*.x-k8s.io",
+            "MU737",
+        ),
+    ] {
+        let mut inventory = sample::one(from, "v1.34.1");
+        set(&mut inventory, ALPHA, "true");
+        let around = inventory.around(0);
+        around.crds = vec![Crd {
+            name: format!("{resource}.gateway.{group}"),
+            served: vec!["v1alpha1".to_owned()],
+            ..crd(resource, Some("v1.4.0"))
+        }];
+        around.gateway_api.insert(resource.to_owned(), 1);
+        assert!(ids(&check(&inventory, to)).contains(&id), "{from} to {to}: {resource}");
+        set(&mut inventory, IGNORED, ignored);
+        let told = ids(&check(&inventory, to)).contains(&id);
+        assert_eq!(told, ignored.is_empty(), "{from} to {to}: {resource}");
+        // Before 1.29 nobody heeds it.
+        set(&mut inventory, IGNORED, "*.");
+        let told = ids(&check(&inventory, to)).contains(&id);
+        assert_eq!(told, to.starts_with("1.28"), "{from} to {to}: {resource}");
+    }
+}
+
+#[test]
 fn one_istiod_that_reads_a_kind_is_enough() {
     let mut inventory = sample::one("1.30.3", "v1.34.1");
     set(&mut inventory, ALPHA, "true");

@@ -196,7 +196,7 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU728",
         title: "Gateway API 的 bundle 与目标不相配",
         cause: "如果 Gateway API 的 bundle 比 Istio 所需的旧，或者比它所知道的新，Istio 会忽略其中的类型：路由还在原处，却无处可去。如果 bundle 不提供某种类型的某个版本，istiod 会一直等待它，永远不会就绪。如果正在运行的每个 istiod 本来就忽略它们，则只是警告。",
-        evidence: "定义的注解 gateway.networking.k8s.io/bundle-version、它们提供的版本、对象的数量、目录，以及 istiod 的 PILOT_ENABLE_GATEWAY_API 和 PILOT_ENABLE_ALPHA_GATEWAY_API。",
+        evidence: "定义的注解 gateway.networking.k8s.io/bundle-version、它们提供的版本、对象的数量、目录，以及 istiod 的 PILOT_ENABLE_GATEWAY_API、PILOT_ENABLE_ALPHA_GATEWAY_API、PILOT_IGNORE_RESOURCES 和 PILOT_INCLUDE_RESOURCES。",
         fix: "在升级之前不久安装该发现所指出的 bundle 的 experimental 渠道，它继续提供正在运行的 istiod 所读取的旧版本；在这两步之间不要重启 istiod。",
     },
     Told {
@@ -259,7 +259,7 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU737",
         title: "Gateway API 的对象开始生效或不再生效",
         cause: "没有 PILOT_ENABLE_ALPHA_GATEWAY_API 时，Istio 读取的类型也逐个版本增加：从 1.22 起读取 GRPCRoute，从 1.28 起读取 BackendTLSPolicy，从 1.30 起读取 TLSRoute 和 ListenerSet，从 1.31 起读取 TCPRoute。此前不起作用的对象从此会引导流量。XListenerSet 只在打开该开关时被读取，从 1.30 起则被忽略；这会阻断升级。",
-        evidence: "对象的数量、其定义的 bundle、目录，以及 istiod 的 PILOT_ENABLE_GATEWAY_API 和 PILOT_ENABLE_ALPHA_GATEWAY_API。",
+        evidence: "对象的数量、其定义的 bundle、目录，以及 istiod 的 PILOT_ENABLE_GATEWAY_API、PILOT_ENABLE_ALPHA_GATEWAY_API、PILOT_IGNORE_RESOURCES 和 PILOT_INCLUDE_RESOURCES。",
         fix: "升级之前查看这些对象，删除不应生效的；把每个 XListenerSet 改写为 ListenerSet。",
     },
 ];

@@ -31,8 +31,8 @@ super::told! {
         => "有 {used} 个 {0} 被正在运行的 istiod 忽略，而 Istio {minor} 会读取它们：其中指向 Istio 的网关和服务的，升级之后就会生效";
     "look at them before the upgrade with kubectl get {} -A, and delete those that are not to take effect"
         => "升级之前用 kubectl get {} -A 查看它们，并删除不应生效的";
-    "{used} {} are read by the istiod that runs, and ignored by Istio {minor}, which reads {instead}"
-        => "正在运行的 istiod 读取 {used} 个 {0}，而 Istio {minor} 会忽略它们，改为读取 {instead}";
+    "{used} {} are read by the istiod that runs, and ignored by Istio {minor}, which reads {instead}: those of its gateways cease to take effect with the upgrade"
+        => "正在运行的 istiod 读取 {used} 个 {0}，而 Istio {minor} 会忽略它们，改为读取 {instead}：其中指向 Istio 的网关的，升级之后不再生效";
     "right before the upgrade install the Gateway API 1.5 or newer, make {instead} that say the same, and let routes name them as parents, too"
         => "在升级之前不久安装 Gateway API 1.5 或更新的版本，创建内容相同的 {instead}，并让路由也把它们列为 parent";
     "keep a bundle below {below}, in its experimental channel, until a newer Istio runs that reads the later ones"
