@@ -144,7 +144,8 @@ fn revisions(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Re
             let fix = format!(
                 "go on with apply --strategy canary where it was begun so; else move all namespaces and tags to one \
                  revision, restart what runs, remove the other, then check again; kubectl mesh-upgrade dataplane status {} \
-                 shows the revision of each workload in all clusters",
+                 shows the revision of each workload in all clusters; namespaces with istio-injection=enabled and without \
+                 istio.io/rev are of the revision or tag default",
                 subject.mesh.name
             );
             report.find(Finding::new(codes::UNFINISHED_CANARY, told.join("; "), fix).in_cluster(member.name()));
@@ -296,7 +297,12 @@ mod tests {
         ] {
             assert!(finding.cause.contains(part), "{}", finding.cause);
         }
-        assert!(finding.fix.contains("dataplane status default shows"));
+        for part in [
+            "dataplane status default shows",
+            "namespaces with istio-injection=enabled",
+        ] {
+            assert!(finding.fix.contains(part), "{}", finding.fix);
+        }
     }
 
     #[test]

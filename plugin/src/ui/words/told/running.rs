@@ -21,8 +21,8 @@ super::told! {
         => "修订 {0}（{1}）与 {others} 并存；在这个集群中看到 {count} 处引用，例如 {first}";
     "before you remove it, lead what refers to it to another revision and restart what runs: kubectl mesh-upgrade dataplane status {} shows the revision of each workload in all clusters; namespaces with istio-injection=enabled and without istio.io/rev are of the revision or tag default"
         => "移除它之前，先把引用它的东西指向另一个修订并重启正在运行的工作负载：kubectl mesh-upgrade dataplane status {} 显示所有集群中每个工作负载的修订；带 istio-injection=enabled 而没有 istio.io/rev 的命名空间属于名为 default 的修订或 tag";
-    "go on with apply --strategy canary where it was begun so; else move all namespaces and tags to one revision, restart what runs, remove the other, then check again; kubectl mesh-upgrade dataplane status {} shows the revision of each workload in all clusters"
-        => "如果是用 apply --strategy canary 开始的，就用它继续；否则把所有命名空间和 revision tag 移到一个修订，重启正在运行的工作负载，移除另一个，然后重新检查；kubectl mesh-upgrade dataplane status {} 显示所有集群中每个工作负载的修订";
+    "go on with apply --strategy canary where it was begun so; else move all namespaces and tags to one revision, restart what runs, remove the other, then check again; kubectl mesh-upgrade dataplane status {} shows the revision of each workload in all clusters; namespaces with istio-injection=enabled and without istio.io/rev are of the revision or tag default"
+        => "如果是用 apply --strategy canary 开始的，就用它继续；否则把所有命名空间和 revision tag 移到一个修订，重启正在运行的工作负载，移除另一个，然后重新检查；kubectl mesh-upgrade dataplane status {} 显示所有集群中每个工作负载的修订；带 istio-injection=enabled 而没有 istio.io/rev 的命名空间属于名为 default 的修订或 tag";
     "nothing was seen in this cluster that refers to revision {}" => "在这个集群中没有发现引用修订 {} 的对象";
     "uses of revision {} seen in this cluster: {}, as {first}" => "在这个集群中发现 {1} 处引用修订 {0}，例如 {first}";
     "the revisions {} run beside each other" => "修订 {} 同时运行";
