@@ -8,9 +8,8 @@ pub const GUARD_NOT_INSTALLED: Code = Code(&Rule {
     title: "The guard is not installed",
     severity: Severity::Warning,
     waivable: false,
-    cause: "Without it the API server cannot freeze the mesh, and anybody may change it in the middle of the upgrade. One of a \
-            release that does not go with the plugin's may lack what the plugin counts on.",
-    evidence: "Our CRDs, the static policy with the release that it tells, and the driver's ServiceAccount in the cluster.",
+    cause: "Without it the API server cannot freeze the mesh, and anybody may change it in the middle of the upgrade.",
+    evidence: "Our CRDs, the static policy, and the driver's ServiceAccount in the cluster.",
     fix: "Run kubectl mesh-upgrade guard install; without it, apply needs --unguarded and a reason.",
 });
 /// The API server has no ValidatingAdmissionPolicy.
@@ -46,9 +45,23 @@ pub const CONFIGURATION_NOT_FROZEN: Code = Code(&Rule {
           and look at the warnings in the audit log afterwards.",
 });
 
+/// Guard and plugin do not go together.
+pub const GUARD_OF_ANOTHER_RELEASE: Code = Code(&Rule {
+    id: "MU605",
+    title: "The guard is of another release",
+    severity: Severity::Warning,
+    waivable: true,
+    cause: "It freezes the mesh, but a release that does not go with the plugin's may lack what the plugin counts on, or ask \
+            for what the plugin does not know.",
+    evidence: "The release that the static policy tells in its label app.kubernetes.io/version.",
+    fix: "Update the older of the two: the guard by what installed it, be it kubectl mesh-upgrade guard install, its chart, or \
+          GitOps; the plugin by krew.",
+});
+
 pub(super) const ALL: &[Code] = &[
     GUARD_NOT_INSTALLED,
     NO_ADMISSION_POLICY,
     POLICY_ONLY,
     CONFIGURATION_NOT_FROZEN,
+    GUARD_OF_ANOTHER_RELEASE,
 ];

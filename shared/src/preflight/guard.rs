@@ -35,9 +35,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         .into_iter()
         .filter_map(|(present, name)| (!present).then_some(name))
         .collect();
-        let of_another_release = guard.can_freeze().then(|| of_another_release(guard)).flatten();
-        let fits = of_another_release.is_none();
-        if let Some(finding) = of_another_release {
+        if let Some(finding) = guard.can_freeze().then(|| of_another_release(guard)).flatten() {
             report.find(finding.in_cluster(member.name()));
         }
         let finding = if !guard.policy_api {
@@ -72,13 +70,11 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
                 "kubectl mesh-upgrade guard install with --image, when that is wanted",
             )
         } else {
-            if fits {
-                report.pass(
-                    codes::GUARD_NOT_INSTALLED,
-                    Some(member.name()),
-                    "the guard is installed",
-                );
-            }
+            report.pass(
+                codes::GUARD_NOT_INSTALLED,
+                Some(member.name()),
+                "the guard is installed",
+            );
             continue;
         };
         report.find(finding.in_cluster(member.name()));
@@ -91,15 +87,15 @@ fn of_another_release(guard: &GuardPresence) -> Option<Finding> {
     let release = guard.release.as_deref()?;
     match fit(names::VERSION, release) {
         Fit::GuardIsOlder => Some(Finding::new(
-            codes::GUARD_NOT_INSTALLED,
+            codes::GUARD_OF_ANOTHER_RELEASE,
             format!(
                 "the guard is of release {release}, and too old for this plugin ({})",
                 names::VERSION
             ),
-            "kubectl mesh-upgrade guard install brings it up to date",
+            "update the guard by what installed it: kubectl mesh-upgrade guard install, its chart, or GitOps",
         )),
         Fit::PluginIsOlder => Some(Finding::new(
-            codes::GUARD_NOT_INSTALLED,
+            codes::GUARD_OF_ANOTHER_RELEASE,
             format!(
                 "the guard is of release {release}, and this plugin ({}) too old for it",
                 names::VERSION
@@ -213,9 +209,13 @@ mod tests {
                     assert!(ids(&report).is_empty(), "{release:?}");
                     continue;
                 };
-                let finding = found(&report, "MU601");
+                assert_eq!(ids(&report), ["MU605"], "{release:?}");
+                let finding = found(&report, "MU605");
                 assert_eq!(finding.severity, Severity::Warning, "{release:?}");
+                assert!(finding.code.is_waivable());
                 assert!(finding.cause.contains(part), "{}", finding.cause);
+                let by_what_installed_it = finding.fix.starts_with("update the guard by what installed it");
+                assert_eq!(by_what_installed_it, release == Some("0.0.1"), "{}", finding.fix);
             }
         }
     }

@@ -56,6 +56,21 @@ pub const OF_PEOPLE: &[Case] = &[
             report
         },
     },
+    Case {
+        what: "a guard of an earlier release, as its policy says",
+        shows: &[("MU605", "the guard is of release 0.0.1, and too old for this plugin")],
+        report: |cluster| {
+            let label = |release: &str| {
+                let policy = format!("validatingadmissionpolicy/{}", names::OWN_OBJECTS_POLICY);
+                let label = format!("{}={release}", names::LABEL_VERSION);
+                kubectl(cluster, &["label", &policy, &label, "--overwrite"])
+            };
+            label("0.0.1")?;
+            let report = Report::of(cluster, &["--to", "1.31.0"]);
+            label(names::VERSION)?;
+            report
+        },
+    },
 ];
 
 /// On the old mesh, which has no guard.

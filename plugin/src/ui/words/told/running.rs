@@ -164,6 +164,8 @@ super::told! {
     "the guard lacks {}" => "守卫缺少 {}";
     "the guard is of release {release}, and too old for this plugin ({})" => "守卫的版本是 {release}，对这个插件（{0}）来说太旧";
     "the guard is of release {release}, and this plugin ({}) too old for it" => "守卫的版本是 {release}，这个插件（{0}）对它来说太旧";
+    "update the guard by what installed it: kubectl mesh-upgrade guard install, its chart, or GitOps"
+        => "用安装守卫的方式更新它：kubectl mesh-upgrade guard install、其 chart 或 GitOps";
     "kubectl mesh-upgrade guard install brings it up to date" => "kubectl mesh-upgrade guard install 会把它更新到当前版本";
     "the policy is there without the webhook: skipped minors and mixed flavors are not refused between upgrades"
         => "只有策略而没有 webhook：两次升级之间，跳过次要版本和混用 flavor 不会被拒绝";
