@@ -24,10 +24,17 @@ pub(crate) fn listen(bind: Option<IpAddr>, port: u16) -> anyhow::Result<TcpListe
         Some(address) => at(address)(),
         None => match bound(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)) {
             Ok(listener) => Ok(listener),
-            // A kernel without IPv6 has no such sockets.
-            Err(_) => at(Ipv4Addr::UNSPECIFIED.into())(),
+            Err(error) if lacks_ipv6(&error) => at(Ipv4Addr::UNSPECIFIED.into())(),
+            Err(error) => Err(error).with_context(|| format!("cannot listen on [::]:{port}")),
         },
     }
+}
+
+/// Whether a system has no IPv6: no such sockets, or no such address. One on which it is merely disabled
+/// (`net.ipv6.conf.all.disable_ipv6`) has both, and takes IPv4 by them. All else would be in the way of IPv4, too, or
+/// keep half of the clients out.
+fn lacks_ipv6(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EAFNOSUPPORT) || error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
 fn bound(address: SocketAddr) -> io::Result<TcpListener> {
@@ -56,10 +63,12 @@ mod tests {
     #[test]
     fn all_addresses_are_listened_on_unless_one_is_named() {
         let (v4, v6) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
-        let has_v6 = TcpListener::bind((v6, 0)).is_ok();
+        // Disabled, IPv6 has sockets for all addresses, and none of its own.
+        let has_v6 = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok();
+        let has_loopback = TcpListener::bind((v6, 0)).is_ok();
         let all = listen(None, 0).unwrap();
         assert!(reached(&all, v4));
-        assert_eq!(reached(&all, v6), has_v6);
+        assert_eq!(reached(&all, v6), has_v6 && has_loopback);
         assert_eq!(all.local_addr().unwrap().is_ipv6(), has_v6);
 
         let one = listen(Some(v4), 0).unwrap();
@@ -68,5 +77,30 @@ mod tests {
         let taken = one.local_addr().unwrap().port();
         let error = listen(Some(v4), taken).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot listen on 127.0.0.1:{taken}"));
+    }
+
+    #[test]
+    fn ipv4_alone_is_listened_on_only_where_there_is_no_ipv6() {
+        for (code, lacks) in [
+            (libc::EAFNOSUPPORT, true),
+            (libc::EADDRNOTAVAIL, true),
+            (libc::EADDRINUSE, false),
+            (libc::EACCES, false),
+            (libc::EMFILE, false),
+        ] {
+            assert_eq!(lacks_ipv6(&io::Error::from_raw_os_error(code)), lacks, "{code}");
+        }
+        // Taken for IPv6 alone: IPv4 would be free, and half of the clients turned away.
+        let socket = Socket::new(Domain::IPV6, Type::STREAM, Some(Protocol::TCP));
+        let loopback = SocketAddr::new(Ipv6Addr::LOCALHOST.into(), 0);
+        let Some(socket) = socket.ok().filter(|socket| {
+            let bound = socket.set_only_v6(true).and_then(|()| socket.bind(&loopback.into()));
+            bound.and_then(|()| socket.listen(1)).is_ok()
+        }) else {
+            return;
+        };
+        let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+        let error = listen(None, port).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot listen on [::]:{port}"));
     }
 }
