@@ -2,7 +2,7 @@
 //! the ones of the code.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     fs,
     path::{Path, PathBuf},
@@ -243,18 +243,68 @@ fn the_fault_suite_is_compiled_wherever_all_targets_are() -> Result<()> {
     Ok(())
 }
 
+/// As far as it tells what runs where.
+#[derive(serde::Deserialize)]
+struct Workflow {
+    jobs: BTreeMap<String, Job>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Job {
+    runs_on: String,
+    #[serde(default)]
+    strategy: Strategy,
+    steps: Vec<Step>,
+}
+
+#[derive(Default, serde::Deserialize)]
+struct Strategy {
+    matrix: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(serde::Deserialize)]
+struct Step {
+    run: Option<String>,
+}
+
+/// Runners of the jobs with a step that compiles the plugin; the gate compiles everything.
+fn compile_the_plugin(workflow: &str) -> Result<BTreeSet<String>> {
+    let workflow: Workflow = serde_saphyr::from_str(workflow)?;
+    let compiles = |job: &&Job| {
+        let mut commands = job.steps.iter().filter_map(|step| step.run.as_deref());
+        commands.any(|command| [".ci/run", "cargo check --package kubectl-mesh-upgrade --locked"].contains(&command))
+    };
+    let runners = workflow.jobs.values().filter(compiles).flat_map(|job| {
+        let matrix = job.strategy.matrix.iter();
+        let mut matrix = matrix.filter(|(name, _)| job.runs_on == format!("${{{{ matrix.{name} }}}}"));
+        matrix
+            .next()
+            .map_or_else(|| vec![job.runs_on.clone()], |(_, runners)| runners.clone())
+    });
+    Ok(runners.collect())
+}
+
 /// The plugin of a platform that no machine compiles before a release would fail there.
 #[test]
 fn the_plugin_is_compiled_on_every_system_that_is_released_for() -> Result<()> {
     let text = fs::read_to_string(root().join(".github/workflows/ci.yml"))?;
+    let runners = compile_the_plugin(&text)?;
     for platform in PLATFORMS {
         let runner = match platform.os {
             "linux" => "ubuntu-",
             "darwin" => "macos-",
             other => &format!("{other}-"),
         };
-        ensure!(text.contains(runner), "nothing is compiled for {}", platform.target);
+        let is_compiled = runners.iter().any(|one| one.starts_with(runner));
+        ensure!(is_compiled, "nothing is compiled for {}", platform.target);
     }
-    ensure!(text.contains("cargo check --package kubectl-mesh-upgrade --locked"));
+    // Neither a runner nor the command counts where the other one is not.
+    let elsewhere = text.replace(
+        "check --package kubectl-mesh-upgrade",
+        "build --package kubectl-mesh-upgrade",
+    );
+    let runners = compile_the_plugin(&elsewhere)?;
+    ensure!(runners.iter().all(|one| one.starts_with("ubuntu-")), "{runners:?}");
     Ok(())
 }
