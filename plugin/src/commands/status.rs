@@ -51,7 +51,7 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
             let Held { home, journal } = held;
             let driven = match driving(held).await {
                 Some(Driving::Held) => Some(true),
-                Some(Driving::Released | Driving::Silent(_)) => Some(false),
+                Some(Driving::Released | Driving::Silent(_) | Driving::Still) => Some(false),
                 Some(Driving::Unknown) | None => None,
             };
             let mut document = json!({
@@ -112,7 +112,7 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
     Ok(Exit::Done)
 }
 
-/// Who drives an upgrade that is not over.
+/// Who drives an upgrade that is not over, as one look tells.
 async fn driving(held: &Held) -> Option<Driving> {
     let Held { home, journal } = held;
     if journal.phase().is_final() {
@@ -214,6 +214,8 @@ fn driver(journal: &MeshUpgrade, driving: Driving) -> String {
             "  driver    nobody since {}, by the clock here ({driver} drove it)",
             time(&Time(since))
         ),
+        (Driving::Still, true) => format!("  driver    nobody ({driver} drove it); the mesh stays frozen"),
+        (Driving::Still, false) => format!("  driver    nobody ({driver} drove it)"),
     }
 }
 
@@ -384,6 +386,12 @@ mod tests {
                 Phase::Upgrading,
                 Driving::Released,
                 "nobody (alice released it); the mesh stays frozen",
+            ),
+            (Phase::Pulling, Driving::Still, "nobody (alice drove it)"),
+            (
+                Phase::Upgrading,
+                Driving::Still,
+                "nobody (alice drove it); the mesh stays frozen",
             ),
             (
                 Phase::Pulling,

@@ -18,10 +18,13 @@ use kube::{
 };
 use shared::{
     api::{MeshUpgrade, MeshUpgradeStatus},
-    machine::{driving::Driving, progress},
+    machine::{
+        driving::{Driving, Look, Watched},
+        progress,
+    },
     phase::Phase,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often it is looked whether somebody drives: the journal of a driver that is gone stands still.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -72,7 +75,7 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
         let event = tokio::select! {
             event = seen.next() => event.ok_or_else(gone)?,
             _ = looks.tick() => {
-                shown.look(lease::driving(&home.client, mesh).await);
+                shown.look(lease::look(&home.client, mesh).await);
                 match shown.standing() {
                     Standing::Stopped => return Ok(shown.stopped()),
                     Standing::Left | Standing::Driven => continue,
@@ -102,7 +105,7 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
             return Ok(shown.end(phase));
         }
         // Whoever writes may have taken over since the last look.
-        if shown.driving.is_nobody() {
+        if shown.lease.driving().is_nobody() {
             looks.reset_immediately();
         }
     }
@@ -137,7 +140,9 @@ struct Shown {
     how_far: HowFar,
     journal: MeshUpgrade,
     told: MeshUpgradeStatus,
-    driving: Driving,
+    lease: Watched<lease::Token>,
+    /// Since when it is watched: looks are apart by a clock of our own, and no Lease's.
+    since: Instant,
     /// Whether it was told of that nobody drives.
     left: bool,
 }
@@ -152,20 +157,19 @@ impl Shown {
             how_far: HowFar::begun_before(elapsed.try_into().unwrap_or_default()),
             journal: journal.clone(),
             told: MeshUpgradeStatus::default(),
-            driving: Driving::Unknown,
+            lease: Watched::new(lease::TTL),
+            since: Instant::now(),
             left: false,
         }
     }
 
     fn standing(&self) -> Standing {
-        Standing::of(&self.journal, self.driving)
+        Standing::of(&self.journal, self.lease.driving())
     }
 
-    /// Takes a look at the Lease into account; one that came to nothing changes nothing.
-    fn look(&mut self, driving: Driving) {
-        if driving != Driving::Unknown {
-            self.driving = driving;
-        }
+    /// Takes a look at the Lease into account.
+    fn look(&mut self, look: Look<lease::Token>) {
+        self.lease.look(look, self.since.elapsed());
         let left = self.standing() == Standing::Left;
         if left && !self.left {
             let mesh = &self.journal.spec.mesh;
@@ -200,7 +204,7 @@ impl Shown {
     }
 
     fn set(&self) {
-        let now = progress::in_a_line(&self.journal, self.driving);
+        let now = progress::in_a_line(&self.journal, self.lease.driving());
         let way = upgrade::way(self.ui, self.journal.phase());
         self.how_far.set(&way, &self.ui.lang.told(&now));
     }
@@ -217,7 +221,7 @@ impl Shown {
             ui,
             how_far,
             journal,
-            driving,
+            lease,
             ..
         } = self;
         drop(how_far);
@@ -229,7 +233,7 @@ impl Shown {
         if let Some(says) = status::no_way_back(&journal) {
             ui.note(says);
         }
-        let (command, about) = status::next(&journal, driving);
+        let (command, about) = status::next(&journal, lease.driving());
         ui.next_with(&command, &about);
         Exit::Error
     }
@@ -325,17 +329,16 @@ mod tests {
             }
             journal
         };
-        let silent = Driving::Silent(Timestamp::UNIX_EPOCH);
         for (holds, driving, expected) in [
             (&[][..], Driving::Held, Standing::Driven),
             (&[], Driving::Unknown, Standing::Driven),
             (&[], Driving::Released, Standing::Left),
-            (&[], silent, Standing::Left),
+            (&[], Driving::Still, Standing::Left),
             // Its driver is about to let go, or somebody has just come.
             (&[CONDITION_STALLED], Driving::Held, Standing::Driven),
             (&[CONDITION_STALLED], Driving::Unknown, Standing::Stopped),
             (&[CONDITION_STALLED], Driving::Released, Standing::Stopped),
-            (&[CONDITION_STALLED], silent, Standing::Stopped),
+            (&[CONDITION_STALLED], Driving::Still, Standing::Stopped),
         ] {
             assert_eq!(
                 Standing::of(&journal(holds), driving),

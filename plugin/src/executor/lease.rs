@@ -1,6 +1,7 @@
 //! One driver at a time: a Lease whose transitions are the epoch.
 //!
-//! Whether another driver lives is judged by whether its Lease changes while we watch, never by comparing clocks.
+//! Whether another driver lives is judged by whether its Lease changes while we watch, never by comparing clocks; only
+//! `status`, which looks once and takes nothing, compares them, and says so.
 //! What a paused driver still writes is refused by the API server, which knows only the newest epoch.
 
 use super::{
@@ -22,13 +23,13 @@ use kube::{
 };
 use shared::{
     liveness::{Liveness, Watched},
-    machine::driving::Driving,
+    machine::driving::{Driving, Look},
     names,
 };
 use std::time::{Duration, Instant};
 
 /// How long a Lease must stand still, watched by us, before its holder counts as gone.
-pub(super) const TTL: Duration = Duration::from_secs(15);
+pub const TTL: Duration = Duration::from_secs(15);
 /// How often a rival looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -45,7 +46,7 @@ pub struct DriverLease {
 }
 
 /// What is compared to see whether a holder lives.
-type Token = (Option<String>, Option<MicroTime>, Option<i32>);
+pub type Token = (Option<String>, Option<MicroTime>, Option<i32>);
 
 fn token(lease: &Lease) -> Token {
     let spec = lease.spec.clone().unwrap_or_default();
@@ -248,24 +249,30 @@ fn watching(holder: &str) -> String {
     )
 }
 
-/// What one look at the Lease tells of who drives, for whoever only tells it. Who may not look knows nothing.
-pub async fn driving(client: &Client, mesh: &str) -> Driving {
+/// One look at the Lease, for whoever only tells who drives, and looks again. Who may not look misses it.
+pub async fn look(client: &Client, mesh: &str) -> Look<Token> {
     let leases: Api<Lease> = Api::namespaced(client.clone(), names::NAMESPACE);
     let name = names::lease(mesh);
     match leases.get_opt(&name).await {
-        Ok(lease) => {
-            let (holder, renewed, _) = lease.as_ref().map(token).unwrap_or_default();
-            let lasts = SignedDuration::try_from(TTL).unwrap_or_default();
-            Driving::of(
-                holder.as_deref(),
-                renewed.map(|time| time.0),
-                lasts,
-                crate::clock::now(),
-            )
-        }
+        Ok(lease) => match lease.as_ref().map(token) {
+            Some(seen) if seen.0.as_ref().is_some_and(|holder| !holder.is_empty()) => Look::Held(seen),
+            Some(_) | None => Look::Free,
+        },
         Err(error) => {
             tracing::debug!(error = %api_message(&error), "the lease {name} cannot be read");
-            Driving::Unknown
+            Look::Missed
+        }
+    }
+}
+
+/// What one look alone tells of who drives, by the clock here: all that there is to whoever does not wait.
+pub async fn driving(client: &Client, mesh: &str) -> Driving {
+    match look(client, mesh).await {
+        Look::Missed => Driving::Unknown,
+        Look::Free => Driving::Released,
+        Look::Held((_, renewed, _)) => {
+            let lasts = SignedDuration::try_from(TTL).unwrap_or_default();
+            Driving::by_the_clock(renewed.map(|time| time.0), lasts, crate::clock::now())
         }
     }
 }

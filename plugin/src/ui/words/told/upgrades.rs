@@ -180,6 +180,8 @@ super::told! {
     "  driver    {driver} (epoch {epoch})" => "  驱动者    {driver}（epoch {epoch}）";
     "  driver    nobody ({driver} released it); the mesh stays frozen" => "  驱动者    无人（{driver} 已放手）；网格保持冻结";
     "  driver    nobody ({driver} released it)" => "  驱动者    无人（{driver} 已放手）";
+    "  driver    nobody ({driver} drove it); the mesh stays frozen" => "  驱动者    无人（此前是 {driver}）；网格保持冻结";
+    "  driver    nobody ({driver} drove it)" => "  驱动者    无人（此前是 {driver}）";
     "  driver    nobody since {}, by the clock here ({driver} drove it); the mesh stays frozen"
         => "  驱动者    按这里的时钟，自 {0} 起无人（此前是 {driver}）；网格保持冻结";
     "  driver    nobody since {}, by the clock here ({driver} drove it)"
