@@ -101,7 +101,7 @@ pub struct StatusArgs {
     /// Which mesh.
     #[command(flatten)]
     pub mesh: MeshArgs,
-    /// Follow the upgrade to its end, or until it has stopped, which is exit code 1; with -o json, a line for each event
+    /// Follow the upgrade to its end, or until it has been stopped for 20 s, which is exit code 1; with -o json, a line for each event
     #[arg(long, short)]
     pub watch: bool,
 }

@@ -19,8 +19,9 @@ use kube::{
 use shared::{
     api::{MeshUpgrade, MeshUpgradeStatus},
     machine::{
-        driving::{Driving, Look, Watched},
+        driving::{Look, Watched},
         progress,
+        standing::{Patience, Standing},
     },
     phase::Phase,
 };
@@ -52,7 +53,8 @@ pub(super) async fn run(latest: &[&Held], ui: Ui) -> Result<Exit, CommandError> 
     }
 }
 
-/// Follows the journal until its upgrade is over, or has stopped: then nothing more comes before somebody goes on with it.
+/// Follows the journal until its upgrade is over, or has stopped for a while: then nothing more comes before somebody goes on
+/// with it, and nobody is about to.
 /// While nobody drives what has not stopped, a killed driver may be started again, so that it is told and waited for.
 async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
     let Held { home, journal } = held;
@@ -76,10 +78,10 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
             event = seen.next() => event.ok_or_else(gone)?,
             _ = looks.tick() => {
                 shown.look(lease::look(&home.client, mesh).await);
-                match shown.standing() {
-                    Standing::Stopped => return Ok(shown.stopped()),
-                    Standing::Left | Standing::Driven => continue,
+                if shown.is_over() {
+                    return Ok(shown.stopped());
                 }
+                continue;
             }
         };
         if event.as_ref().is_ok_and(|event| is_gone(event, &mut listed)) {
@@ -111,29 +113,6 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
     }
 }
 
-/// How an upgrade stands that is not over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    /// Somebody drives it, as far as is known.
-    Driven,
-    /// Nobody drives it any more, though it has not stopped by itself.
-    Left,
-    /// It has stopped, and nobody has taken it up again.
-    Stopped,
-}
-
-impl Standing {
-    fn of(journal: &MeshUpgrade, driving: Driving) -> Self {
-        if driving != Driving::Held && progress::has_stopped(journal) {
-            Self::Stopped
-        } else if driving.is_nobody() {
-            Self::Left
-        } else {
-            Self::Driven
-        }
-    }
-}
-
 /// What was shown of an upgrade so far.
 struct Shown {
     ui: Ui,
@@ -143,6 +122,7 @@ struct Shown {
     lease: Watched<lease::Token>,
     /// Since when it is watched: looks are apart by a clock of our own, and no Lease's.
     since: Instant,
+    patience: Patience,
     /// Whether it was told of that nobody drives.
     left: bool,
 }
@@ -159,12 +139,18 @@ impl Shown {
             told: MeshUpgradeStatus::default(),
             lease: Watched::new(lease::TTL),
             since: Instant::now(),
+            patience: Patience::new(lease::TTL),
             left: false,
         }
     }
 
     fn standing(&self) -> Standing {
         Standing::of(&self.journal, self.lease.driving())
+    }
+
+    /// Whether it has stopped, for so long that nobody is about to go on with it.
+    fn is_over(&mut self) -> bool {
+        self.patience.is_over(self.standing(), self.since.elapsed())
     }
 
     /// Takes a look at the Lease into account.
@@ -195,6 +181,9 @@ impl Shown {
         tell(self.ui, &journal, &self.told, &status)?;
         let phase = status.phase;
         self.journal = journal;
+        if self.told != status {
+            self.patience.begin_anew();
+        }
         self.told = status;
         if phase.is_final() {
             return Ok(Some(phase));
@@ -310,43 +299,7 @@ fn end(ui: Ui, journal: &MeshUpgrade, phase: Phase) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_openapi::jiff::Timestamp;
-    use shared::api::{CONDITION_STALLED, MeshUpgradeSpec};
     use watcher::Event;
-
-    #[test]
-    fn what_has_stopped_is_left_unless_somebody_takes_it_up() {
-        let spec: MeshUpgradeSpec = serde_json::from_value(serde_json::json!({
-            "journalVersion": 1, "mesh": "shop", "from": "1.30.3", "to": "1.31.0", "planHash": "", "requestedBy": "alice",
-            "plan": {"clusters": [], "steps": [], "charts": {"location": ""}},
-        }))
-        .unwrap();
-        let journal = |holds: &[&str]| {
-            let mut journal = MeshUpgrade::new("shop-1", spec.clone());
-            let conditions = &mut journal.status.get_or_insert_default().conditions;
-            for type_ in holds {
-                shared::conditions::upsert(conditions, type_, true, "X", "x", Timestamp::UNIX_EPOCH);
-            }
-            journal
-        };
-        for (holds, driving, expected) in [
-            (&[][..], Driving::Held, Standing::Driven),
-            (&[], Driving::Unknown, Standing::Driven),
-            (&[], Driving::Released, Standing::Left),
-            (&[], Driving::Still, Standing::Left),
-            // Its driver is about to let go, or somebody has just come.
-            (&[CONDITION_STALLED], Driving::Held, Standing::Driven),
-            (&[CONDITION_STALLED], Driving::Unknown, Standing::Stopped),
-            (&[CONDITION_STALLED], Driving::Released, Standing::Stopped),
-            (&[CONDITION_STALLED], Driving::Still, Standing::Stopped),
-        ] {
-            assert_eq!(
-                Standing::of(&journal(holds), driving),
-                expected,
-                "{holds:?} {driving:?}"
-            );
-        }
-    }
 
     #[test]
     fn a_journal_that_is_listed_no_more_is_gone() {

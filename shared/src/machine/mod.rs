@@ -6,6 +6,7 @@
 pub mod driving;
 mod journal;
 pub mod progress;
+pub mod standing;
 mod steps;
 mod watched;
 mod waves;

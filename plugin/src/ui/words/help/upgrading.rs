@@ -66,8 +66,8 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "目标版本的 istioctl，用于 istioctl 安装的部分 [默认：PATH 上的 istioctl]",
     ),
     (
-        "Follow the upgrade to its end, or until it has stopped, which is exit code 1; with -o json, a line for each event",
-        "跟踪升级直到结束，或直到它停住（退出码 1）；配合 -o json 每个事件一行",
+        "Follow the upgrade to its end, or until it has been stopped for 20 s, which is exit code 1; with -o json, a line for each event",
+        "跟踪升级直到结束，或直到它停住满 20 秒（退出码 1）；配合 -o json 每个事件一行",
     ),
     (
         "Why; recorded in the MeshFreeze, the journal, an Event and the audit log",
