@@ -4,10 +4,10 @@ use super::{Decision, Next, Stop};
 use crate::{
     api::{CONDITION_STALLED, HISTORY_LIMIT, JournalEvent, StepState, StepStatus},
     conditions, connections,
-    guard::own_objects::{CONDITION_UNLOCKED, FOUND_OPEN},
+    guard::own_objects::{CONDITION_UNLOCKED, FOUND_OPEN, FREEZING_AGAIN, is_drivers_reason},
     phase::Phase,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 /// Condition that carries why an upgrade was withdrawn.
 const CONDITION_WITHDRAWN: &str = "Withdrawn";
@@ -76,25 +76,25 @@ impl Next<'_> {
     }
 
     /// Somebody lifted the freeze by hand meanwhile, and said why in a condition; it goes into the history, and the mesh
-    /// is frozen again before anything else is changed, since no driver goes on without its own proof. Tells whether it was.
+    /// is frozen again before anything else is changed, since no driver goes on without its own proof. Until then it stands open,
+    /// so that the condition stays, and tells the next driver, should this one be killed before. Tells whether it was.
     fn take_back_unlocking(&mut self) -> bool {
-        let conditions = &self.status.conditions;
-        let Some(unlocked) = conditions
-            .iter()
-            .find(|condition| condition.type_ == CONDITION_UNLOCKED && condition.status == "True")
-        else {
-            return false;
-        };
-        let what = format!("the freeze was lifted by hand, by {}", unlocked.message);
-        let why = unlocked.message.clone();
-        // What a driver found open by itself stands in the history already.
-        if unlocked.reason != FOUND_OPEN {
-            self.note(&what);
-            self.forget_machines();
-        }
+        let Some(open) = self.unlocked() else { return false };
+        let (reason, why) = (open.reason.clone(), open.message.clone());
         self.freezes_anew();
-        self.set_condition(CONDITION_UNLOCKED, false, "FrozenAgain", &why);
+        // What a driver wrote stands in the history already.
+        if !is_drivers_reason(&reason) {
+            self.note(&format!("the freeze was lifted by hand, by {why}"));
+            self.forget_machines();
+            self.set_condition(CONDITION_UNLOCKED, true, FREEZING_AGAIN, &why);
+        }
         true
+    }
+
+    /// The word about a freeze that was lifted, as long as it is not closed again.
+    fn unlocked(&self) -> Option<&Condition> {
+        let mut conditions = self.status.conditions.iter();
+        conditions.find(|condition| condition.type_ == CONDITION_UNLOCKED && condition.status == "True")
     }
 
     /// Machines that were retired would be waited for without an end. Somebody who may unlock, and has said why, is the word for
@@ -110,8 +110,12 @@ impl Next<'_> {
         ));
     }
 
-    /// The freeze that the journal says stands was open when this driver came, by the hand of somebody who left no word.
+    /// The freeze that the journal says stands was open when this driver came, by the hand of somebody who left no word. Of one
+    /// that was lifted between its first look at the journal and its first write there is one.
     pub(super) fn found_open(&mut self, what: &str) {
+        if self.unlocked().is_some() {
+            return;
+        }
         self.note(&format!(
             "the freeze was found open, and the journal does not say why: {what}"
         ));
@@ -120,12 +124,14 @@ impl Next<'_> {
         self.look_again();
     }
 
-    /// Once it is closed again, what was found open is a thing of the past.
+    /// Once it is closed again, what was open is a thing of the past.
     pub(super) fn frozen_again(&mut self) {
-        let mut conditions = self.status.conditions.iter();
-        let open = conditions.find(|it| it.type_ == CONDITION_UNLOCKED && it.status == "True");
-        if let Some(what) = open.map(|open| open.message.clone()) {
-            self.set_condition(CONDITION_UNLOCKED, false, "FrozenAgain", &what);
+        self.open_no_more("FrozenAgain");
+    }
+
+    fn open_no_more(&mut self, reason: &str) {
+        if let Some(what) = self.unlocked().map(|open| open.message.clone()) {
+            self.set_condition(CONDITION_UNLOCKED, false, reason, &what);
         }
     }
 
@@ -153,6 +159,10 @@ impl Next<'_> {
             return self.stall("IllegalPhase", &format!("{phase} may not follow {from}"));
         }
         self.status.phase = phase;
+        if phase.is_final() {
+            // It is open for good, and nothing is left that could be frozen again.
+            self.open_no_more("Ended");
+        }
         self.note(&format!("{phase}: {why}"));
         (None, None)
     }

@@ -267,6 +267,7 @@ impl Next<'_> {
                 return self.enter(Phase::Upgrading, "frozen and checked once more: no way back from here");
             }
             (FreezeState::Closed, None) => {
+                self.frozen_again();
                 if self.status.frozen_since.is_none() && self.spec.unguarded.is_none() {
                     self.status.frozen_since = Some(self.time());
                     self.note("the freeze is closed: canaries refused by each barrier on its own");

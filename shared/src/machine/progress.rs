@@ -3,7 +3,7 @@
 use crate::{
     api::{CONDITION_STALLED, JournalEvent, MeshUpgrade, MeshUpgradeStatus, PlanStep, StepState, StepStatus},
     conditions,
-    guard::own_objects::CONDITION_UNLOCKED,
+    guard::own_objects::{CONDITION_UNLOCKED, is_drivers_reason},
     machine::driving::Driving,
     phase::Phase,
 };
@@ -96,14 +96,18 @@ pub fn stays_frozen(journal: &MeshUpgrade) -> bool {
     is_known_frozen(journal) || journal.status.as_ref().is_some_and(is_closed)
 }
 
-/// Whether the journal itself says that nobody drives: its driver gave up, or was kept from going on.
+/// Whether the journal itself says that nobody drives: its driver gave up, or was kept from going on. One that writes of an open
+/// freeze is about to close it.
 #[must_use]
 pub fn has_stopped(journal: &MeshUpgrade) -> bool {
-    let holds = |type_: &str| {
-        let status = journal.status.as_ref();
-        status.is_some_and(|status| conditions::holds(&status.conditions, type_))
-    };
-    holds(CONDITION_STALLED) || holds(CONDITION_UNLOCKED)
+    let conditions = journal.status.iter().flat_map(|status| &status.conditions);
+    conditions
+        .filter(|condition| condition.status == "True")
+        .any(|condition| match condition.type_.as_str() {
+            CONDITION_STALLED => true,
+            CONDITION_UNLOCKED => !is_drivers_reason(&condition.reason),
+            _ => false,
+        })
 }
 
 /// The present state in a line.
@@ -147,7 +151,10 @@ pub fn in_a_sentence(journal: &MeshUpgrade) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::Unguarded;
+    use crate::{
+        api::Unguarded,
+        guard::own_objects::{FOUND_OPEN, FREEZING_AGAIN},
+    };
     use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
     fn event(what: &str) -> JournalEvent {
@@ -321,6 +328,12 @@ mod tests {
         assert!(!has_stopped(&at(Phase::Upgrading, false, &[])));
         assert!(has_stopped(&at(Phase::Upgrading, false, &[CONDITION_STALLED])));
         assert!(has_stopped(&at(Phase::Upgrading, false, &[CONDITION_UNLOCKED])));
+        for reason in [FOUND_OPEN, FREEZING_AGAIN] {
+            let mut freezing = at(Phase::Upgrading, false, &[CONDITION_UNLOCKED]);
+            reason.clone_into(&mut freezing.status.as_mut().unwrap().conditions[0].reason);
+            assert!(!has_stopped(&freezing), "{reason}");
+            assert!(!is_known_frozen(&freezing) && !stays_frozen(&freezing), "{reason}");
+        }
     }
 
     #[test]

@@ -4,8 +4,10 @@ use super::tests::{NOW, drive, driver, spec};
 use super::*;
 use crate::{
     api::{Component, PlanStep, Unguarded},
-    guard::own_objects::CONDITION_UNLOCKED,
+    guard::own_objects::{CONDITION_UNLOCKED, FREEZING_AGAIN},
+    machine::progress,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use std::collections::BTreeSet;
 
 /// What runs, and what was done about it.
@@ -89,6 +91,106 @@ fn unlock(status: &mut MeshUpgradeStatus) {
     crate::conditions::upsert(conditions, CONDITION_UNLOCKED, true, "ByHand", "bob: pager 7", NOW);
 }
 
+/// The condition that tells of an unlocking.
+fn unlocked(status: &MeshUpgradeStatus) -> &Condition {
+    let mut conditions = status.conditions.iter();
+    conditions.find(|it| it.type_ == CONDITION_UNLOCKED).unwrap()
+}
+
+fn told(status: &MeshUpgradeStatus, what: &str) -> usize {
+    status.history.iter().filter(|event| event.what.contains(what)).count()
+}
+
+#[test]
+fn the_word_of_whoever_unlocked_outlives_drivers_that_are_killed_before_they_freeze() {
+    for (phase, done) in [(Phase::Upgrading, 1), (Phase::Verifying, 2)] {
+        let (mut world, mut status) = until(&spec(), phase, done);
+        unlock(&mut status);
+        world.applied.clear();
+        world.at_target.remove("base");
+        // Each is killed after its takeover was written, and before it has frozen anything.
+        for epoch in 2..4 {
+            assert_eq!(world.drive(&spec(), &mut status, epoch, 1), None, "{phase}");
+            let open = unlocked(&status);
+            let found = (open.status.as_str(), open.reason.as_str(), open.message.as_str());
+            assert_eq!(found, ("True", FREEZING_AGAIN, "bob: pager 7"), "{phase}");
+            let mut journal = crate::api::MeshUpgrade::new("x", spec());
+            journal.status = Some(status.clone());
+            // So that nobody looks whether it was opened without a word, or calls it frozen, or left by its driver.
+            assert!(!progress::is_known_frozen(&journal), "{phase}");
+            assert!(!progress::stays_frozen(&journal), "{phase}");
+            assert!(!progress::has_stopped(&journal), "{phase}");
+            assert_eq!(progress::may_be_due(&journal).count(), 2, "{phase}");
+        }
+        assert_eq!(
+            world.drive(&spec(), &mut status, 4, usize::MAX),
+            Some(Stop::Succeeded),
+            "{phase}"
+        );
+        let open = unlocked(&status);
+        let found = (open.status.as_str(), open.reason.as_str(), open.message.as_str());
+        assert_eq!(found, ("False", "FrozenAgain", "bob: pager 7"), "{phase}");
+        assert_eq!(told(&status, "lifted by hand, by bob: pager 7"), 1, "{phase}");
+        assert_eq!(told(&status, "found open"), 0, "{phase}");
+        let expected: &[&str] = if done == 1 { &["base", "istiod"] } else { &["base"] };
+        assert_eq!(world.applied, expected, "{phase}");
+    }
+}
+
+#[test]
+fn what_was_unlocked_between_a_look_and_a_takeover_is_not_found_open_without_a_word() {
+    let (_, mut status) = until(&spec(), Phase::Upgrading, 1);
+    unlock(&mut status);
+    let taken = step(&spec(), &status, &Observation::default(), &driver(2), NOW);
+    let open = Observation {
+        found_open: Some("east: MeshFreeze default is gone".to_owned()),
+        ..Observation::default()
+    };
+    let next = step(&spec(), &taken.status, &open, &driver(2), NOW);
+    assert_eq!(unlocked(&next.status).message, "bob: pager 7");
+    assert_eq!(told(&next.status, "found open"), 0);
+}
+
+#[test]
+fn a_word_of_an_unlocking_ends_with_the_freeze_or_with_the_upgrade() {
+    let closed = Observation {
+        freeze: FreezeState::Closed,
+        ..Observation::default()
+    };
+    let failed = Observation {
+        freeze: FreezeState::Failed("a canary came through".to_owned()),
+        thaw: Some(Ok("thawed".to_owned())),
+        ..Observation::default()
+    };
+    let thawed = Observation {
+        thaw: Some(Ok("thawed".to_owned())),
+        ..Observation::default()
+    };
+    for (phase, seen, expected) in [
+        (Phase::Freezing, &closed, ("False", "FrozenAgain")),
+        (Phase::Freezing, &failed, ("False", "Ended")),
+        (Phase::Freezing, &Observation::default(), ("True", FREEZING_AGAIN)),
+        (Phase::Upgrading, &closed, ("False", "FrozenAgain")),
+        (Phase::Thawing, &thawed, ("False", "Ended")),
+        (Phase::Thawing, &Observation::default(), ("True", FREEZING_AGAIN)),
+    ] {
+        let mut status = MeshUpgradeStatus {
+            phase,
+            epoch: 1,
+            ..MeshUpgradeStatus::default()
+        };
+        unlock(&mut status);
+        let next = step(&spec(), &status, seen, &driver(2), NOW).status;
+        let open = unlocked(&next);
+        assert_eq!(
+            (open.status.as_str(), open.reason.as_str()),
+            expected,
+            "{phase} {seen:?}"
+        );
+        assert_eq!(open.message, "bob: pager 7", "{phase} {seen:?}");
+    }
+}
+
 #[test]
 fn what_was_taken_back_after_an_unlock_is_brought_to_the_target_again() {
     for (phase, done) in [(Phase::Upgrading, 1), (Phase::Verifying, 2)] {
@@ -143,17 +245,12 @@ fn a_freeze_that_is_found_open_is_written_down_before_it_is_closed_again() {
                 ended = drive(&spec(), &mut status, 3, usize::MAX, &mut perform);
             }
             assert_eq!(ended, Some(Stop::Succeeded), "{phase} {writes}");
-            let unlocked = status
-                .conditions
-                .iter()
-                .find(|it| it.type_ == CONDITION_UNLOCKED)
-                .unwrap();
+            let unlocked = unlocked(&status);
             assert_eq!(
                 (unlocked.status.as_str(), unlocked.message.as_str()),
                 ("False", "east: MeshFreeze default is gone")
             );
-            let told = status.history.iter().filter(|event| event.what.contains("found open"));
-            assert_eq!(told.count(), 1, "{phase} {writes}: {:?}", status.history);
+            assert_eq!(told(&status, "found open"), 1, "{phase} {writes}: {:?}", status.history);
             let expected: &[&str] = if done == 1 { &["base", "istiod"] } else { &["base"] };
             assert_eq!(world.applied, expected, "{phase} {writes}");
         }

@@ -381,7 +381,8 @@ fn a_freeze_that_was_lifted_by_hand_is_remembered_and_put_up_again() {
     );
     assert_eq!(
         unlocked(&next.status),
-        Some(("False".to_owned(), "bob: pager 7".to_owned()))
+        Some(("True".to_owned(), "bob: pager 7".to_owned())),
+        "it stands open until it is closed"
     );
     assert_eq!(next.status.frozen_since, Some(Time(later)));
     let history: Vec<&str> = next.status.history.iter().map(|event| event.what.as_str()).collect();

@@ -1,7 +1,10 @@
 //! The lock, the journal and the Mesh, as the webhook judges them by itself.
 
 use super::{
-    super::{decide::KnownUpgrade, own_objects::with_unlocked},
+    super::{
+        decide::KnownUpgrade,
+        own_objects::{FREEZING_AGAIN, with_unlocked},
+    },
     *,
 };
 use crate::version::Flavor;
@@ -35,6 +38,11 @@ fn stalled() -> Value {
 
 fn unlocked(message: &str) -> Value {
     json!({"type": "Unlocked", "status": "True", "reason": "ByHand", "message": message})
+}
+
+/// The same, as the driver leaves it that is about to freeze again.
+fn taken_up(message: &str) -> Value {
+    json!({"type": "Unlocked", "status": "True", "reason": FREEZING_AGAIN, "message": message})
 }
 
 fn upgrades(phase: Phase) -> Facts {
@@ -142,11 +150,19 @@ fn the_journal_is_its_drivers() {
         phases(json!("Upgrading"), json!("Upgrading"))
             .set("object.status.conditions", json!([stalled(), unlocked(message)]))
     };
+    let freezing = |of: &str| {
+        let conditions = json!([stalled(), taken_up("bob: 1")]);
+        phases(json!("Upgrading"), json!("Upgrading")).set(&format!("{of}.status.conditions"), conditions)
+    };
     check(
         &facts,
         Some(Code::OwnObjects),
         vec![
             ("begun by hand", journal("CREATE")),
+            (
+                "one that was taken up, taken back",
+                freezing("oldObject").set("object.status.conditions", json!([stalled()])),
+            ),
             ("declared done", verify()),
             ("by an old driver", verify().driver("2")),
             ("by a driver of a strange epoch", verify().driver("+3")),
@@ -202,6 +218,16 @@ fn the_journal_is_its_drivers() {
             ("by a driver that only checks", verify().by(&names::driver_user())),
             ("book-keeping", journal("UPDATE").same()),
             ("a note", note("bob: pager 7")),
+            (
+                "taken up by the driver, before it freezes again",
+                freezing("object")
+                    .set("oldObject.status.conditions", json!([stalled(), unlocked("bob: 1")]))
+                    .driver("3"),
+            ),
+            (
+                "a note over one that was taken up",
+                note("bob: 2").set("oldObject.status.conditions", json!([stalled(), taken_up("bob: 1")])),
+            ),
             (
                 "deleted when over",
                 phases(json!("Withdrawn"), Value::Null).set("operation", json!("DELETE")),

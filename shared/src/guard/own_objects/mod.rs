@@ -24,6 +24,16 @@ pub const CONDITION_UNLOCKED: &str = "Unlocked";
 /// its message tells what was open, and where.
 pub const FOUND_OPEN: &str = "FoundOpen";
 
+/// Reason of [`CONDITION_UNLOCKED`] where a driver has taken the word of whoever lifted the freeze into the history, and has not
+/// closed it yet: until then the mesh stands open, and whoever comes next has to know why.
+pub const FREEZING_AGAIN: &str = "FreezingAgain";
+
+/// Whether a reason of [`CONDITION_UNLOCKED`] is a driver's, who was at work then, and nobody's who lifted the freeze.
+#[must_use]
+pub fn is_drivers_reason(reason: &str) -> bool {
+    [FOUND_OPEN, FREEZING_AGAIN].contains(&reason)
+}
+
 /// Longest message of [`CONDITION_UNLOCKED`], in characters.
 pub const LONGEST_NOTE: usize = 2048;
 

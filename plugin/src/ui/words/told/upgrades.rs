@@ -229,7 +229,7 @@ super::told! {
         => "集群 {name} 中有计划不知道的对象，它们既不会升级也不会冻结：{0}";
     "nothing kept the mesh frozen meanwhile: the {count} components that were done are looked at again"
         => "其间没有冻结保护网格：已完成的 {count} 个组件再看一遍";
-    "the freeze was lifted by hand, by {}" => "冻结被手工解除，由 {}";
+    "the freeze was lifted by hand, by {why}" => "冻结被手工解除，由 {why}";
     "the mesh stood open, and nobody can tell which machines were retired: {machines} proxies without a pod are not waited for any more"
         => "网格曾经开放，没有谁能判断哪些虚拟机已退役：不再等待 {machines} 个没有 Pod 的代理";
     "{why} (if these are machines that were retired meanwhile: kubectl mesh-upgrade unlock --reason TEXT, then kubectl mesh-upgrade apply)"
