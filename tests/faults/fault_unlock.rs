@@ -41,14 +41,14 @@ fn a_stopped_upgrade_is_unlocked_by_those_who_may_and_goes_on_afterwards() -> Re
     unlocked_on_the_record(&cluster)?;
 
     let held = Held::start(&cluster)?;
-    is_frozen(&cluster)?;
+    is_frozen_again(&cluster, "bob: pager 7")?;
     held.interrupt()?;
     guard_leaves_only_by_force(&cluster)?;
     drop(guard);
 
     let guard = Guard::install(&cluster)?;
     let held = Held::start(&cluster)?;
-    is_frozen(&cluster)?;
+    is_frozen_again(&cluster, "alice: the guard is in the way")?;
     held.interrupt()?;
     glass_is_broken_as_documented(&cluster)?;
     drop(guard);
@@ -75,7 +75,10 @@ fn a_stopped_upgrade_is_unlocked_by_those_who_may_and_goes_on_afterwards() -> Re
         )),
         "{history}"
     );
-    ensure!(unlocked(&journal) == Some(("False", gone)), "{journal:#}");
+    ensure!(
+        unlocked(&journal) == Some(("False", "FrozenAgain", gone)),
+        "{journal:#}"
+    );
     is_open(&cluster)?;
 
     let footprint = cluster.footprint();
@@ -173,7 +176,10 @@ fn unlocked_on_the_record(cluster: &Cluster) -> Result<()> {
     is_open(cluster)?;
     let journal = wait_for_journal(cluster, "the journal", DEADLINE, |_| true)?;
     ensure!(text(&journal, "/status/phase") == "Upgrading", "{journal:#}");
-    ensure!(unlocked(&journal) == Some(("True", "bob: pager 7")), "{journal:#}");
+    ensure!(
+        unlocked(&journal) == Some(("True", "ByHand", "bob: pager 7")),
+        "{journal:#}"
+    );
     let status = mesh_upgrade(cluster, &["status"])?;
     ensure!(status.stdout.contains("UNLOCKED  by bob: pager 7"), "{status}");
     let events = events(cluster, "Unlocked")?;
@@ -208,7 +214,7 @@ fn guard_leaves_only_by_force(cluster: &Cluster) -> Result<()> {
     is_open(cluster)?;
     let journal = wait_for_journal(cluster, "the journal", DEADLINE, |_| true)?;
     ensure!(
-        unlocked(&journal) == Some(("True", "alice: the guard is in the way")),
+        unlocked(&journal) == Some(("True", "ByHand", "alice: the guard is in the way")),
         "{journal:#}"
     );
     ensure!(events(cluster, "GuardRemoved")? == ["MeshUpgrade"]);
@@ -243,6 +249,19 @@ fn glass_is_broken_as_documented(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
+/// By whoever went on, with the word of whoever had unlocked it kept: it is over once the freeze is closed.
+fn is_frozen_again(cluster: &Cluster, by: &str) -> Result<()> {
+    is_frozen(cluster)?;
+    let journal = wait_for_journal(cluster, "the journal", DEADLINE, |_| true)?;
+    ensure!(unlocked(&journal) == Some(("False", "FrozenAgain", by)), "{journal:#}");
+    let history = journal
+        .pointer("/status/history")
+        .map(Value::to_string)
+        .unwrap_or_default();
+    ensure!(!history.contains("was found open"), "{history}");
+    Ok(())
+}
+
 fn is_frozen(cluster: &Cluster) -> Result<()> {
     let run = cluster.apply_stdin(FOREIGN)?;
     ensure!(run.refused()?.contains("MG001"), "{run}");
@@ -269,13 +288,13 @@ fn events(cluster: &Cluster, reason: &str) -> Result<Vec<String>> {
     Ok(kinds)
 }
 
-/// Status and message of the condition that tells of an unlocking.
-fn unlocked(journal: &Value) -> Option<(&str, &str)> {
+/// Status, reason and message of the condition that tells of an unlocking.
+fn unlocked(journal: &Value) -> Option<(&str, &str, &str)> {
     let conditions = journal.pointer("/status/conditions")?.as_array()?;
     let found = conditions
         .iter()
         .find(|condition| text(condition, "/type") == "Unlocked")?;
-    Some((text(found, "/status"), text(found, "/message")))
+    Some((text(found, "/status"), text(found, "/reason"), text(found, "/message")))
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
