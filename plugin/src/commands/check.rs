@@ -88,11 +88,13 @@ async fn once(
         charts::lookup(scene, mesh, args, helm, global, &mut asked),
         under_way::look(scene)
     );
-    let upgrade = under_way::of(&journals, &mesh.name);
+    let upgrade = under_way::of(&journals, scene, mesh);
     let judged = judge(args, scene, mesh, &target(args, charts?, purpose, upgrade.as_ref()))?;
+    under_way::warn_unread(&journals, mesh, ui);
     tell(ui, upgrade.as_ref());
     let exit = judged.exit(args);
-    let next = next(args, scene, mesh, &judged, upgrade.as_ref(), ui);
+    let next = next(args, scene, mesh, &judged, upgrade.as_ref());
+    let next = next.unwrap_or_else(|again| ui.lang.check_mend_and_repeat(again));
     let Judged { report, known, free } = judged;
     let from = mesh
         .version
@@ -136,30 +138,32 @@ async fn once(
 }
 
 /// What comes next. A target that can never be is not asked for again.
-fn next(
+///
+/// # Errors
+/// The same check once more, where something is in the way of it that can be mended.
+pub(super) fn next(
     args: &CheckArgs,
     scene: &Scene,
     mesh: &MeshView,
     judged: &Judged,
-    upgrade: Option<&Upgrade>,
-    ui: Ui,
-) -> String {
-    if upgrade.is_some() {
-        return format!("kubectl mesh-upgrade status {}", mesh.name);
+    upgrade: Option<&Upgrade<'_>>,
+) -> Result<String, String> {
+    if let Some(upgrade) = upgrade {
+        return Ok(upgrade.see());
     }
     let found = judged.report.findings.iter().chain(&judged.known);
     let is_there = found.clone().any(|finding| finding.code == codes::ALREADY_AT_TARGET);
     if judged.free && is_there && has_nothing_to_do(args, scene, mesh) {
-        return "kubectl mesh-upgrade list".to_owned();
+        return Ok("kubectl mesh-upgrade list".to_owned());
     }
     if judged.free {
-        return format!(
+        return Ok(format!(
             "kubectl mesh-upgrade {} {} --to {}{}",
             on_to(mesh),
             mesh.name,
             args.target.to,
             follow_up(args, mesh.management)
-        );
+        ));
     }
     let again = |to: &IstioVersion| {
         format!(
@@ -169,11 +173,11 @@ fn next(
         )
     };
     if !choice::is_out_of_reach(found) {
-        return ui.lang.check_mend_and_repeat(again(&args.target.to));
+        return Err(again(&args.target.to));
     }
     let day = args.on.unwrap_or_else(today);
-    choice::farthest(mesh, &scene.inventory, &scene.catalog, day)
-        .map_or_else(|| "kubectl mesh-upgrade list".to_owned(), |other| again(&other))
+    let farthest = choice::farthest(mesh, &scene.inventory, &scene.catalog, day);
+    Ok(farthest.map_or_else(|| "kubectl mesh-upgrade list".to_owned(), |other| again(&other)))
 }
 
 /// Whether `plan` would have no step.
@@ -184,7 +188,7 @@ fn has_nothing_to_do(args: &CheckArgs, scene: &Scene, mesh: &MeshView) -> bool {
 }
 
 /// Says that an upgrade is under way: what is found meanwhile may be half of its way, and no fault of the mesh's.
-pub(super) fn tell(ui: Ui, upgrade: Option<&Upgrade>) {
+pub(super) fn tell(ui: Ui, upgrade: Option<&Upgrade<'_>>) {
     if let Some(upgrade) = upgrade {
         let says = &upgrade.says;
         ui.progress(
@@ -195,7 +199,7 @@ pub(super) fn tell(ui: Ui, upgrade: Option<&Upgrade>) {
 }
 
 /// The flags that the verb that follows takes over.
-pub(super) fn follow_up(args: &CheckArgs, management: Management) -> String {
+fn follow_up(args: &CheckArgs, management: Management) -> String {
     let target = again::target(&args.target, args.strategy);
     match management {
         Management::External => target,
@@ -206,7 +210,7 @@ pub(super) fn follow_up(args: &CheckArgs, management: Management) -> String {
 }
 
 /// The verb that follows: what its owner does by hand is written down, not planned.
-pub(super) fn on_to(mesh: &MeshView) -> &'static str {
+fn on_to(mesh: &MeshView) -> &'static str {
     match mesh.management {
         Management::External => "guide",
         Management::Dedicated | Management::Hosted => "plan",
@@ -241,7 +245,7 @@ pub(super) fn target(
     args: &CheckArgs,
     charts: Option<ChartLookup>,
     purpose: Purpose,
-    upgrade: Option<&Upgrade>,
+    upgrade: Option<&Upgrade<'_>>,
 ) -> Target {
     Target::new(args.target.to.clone())
         .with_charts(charts)

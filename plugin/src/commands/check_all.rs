@@ -1,8 +1,8 @@
 //! `check --all`: every mesh that is found, a line each, and one total.
 
 use super::{
-    Scene, again, charts,
-    check::{Judged, documented, follow_up, judge, on_to, target, tell},
+    Scene, charts,
+    check::{Judged, documented, judge, next, target, tell},
     under_way::{self, Upgrade},
 };
 use crate::{
@@ -39,9 +39,10 @@ pub async fn run(
     let mut upgrades = Vec::with_capacity(scene.meshes.len());
     for mesh in &scene.meshes {
         let charts = charts::lookup(scene, mesh, args, helm, global, &mut asked).await?;
-        let upgrade = under_way::of(&journals, &mesh.name);
+        let upgrade = under_way::of(&journals, scene, mesh);
         let target = target(args, charts, Purpose::Check, upgrade.as_ref());
         judged.push((mesh, judge(args, scene, mesh, &target)?));
+        under_way::warn_unread(&journals, mesh, ui);
         tell(ui, upgrade.as_ref());
         upgrades.push(upgrade);
     }
@@ -72,20 +73,16 @@ pub async fn run(
     ui.note(&faint(&ui.lang.catalog_edition(scene.catalog.edition())));
     scene.print_stats(global, ui);
     // The first that needs somebody, or else the first of all.
-    let blocked = judged.iter().find(|(_, judged)| !judged.free);
-    let (verb, mesh, flags) = match (blocked, judged.first()) {
-        (Some((mesh, _)), _) => ("check", mesh, again::check(args)),
-        (None, Some((mesh, _))) => (on_to(mesh), mesh, follow_up(args, mesh.management)),
-        (None, None) => return Ok(exit),
-    };
-    ui.next(&format!(
-        "kubectl mesh-upgrade {verb} {} --to {}{flags}",
-        mesh.name, args.target.to
-    ));
+    let chosen = judged.iter().position(|(_, judged)| !judged.free).unwrap_or_default();
+    if let (Some((mesh, judged)), Some(upgrade)) = (judged.get(chosen), upgrades.get(chosen)) {
+        // What is in the way is told by the check of that mesh alone.
+        let next = next(args, scene, mesh, judged, upgrade.as_ref());
+        ui.next(&next.unwrap_or_else(|check| check));
+    }
     Ok(exit)
 }
 
-fn document(args: &CheckArgs, mesh: &MeshView, judged: &Judged, upgrade: Option<&Upgrade>) -> Value {
+fn document(args: &CheckArgs, mesh: &MeshView, judged: &Judged, upgrade: Option<&Upgrade<'_>>) -> Value {
     let Report {
         findings,
         passed,

@@ -3,7 +3,7 @@
 use super::{
     Scene, again,
     chart_source::{absolute, chart_source},
-    journals,
+    under_way,
 };
 use crate::{
     cli::{Global, GuideArgs, HowTo},
@@ -36,7 +36,7 @@ pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     )
     .await?;
     let mesh = scene.mesh(args.target.mesh.mesh.as_deref())?;
-    refuse_under_way(&scene, mesh, ui).await?;
+    refuse_under_way(args, &scene, mesh, ui).await?;
     let wish = Wish {
         to: args.target.to.clone(),
         strategy: args.strategy.map(|how| match how {
@@ -93,16 +93,27 @@ pub async fn run(args: &GuideArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
 }
 
 /// An upgrade by this tool that has begun is brought to its end by it: its freeze would refuse the runbook's commands.
-async fn refuse_under_way(scene: &Scene, mesh: &MeshView, ui: Ui) -> Result<(), CommandError> {
+async fn refuse_under_way(args: &GuideArgs, scene: &Scene, mesh: &MeshView, ui: Ui) -> Result<(), CommandError> {
+    let journals = under_way::look(scene).await;
     // Whoever follows the guide meets the freeze, if there is one that may not be seen.
-    match journals::begun_of(scene, mesh, ui).await? {
-        None => Ok(()),
-        Some(journal) => Err(CommandError::blocked(format!(
-            "mesh {} is being upgraded to {} by this tool: that is brought to its end first",
-            mesh.name, journal.spec.to
-        ))
-        .hint(format!("see it with: kubectl mesh-upgrade status {}", mesh.name))),
-    }
+    under_way::warn_unread(&journals, mesh, ui);
+    let Some(upgrade) = under_way::of(&journals, scene, mesh) else {
+        return Ok(());
+    };
+    upgrade.refuse_newer()?;
+    let refused = CommandError::blocked(format!(
+        "mesh {} is being upgraded to {} by this tool: that is brought to its end first",
+        mesh.name, upgrade.begun.to
+    ));
+    let refused = if upgrade.is_driven() {
+        refused
+    } else {
+        refused.hint(upgrade.begun.finding(&args.target.to).fix)
+    };
+    Err(refused.hint(format!(
+        "see it with: kubectl mesh-upgrade status {}",
+        upgrade.begun.mesh
+    )))
 }
 
 /// A place as the commands name it: a folder by its full path, and with the packages in it.

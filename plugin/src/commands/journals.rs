@@ -1,20 +1,15 @@
 //! Journals of a mesh's upgrades, wherever its home is: looked for in every cluster that can be asked.
 
-use super::Scene;
 use crate::{
     cli::Global,
     cluster::{self, Cluster, ObserveOptions, Reached},
     error::{CommandError, api_message},
-    executor::journal::{self, Seen},
-    ui::{Mark, Ui},
+    executor::journal,
 };
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt as _, api::ListParams};
-use shared::{
-    api::{MeshFreeze, MeshUpgrade},
-    mesh::MeshView,
-};
+use shared::api::{MeshFreeze, MeshUpgrade};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A journal, and the cluster that holds it.
@@ -243,30 +238,10 @@ impl Journals {
     }
 }
 
-/// The upgrade of a mesh that has begun and is not over, by the journals in its home. Reading is all that whoever asks needs it
-/// for, so that who may not see them is told so and goes on.
-///
-/// # Errors
-/// When they cannot be read for another reason, or were written by a newer plugin.
-pub async fn begun_of(scene: &Scene, mesh: &MeshView, ui: Ui) -> Result<Option<MeshUpgrade>, CommandError> {
-    let mut answered = scene.answered();
-    let Some(home) = answered.find(|cluster| Some(cluster.name.as_str()) == mesh.home()) else {
-        return Ok(None);
-    };
-    match journal::look(&home.client).await? {
-        Seen::All(journals) => Ok(journal::unfinished_of(journals, Some(&mesh.name))?.into_iter().next()),
-        Seen::Denied(why) => {
-            let told = format!("whether this tool is upgrading mesh {} is not known: {why}", mesh.name);
-            ui.progress(Mark::Warn, &told);
-            Ok(None)
-        }
-    }
-}
-
 /// Freezes that stand in a cluster. They only lead to journals: who may not see them still sees those.
 async fn freezes(client: &Client) -> Vec<MeshFreeze> {
     let api: Api<MeshFreeze> = Api::all(client.clone());
-    match api.list(&ListParams::default()).await {
+    match cluster::list(&api, &ListParams::default()).await {
         Ok(list) => list.items,
         Err(error) => {
             tracing::debug!(error = %api_message(&error), "MeshFreezes cannot be listed");

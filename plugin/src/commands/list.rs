@@ -1,6 +1,6 @@
 //! `list`: meshes, their versions, and where a newer Istio is available.
 
-use super::{Scene, journals::Journals};
+use super::{Scene, journals::Journals, under_way};
 use crate::{
     cli::Global,
     cluster::{Cluster, ObserveOptions},
@@ -8,9 +8,8 @@ use crate::{
     ui::{Mark, Output, Ui, faint},
 };
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt as _;
 use serde_json::json;
-use shared::{api::MeshUpgrade, inventory::ClusterState, prompt};
+use shared::{inventory::ClusterState, prompt};
 use std::collections::BTreeMap;
 
 /// Clusters that could not be read, with the reason.
@@ -42,11 +41,7 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     let answered: Vec<Cluster> = scene.answered().cloned().collect();
     // In whichever cluster: the mesh may have had another home when the upgrade began.
     let journals = Journals::read(&answered).await;
-    let unfinished: Vec<&MeshUpgrade> = journals
-        .unfinished(None)?
-        .into_iter()
-        .map(|held| &held.journal)
-        .collect();
+    drop(journals.unfinished(None)?);
     for (cluster, why) in &journals.unread {
         ui.progress(Mark::Warn, &format!("cluster {cluster}: {why}"));
     }
@@ -73,13 +68,16 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
                 .iter()
                 .map(|drift| (Mark::Warn, format!("mesh {}: {drift}", mesh.name))),
         );
-        let running = unfinished.iter().find(|journal| journal.spec.mesh == mesh.name);
-        let upgrade = running.map(|journal| {
-            let phase = journal.phase();
-            format!("to {} ({phase})", journal.spec.to)
+        let running = under_way::of(&journals, &scene, mesh);
+        let upgrade = running.as_ref().map(|running| {
+            let to = &running.begun.to;
+            match running.journal {
+                Some(journal) => format!("to {to} ({})", journal.phase()),
+                None => format!("to {to} (frozen)"),
+            }
         });
-        if running.is_some() {
-            next.get_or_insert_with(|| format!("kubectl mesh-upgrade status {}", mesh.name));
+        if let Some(running) = &running {
+            next.get_or_insert_with(|| running.see());
         } else if !available.is_empty() {
             next.get_or_insert_with(|| format!("kubectl mesh-upgrade check {} --to {available}", mesh.name));
         }
@@ -91,7 +89,7 @@ pub async fn run(global: &Global, ui: Ui) -> Result<Exit, CommandError> {
         documents.push(json!({
             "name": mesh.name, "management": mesh.management.as_str(), "version": version, "flavor": flavor,
             "istioNamespace": mesh.istio_namespace, "clusters": clusters, "availableVersion": available,
-            "upgrade": running.map(|journal| journal.name_any()), "withheld": withheld, "drift": drift,
+            "upgrade": running.as_ref().and_then(|running| running.document.get("name")), "withheld": withheld, "drift": drift,
         }));
         let newer = if available.is_empty() {
             "-".to_owned()

@@ -3,7 +3,7 @@
 use super::{
     Scene, again,
     chart_source::{absolute, charts_of, look_at_charts},
-    journals, observe_options, path, waivers,
+    observe_options, path, under_way, waivers,
 };
 use crate::{
     cli::{Global, HowTo, PlanArgs},
@@ -18,7 +18,7 @@ use shared::{
     finding::Severity,
     mesh::MeshView,
     plan::{self, PlanFile},
-    preflight::{Begun, Target},
+    preflight::Target,
     version::IstioVersion,
 };
 use std::path::Path;
@@ -172,7 +172,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     let mesh = scene.mesh(args.target.mesh.mesh.as_deref())?;
     // A file that `apply` could not read is told of now.
     waivers::read(args.waivers.as_deref(), &scene, mesh)?;
-    let begun = under_way(args, &scene, mesh, ui).await?;
+    let begun = begun(args, &scene, mesh, ui).await?;
     let legs = path::legs(&scene, mesh, &args.target.to)?;
     if !legs.is_empty() {
         if args.out.is_some() {
@@ -250,10 +250,9 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     print_what_they_bring(ui, &plan);
     ui.result("Nothing was changed.");
     scene.print_stats(global, ui);
-    ui.next(&if begun {
-        format!("kubectl mesh-upgrade apply {}", mesh.name)
-    } else {
-        next(args, &mesh.name)
+    ui.next(&match begun {
+        Some(mesh) => format!("kubectl mesh-upgrade apply {mesh}"),
+        None => next(args, &mesh.name),
     });
     Ok(exit)
 }
@@ -268,20 +267,23 @@ fn print_heading(ui: Ui, args: &PlanArgs, mesh: &MeshView, plan: &Plan) {
     print_steps(ui, plan);
 }
 
-/// Whether an upgrade to this target has begun.
+/// What an upgrade to this target that has begun calls the mesh.
 ///
 /// # Errors
-/// When one to another has: that one is brought to its end first.
-async fn under_way(args: &PlanArgs, scene: &Scene, mesh: &MeshView, ui: Ui) -> Result<bool, CommandError> {
-    let Some(begun) = journals::begun_of(scene, mesh, ui).await? else {
-        return Ok(false);
+/// When it is to another, or cannot be gone on with: that is seen to first.
+async fn begun(args: &PlanArgs, scene: &Scene, mesh: &MeshView, ui: Ui) -> Result<Option<String>, CommandError> {
+    let journals = under_way::look(scene).await;
+    under_way::warn_unread(&journals, mesh, ui);
+    let Some(upgrade) = under_way::of(&journals, scene, mesh) else {
+        return Ok(None);
     };
-    let finding = Begun::of(&begun).finding(&mesh.name, &args.target.to);
+    upgrade.refuse_newer()?;
+    let finding = upgrade.begun.finding(&args.target.to);
     if finding.severity == Severity::Blocker {
         return Err(CommandError::blocked(finding.one_line()).hint(finding.fix));
     }
     ui.progress(Mark::Info, &finding.cause);
-    Ok(true)
+    Ok(Some(upgrade.begun.mesh))
 }
 
 /// What performs the plan: the file, or the same command with the other verb.

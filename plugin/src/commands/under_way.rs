@@ -2,19 +2,24 @@
 //! half of it may be at the target.
 
 use super::{Scene, journals::Journals};
-use crate::cluster::Cluster;
+use crate::{
+    cluster::Cluster,
+    error::CommandError,
+    ui::{Mark, Ui},
+};
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
 use shared::{
-    api::{MeshFreeze, MeshUpgrade},
+    api::MeshUpgrade,
+    journals::{self, UnderWay},
     machine::progress,
-    phase::Phase,
-    preflight::Begun,
+    mesh::MeshView,
+    preflight::{Begun, Record},
 };
 
 /// An upgrade that has begun and is not over.
-#[derive(Debug, PartialEq)]
-pub struct Upgrade {
+#[derive(Debug)]
+pub struct Upgrade<'a> {
     /// Which one, who drives it and how far it is, in a sentence.
     pub says: String,
     /// Whether the mesh is frozen for it.
@@ -23,6 +28,8 @@ pub struct Upgrade {
     pub begun: Begun,
     /// The same for programs.
     pub document: Value,
+    /// Its journal, where that was found.
+    pub journal: Option<&'a MeshUpgrade>,
 }
 
 /// What the clusters know of upgrades, as far as the caller may see it: who may not sees none.
@@ -40,97 +47,201 @@ pub async fn look(scene: &Scene) -> Journals {
 
 /// The upgrade of a mesh that is under way.
 #[must_use]
-pub fn of(journals: &Journals, mesh: &str) -> Option<Upgrade> {
-    upgrade_of(journals.begun().map(|held| &held.journal), &journals.freezes, mesh)
+pub fn of<'a>(journals: &'a Journals, scene: &Scene, mesh: &MeshView) -> Option<Upgrade<'a>> {
+    let begun = journals.begun().map(|held| &held.journal);
+    let found = journals::under_way(mesh, &scene.inventory, begun, &journals.freezes)?;
+    let read: Vec<&str> = scene
+        .answered()
+        .map(|cluster| cluster.name.as_str())
+        .filter(|cluster| !journals.unread.contains_key(*cluster))
+        .collect();
+    // The context that counts without being named leads to the first cluster.
+    let context = journals
+        .begun()
+        .filter(|held| {
+            found
+                .journal
+                .is_some_and(|journal| std::ptr::eq(journal, &held.journal))
+        })
+        .find(|held| held.home.name != scene.cluster.name)
+        .map(|held| held.home.context());
+    upgrade_of(&found, context, &read)
 }
 
 /// By its journal; or, where that is in a cluster that was not asked, by what is frozen.
-fn upgrade_of<'a>(
-    mut begun: impl Iterator<Item = &'a MeshUpgrade>,
-    freezes: &[(String, MeshFreeze)],
-    mesh: &str,
-) -> Option<Upgrade> {
-    let freeze = freezes.iter().find(|(_, freeze)| freeze.spec.mesh == mesh);
-    if let Some(journal) = begun.find(|journal| journal.spec.mesh == mesh) {
+fn upgrade_of<'a>(found: &UnderWay<'a>, context: Option<&str>, read: &[&str]) -> Option<Upgrade<'a>> {
+    if let Some(journal) = found.journal {
         let phase = journal.phase();
         return Some(Upgrade {
             says: progress::in_a_sentence(journal),
-            frozen: freeze.is_some() || progress::is_known_frozen(journal),
-            begun: Begun::of(journal),
+            frozen: found.freeze.is_some() || progress::is_known_frozen(journal),
+            begun: Begun::of(journal, context),
             document: json!({
                 "name": journal.name_any(), "to": journal.spec.to, "phase": phase, "driver": progress::driver(journal),
             }),
+            journal: Some(journal),
         });
     }
-    let (cluster, freeze) = freeze?;
+    let (cluster, freeze) = found.freeze?;
     let spec = &freeze.spec;
     Some(Upgrade {
         says: format!(
-            "mesh {mesh} is frozen in cluster {cluster} by its upgrade to {}, driven by {}, whose journal was not found here",
-            spec.to, spec.holder
+            "mesh {} is frozen in cluster {cluster} by its upgrade to {}, driven by {}, of which no journal under way was found",
+            spec.mesh, spec.to, spec.holder
         ),
         frozen: true,
-        begun: Begun {
-            to: spec.to.clone(),
-            // How far it is, its journal alone knows; this far nobody is told that it may be given up.
-            phase: Phase::Upgrading,
-            frozen_since: Some(spec.since.clone()),
-        },
+        begun: Begun::without_journal(spec, read),
         document: json!({ "name": spec.upgrade, "to": spec.to, "phase": null, "driver": spec.holder }),
+        journal: None,
     })
+}
+
+impl Upgrade<'_> {
+    /// Refuses one whose journal this plugin may misunderstand.
+    ///
+    /// # Errors
+    /// When a newer plugin wrote it.
+    pub fn refuse_newer(&self) -> Result<(), CommandError> {
+        self.journal.map_or(Ok(()), journal::refuse_newer)
+    }
+
+    /// What tells of it.
+    pub fn see(&self) -> String {
+        format!("kubectl mesh-upgrade status {}", self.begun.mesh)
+    }
+
+    /// Whether its journal is driven, as far as is known: then it is gone on with.
+    pub fn is_driven(&self) -> bool {
+        self.begun.record == Record::Driven
+    }
+}
+
+/// Where journals could not be read, nothing that was found is no answer.
+pub fn warn_unread(journals: &Journals, mesh: &MeshView, ui: Ui) {
+    for why in unread(journals, mesh) {
+        let told = format!("whether this tool is upgrading mesh {} is not known: {why}", mesh.name);
+        ui.progress(Mark::Warn, &told);
+    }
+}
+
+/// Why, for each of the mesh's clusters.
+fn unread(journals: &Journals, mesh: &MeshView) -> Vec<String> {
+    let of_mesh = |cluster: &str| mesh.clusters().any(|member| member == cluster);
+    let unread = journals.unread.iter().filter(|(cluster, _)| of_mesh(cluster));
+    unread
+        .map(|(cluster, why)| format!("cluster {cluster}: {why}"))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::api::{MeshUpgradeSpec, MeshUpgradeStatus, Plan};
+    use shared::{
+        api::{FreezeSettings, Management, MeshFreeze, MeshUpgradeSpec, MeshUpgradeStatus, Plan},
+        mesh::MeshMember,
+        phase::Phase,
+    };
 
-    fn journal(mesh: &str, phase: Phase) -> MeshUpgrade {
-        let spec = MeshUpgradeSpec::of(mesh, "1.30.3", "1.31.0", Plan::default(), "alice");
+    fn journal(phase: Option<Phase>) -> MeshUpgrade {
+        let spec = MeshUpgradeSpec::of("shop", "1.30.3", "1.31.0", Plan::default(), "alice");
         let mut journal = MeshUpgrade::new("shop-1.31.0-1", spec);
-        journal.status = Some(MeshUpgradeStatus {
+        journal.status = phase.map(|phase| MeshUpgradeStatus {
             phase,
             ..MeshUpgradeStatus::default()
         });
         journal
     }
 
-    fn freeze(mesh: &str) -> (String, MeshFreeze) {
+    fn freeze() -> MeshFreeze {
         let spec = json!({
-            "mesh": mesh, "upgrade": "shop-1.31.0-1", "home": "east", "from": "1.30.3", "to": "1.31.0", "holder": "bob",
+            "mesh": "shop", "upgrade": "shop-1.31.0-1", "home": "east", "from": "1.30.3", "to": "1.31.0", "holder": "bob",
             "epoch": 1, "since": "2026-11-30T10:00:00Z", "scope": {},
         });
-        let freeze = MeshFreeze::new(mesh, serde_json::from_value(spec).unwrap());
-        ("west".to_owned(), freeze)
+        MeshFreeze::new("shop", serde_json::from_value(spec).unwrap())
     }
 
     #[test]
     fn an_upgrade_is_known_by_its_journal_or_by_what_it_has_frozen() {
-        let of =
-            |journals: &[MeshUpgrade], freezes: &[(String, MeshFreeze)]| upgrade_of(journals.iter(), freezes, "shop");
-        assert_eq!(of(&[], &[]), None);
-        assert_eq!(of(&[journal("other", Phase::Upgrading)], &[freeze("other")]), None);
-        for (phase, freezes, frozen) in [
-            (Phase::Pulling, vec![], false),
-            (Phase::Freezing, vec![freeze("shop")], true),
-            (Phase::Upgrading, vec![], true),
-            (Phase::Thawing, vec![], false),
+        let frozen_by = freeze();
+        let freeze = Some(("west", &frozen_by));
+        for (phase, freeze, frozen) in [
+            (Phase::Pulling, None, false),
+            (Phase::Freezing, freeze, true),
+            (Phase::Upgrading, None, true),
+            (Phase::Thawing, None, false),
         ] {
-            let found = of(&[journal("shop", phase)], &freezes).unwrap();
-            assert_eq!(found.frozen, frozen, "{phase}");
+            let journal = journal(Some(phase));
+            let found = UnderWay {
+                journal: Some(&journal),
+                freeze,
+            };
+            let found = upgrade_of(&found, None, &["east"]).unwrap();
+            assert_eq!((found.frozen, found.is_driven()), (frozen, true), "{phase}");
             assert!(
                 found.says.contains("to 1.31.0, driven by alice, is in phase"),
                 "{}",
                 found.says
             );
             assert_eq!(found.document["phase"], phase.as_str());
+            assert_eq!(found.see(), "kubectl mesh-upgrade status shop");
         }
-        let elsewhere = of(&[], &[freeze("shop")]).unwrap();
-        assert!(
-            elsewhere.frozen
-                && elsewhere
+        let elsewhere = UnderWay { journal: None, freeze };
+        for (read, home) in [(&["west"][..], Some("east")), (&["east", "west"], None)] {
+            let found = upgrade_of(&elsewhere, None, read).unwrap();
+            assert!(found.frozen && !found.is_driven());
+            assert!(
+                found
                     .says
-                    .contains("in cluster west by its upgrade to 1.31.0, driven by bob")
+                    .contains("in cluster west by its upgrade to 1.31.0, driven by bob"),
+                "{}",
+                found.says
+            );
+            let home = home.map(ToOwned::to_owned);
+            assert_eq!(found.begun.record, Record::Missing { home });
+        }
+        let restored = journal(None);
+        let found = UnderWay {
+            journal: Some(&restored),
+            freeze: None,
+        };
+        let found = upgrade_of(&found, Some("admin@east"), &["east"]).unwrap();
+        let target = "1.30.7".parse().unwrap();
+        assert!(!found.is_driven());
+        let fix = found.begun.finding(&target).fix;
+        assert!(
+            fix.contains("kubectl delete meshupgrade shop-1.31.0-1 --context admin@east"),
+            "{fix}"
         );
+    }
+
+    #[test]
+    fn a_cluster_whose_journals_cannot_be_read_is_told_of_where_it_is_of_the_mesh() {
+        let journals = Journals {
+            unread: ["east", "north"].map(|name| (name.to_owned(), "500".to_owned())).into(),
+            ..Journals::default()
+        };
+        for (clusters, expected) in [
+            (&["east", "west"][..], &["cluster east: 500"][..]),
+            (&["east", "north"], &["cluster east: 500", "cluster north: 500"]),
+            (&["west"], &[]),
+        ] {
+            let members = clusters.iter().map(|cluster| MeshMember {
+                cluster: (*cluster).to_owned(),
+                istio_namespaces: vec!["istio-system".to_owned()],
+            });
+            let mesh = MeshView {
+                name: "shop".to_owned(),
+                management: Management::Dedicated,
+                istio_namespace: "istio-system".to_owned(),
+                flavor: None,
+                version: None,
+                members: members.collect(),
+                home: None,
+                has_object: true,
+                recorded_version: None,
+                freeze: FreezeSettings::default(),
+            };
+            assert_eq!(unread(&journals, &mesh), expected, "{clusters:?}");
+        }
     }
 }

@@ -168,9 +168,9 @@ pub const UPGRADE_BEGUN: Code = Code(&Rule {
     title: "An upgrade of the mesh has begun",
     severity: Severity::Blocker,
     waivable: false,
-    cause: "An upgrade that has begun keeps its target to its end, so that apply goes on with it and refuses any other; meanwhile the mesh may be frozen. Of the same target it is only told.",
-    evidence: "The MeshUpgrade of the mesh in its home cluster, if the caller may read it.",
-    fix: "Go on with it by kubectl mesh-upgrade apply; as long as it has changed nothing, it can be given up with --withdraw.",
+    cause: "An upgrade that has begun keeps its target to its end, so that apply goes on with it and refuses any other; meanwhile the mesh may be frozen. Of the same target it is only told, unless its journal was not found, without which nobody goes on with it.",
+    evidence: "The MeshUpgrades and MeshFreezes in the mesh's clusters, as far as the caller may read them.",
+    fix: "Go on with it by kubectl mesh-upgrade apply; as long as it has changed nothing, it can be given up with --withdraw. Where only a freeze is found, look in the cluster that holds the journal, too, or lift it with unlock; a journal without a status, as after a restore from a backup, is deleted.",
 });
 
 pub(super) const ALL: &[Code] = &[

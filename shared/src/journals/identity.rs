@@ -2,8 +2,8 @@
 //! the clusters that are looked at. Clusters and namespaces tell what the name does not.
 
 use crate::{
-    api::{MeshUpgrade, PlanCluster},
-    inventory::Inventory,
+    api::{MeshFreeze, MeshUpgrade, PlanCluster},
+    inventory::{ClusterState, Inventory},
     mesh::MeshView,
 };
 
@@ -30,6 +30,29 @@ pub fn mesh_of<'a>(
     let its: Vec<&MeshView> = meshes.iter().filter(|mesh| is_of(planned, mesh, inventory)).collect();
     let named = its.iter().find(is_named).or_else(|| its.first()).copied();
     named.or_else(|| meshes.iter().find(|mesh| mesh.name == name))
+}
+
+/// The mesh that is frozen in a cluster: told in the same way, of those that the cluster is a member of.
+#[must_use]
+pub fn frozen_mesh_of<'a>(
+    cluster: &str,
+    freeze: &MeshFreeze,
+    meshes: &'a [MeshView],
+    inventory: &Inventory,
+) -> Option<&'a MeshView> {
+    let found = inventory.clusters.iter().find(|found| found.name == cluster);
+    let uid = found.map_or("", |found| match &found.state {
+        ClusterState::Observed(observed) => observed.uid.as_str(),
+        ClusterState::Unknown { .. } => "",
+    });
+    let here = PlanCluster {
+        name: cluster.to_owned(),
+        uid: uid.to_owned(),
+        scope: freeze.spec.scope.clone(),
+        ..PlanCluster::default()
+    };
+    let mesh = mesh_of(&[here], &freeze.spec.mesh, meshes, inventory)?;
+    mesh.clusters().any(|member| member == cluster).then_some(mesh)
 }
 
 fn is_of(planned: &[PlanCluster], mesh: &MeshView, inventory: &Inventory) -> bool {

@@ -3,10 +3,12 @@
 mod freezes;
 mod identity;
 mod outline;
+mod under_way;
 
 pub use freezes::{Begun, FrozenBy, may_be_of, meant};
-pub use identity::{mesh_of, under_another_name};
+pub use identity::{frozen_mesh_of, mesh_of, under_another_name};
 pub use outline::{Outline, read};
+pub use under_way::{UnderWay, under_way};
 
 use crate::api::MeshUpgrade;
 

@@ -29,7 +29,7 @@ mod target;
 mod trust;
 mod versions;
 
-pub use begun::Begun;
+pub use begun::{Begun, Record};
 pub use target::{ChartLookup, Purpose, Target};
 
 use crate::{

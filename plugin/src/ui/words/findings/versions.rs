@@ -118,8 +118,8 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU117",
         title: "网格的一个升级已经开始",
-        cause: "已经开始的升级直到结束都保持其目标，所以 apply 只会继续它，拒绝任何其他目标；其间网格可能被冻结。目标相同时只作提示。",
-        evidence: "网格主集群中的 MeshUpgrade（如果调用者可以读取）。",
-        fix: "用 kubectl mesh-upgrade apply 继续它；只要还没有改动任何东西，就可以用 --withdraw 放弃它。",
+        cause: "已经开始的升级直到结束都保持其目标，所以 apply 只会继续它，拒绝任何其他目标；其间网格可能被冻结。目标相同时只作提示，除非没有找到它的日志：没有日志就无法继续它。",
+        evidence: "网格各集群中的 MeshUpgrade 和 MeshFreeze（在调用者可以读取的范围内）。",
+        fix: "用 kubectl mesh-upgrade apply 继续它；只要还没有改动任何东西，就可以用 --withdraw 放弃它。如果只找到冻结，也到保存日志的集群中查看，或用 unlock 解除冻结；没有 status 的日志（例如从备份恢复之后）则删除。",
     },
 ];

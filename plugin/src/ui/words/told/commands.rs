@@ -104,8 +104,8 @@ super::told! {
     // lifting a freeze
     "{says}; until it is over there is no other target, and what is found now may be of its making"
         => "{says}；它结束之前没有别的目标，现在发现的问题可能由它造成";
-    "mesh {mesh} is frozen in cluster {cluster} by its upgrade to {}, driven by {}, whose journal was not found here"
-        => "网格 {mesh} 在集群 {cluster} 中被升级到 {0} 的升级冻结，由 {1} 驱动，而在这里没有找到它的日志";
+    "mesh {} is frozen in cluster {cluster} by its upgrade to {}, driven by {}, of which no journal under way was found"
+        => "网格 {0} 在集群 {cluster} 中被升级到 {1} 的升级冻结，由 {2} 驱动，而没有找到该升级正在进行的日志";
     "whether a driver is alive is not known: {why}" => "不知道是否有驱动者还活着：{why}";
     "the journal and the lease of the upgrade are in a cluster that was not reached"
         => "升级的日志和 Lease 在未能到达的集群中";
@@ -289,7 +289,8 @@ super::told! {
     "known: {known}" => "已有：{known}";
     ", webhook {image}" => "，webhook {image}";
     "{} ({}): {} to {}" => "{}（{}）：{} 到 {}";
-    "to {} ({phase})" => "升级到 {0}（{phase}）";
+    "to {to} ({})" => "升级到 {to}（{0}）";
+    "to {to} (frozen)" => "升级到 {to}（已冻结）";
     "cluster {stray} runs parts of Istio and is of none of the meshes: no istiod that was found has its kubeconfig, and no Mesh object lists it"
         => "集群 {stray} 运行着 Istio 的部件，却不属于任何一个网格：找到的 istiod 都没有它的 kubeconfig，也没有 Mesh 对象列出它";
     "{} and {} are one cluster, counted once" => "{} 和 {} 是同一个集群，只算一次";

@@ -235,4 +235,16 @@ super::told! {
     "bring it to its end first: kubectl mesh-upgrade apply {mesh}" => "先把它进行到底：kubectl mesh-upgrade apply {mesh}";
     "bring it to its end first: kubectl mesh-upgrade apply {mesh}; or give it up, since it has changed nothing yet: kubectl mesh-upgrade apply {mesh} --withdraw"
         => "先把它进行到底：kubectl mesh-upgrade apply {mesh}；或者放弃它，因为它还没有改动任何东西：kubectl mesh-upgrade apply {mesh} --withdraw";
+    "the mesh is frozen since {since} by an upgrade to {to}, of which no journal under way was found"
+        => "网格自 {since} 起被到 {to} 的升级冻结，而没有找到该升级正在进行的日志";
+    "look where its journal is, too: name a context that leads to {home}, with --context or --contexts"
+        => "也到它的日志所在之处查看：用 --context 或 --contexts 指定通向 {home} 的 context";
+    "when that upgrade is abandoned, lift its freeze: kubectl mesh-upgrade unlock {mesh} --reason TEXT"
+        => "如果那个升级已被放弃，解除其冻结：kubectl mesh-upgrade unlock {mesh} --reason TEXT";
+    "an upgrade to {to} has begun, or its journal comes from a backup: {name} has no status"
+        => "到 {to} 的升级已经开始，或者它的日志来自备份：{name} 没有 status";
+    "go on with it: kubectl mesh-upgrade apply {mesh}; or, when it comes from a backup, remove it: kubectl delete meshupgrade {name}{at}"
+        => "继续它：kubectl mesh-upgrade apply {mesh}；或者，如果它来自备份，就删除它：kubectl delete meshupgrade {name}{at}";
+    "when nobody drives it, remove it: kubectl delete meshupgrade {name}{at}; otherwise bring it to its end first: kubectl mesh-upgrade apply {mesh}"
+        => "如果没有人在驱动它，就删除它：kubectl delete meshupgrade {name}{at}；否则先把它进行到底：kubectl mesh-upgrade apply {mesh}";
 }
