@@ -4,13 +4,12 @@ use super::{journals::Held, status};
 use crate::{
     clock::now,
     error::{CommandError, Exit, api_code},
-    executor::{journal, lease},
+    executor::lease,
     ui::{Mark, Output, Ui, completed, progress::HowFar, upgrade},
 };
 use futures::StreamExt as _;
 use kube::{
     Api, ResourceExt as _,
-    api::{ApiResource, DynamicObject},
     runtime::{
         WatchStreamExt as _,
         watcher::{self, watcher},
@@ -18,6 +17,7 @@ use kube::{
 };
 use shared::{
     api::{MeshUpgrade, MeshUpgradeStatus},
+    journals::Listed,
     machine::{
         driving::{Look, Watched},
         progress,
@@ -60,7 +60,7 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
     let Held { home, journal } = held;
     let name = journal.name_any();
     let mesh = &journal.spec.mesh;
-    let api: Api<DynamicObject> = Api::all_with(home.client.clone(), &ApiResource::erase::<MeshUpgrade>(&()));
+    let api: Api<Listed> = Api::all(home.client.clone());
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     // While nothing happens the server is silent.
     let config = config.timeout(home.watch_seconds());
@@ -101,7 +101,8 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
                 continue;
             }
         };
-        let journal = journal::of_object(&journal)
+        let journal = journal
+            .read()
             .map_err(|error| CommandError::error(format!("the journal {name} cannot be watched: {error}")))?;
         if let Some(phase) = shown.tell(journal)? {
             return Ok(shown.end(phase));

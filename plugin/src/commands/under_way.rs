@@ -5,6 +5,7 @@ use super::{Scene, journals::Journals};
 use crate::{
     cluster::Cluster,
     error::CommandError,
+    executor::journal,
     ui::{Mark, Ui},
 };
 use kube::ResourceExt as _;

@@ -1,51 +1,34 @@
 //! The journal in the mesh's home cluster: finding, creating and writing MeshUpgrades.
 
 use super::fault::{Fault, patiently};
-use crate::error::{CommandError, Exit, api_code, api_message};
+use crate::{
+    cluster,
+    error::{CommandError, Exit, api_code, api_message},
+};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, ResourceExt as _,
-    api::{ApiResource, DynamicObject, ListParams, PostParams},
+    api::{ListParams, PostParams},
 };
 use shared::{
     api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
     guard::{codes::Code, webhook_refusal},
-    journals, names,
+    journals::Listed,
+    names,
 };
 
 /// Characters of a home's UID in the names of its journals.
 const MARK: usize = 5;
-
-/// Journals, as far as whoever asks may see them.
-#[derive(Debug)]
-pub enum Seen {
-    /// All that there are, oldest first.
-    All(Vec<MeshUpgrade>),
-    /// They may not be read.
-    Denied(CommandError),
-}
 
 /// All journals, oldest first.
 ///
 /// # Errors
 /// When the API server refuses. A cluster without our CRDs has no journals: that is no error.
 pub async fn all(client: &Client) -> Result<Vec<MeshUpgrade>, CommandError> {
-    match look(client).await? {
-        Seen::All(journals) => Ok(journals),
-        Seen::Denied(error) => Err(error),
-    }
-}
-
-/// The same for who goes on without, where they may not be read.
-///
-/// # Errors
-/// When they cannot be read for another reason.
-pub async fn look(client: &Client) -> Result<Seen, CommandError> {
-    // Not as this plugin understands them: one that a newer plugin wrote would hide all others.
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<MeshUpgrade>(&()));
+    let api: Api<Listed> = Api::all(client.clone());
     let what = "read the journals of upgrades";
     let listed = patiently(|| async {
-        match api.list(&ListParams::default()).await {
+        match cluster::list(&api, &ListParams::default()).await {
             // Only a server that is there and not ready: one that is not there is told at once.
             Err(error) if matches!(api_code(&error), 429 | 503) => Err(Fault::of_api(what, &error)),
             settled => Ok(settled),
@@ -54,37 +37,26 @@ pub async fn look(client: &Client) -> Result<Seen, CommandError> {
     let listed = listed.await?;
     let found = match listed {
         Ok(list) => list.items,
-        Err(error) if api_code(&error) == 404 => return Ok(Seen::All(Vec::new())),
+        Err(error) if api_code(&error) == 404 => return Ok(Vec::new()),
         // The API server asks for the right before it looks whether there is such a kind.
-        Err(error) if api_code(&error) == 403 && serves_none(client).await => return Ok(Seen::All(Vec::new())),
+        Err(error) if api_code(&error) == 403 && serves_none(client).await => return Ok(Vec::new()),
         Err(error) => {
-            let is_denied = api_code(&error) == 403;
-            let error = unreadable(&api_message(&error)).hint(
+            return Err(unreadable(&api_message(&error)).hint(
                 "the ClusterRole mesh-upgrade-operator allows it; it comes with: kubectl mesh-upgrade guard install",
-            );
-            return if is_denied { Ok(Seen::Denied(error)) } else { Err(error) };
+            ));
         }
     };
     let read = found
         .iter()
-        .map(of_object)
+        .map(Listed::read)
         .collect::<Result<Vec<MeshUpgrade>, String>>();
     let mut journals = read.map_err(|why| unreadable(&why))?;
     journals.sort_by_key(|journal| (journal.creation_timestamp(), sequence(&journal.name_any())));
-    Ok(Seen::All(journals))
+    Ok(journals)
 }
 
 fn unreadable(why: &str) -> CommandError {
     CommandError::error(format!("cannot read the journals of upgrades: {why}"))
-}
-
-/// A journal as it was listed or watched; of one that a newer plugin wrote, what is understood of it.
-///
-/// # Errors
-/// What is wrong with one that this plugin should understand.
-pub fn of_object(object: &DynamicObject) -> Result<MeshUpgrade, String> {
-    let object = serde_json::to_value(object).map_err(|error| error.to_string())?;
-    journals::read(&object)
 }
 
 /// Whether the guard was never installed: its kinds are not served. Everybody may ask for that.
@@ -99,14 +71,7 @@ async fn serves_none(client: &Client) -> bool {
 /// # Errors
 /// As [`all`]; and when a journal was written by a newer plugin.
 pub async fn unfinished(client: &Client, mesh: Option<&str>) -> Result<Vec<MeshUpgrade>, CommandError> {
-    unfinished_of(all(client).await?, mesh)
-}
-
-/// Those of these journals.
-///
-/// # Errors
-/// When one was written by a newer plugin.
-pub fn unfinished_of(mut journals: Vec<MeshUpgrade>, mesh: Option<&str>) -> Result<Vec<MeshUpgrade>, CommandError> {
+    let mut journals = all(client).await?;
     journals.retain(|journal| !phase(journal).is_final() && mesh.is_none_or(|mesh| mesh == journal.spec.mesh));
     journals.iter().try_for_each(refuse_newer)?;
     Ok(journals)
@@ -330,9 +295,7 @@ mod tests {
     async fn who_may_read_nothing_sees_no_journals_where_the_guard_never_was() {
         assert!(all(&denying(StatusCode::NOT_FOUND)).await.unwrap().is_empty());
         for discovery in [StatusCode::OK, StatusCode::FORBIDDEN] {
-            let client = denying(discovery);
-            assert!(matches!(look(&client).await.unwrap(), Seen::Denied(_)), "{discovery}");
-            assert!(all(&client).await.is_err(), "{discovery}");
+            assert!(all(&denying(discovery)).await.is_err(), "{discovery}");
         }
     }
 
@@ -341,7 +304,10 @@ mod tests {
         let server = tower::service_fn(move |_: Request<Body>| async move {
             let body = serde_json::json!({
                 "apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgradeList", "metadata": {}, "items": [{
-                    "apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgrade", "metadata": { "name": "shop-2" },
+                    "apiVersion": "meshupgrade.io/v1alpha1", "kind": "MeshUpgrade", "metadata": { "name": "shop-2", "managedFields": [
+                        // As anybody may write it who may write the journal.
+                        {"manager": "x", "operation": "Update", "time": "9999-12-31T00:00:00Z"},
+                    ] },
                     "spec": {
                         "journalVersion": JOURNAL_VERSION + 1, "mesh": "shop", "from": "1.30.3", "to": "1.31.0",
                         "plan": { "clusters": [], "steps": [{ "installer": "X" }], "charts": { "location": "" } },

@@ -7,7 +7,7 @@ mod under_way;
 
 pub use freezes::{Begun, FrozenBy, may_be_of, meant};
 pub use identity::{frozen_mesh_of, mesh_of, under_another_name};
-pub use outline::{Outline, read};
+pub use outline::{Listed, Outline};
 pub use under_way::{UnderWay, under_way};
 
 use crate::api::MeshUpgrade;

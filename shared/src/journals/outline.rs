@@ -7,7 +7,7 @@ use crate::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt as _};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
 /// A journal as far as it is always understood. Everything else of it is not read.
@@ -134,12 +134,47 @@ impl From<Outline> for MeshUpgrade {
     }
 }
 
+/// A journal as it is listed or watched, before it is understood: one that a newer plugin wrote would hide all others. It is kept
+/// without what is known of its field managers: when one of them last wrote it may be a time of the year 9999, which Kubernetes
+/// takes, and which is beyond what a time is here.
+#[derive(Clone, Debug, Resource)]
+#[resource(inherit = MeshUpgrade)]
+pub struct Listed {
+    /// Name, identity and version of the object.
+    pub metadata: ObjectMeta,
+    object: Value,
+}
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut object = Value::deserialize(deserializer)?;
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("managedFields");
+        }
+        let metadata = object.get("metadata").map(ObjectMeta::deserialize).transpose();
+        Ok(Self {
+            metadata: metadata.map_err(D::Error::custom)?.unwrap_or_default(),
+            object,
+        })
+    }
+}
+
+impl Listed {
+    /// The journal; of one that a newer plugin wrote in words that this one does not know, its outline.
+    ///
+    /// # Errors
+    /// What is wrong with one that this plugin should understand.
+    pub fn read(&self) -> Result<MeshUpgrade, String> {
+        read(&self.object)
+    }
+}
+
 /// A journal as the API server has it. Of one that a newer plugin wrote in words that this one does not know it is the
 /// outline: enough to tell of it, and to refuse to drive it by its version.
 ///
 /// # Errors
 /// What is wrong with one that this plugin should understand.
-pub fn read(journal: &Value) -> Result<MeshUpgrade, String> {
+fn read(journal: &Value) -> Result<MeshUpgrade, String> {
     let why = match MeshUpgrade::deserialize(journal) {
         Ok(journal) => return Ok(journal),
         Err(why) => why,
@@ -192,6 +227,17 @@ mod tests {
             let cluster = &read.spec.plan.clusters[0];
             assert_eq!((cluster.uid.as_str(), cluster.scope.istio_namespaces.len()), ("e", 1));
         }
+    }
+
+    #[test]
+    fn a_far_time_of_a_field_manager_hides_no_journal() {
+        let mut far = journal(JOURNAL_VERSION, "Helm", Some("Upgrading"));
+        far["metadata"]["managedFields"] =
+            json!([{"manager": "x", "operation": "Update", "time": "9999-12-31T00:00:00Z"}]);
+        assert!(MeshUpgrade::deserialize(&far).is_err());
+        let listed: Listed = serde_json::from_value(far).unwrap();
+        assert_eq!(listed.name_any(), "shop-1");
+        assert_eq!(listed.read().unwrap().status.unwrap().phase, Phase::Upgrading);
     }
 
     #[test]
