@@ -1,5 +1,6 @@
 //! Values of flags, read from what was typed.
 
+use k8s_openapi::jiff::SignedDuration;
 use shared::{catalog::Date, version::IstioVersion};
 use std::time::Duration;
 
@@ -32,25 +33,18 @@ pub(super) fn request_timeout(text: &str) -> Result<Duration, String> {
     Ok(if timeout.is_zero() { NONE } else { timeout })
 }
 
-/// Reads `90s`, `10m`, `1h`, or `0` for none, as kubectl does.
+/// Reads `90s`, `10m`, `1m30s`, `1h`, or `0` for none, as kubectl does; a number alone is of seconds.
 fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let seconds = match unit {
-        "ms" | "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err("expected a duration, as 30s, 10m or 1h".to_owned()),
-    };
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "expected a duration, as 30s, 10m or 1h".to_owned())?;
-    if unit == "ms" {
-        return Ok(Duration::from_millis(number));
+    let expected = || "expected a duration, as 30s, 10m or 1h".to_owned();
+    let is_one_word = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.');
+    if !is_one_word || !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(expected());
     }
-    number
-        .checked_mul(seconds)
-        .map(Duration::from_secs)
-        .ok_or_else(|| "the duration is too long".to_owned())
+    if let Ok(seconds) = text.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let read: SignedDuration = text.parse().map_err(|_| expected())?;
+    Duration::try_from(read).map_err(|_| expected())
 }
 
 #[cfg(test)]
@@ -59,10 +53,30 @@ mod tests {
 
     #[test]
     fn reads_durations() {
-        for (text, seconds) in [("30s", 30), ("10m", 600), ("1h", 3600), ("5", 5)] {
-            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)));
+        for (text, seconds) in [
+            ("30s", 30),
+            ("10m", 600),
+            ("1h", 3600),
+            ("5", 5),
+            ("1m30s", 90),
+            ("1h0m5s", 3605),
+            ("1.5h", 5400),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for text in ["", "s", "1d", "-1s", "99999999999999999h"] {
+        for text in [
+            "",
+            "s",
+            "1d",
+            "-1s",
+            "+1s",
+            "1m-30s",
+            "1m 30s",
+            "PT1H",
+            "30s1m",
+            "99999999999999999h",
+            "99999999999999999999",
+        ] {
             assert!(duration(text).is_err(), "{text}");
         }
     }

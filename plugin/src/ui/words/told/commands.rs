@@ -9,7 +9,6 @@ super::told! {
     "expected a day, as 2027-01-31" => "应为日期，例如 2027-01-31";
     "expected between 1s and 24h" => "应在 1s 到 24h 之间";
     "expected a duration, as 30s, 10m or 1h" => "应为时长，例如 30s、10m 或 1h";
-    "the duration is too long" => "时长太长";
     "-o markdown is for check and guide" => "-o markdown 用于 check 和 guide";
     "cannot start: {error}" => "无法启动：{error}";
     "cannot write the result: {error}" => "无法写出结果：{error}";
