@@ -57,14 +57,15 @@ impl Helm {
             )
         };
         // What helm would print of an unpacked chart, without the time that its start takes.
-        let unpacked = chart_args(step, charts)
-            .first()
-            .map(|path| Path::new(path).join("Chart.yaml"));
-        if let Some(facts) = unpacked.and_then(|path| std::fs::read_to_string(path).ok()) {
+        let arguments = chart_args(step, charts);
+        // In a repository it has but its name, and a folder of that name here is another.
+        let unpacked = arguments.first().filter(|_| Location::read(charts).is_folder());
+        let facts = unpacked.and_then(|path| std::fs::read_to_string(Path::new(path).join("Chart.yaml")).ok());
+        if let Some(facts) = facts {
             return serde_saphyr::from_str(&facts).map_err(|error| unreadable(&error));
         }
         let mut command = command(&self.binary);
-        command.args(["show", "chart"]).args(chart_args(step, charts));
+        command.args(["show", "chart"]).args(arguments);
         let output = with_input("helm", command, &[]).await?;
         if !output.status.success() {
             let why = Redactor::default().last_lines(&String::from_utf8_lossy(&output.stderr));
@@ -396,6 +397,22 @@ mod tests {
             let why = helm.upgrade(&change).await.unwrap_err();
             assert!(why.contains(expected), "{why}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_called_as_a_repositorys_chart_is_not_looked_at() {
+        let helm = Helm {
+            binary: PathBuf::from("/nowhere/helm"),
+            version: semver::Version::new(4, 0, 0),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("Chart.yaml"), "name: istiod\nversion: 1.31.0\n").unwrap();
+        let step = PlanStep {
+            chart: Some(folder.path().display().to_string()),
+            ..step()
+        };
+        let why = helm.prepare(&step, "https://x/c").await.unwrap_err();
+        assert!(why.contains("cannot run helm"), "{why}");
     }
 
     #[tokio::test]
