@@ -19,7 +19,7 @@ use shared::{
     api::{MeshUpgrade, MeshUpgradeStatus},
     journals::Listed,
     machine::{
-        driving::{Look, Watched},
+        driving::{Driving, Look, Watched},
         progress,
         standing::{Patience, Standing},
     },
@@ -156,6 +156,10 @@ impl Shown {
 
     /// Takes a look at the Lease into account.
     fn look(&mut self, look: Look<lease::Token>) {
+        // What cannot be seen may have gone on meanwhile; who may not look at all has seen nothing before either.
+        if look == Look::Missed && self.lease.driving() != Driving::Unknown {
+            self.patience.begin_anew();
+        }
         self.lease.look(look, self.since.elapsed());
         let left = self.standing() == Standing::Left;
         if left && !self.left {

@@ -71,7 +71,7 @@ impl Patience {
         at.saturating_sub(since) >= self.lasts
     }
 
-    /// Somebody wrote into the journal, and so is there.
+    /// Somebody wrote into the journal, and so is there; or nobody could look for a while.
     pub fn begin_anew(&mut self) {
         self.since = None;
     }
