@@ -26,8 +26,9 @@ const RENEW_EVERY: Duration = Duration::from_secs(4);
 const RENEWED_WITHIN: Duration = Duration::from_secs(10);
 /// Pause before a renewal that failed is tried again: a rival may be watching.
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// For how long after a renewal was asked for nobody can have taken the Lease, with room for what is written then to arrive.
-const SURE_FOR: Duration = Duration::from_secs(TTL.as_secs() - 3);
+/// For how long after a renewal was asked for nobody can have taken the Lease, with room for a connection to be made, and for what
+/// is written then to arrive.
+const SURE_FOR: Duration = Duration::from_secs(TTL.as_secs() - 7);
 
 /// The time for which a Lease is surely ours; clones share it.
 #[derive(Clone)]

@@ -217,7 +217,7 @@ async fn answer(client: &Client, passes: Passes, secret: &str, request: Request<
     }));
     parts.uri = uri;
     parts.headers = headers_passed_on(parts.headers);
-    let begun = Instant::now();
+    let mut away: Option<Instant> = None;
     loop {
         let request = Request::from_parts(parts.clone(), Body::from(body.clone()));
         let error = match client.send(request).await {
@@ -232,7 +232,7 @@ async fn answer(client: &Client, passes: Passes, secret: &str, request: Request<
         if let Some(why) = why_not_passed(&error) {
             return refusal(StatusCode::FORBIDDEN, why);
         }
-        if !was_never_sent(&error) || begun.elapsed() > REACHED_WITHIN {
+        if !was_never_sent(&error) || away.get_or_insert_with(Instant::now).elapsed() > REACHED_WITHIN {
             return refusal(StatusCode::BAD_GATEWAY, &error.to_string());
         }
         tokio::time::sleep(CONNECT_AGAIN_AFTER).await;
