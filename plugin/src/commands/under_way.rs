@@ -66,11 +66,20 @@ pub fn of<'a>(journals: &'a Journals, scene: &Scene, mesh: &MeshView) -> Option<
         })
         .find(|held| held.home.name != scene.cluster.name)
         .map(|held| held.home.context());
-    upgrade_of(&found, context, &read)
+    let unread = journals.unread.keys().map(String::as_str);
+    let unread = unread
+        .into_iter()
+        .find(|cluster| mesh.clusters().any(|member| member == *cluster));
+    upgrade_of(&found, context, &read, unread)
 }
 
 /// By its journal; or, where that is in a cluster that was not asked, by what is frozen.
-fn upgrade_of<'a>(found: &UnderWay<'a>, context: Option<&str>, read: &[&str]) -> Option<Upgrade<'a>> {
+fn upgrade_of<'a>(
+    found: &UnderWay<'a>,
+    context: Option<&str>,
+    read: &[&str],
+    unread: Option<&str>,
+) -> Option<Upgrade<'a>> {
     if let Some(journal) = found.journal {
         let phase = journal.phase();
         return Some(Upgrade {
@@ -91,7 +100,7 @@ fn upgrade_of<'a>(found: &UnderWay<'a>, context: Option<&str>, read: &[&str]) ->
             spec.mesh, spec.to, spec.holder
         ),
         frozen: true,
-        begun: Begun::without_journal(spec, read),
+        begun: Begun::without_journal(spec, read, unread),
         document: json!({ "name": spec.upgrade, "to": spec.to, "phase": null, "driver": spec.holder }),
         journal: None,
     })
@@ -176,7 +185,7 @@ mod tests {
                 journal: Some(&journal),
                 freeze,
             };
-            let found = upgrade_of(&found, None, &["east"]).unwrap();
+            let found = upgrade_of(&found, None, &["east"], None).unwrap();
             assert_eq!((found.frozen, found.is_driven()), (frozen, true), "{phase}");
             assert!(
                 found.says.contains("to 1.31.0, driven by alice, is in phase"),
@@ -188,7 +197,7 @@ mod tests {
         }
         let elsewhere = UnderWay { journal: None, freeze };
         for (read, home) in [(&["west"][..], Some("east")), (&["east", "west"], None)] {
-            let found = upgrade_of(&elsewhere, None, read).unwrap();
+            let found = upgrade_of(&elsewhere, None, read, None).unwrap();
             assert!(found.frozen && !found.is_driven());
             assert!(
                 found
@@ -205,7 +214,7 @@ mod tests {
             journal: Some(&restored),
             freeze: None,
         };
-        let found = upgrade_of(&found, Some("admin@east"), &["east"]).unwrap();
+        let found = upgrade_of(&found, Some("admin@east"), &["east"], None).unwrap();
         let target = "1.30.7".parse().unwrap();
         assert!(!found.is_driven());
         let fix = found.begun.finding(&target).fix;

@@ -1,6 +1,6 @@
 //! The upgrade of a mesh that is under way, of all that clusters know of upgrades: of the mesh itself, whatever others are called.
 
-use super::{frozen_mesh_of, is_untouched, mesh_of};
+use super::{frozen_mesh_of, is_untouched, mesh_of, under_another_name};
 use crate::{
     api::{MeshFreeze, MeshUpgrade},
     inventory::Inventory,
@@ -33,11 +33,13 @@ pub fn under_way<'a>(
     // All of them: one that is not shown, since it is in another namespace, has its own upgrades all the same.
     let meshes = mesh::meshes(inventory);
     let is_this = |found: Option<&MeshView>| found.is_some_and(|found| found.name == mesh.name);
+    // One upgrade may take along what now looks like two meshes.
+    let shared = under_another_name(mesh, inventory, begun.iter().copied());
     let its = begun.into_iter().filter(|journal| {
         let spec = &journal.spec;
         is_this(mesh_of(&spec.plan.clusters, &spec.mesh, &meshes, inventory))
     });
-    let journal = its.min_by_key(|journal| is_untouched(journal));
+    let journal = its.min_by_key(|journal| is_untouched(journal)).or(shared);
     let mut freezes = freezes
         .iter()
         .map(|(cluster, freeze)| (cluster.as_str(), freeze))

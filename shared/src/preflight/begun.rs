@@ -44,6 +44,11 @@ pub enum Record {
         /// The cluster that holds it, where that was not looked at.
         home: Option<String>,
     },
+    /// A freeze alone tells of the upgrade, and of this cluster of the mesh the journals could not be read.
+    Unread {
+        /// Its name.
+        cluster: String,
+    },
 }
 
 impl Begun {
@@ -69,9 +74,10 @@ impl Begun {
         }
     }
 
-    /// As what it has frozen tells it, where its journal was not found in the clusters that were `read`.
+    /// As what it has frozen tells it, where its journal was not found in the clusters that were `read`, and that of `unread`
+    /// could not be.
     #[must_use]
-    pub fn without_journal(freeze: &MeshFreezeSpec, read: &[&str]) -> Self {
+    pub fn without_journal(freeze: &MeshFreezeSpec, read: &[&str], unread: Option<&str>) -> Self {
         let home = freeze.home.clone().filter(|home| !read.contains(&home.as_str()));
         Self {
             mesh: freeze.mesh.clone(),
@@ -79,7 +85,12 @@ impl Begun {
             // How far it is, its journal alone knows; this far nobody is told that it may be given up.
             phase: Phase::Upgrading,
             frozen_since: Some(freeze.since.clone()),
-            record: Record::Missing { home },
+            record: match unread {
+                Some(cluster) => Record::Unread {
+                    cluster: cluster.to_owned(),
+                },
+                None => Record::Missing { home },
+            },
         }
     }
 
@@ -89,7 +100,7 @@ impl Begun {
     pub fn finding(&self, target: &IstioVersion) -> Finding {
         let is_its_own = self.to == target.to_string();
         let finding = Finding::new(codes::UPGRADE_BEGUN, self.cause(), self.fix(is_its_own));
-        if is_its_own && !matches!(self.record, Record::Missing { .. }) {
+        if is_its_own && !matches!(self.record, Record::Missing { .. } | Record::Unread { .. }) {
             finding.weighing(Severity::Info)
         } else {
             finding
@@ -105,6 +116,12 @@ impl Begun {
                 let since = since.unwrap_or_default();
                 format!(
                     "the mesh is frozen since {since} by an upgrade to {to}, of which no journal under way was found"
+                )
+            }
+            (Record::Unread { cluster }, since) => {
+                let since = since.unwrap_or_default();
+                format!(
+                    "the mesh is frozen since {since} by an upgrade to {to}; the journals in cluster {cluster} cannot be read"
                 )
             }
             (Record::Untouched { name, .. }, _) => {
@@ -125,6 +142,10 @@ impl Begun {
                     "look where its journal is, too: name a context that leads to {home}, with --context or --contexts"
                 )
             }
+            Record::Unread { cluster } => format!(
+                "check again as somebody who may read the journals in cluster {cluster}, by the ClusterRole mesh-upgrade-operator, \
+                 and when it answers"
+            ),
             Record::Missing { home: None } => format!(
                 "when that upgrade is abandoned, lift its freeze: kubectl mesh-upgrade unlock {mesh} --reason TEXT"
             ),
@@ -243,21 +264,28 @@ mod tests {
         let delete = "kubectl delete meshupgrade shop-1 --context west";
         for (begun, to, severity, cause, fix) in [
             (
-                Begun::without_journal(&freeze, &["east"]),
+                Begun::without_journal(&freeze, &["east"], None),
                 "1.31.0",
                 Severity::Blocker,
                 "the mesh is frozen since 2026-11-30T10:00:00Z by an upgrade to 1.31.0, of which no journal",
                 "name a context that leads to north",
             ),
             (
-                Begun::without_journal(&freeze, &["east", "north"]),
+                Begun::without_journal(&freeze, &["east"], Some("north")),
+                "1.31.0",
+                Severity::Blocker,
+                "the journals in cluster north cannot be read",
+                "somebody who may read the journals in cluster north",
+            ),
+            (
+                Begun::without_journal(&freeze, &["east", "north"], None),
                 "1.31.0",
                 Severity::Blocker,
                 "no journal under way was found",
                 "lift its freeze: kubectl mesh-upgrade unlock shop --reason TEXT",
             ),
             (
-                Begun::without_journal(&at_home, &["east"]),
+                Begun::without_journal(&at_home, &["east"], None),
                 "1.30.7",
                 Severity::Blocker,
                 "no journal under way was found",

@@ -237,6 +237,10 @@ super::told! {
         => "先把它进行到底：kubectl mesh-upgrade apply {mesh}；或者放弃它，因为它还没有改动任何东西：kubectl mesh-upgrade apply {mesh} --withdraw";
     "the mesh is frozen since {since} by an upgrade to {to}, of which no journal under way was found"
         => "网格自 {since} 起被到 {to} 的升级冻结，而没有找到该升级正在进行的日志";
+    "the mesh is frozen since {since} by an upgrade to {to}; the journals in cluster {cluster} cannot be read"
+        => "网格自 {since} 起因升级到 {to} 而冻结；无法读取集群 {cluster} 中的日志";
+    "check again as somebody who may read the journals in cluster {cluster}, by the ClusterRole mesh-upgrade-operator, and when it answers"
+        => "请以可以读取集群 {cluster} 中日志的身份（ClusterRole mesh-upgrade-operator），并在它应答时重新检查";
     "look where its journal is, too: name a context that leads to {home}, with --context or --contexts"
         => "也到它的日志所在之处查看：用 --context 或 --contexts 指定通向 {home} 的 context";
     "when that upgrade is abandoned, lift its freeze: kubectl mesh-upgrade unlock {mesh} --reason TEXT"
