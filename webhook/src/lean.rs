@@ -1,6 +1,5 @@
-//! Objects without what is known of their field managers. Whoever may write an object may write when a manager last wrote it,
-//! and a time of the year 9999, which Kubernetes takes, is beyond what a time is here: with one DaemonSet of somebody else's
-//! no list would ever be complete, and no replica ready.
+//! Objects without their [`managed_fields`]: by those of one DaemonSet of somebody else's no list would ever be complete, and no
+//! replica ready.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, runtime::watcher::Event};
@@ -9,6 +8,7 @@ use serde::{
     de::{DeserializeOwned, Error as _},
 };
 use serde_json::Value;
+use shared::managed_fields;
 use std::borrow::Cow;
 
 /// An object that is read without them.
@@ -18,20 +18,11 @@ pub(crate) struct Lean<K>(K);
 impl<'de, K: DeserializeOwned> Deserialize<'de> for Lean<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut object = Value::deserialize(deserializer)?;
-        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
-        }
-        let text = |field: &str| {
-            object
-                .pointer(field)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
+        managed_fields::forget(&mut object);
+        let place = managed_fields::place(&object);
         serde_json::from_value(object)
             .map(Self)
-            .map_err(|error| D::Error::custom(format!("{namespace}/{name}: {error}")))
+            .map_err(|error| D::Error::custom(format!("{place}: {error}")))
     }
 }
 

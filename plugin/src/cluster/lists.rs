@@ -1,6 +1,4 @@
-//! Lists that no single object of somebody else's keeps from being read. Whoever may write an object may write when a field
-//! manager last wrote it, and a time of the year 9999, which Kubernetes takes, is beyond what a time is here: with one such
-//! object the list of a whole cluster would be lost.
+//! Lists that no single object of somebody else's keeps from being read, by its [`managed_fields`] above all.
 
 use kube::{
     Api, Resource,
@@ -9,6 +7,7 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use shared::managed_fields;
 use std::fmt::Debug;
 
 /// As [`Api::list`]. Nothing of an answer is logged.
@@ -69,21 +68,13 @@ fn one_by_one<T: Clone + DeserializeOwned>(text: &str) -> Option<Result<ObjectLi
     let kind = kind.strip_suffix("List").unwrap_or(kind).to_owned();
     let mut list: ObjectList<T> = serde_json::from_value(list).ok()?;
     for mut item in items {
-        if let Some(metadata) = item.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
-        }
-        let text = |field: &str| {
-            item.pointer(field)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
+        managed_fields::forget(&mut item);
+        let place = managed_fields::place(&item);
         match serde_json::from_value(item) {
             Ok(item) => list.items.push(item),
             // By its name alone: the rest may quote it.
             Err(_) => {
-                let why = format!("{kind} {namespace}/{name} in its answer cannot be read");
+                let why = format!("{kind} {place} in its answer cannot be read");
                 return Some(Err(kube::Error::Service(why.into())));
             }
         }

@@ -3,6 +3,7 @@
 
 use crate::{
     api::{FreezeScope, JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus, Plan, PlanCluster},
+    managed_fields,
     phase::Phase,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -135,8 +136,7 @@ impl From<Outline> for MeshUpgrade {
 }
 
 /// A journal as it is listed or watched, before it is understood: one that a newer plugin wrote would hide all others. It is kept
-/// without what is known of its field managers: when one of them last wrote it may be a time of the year 9999, which Kubernetes
-/// takes, and which is beyond what a time is here.
+/// without its [`managed_fields`].
 #[derive(Clone, Debug, Resource)]
 #[resource(inherit = MeshUpgrade)]
 pub struct Listed {
@@ -148,9 +148,7 @@ pub struct Listed {
 impl<'de> Deserialize<'de> for Listed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut object = Value::deserialize(deserializer)?;
-        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
-        }
+        managed_fields::forget(&mut object);
         let metadata = object.get("metadata").map(ObjectMeta::deserialize).transpose();
         Ok(Self {
             metadata: metadata.map_err(D::Error::custom)?.unwrap_or_default(),

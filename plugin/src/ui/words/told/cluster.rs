@@ -130,7 +130,7 @@ super::told! {
     "tell its version" => "说明其版本";
     "get the Namespace kube-system" => "读取 Namespace kube-system";
     "versions that run: {error}" => "运行的版本：{error}";
-    "{kind} {namespace}/{name} in its answer cannot be read" => "它的回答中的 {kind} {namespace}/{name} 无法读取";
+    "{kind} {place} in its answer cannot be read" => "它的回答中的 {kind} {place} 无法读取";
     "mesh configuration in {namespace} cannot be read: ConfigMap {name} is no YAML at line {} column {}"
         => "无法读取 {namespace} 中的网格配置：ConfigMap {name} 的第 {0} 行第 {1} 列不是 YAML";
     "mesh configuration in {namespace}: {error}" => "{namespace} 中的网格配置：{error}";
