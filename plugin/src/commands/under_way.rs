@@ -1,7 +1,10 @@
 //! Whether an upgrade is under way, for whoever only looks at its mesh: a frozen mesh refuses controllers what they try, and
 //! half of it may be at the target.
 
-use super::{Scene, journals::Journals};
+use super::{
+    Scene,
+    journals::{Held, Journals},
+};
 use crate::{
     cluster::Cluster,
     error::CommandError,
@@ -57,19 +60,15 @@ pub fn of<'a>(journals: &'a Journals, scene: &Scene, mesh: &MeshView) -> Option<
         .filter(|cluster| !journals.unread.contains_key(*cluster))
         .collect();
     // The context that counts without being named leads to the first cluster.
-    let context = journals
-        .begun()
-        .filter(|held| {
-            found
-                .journal
-                .is_some_and(|journal| std::ptr::eq(journal, &held.journal))
-        })
-        .find(|held| held.home.name != scene.cluster.name)
-        .map(|held| held.home.context());
-    let unread = journals.unread.keys().map(String::as_str);
-    let unread = unread
-        .into_iter()
-        .find(|cluster| mesh.clusters().any(|member| member == *cluster));
+    let is_found = |held: &&Held| {
+        found
+            .journal
+            .is_some_and(|journal| std::ptr::eq(journal, &held.journal))
+    };
+    let held = journals.begun().find(is_found);
+    let elsewhere = held.filter(|held| held.home.name != scene.cluster.name);
+    let context = elsewhere.map(|held| held.home.context());
+    let unread = unread(journals, mesh).next().map(|(cluster, _)| cluster);
     upgrade_of(&found, context, &read, unread)
 }
 
@@ -128,19 +127,18 @@ impl Upgrade<'_> {
 
 /// Where journals could not be read, nothing that was found is no answer.
 pub fn warn_unread(journals: &Journals, mesh: &MeshView, ui: Ui) {
-    for why in unread(journals, mesh) {
+    for (cluster, why) in unread(journals, mesh) {
+        let why = format!("cluster {cluster}: {why}");
         let told = format!("whether this tool is upgrading mesh {} is not known: {why}", mesh.name);
         ui.progress(Mark::Warn, &told);
     }
 }
 
-/// Why, for each of the mesh's clusters.
-fn unread(journals: &Journals, mesh: &MeshView) -> Vec<String> {
+/// The mesh's clusters whose journals could not be read, and why.
+fn unread<'a>(journals: &'a Journals, mesh: &MeshView) -> impl Iterator<Item = (&'a str, &'a str)> {
     let of_mesh = |cluster: &str| mesh.clusters().any(|member| member == cluster);
-    let unread = journals.unread.iter().filter(|(cluster, _)| of_mesh(cluster));
-    unread
-        .map(|(cluster, why)| format!("cluster {cluster}: {why}"))
-        .collect()
+    let unread = journals.unread.iter().filter(move |(cluster, _)| of_mesh(cluster));
+    unread.map(|(cluster, why)| (cluster.as_str(), why.as_str()))
 }
 
 #[cfg(test)]
@@ -251,7 +249,10 @@ mod tests {
                 recorded_version: None,
                 freeze: FreezeSettings::default(),
             };
-            assert_eq!(unread(&journals, &mesh), expected, "{clusters:?}");
+            let unread: Vec<String> = unread(&journals, &mesh)
+                .map(|(cluster, why)| format!("cluster {cluster}: {why}"))
+                .collect();
+            assert_eq!(unread, expected, "{clusters:?}");
         }
     }
 }
