@@ -1,5 +1,5 @@
 //! A kubeconfig on disk that only the caller can read, for as long as a child process needs it; and what a process that was
-//! killed has left of its own, since it may hold a token.
+//! killed has left of its own.
 
 use super::error::ClusterError;
 use std::{
@@ -119,7 +119,7 @@ fn same_owner(_one: &Metadata, _other: &Metadata) -> bool {
     true
 }
 
-/// The path only: the file holds credentials.
+/// The path only: the file holds a secret.
 impl fmt::Debug for PrivateKubeconfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("PrivateKubeconfig").field(&self.path()).finish()
