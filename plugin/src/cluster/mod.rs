@@ -36,4 +36,4 @@ pub use remote_secret::sanitized as sanitized_kubeconfig;
 pub use stats::ClusterStats;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

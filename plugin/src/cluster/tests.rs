@@ -40,7 +40,7 @@ async fn cluster(entry: Value, user: Value, flags: ClusterFlags) -> Result<Clust
     .await
 }
 
-async fn at(server: &str) -> Cluster {
+pub(crate) async fn at(server: &str) -> Cluster {
     let entry = json!({"server": server});
     cluster(entry, json!({"token": TOKEN}), ClusterFlags::default())
         .await
@@ -53,6 +53,19 @@ fn serve(mut handle: impl FnMut(TcpStream) + Send + 'static) -> u16 {
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || listener.incoming().flatten().for_each(&mut handle));
     port
+}
+
+/// A server that hangs up after the first request of each connection, and what was asked.
+fn noting() -> (u16, mpsc::Receiver<String>) {
+    let (sender, requests) = mpsc::channel();
+    let port = serve(move |mut stream| {
+        let mut request = [0; 4096];
+        let read = stream.read(&mut request).unwrap();
+        sender
+            .send(String::from_utf8_lossy(&request[..read]).into_owned())
+            .unwrap();
+    });
+    (port, requests)
 }
 
 fn answering(status: &'static str, body: &'static str) -> u16 {
@@ -257,20 +270,13 @@ async fn impersonation_does_not_nest() {
 
 #[tokio::test]
 async fn the_driver_its_epoch_and_this_program_go_out_as_headers() {
-    let (sender, requests) = mpsc::channel();
-    let port = serve(move |mut stream| {
-        let mut request = [0; 4096];
-        let read = stream.read(&mut request).unwrap();
-        sender
-            .send(String::from_utf8_lossy(&request[..read]).to_ascii_lowercase())
-            .unwrap();
-    });
+    let (port, requests) = noting();
     let driver = at(&format!("http://127.0.0.1:{port}"))
         .await
         .impersonating(&[("meshupgrade.io/epoch", "7")])
         .unwrap();
     failure(&driver).await;
-    let request = requests.recv().unwrap();
+    let request = requests.recv().unwrap().to_ascii_lowercase();
     for header in [
         "impersonate-user: system:serviceaccount:mesh-upgrade-system:mesh-upgrade-driver\r\n",
         "impersonate-extra-meshupgrade.io%2fepoch: 7\r\n",
@@ -283,20 +289,13 @@ async fn the_driver_its_epoch_and_this_program_go_out_as_headers() {
 
 #[tokio::test]
 async fn another_program_says_itself_who_it_is() {
-    let (sender, requests) = mpsc::channel();
-    let port = serve(move |mut stream| {
-        let mut request = [0; 4096];
-        let read = stream.read(&mut request).unwrap();
-        sender
-            .send(String::from_utf8_lossy(&request[..read]).to_ascii_lowercase())
-            .unwrap();
-    });
+    let (port, requests) = noting();
     let cluster = at(&format!("http://127.0.0.1:{port}")).await;
     let of_helm = cluster.for_another_program().unwrap().impersonating(&[]).unwrap();
     let request = http::Request::get("/api").header("user-agent", "Helm/4.0.0");
     let request = request.body(kube::client::Body::empty()).unwrap();
     of_helm.client.send(request).await.unwrap_err();
-    let request = requests.recv().unwrap();
+    let request = requests.recv().unwrap().to_ascii_lowercase();
     assert_eq!(request.matches("user-agent: ").count(), 1, "{request}");
     assert!(
         request.contains("user-agent: helm/4.0.0\r\n") && request.contains("impersonate-user: "),
@@ -339,14 +338,7 @@ async fn another_program_takes_no_turn_of_ours() {
 
 #[tokio::test]
 async fn a_proxy_of_the_kubeconfig_is_used() {
-    let (sender, requests) = mpsc::channel();
-    let port = serve(move |mut stream| {
-        let mut request = [0; 4096];
-        let read = stream.read(&mut request).unwrap();
-        sender
-            .send(String::from_utf8_lossy(&request[..read]).into_owned())
-            .unwrap();
-    });
+    let (port, requests) = noting();
     let entry = json!({"server": "https://east.example:6443", "proxy-url": format!("http://me:pw@127.0.0.1:{port}")});
     let east = cluster(entry, json!({"token": TOKEN}), ClusterFlags::default())
         .await

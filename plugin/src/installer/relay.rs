@@ -278,11 +278,7 @@ fn refusal(code: StatusCode, message: &str) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        clock::passed,
-        cluster::{self, ClusterFlags},
-        installer::Hold,
-    };
+    use crate::{clock::passed, cluster::tests::at, installer::Hold};
     use http::HeaderValue;
     use kube::Api;
     use std::sync::Mutex;
@@ -297,20 +293,7 @@ mod tests {
     }
 
     async fn client(port: u16) -> Client {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config");
-        let kubeconfig = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "east",
-            "clusters": [{"name": "c", "cluster": {"server": format!("http://127.0.0.1:{port}")}}],
-            "users": [{"name": "u", "user": {}}],
-            "contexts": [{"name": "east", "context": {"cluster": "c", "user": "u"}}],
-        });
-        std::fs::write(&path, kubeconfig.to_string()).unwrap();
-        let flags = ClusterFlags {
-            kubeconfig: Some(path),
-            ..ClusterFlags::default()
-        };
-        cluster::connect(&flags).await.unwrap().client
+        at(&format!("http://127.0.0.1:{port}")).await.client
     }
 
     /// An API server whose Lease somebody holds, and that notes what it was asked.

@@ -68,7 +68,7 @@ fn is_of(planned: &[PlanCluster], mesh: &MeshView, inventory: &Inventory) -> boo
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{
         api::{FreezeScope, MeshUpgradeSpec, Plan},
@@ -85,7 +85,7 @@ mod tests {
         }
     }
 
-    fn journal(mesh: &str, uid: &str, namespace: &str) -> MeshUpgrade {
+    pub(crate) fn journal(mesh: &str, uid: &str, namespace: &str) -> MeshUpgrade {
         let cluster = PlanCluster {
             name: "a".to_owned(),
             uid: uid.to_owned(),

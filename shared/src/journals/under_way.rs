@@ -55,8 +55,9 @@ pub fn under_way<'a>(
 mod tests {
     use super::*;
     use crate::{
-        api::{FreezeScope, MeshUpgradeSpec, MeshUpgradeStatus, Plan, PlanCluster},
+        api::{FreezeScope, MeshUpgradeStatus},
         inventory::sample,
+        journals::identity,
     };
     use serde_json::{from_value, json};
 
@@ -68,21 +69,8 @@ mod tests {
     }
 
     fn journal(name: &str, mesh: &str, uid: &str) -> MeshUpgrade {
-        let cluster = PlanCluster {
-            name: "a".to_owned(),
-            uid: uid.to_owned(),
-            scope: scope(),
-            ..PlanCluster::default()
-        };
-        let spec = MeshUpgradeSpec {
-            mesh: mesh.to_owned(),
-            plan: Plan {
-                clusters: vec![cluster],
-                ..Plan::default()
-            },
-            ..crate::machine::tests::spec()
-        };
-        let mut journal = MeshUpgrade::new(name, spec);
+        let mut journal = identity::tests::journal(mesh, uid, "istio-system");
+        journal.metadata.name = Some(name.to_owned());
         journal.status = Some(MeshUpgradeStatus::default());
         journal
     }

@@ -173,7 +173,7 @@ fn revisions(subject: &Subject<'_>, member: &ObservedMember<'_>, report: &mut Re
 mod tests {
     use crate::{
         finding::Severity,
-        inventory::{NamespaceRevision, Rollout, sample},
+        inventory::{Inventory, NamespaceRevision, Rollout, sample},
         preflight::tests::{check, found, ids},
     };
 
@@ -274,19 +274,26 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_refers_to_each_side_of_an_unfinished_canary_is_named() {
+    /// Beside the default one; a namespace names the first.
+    fn with_revisions(revisions: [(&str, &str); 2]) -> Inventory {
         let mut inventory = sample::one("1.30.3", "v1.36.3");
-        for (revision, version) in [("canary", "1.31.0"), ("unused", "1.30.3")] {
+        for (revision, version) in revisions {
             let mut plane = sample::istiod("istio-system", version);
             plane.revision = revision.to_owned();
             plane.workload.name = format!("istiod-{revision}");
             inventory.seen(0).control_planes.push(plane);
         }
+        // Not by a tag: `istioctl tag list` would show nobody.
         inventory.around(0).namespaces.push(NamespaceRevision {
             namespace: "shop".to_owned(),
-            revision: "canary".to_owned(),
+            revision: revisions[0].0.to_owned(),
         });
+        inventory
+    }
+
+    #[test]
+    fn what_refers_to_each_side_of_an_unfinished_canary_is_named() {
+        let inventory = with_revisions([("canary", "1.31.0"), ("unused", "1.30.3")]);
         let report = check(&inventory, "1.31.0");
         let finding = found(&report, "MU305");
         for part in [
@@ -307,18 +314,7 @@ mod tests {
 
     #[test]
     fn what_refers_to_each_of_several_revisions_is_named() {
-        let mut inventory = sample::one("1.30.3", "v1.36.3");
-        for revision in ["canary", "unused"] {
-            let mut plane = sample::istiod("istio-system", "1.30.3");
-            plane.revision = revision.to_owned();
-            plane.workload.name = format!("istiod-{revision}");
-            inventory.seen(0).control_planes.push(plane);
-        }
-        // Neither by a tag: `istioctl tag list` would show nobody.
-        inventory.around(0).namespaces.push(NamespaceRevision {
-            namespace: "shop".to_owned(),
-            revision: "canary".to_owned(),
-        });
+        let inventory = with_revisions([("canary", "1.30.3"), ("unused", "1.30.3")]);
         let report = check(&inventory, "1.31.0");
         let told: Vec<_> = report.findings.iter().filter(|one| one.code.id() == "MU304").collect();
         let expected = [
