@@ -16,7 +16,7 @@ use crate::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Client;
 use shared::{
-    api::{MeshUpgradeSpec, PlanStep},
+    api::MeshUpgradeSpec,
     catalog::Catalog,
     machine::{CheckResult, Effect, FreezeState, Observation, StepObservation},
 };
@@ -122,7 +122,7 @@ impl Effects<'_> {
             }
             Effect::PullImages => seen.images = Some(self.pull(spec).await),
             Effect::Freeze { step } => {
-                let step = step.as_deref().and_then(|step| find(spec, step));
+                let step = step.as_deref().and_then(|step| spec.plan.step(step));
                 // By now the journal has it.
                 seen.found_open = None;
                 let left = self.look_at_what_was_left(spec).await;
@@ -132,7 +132,7 @@ impl Effects<'_> {
                 }
             }
             Effect::Observe { step } => {
-                if let Some(step) = find(spec, step) {
+                if let Some(step) = spec.plan.step(step) {
                     let outcome = self.observe_step(spec, step).await;
                     // It has arrived without this driver, whose freeze may have let its controller through.
                     if matches!(outcome, StepObservation::AtTarget(_))
@@ -144,7 +144,7 @@ impl Effects<'_> {
                 }
             }
             Effect::Apply { step } => {
-                if let Some(step) = find(spec, step) {
+                if let Some(step) = spec.plan.step(step) {
                     // On the heap, as it is large.
                     match Box::pin(self.apply(spec, step, news)).await {
                         Ok(outcome) => drop(seen.steps.insert(step.id.clone(), outcome)),
@@ -159,8 +159,7 @@ impl Effects<'_> {
                 abilities,
                 connections,
             } => {
-                let planned = spec.plan.clusters.iter().find(|planned| planned.name == *cluster);
-                if let Some(planned) = planned {
+                if let Some(planned) = spec.plan.cluster(cluster) {
                     let proved = self.verify_cluster(spec, planned, abilities, false).await;
                     let proved = self.connected_again(spec, proved, connections.as_deref(), true).await;
                     seen.verified.insert(cluster.clone(), proved);
@@ -216,8 +215,4 @@ pub(super) fn all_or_why(each: Vec<Result<String, String>>) -> Result<String, St
     } else {
         Err(failed.join("; "))
     }
-}
-
-fn find<'a>(spec: &'a MeshUpgradeSpec, id: &str) -> Option<&'a PlanStep> {
-    spec.plan.steps.iter().find(|step| step.id == id)
 }

@@ -72,7 +72,7 @@ async fn serves_none(client: &Client) -> bool {
 /// As [`all`]; and when a journal was written by a newer plugin.
 pub async fn unfinished(client: &Client, mesh: Option<&str>) -> Result<Vec<MeshUpgrade>, CommandError> {
     let mut journals = all(client).await?;
-    journals.retain(|journal| !phase(journal).is_final() && mesh.is_none_or(|mesh| mesh == journal.spec.mesh));
+    journals.retain(|journal| !journal.phase().is_final() && mesh.is_none_or(|mesh| mesh == journal.spec.mesh));
     journals.iter().try_for_each(refuse_newer)?;
     Ok(journals)
 }
@@ -108,12 +108,6 @@ pub async fn read(client: &Client, journal: &MeshUpgrade) -> Result<MeshUpgrade,
     let name = journal.name_any();
     let found = api.get(&name).await;
     found.map_err(|error| CommandError::error(format!("cannot read the journal {name}: {}", api_message(&error))))
-}
-
-/// Phase of a journal; one without a status has just been created.
-#[must_use]
-pub fn phase(journal: &MeshUpgrade) -> shared::phase::Phase {
-    journal.phase()
 }
 
 /// Creates the journal of a new upgrade.

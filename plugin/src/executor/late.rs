@@ -54,7 +54,7 @@ impl Effects<'_> {
         let api: Api<MeshUpgrade> = Api::all(self.home.clone());
         let found = api.get_opt(&self.journal).await;
         let journal = found.map_err(|error| Fault::of_api(&format!("read the journal {}", self.journal), &error))?;
-        let phase = journal.as_ref().map(super::journal::phase);
+        let phase = journal.as_ref().map(MeshUpgrade::phase);
         let over = phase.is_some_and(|phase| phase == Phase::Thawing || phase.is_final());
         if over {
             let holder = freeze::holder(cluster, freeze)?;

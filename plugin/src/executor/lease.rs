@@ -173,8 +173,7 @@ impl DriverLease {
                 .map_err(|error| Fault::of_api(&what, &error))
         });
         let lease = read.await.map_err(|fault| {
-            CommandError::error(fault.to_string())
-                .hint("nothing further was done; resume with: kubectl mesh-upgrade apply")
+            CommandError::from(fault).hint("nothing further was done; resume with: kubectl mesh-upgrade apply")
         })?;
         let spec = lease.spec.unwrap_or_default();
         if spec.holder_identity.as_deref() == Some(&self.identity) {

@@ -92,12 +92,6 @@ impl Plan {
         if self.is_canary() { " --strategy canary" } else { "" }
     }
 
-    /// Whether a new revision comes beside an old one, or the old one goes.
-    #[must_use]
-    pub fn has_revisions(&self) -> bool {
-        self.steps.iter().any(|step| step.revisions.is_some())
-    }
-
     /// The step that takes an old revision away, in the second upgrade of a canary.
     #[must_use]
     pub fn removal(&self) -> Option<&PlanStep> {

@@ -49,8 +49,7 @@ pub(super) async fn look(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<(S
 
 /// Why a cluster, or its journals, could not be read.
 fn unread(scene: &Scene, journals: &Journals, cluster: &str) -> Option<String> {
-    let of_scene = scene.inventory.clusters.iter().find(|found| found.name == cluster);
-    match of_scene.map(|found| &found.state) {
+    match scene.inventory.cluster(cluster).map(|found| &found.state) {
         Some(ClusterState::Unknown { reason }) => Some(reason.clone()),
         Some(ClusterState::Observed(_)) | None => journals.unread.get(cluster).cloned(),
     }

@@ -34,7 +34,7 @@ impl Task<'_> {
                 spec.mesh, spec.to
             ))
             .hint(format!("go on with it: kubectl mesh-upgrade apply {}", spec.mesh));
-            return Err(if journal::phase(journal).is_past_return() {
+            return Err(if journal.phase().is_past_return() {
                 refusal
             } else {
                 refusal.hint(format!(
@@ -60,7 +60,7 @@ impl Task<'_> {
             .hint("leave --strategy out"));
         }
         refuse_unknown_vendor(journal, &self.scene.catalog)?;
-        let phase = journal::phase(journal);
+        let phase = journal.phase();
         let at = match spec.plan.clusters.len() {
             0 | 1 => String::new(),
             many => ui.lang.apply_over_clusters(many, &home.name),
