@@ -144,7 +144,7 @@ fn a_killed_test_leaves_nothing() -> Result<()> {
     // Built here, so that the victim's deadline is not the build's.
     Toolbox::get()?;
     let mut victim = Command::new(std::env::current_exe()?)
-        .args(["--exact", "victim", "--nocapture"])
+        .args(["--exact", "controlplane::victim", "--nocapture"])
         .env(VICTIM, &told)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -10,7 +10,6 @@ use mesh_upgrade_tests::{
 };
 use serde_json::Value;
 
-#[path = "refusals/versions.rs"]
 mod versions;
 
 /// A catalog that knows one minor more than the built-in one, for a skip between known versions.

@@ -15,7 +15,6 @@ use mesh_upgrade_tests::{
 };
 use serde_json::Value;
 
-#[path = "upgrade/secrets.rs"]
 mod secrets;
 
 const FROM: &str = "1.30.3";
