@@ -14,7 +14,7 @@ use shared::{
     api::{JOURNAL_VERSION, MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
     guard::{codes::Code, webhook_refusal},
     journals::Listed,
-    names,
+    names, plan,
 };
 
 /// Characters of a home's UID in the names of its journals.
@@ -97,6 +97,38 @@ pub fn refuse_newer(journal: &MeshUpgrade) -> Result<(), CommandError> {
 #[must_use]
 pub fn is_newer(journal: &MeshUpgrade) -> bool {
     journal.spec.journal_version > JOURNAL_VERSION
+}
+
+/// Refuses to go on by a plan that nobody has confirmed. It stands in the journal as it was confirmed, whichever plugin wrote
+/// it: what later ones add is left out where it is empty.
+///
+/// # Errors
+/// When the plan is another than the one whose hash was written beside it.
+pub fn refuse_other_plan(journal: &MeshUpgrade) -> Result<(), CommandError> {
+    let spec = &journal.spec;
+    if plan::is_as_confirmed(spec) {
+        return Ok(());
+    }
+    let refused = CommandError::blocked(format!(
+        "the plan is not the one that was confirmed: in the journal {}, planHash is not that of plan",
+        journal.name_any()
+    ))
+    .hint(
+        "nothing was changed now; if a newer plugin began it, this one does not read all of it: kubectl krew upgrade \
+         mesh-upgrade",
+    );
+    Err(if journal.phase().is_past_return() {
+        refused.hint(format!(
+            "otherwise put the journal's plan back as it was, from a backup or the API server's audit log, then: kubectl \
+             mesh-upgrade apply {}",
+            spec.mesh
+        ))
+    } else {
+        refused.hint(format!(
+            "or give it up, since it has changed nothing yet: kubectl mesh-upgrade apply {} --withdraw",
+            spec.mesh
+        ))
+    })
 }
 
 /// A journal as it stands now.
@@ -268,6 +300,7 @@ mod tests {
     use super::*;
     use http::{Request, Response, StatusCode};
     use kube::client::Body;
+    use shared::{api::Plan, phase::Phase};
 
     /// A server that denies custom resources, and answers a discovery of ours with this.
     fn denying(discovery: StatusCode) -> Client {
@@ -283,6 +316,31 @@ mod tests {
             response.body(Body::from(body.to_string().into_bytes()))
         });
         Client::new(server, "default")
+    }
+
+    #[test]
+    fn a_plan_that_nobody_has_confirmed_is_not_gone_on_with() {
+        let spec = MeshUpgradeSpec::of("shop", "1.30.3", "1.31.0", Plan::default(), "alice");
+        let mut journal = MeshUpgrade::new("shop-1", spec);
+        assert!(refuse_other_plan(&journal).is_ok());
+        journal.spec.plan.charts.location = "/somebody/elses".to_owned();
+        for (phase, way) in [
+            (Phase::Freezing, "apply shop --withdraw"),
+            (Phase::Upgrading, "put the journal's plan back"),
+        ] {
+            journal.status.get_or_insert_default().phase = phase;
+            let refused = refuse_other_plan(&journal).unwrap_err();
+            assert_eq!(refused.exit, Exit::Blocked);
+            assert!(
+                refused.to_string().contains("is not the one that was confirmed"),
+                "{refused}"
+            );
+            assert!(
+                refused.hints().iter().any(|hint| hint.contains(way)),
+                "{:?}",
+                refused.hints()
+            );
+        }
     }
 
     #[tokio::test]

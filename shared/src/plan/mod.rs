@@ -17,7 +17,7 @@ pub use joined::joined;
 pub use vendor::unknown_to;
 
 use crate::{
-    api::{ChartSource, Component, Hosted, InstallerKind, Plan, PlanCluster, PlanStep, WorkloadName},
+    api::{ChartSource, Component, Hosted, InstallerKind, MeshUpgradeSpec, Plan, PlanCluster, PlanStep, WorkloadName},
     canary::{Canary, Stage},
     catalog::Catalog,
     gitops::of_release,
@@ -365,6 +365,12 @@ pub fn hash(plan: &Plan) -> String {
             let _ = write!(text, "{byte:02x}");
             text
         })
+}
+
+/// Whether a journal's plan is the one that was confirmed: its hash was written beside it.
+#[must_use]
+pub fn is_as_confirmed(spec: &MeshUpgradeSpec) -> bool {
+    hash(&spec.plan) == spec.plan_hash
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ impl Task<'_> {
         if args.withdraw {
             return self.withdraw(journal, helm).await;
         }
+        journal::refuse_other_plan(journal)?;
         let course = drive::Course {
             charts: charts(args.charts.as_deref(), &spec.plan.charts.location)?,
             ..drive::Course::default()

@@ -13,6 +13,12 @@ super::told! {
         => "没有改动任何东西；请先更新它：kubectl mesh-upgrade guard install";
     "the journal {} was written by a newer plugin (journal version {}, this one knows {JOURNAL_VERSION})"
         => "日志 {0} 由更新的插件写成（日志版本 {1}，本插件只认识 {JOURNAL_VERSION}）";
+    "the plan is not the one that was confirmed: in the journal {}, planHash is not that of plan"
+        => "计划不是被确认过的那一个：日志 {} 中的 planHash 与 plan 不符";
+    "nothing was changed now; if a newer plugin began it, this one does not read all of it: kubectl krew upgrade mesh-upgrade"
+        => "现在没有改动任何东西；如果它是由更新的插件开始的，本插件读不全它：kubectl krew upgrade mesh-upgrade";
+    "otherwise put the journal's plan back as it was, from a backup or the API server's audit log, then: kubectl mesh-upgrade apply {}"
+        => "否则请从备份或 API 服务器的审计日志中把日志里的计划恢复原样，然后：kubectl mesh-upgrade apply {}";
     "update this plugin: kubectl krew upgrade mesh-upgrade" => "更新本插件：kubectl krew upgrade mesh-upgrade";
     "cannot read the journal {name}: {}" => "无法读取日志 {name}：{0}";
     "create the journal {name}" => "创建日志 {name}";
