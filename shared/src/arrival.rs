@@ -173,12 +173,20 @@ fn is_at_target(image: &str, step: &PlanStep) -> bool {
 
 /// What a workload still lacks; `None` when it has arrived.
 fn missing(step: &PlanStep, workload: &WorkloadName, observed: &Observed) -> Option<String> {
+    of_workload(step, workload, seen(workload, observed)).err()
+}
+
+/// Judges one workload of a step, by its image and its rollout where it is there at all.
+///
+/// # Errors
+/// What it still lacks, in a sentence.
+pub fn of_workload(step: &PlanStep, workload: &WorkloadName, found: Option<(&str, Rollout)>) -> Result<(), String> {
     let shown = format!("{} {}/{}", workload.kind.as_str(), workload.namespace, workload.name);
-    let Some((image, rollout)) = seen(workload, observed) else {
-        return Some(format!("{shown} to be found"));
+    let Some((image, rollout)) = found else {
+        return Err(format!("{shown} to be found"));
     };
     if !is_at_target(image, step) {
-        return Some(format!("{shown} to run {} (now {image})", step.to));
+        return Err(format!("{shown} to run {} (now {image})", step.to));
     }
     if !rollout.is_complete() {
         let pods = if workload.kind == WorkloadKind::DaemonSet {
@@ -186,13 +194,13 @@ fn missing(step: &PlanStep, workload: &WorkloadName, observed: &Observed) -> Opt
         } else {
             "pods"
         };
-        return Some(format!(
+        return Err(format!(
             "{shown} to roll out ({}/{} {pods} ready and new)",
             rollout.ready.min(rollout.updated),
             rollout.desired
         ));
     }
-    None
+    Ok(())
 }
 
 fn seen<'a>(workload: &WorkloadName, observed: &'a Observed) -> Option<(&'a str, Rollout)> {

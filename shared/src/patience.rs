@@ -48,6 +48,31 @@ impl Patience {
     }
 }
 
+/// How far apart the counts of one thing that is waited for are told where each is a line that stays.
+const COUNTS_APART: Duration = Duration::from_secs(30);
+
+/// Which of the things that are waited for are told where each is a line that stays: what is new at once, and of what goes on
+/// the counts now and then.
+#[derive(Clone, Debug, Default)]
+pub struct Sparing {
+    told: Option<(String, Duration)>,
+}
+
+impl Sparing {
+    /// Whether it is to be told, so long after the first; if so, it counts as told.
+    pub fn is_due(&mut self, what: &str, elapsed: Duration) -> bool {
+        // Counts stand in brackets.
+        let matter = |text: &str| text.split(" (").next().unwrap_or_default().to_owned();
+        let is_due = self.told.as_ref().is_none_or(|(told, at)| {
+            told != what && (matter(told) != matter(what) || elapsed.saturating_sub(*at) >= COUNTS_APART)
+        });
+        if is_due {
+            self.told = Some((what.to_owned(), elapsed));
+        }
+        is_due
+    }
+}
+
 /// How long a step is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -160,6 +185,23 @@ mod tests {
                 .collect();
             let (last, before) = all.split_last().unwrap();
             assert!(*last == over && !before.contains(&true), "{looks:?}: {all:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_waited_for_is_told_when_it_is_new_and_its_counts_now_and_then() {
+        let mut sparing = Sparing::default();
+        for (at, what, expected) in [
+            (5, "ztunnel to run 1.31.0 (now 1.30.3)", true),
+            (10, "ztunnel to run 1.31.0 (now 1.30.3)", false),
+            (15, "ztunnel to roll out (0/9 nodes ready and new)", true),
+            (20, "ztunnel to roll out (1/9 nodes ready and new)", false),
+            (40, "ztunnel to roll out (4/9 nodes ready and new)", false),
+            (45, "ztunnel to roll out (5/9 nodes ready and new)", true),
+            (99, "ztunnel to roll out (5/9 nodes ready and new)", false),
+            (100, "istiod to roll out (5/9 pods ready and new)", true),
+        ] {
+            assert_eq!(sparing.is_due(what, seconds(at)), expected, "{at}: {what}");
         }
     }
 

@@ -38,7 +38,7 @@ pub async fn run(args: &StatusArgs, global: &Global, ui: Ui) -> Result<Exit, Com
     if args.watch {
         return match missed {
             Some(error) if latest.is_empty() => Err(error),
-            Some(_) | None => status_watch::run(&latest, ui).await,
+            Some(_) | None => status_watch::run(&latest, &members.clusters, ui).await,
         };
     }
     if ui.output != Output::Text {

@@ -1,13 +1,17 @@
 //! `status --watch`: follows an upgrade to its end, from any machine, and changes nothing.
 
-use super::{journals::Held, status};
+use super::{
+    journals::{Held, uid},
+    status,
+};
 use crate::{
     clock::now,
+    cluster::{self, Cluster},
     error::{CommandError, Exit, api_code},
     executor::lease,
     ui::{Mark, Output, Ui, completed, progress::HowFar, upgrade},
 };
-use futures::StreamExt as _;
+use futures::{StreamExt as _, future::join_all};
 use kube::{
     Api, ResourceExt as _,
     runtime::{
@@ -16,16 +20,23 @@ use kube::{
     },
 };
 use shared::{
-    api::{MeshUpgrade, MeshUpgradeStatus},
+    api::{MeshUpgrade, MeshUpgradeStatus, PlanStep},
     journals::Listed,
     machine::{
         driving::{Driving, Look, Watched},
         progress,
         standing::{Patience, Standing},
     },
+    patience::Sparing,
     phase::Phase,
 };
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+/// How often it is looked what the step under way waits for.
+const LOOK_WHAT_IT_WAITS_FOR_EVERY: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether somebody drives: the journal of a driver that is gone stands still.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -34,11 +45,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When there is none, when there are several, or when its journal cannot be watched.
-pub(super) async fn run(latest: &[&Held], ui: Ui) -> Result<Exit, CommandError> {
+pub(super) async fn run(latest: &[&Held], clusters: &[Cluster], ui: Ui) -> Result<Exit, CommandError> {
     let begun: Vec<&&Held> = latest.iter().filter(|held| !held.journal.phase().is_final()).collect();
     match (begun.as_slice(), latest) {
-        ([held], _) => follow(held, ui).await,
-        ([], [held]) => follow(held, ui).await,
+        ([held], _) => follow(held, clusters, ui).await,
+        ([], [held]) => follow(held, clusters, ui).await,
         ([], []) => Err(
             CommandError::error("no upgrade has been made here: there is nothing to watch")
                 .hint("begin one with: kubectl mesh-upgrade apply --to VERSION"),
@@ -56,7 +67,7 @@ pub(super) async fn run(latest: &[&Held], ui: Ui) -> Result<Exit, CommandError> 
 /// Follows the journal until its upgrade is over, or has stopped for a while: then nothing more comes before somebody goes on
 /// with it, and nobody is about to.
 /// While nobody drives what has not stopped, a killed driver may be started again, so that it is told and waited for.
-async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
+async fn follow(held: &Held, clusters: &[Cluster], ui: Ui) -> Result<Exit, CommandError> {
     let Held { home, journal } = held;
     let name = journal.name_any();
     let mesh = &journal.spec.mesh;
@@ -71,6 +82,9 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
     if let Some(phase) = shown.tell(journal.clone())? {
         return Ok(shown.end(phase));
     }
+    let places = places(journal, clusters).await;
+    let mut waits = tokio::time::interval(LOOK_WHAT_IT_WAITS_FOR_EVERY);
+    waits.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let gone = || CommandError::error(format!("the journal {name} is gone"));
     let mut listed = false;
     loop {
@@ -81,6 +95,17 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
                 if shown.is_over() {
                     return Ok(shown.stopped());
                 }
+                continue;
+            }
+            _ = waits.tick() => {
+                let awaited = match shown.under_way() {
+                    Some(step) => match places.get(step.cluster.as_str()) {
+                        Some(cluster) => cluster::awaited(&cluster.client, step).await,
+                        None => None,
+                    },
+                    None => None,
+                };
+                shown.awaited(awaited)?;
                 continue;
             }
         };
@@ -114,6 +139,17 @@ async fn follow(held: &Held, ui: Ui) -> Result<Exit, CommandError> {
     }
 }
 
+/// The clusters of a plan as they are reached from here, by their names in it: they may be called otherwise here.
+async fn places<'c>(journal: &MeshUpgrade, clusters: &'c [Cluster]) -> BTreeMap<String, &'c Cluster> {
+    let uids = join_all(clusters.iter().map(uid)).await;
+    let planned = journal.spec.plan.clusters.iter();
+    let found = planned.filter_map(|planned| {
+        let known = uids.iter().position(|uid| uid.as_ref() == Some(&planned.uid))?;
+        Some((planned.name.clone(), clusters.get(known)?))
+    });
+    found.collect()
+}
+
 /// What was shown of an upgrade so far.
 struct Shown {
     ui: Ui,
@@ -126,6 +162,10 @@ struct Shown {
     patience: Patience,
     /// Whether it was told of that nobody drives.
     left: bool,
+    /// What it was seen to wait for.
+    waits: Option<String>,
+    /// Which of that is told in lines.
+    sparing: Sparing,
 }
 
 impl Shown {
@@ -142,6 +182,24 @@ impl Shown {
             since: Instant::now(),
             patience: Patience::new(lease::TTL),
             left: false,
+            waits: None,
+            sparing: Sparing::default(),
+        }
+    }
+
+    fn under_way(&self) -> Option<&PlanStep> {
+        progress::under_way(&self.journal, self.lease.driving())
+    }
+
+    /// Takes into account what it waits for.
+    fn awaited(&mut self, what: Option<String>) -> Result<(), CommandError> {
+        self.waits = what;
+        self.set();
+        match &self.waits {
+            Some(what) if self.sparing.is_due(what, self.since.elapsed()) => {
+                upgrade::awaited(self.ui, &self.how_far, &self.journal, what)
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -185,7 +243,11 @@ impl Shown {
         let status = journal.status.clone().unwrap_or_default();
         tell(self.ui, &journal, &self.told, &status)?;
         let phase = status.phase;
-        self.journal = journal;
+        let before = std::mem::replace(&mut self.journal, journal);
+        let step = |journal: &MeshUpgrade| progress::under_way(journal, Driving::Unknown).map(|step| step.id.clone());
+        if step(&before) != step(&self.journal) {
+            self.waits = None;
+        }
         if self.told != status {
             self.patience.begin_anew();
         }
@@ -197,10 +259,14 @@ impl Shown {
         Ok(None)
     }
 
+    /// What the step under way waits for: not where nobody is left who would wait.
+    fn waits(&self) -> Option<&str> {
+        self.waits.as_deref().filter(|_| self.under_way().is_some())
+    }
+
     fn set(&self) {
-        let now = progress::in_a_line(&self.journal, self.lease.driving());
-        let way = upgrade::way(self.ui, self.journal.phase());
-        self.how_far.set(&way, &self.ui.lang.told(&now));
+        let driving = self.lease.driving();
+        upgrade::show(self.ui, &self.how_far, &self.journal, driving, self.waits());
     }
 
     /// Says how it ended.
@@ -304,7 +370,62 @@ fn end(ui: Ui, journal: &MeshUpgrade, phase: Phase) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::Format;
+    use shared::{
+        api::{Component, InstallerKind, MeshUpgradeSpec, ObjectName, Plan, StepState, StepStatus},
+        machine::driving::Look,
+    };
     use watcher::Event;
+
+    fn journal(running: usize) -> MeshUpgrade {
+        let step = |component: Component, name: &str| {
+            let at = ObjectName {
+                namespace: "istio-system".to_owned(),
+                name: name.to_owned(),
+            };
+            PlanStep::upgrade("east", component, InstallerKind::Helm, at, "1.30.3", "1.31.0")
+        };
+        let plan = Plan {
+            steps: vec![step(Component::Base, "istio-base"), step(Component::Istiod, "istiod")],
+            ..Plan::default()
+        };
+        let states = plan.steps.iter().enumerate().map(|(at, step)| StepStatus {
+            id: step.id.clone(),
+            state: match at.cmp(&running) {
+                std::cmp::Ordering::Less => StepState::Done,
+                std::cmp::Ordering::Equal => StepState::Running,
+                std::cmp::Ordering::Greater => StepState::Pending,
+            },
+            ..StepStatus::default()
+        });
+        let status = MeshUpgradeStatus {
+            phase: Phase::Upgrading,
+            steps: states.collect(),
+            ..MeshUpgradeStatus::default()
+        };
+        let spec = MeshUpgradeSpec::of("shop", "1.30.3", "1.31.0", plan, "alice");
+        let mut journal = MeshUpgrade::new("shop-1", spec);
+        journal.status = Some(status);
+        journal
+    }
+
+    #[test]
+    fn what_a_step_waits_for_is_shown_while_somebody_may_drive_it_and_no_longer() {
+        let ui = Ui::new(Format::Text, None);
+        let mut shown = Shown::new(ui, &journal(0));
+        shown.tell(journal(1)).unwrap();
+        assert_eq!(shown.under_way().map(|step| step.release.as_str()), Some("istiod"));
+        shown.awaited(Some("the rollout".to_owned())).unwrap();
+        assert_eq!(shown.waits(), Some("the rollout"));
+        // A Lease that somebody has given up.
+        shown.look(Look::Free);
+        assert_eq!((shown.under_way(), shown.waits()), (None, None));
+        // The next step waits for something else, which nobody has looked for yet.
+        let mut shown = Shown::new(ui, &journal(0));
+        shown.awaited(Some("the definitions".to_owned())).unwrap();
+        shown.tell(journal(1)).unwrap();
+        assert_eq!(shown.waits(), None);
+    }
 
     #[test]
     fn a_journal_that_is_listed_no_more_is_gone() {

@@ -2,18 +2,24 @@
 
 use super::{
     effects::{Effects, all_or_why},
+    frozen::Telling,
     health, writing_client,
 };
 use futures::future::join_all;
 use shared::api::{Abilities, MeshUpgradeSpec, PlanCluster};
 
 impl Effects<'_> {
-    pub(super) async fn verify(&self, spec: &MeshUpgradeSpec, abilities: &[Abilities]) -> Result<String, String> {
+    pub(super) async fn verify(
+        &self,
+        spec: &MeshUpgradeSpec,
+        abilities: &[Abilities],
+        news: &Telling,
+    ) -> Result<String, String> {
         let proving = spec
             .plan
             .clusters
             .iter()
-            .map(|planned| self.verify_cluster(spec, planned, abilities, true));
+            .map(|planned| self.verify_cluster(spec, planned, abilities, true, news));
         all_or_why(join_all(proving).await)
     }
 
@@ -23,9 +29,10 @@ impl Effects<'_> {
         planned: &PlanCluster,
         abilities: &[Abilities],
         gateways: bool,
+        news: &Telling,
     ) -> Result<String, String> {
         let cluster = self.cluster(&planned.name)?;
         let writer = writing_client(cluster, &self.writer)?;
-        health::prove(self.ui, cluster, &writer, planned, &spec.to, abilities, gateways).await
+        health::prove(news, cluster, &writer, planned, &spec.to, abilities, gateways).await
     }
 }

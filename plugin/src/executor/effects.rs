@@ -160,15 +160,20 @@ impl Effects<'_> {
                 connections,
             } => {
                 if let Some(planned) = spec.plan.cluster(cluster) {
-                    let proved = self.verify_cluster(spec, planned, abilities, false).await;
-                    let proved = self.connected_again(spec, proved, connections.as_deref(), true).await;
+                    let proved = self.verify_cluster(spec, planned, abilities, false, news).await;
+                    let proved = self
+                        .connected_again(spec, proved, connections.as_deref(), true, news)
+                        .await;
                     seen.verified.insert(cluster.clone(), proved);
                 }
                 self.prove_anew_if_disturbed(spec, seen).await;
             }
             Effect::Verify { abilities, connections } => {
-                let proved = self.verify(spec, abilities).await;
-                seen.health = Some(self.connected_again(spec, proved, connections.as_deref(), false).await);
+                let proved = self.verify(spec, abilities, news).await;
+                seen.health = Some(
+                    self.connected_again(spec, proved, connections.as_deref(), false, news)
+                        .await,
+                );
                 self.prove_anew_if_disturbed(spec, seen).await;
             }
             Effect::Thaw => seen.thaw = Some(self.thaw(spec).await),

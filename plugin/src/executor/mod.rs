@@ -45,8 +45,9 @@ use lease::DriverLease;
 use shared::{
     api::{MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
     machine::{self, Driver, Effect, News, Observation, Stop, driving::Driving, progress},
+    patience::Sparing,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch as channel};
 
 /// How long the home may take to say who holds the Lease, before a stall is written.
@@ -159,14 +160,28 @@ impl Drive<'_> {
         journal: &mut MeshUpgrade,
         mut heard: mpsc::UnboundedReceiver<News>,
     ) -> Result<(), CommandError> {
+        let (begun, mut sparing) = (Instant::now(), Sparing::default());
+        let mut waits = None;
         while let Some(news) = heard.recv().await {
             let status = journal.status.clone().unwrap_or_default();
+            match &news {
+                News::Waits(what) => {
+                    waits.clone_from(what);
+                    self.show(journal, waits.as_deref());
+                    if let Some(what) = what.as_deref().filter(|what| sparing.is_due(what, begun.elapsed())) {
+                        upgrade::awaited(self.ui, &self.how_far, journal, what)?;
+                    }
+                    continue;
+                }
+                News::Awaited { what, .. } => waits = Some(what.clone()),
+                News::Freeze(_) | News::Drift(_) => {}
+            }
             let next = machine::heard(&journal.spec, &status, &news, &self.driver, now());
             if next != status {
                 match journal::persist(&self.home, journal, next.clone()).await? {
                     Written::Done(written) => {
                         *journal = written;
-                        self.narrate(journal, &status, &next)?;
+                        self.narrate(journal, &status, &next, waits.as_deref())?;
                     }
                     // Told of again by the next look.
                     Written::Before(current) => {
@@ -184,7 +199,7 @@ impl Drive<'_> {
         let before = journal.status.clone().unwrap_or_default();
         let written = journal::persist(&self.home, journal, next.clone()).await?;
         if let Written::Done(journal) = &written {
-            self.narrate(journal, &before, &next)?;
+            self.narrate(journal, &before, &next, None)?;
             report::publish(&self.home, journal, &before, &next).await;
         }
         Ok(written)
@@ -196,11 +211,9 @@ impl Drive<'_> {
         journal: &MeshUpgrade,
         before: &MeshUpgradeStatus,
         after: &MeshUpgradeStatus,
+        waits: Option<&str>,
     ) -> Result<(), CommandError> {
-        self.how_far.set(
-            &upgrade::way(self.ui, after.phase),
-            &self.ui.lang.told(&progress::in_a_line(journal, Driving::Held)),
-        );
+        self.show(journal, waits);
         for event in progress::news(before, after) {
             self.ui.progress(Mark::Step, &event.what);
             if self.ui.output != Output::Text {
@@ -208,6 +221,11 @@ impl Drive<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Shows how far it is, and what it waits for.
+    fn show(&self, journal: &MeshUpgrade, waits: Option<&str>) {
+        upgrade::show(self.ui, &self.how_far, journal, Driving::Held, waits);
     }
 }
 

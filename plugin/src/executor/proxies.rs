@@ -1,6 +1,6 @@
 //! The proxies of the mesh, counted before anything is changed and compared afterwards.
 
-use super::{effects::Effects, health};
+use super::{effects::Effects, frozen::Telling, health};
 use crate::{cluster::Cluster, ui::Mark};
 use shared::api::{MeshUpgradeSpec, ProxyConnections};
 
@@ -38,6 +38,7 @@ impl Effects<'_> {
         proved: Result<String, String>,
         before: Option<&ProxyConnections>,
         later: bool,
+        news: &Telling,
     ) -> Result<String, String> {
         let evidence = proved?;
         let Some(before) = before else { return Ok(evidence) };
@@ -46,7 +47,7 @@ impl Effects<'_> {
         let connected = match clusters {
             // Not needed now, and asked in the end.
             Err(_) if later => return Ok(evidence),
-            clusters => health::connections::return_of(self.ui, &clusters?, before, later).await?,
+            clusters => health::connections::return_of((self.ui, news), &clusters?, before, later).await?,
         };
         Ok(format!("{evidence}; {connected}"))
     }

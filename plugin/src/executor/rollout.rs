@@ -1,10 +1,7 @@
 //! How long a component's rollout is waited for: as long as something of it comes on.
 
 use super::{effects::Effects, fault::Fault, frozen::Telling, pauses::Pauses, step::because};
-use crate::{
-    cluster::{self, Cluster},
-    ui::Mark,
-};
+use crate::cluster::{self, Cluster};
 use shared::{
     api::{MeshUpgradeSpec, PlanStep, WorkloadKind},
     arrival::Arrival,
@@ -12,7 +9,10 @@ use shared::{
     machine::{News, StepObservation},
     patience::{self, Limits, Patience},
 };
-use std::time::{Duration, Instant};
+use std::{
+    convert::Infallible,
+    time::{Duration, Instant},
+};
 
 /// How often a component that rolls out is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -22,6 +22,36 @@ const LOOK_FOR_A_MERGE_EVERY: Duration = Duration::from_secs(2);
 
 /// The same beside an engine that looks itself, and takes hours.
 const LOOK_BESIDE_AN_ENGINE_EVERY: Duration = Duration::from_secs(10);
+
+/// How often it is looked what an engine waits for: one small request, of which an engine that has ended by then makes none.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// Runs an engine to its end, while something else tells of it.
+pub(super) async fn told_of<T>(engine: impl Future<Output = T>, telling: impl Future<Output = Infallible>) -> T {
+    tokio::select! {
+        biased;
+        ended = engine => ended,
+        never = telling => match never {},
+    }
+}
+
+/// Tells what is waited for whenever it is something else.
+async fn tell_changes<F: Future<Output = Option<String>>>(
+    every: Duration,
+    news: &Telling,
+    mut look: impl FnMut() -> F,
+) -> Infallible {
+    let mut told = None;
+    loop {
+        tokio::time::sleep(every).await;
+        let what = look().await;
+        if what != told {
+            // Nobody listens any more only when the upgrade is being left.
+            news.send(News::Waits(what.clone())).ok();
+            told = what;
+        }
+    }
+}
 
 /// Runs an engine to its end, or until something else is over first: dropped in the middle, it is ended with all of its
 /// processes, as by somebody who leaves at once, and what it has left is taken up by the next one.
@@ -84,6 +114,11 @@ impl Effects<'_> {
         until_standstill(standstill, LOOK_BESIDE_AN_ENGINE_EVERY, || self.look(spec, step)).await
     }
 
+    /// Tells what an engine waits for, which says nothing itself before it has ended.
+    pub(super) async fn tell_beside(&self, cluster: &Cluster, step: &PlanStep, news: &Telling) -> Infallible {
+        tell_changes(TELL_EVERY, news, || cluster::awaited(&cluster.client, step)).await
+    }
+
     /// The engine's word is not enough: the component is looked at until it is at the target, or nothing of it has come on
     /// for too long.
     pub(super) async fn wait_for(
@@ -117,14 +152,17 @@ impl Effects<'_> {
                 });
             }
             if what != said {
-                if is_merged {
-                    // Told here as it comes into the journal, for whoever looks from elsewhere; nobody listens any more
-                    // only when the upgrade is being left.
-                    news.send(News::Awaited(format!("{}: waits for {what}", step.id))).ok();
+                said.clone_from(&what);
+                let waits = if is_merged {
+                    // It comes into the journal, for whoever looks from elsewhere.
+                    News::Awaited {
+                        step: step.id.clone(),
+                        what,
+                    }
                 } else {
-                    self.ui.progress(Mark::Info, &self.ui.lang.apply_waiting(&what));
-                }
-                said = what;
+                    News::Waits(Some(what))
+                };
+                news.send(waits).ok();
             }
             pauses.pause().await;
         }
@@ -160,6 +198,31 @@ mod tests {
             assert!(why.contains(expected), "{why}");
             assert_eq!(looks.len(), 0, "left too early: {expected}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_an_engine_waits_for_is_told_once_until_it_changes() {
+        let (news, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let looks = ["a", "a", "b", ""];
+        let mut left = looks.into_iter();
+        let (ends, ended) = tokio::sync::oneshot::channel();
+        let mut ends = Some(ends);
+        let telling = tell_changes(Duration::from_millis(1), &news, || {
+            let found = left.next().map(str::to_owned).filter(|what| !what.is_empty());
+            if left.len() == 0
+                && let Some(ends) = ends.take()
+            {
+                ends.send("done").unwrap();
+            }
+            std::future::ready(found)
+        });
+        assert_eq!(told_of(ended, telling).await.unwrap(), "done");
+        drop(news);
+        let mut told = Vec::new();
+        while let Some(News::Waits(what)) = heard.recv().await {
+            told.push(what);
+        }
+        assert_eq!(told, [Some("a".to_owned()), Some("b".to_owned()), None]);
     }
 
     #[tokio::test]

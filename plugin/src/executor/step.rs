@@ -89,7 +89,7 @@ impl Effects<'_> {
             if let Err(why) = self.may_go(step, cluster).await {
                 return StepObservation::Failed(why);
             }
-            let upgrading = self.engines.upgrade(&change);
+            let upgrading = rollout::told_of(self.engines.upgrade(&change), self.tell_beside(cluster, step, news));
             let upgraded = if limits.outlast_a_standstill() {
                 rollout::unless(upgrading, self.stands_still(spec, step, limits.standstill)).await
             } else {

@@ -42,12 +42,18 @@ impl HowFar {
         Self(bar)
     }
 
-    /// Changes what it says: the way as a whole, and what is done now.
-    pub fn set(&self, way: &str, now: &str) {
+    /// Changes what it says: the way as a whole, what is done now, and what that waits for.
+    pub fn set(&self, way: &str, now: &str, waits: Option<&str>) {
         let choice = anstream::AutoStream::choice(&std::io::stderr());
+        let now = beside_spinner(now, waits, super::columns_beside());
         self.0.set_prefix(coloured(way, choice));
-        self.0
-            .set_message(coloured(&beside_spinner(now, super::columns_beside()), choice));
+        self.0.set_message(coloured(&now, choice));
+    }
+
+    /// Whether it is shown; what it would say is said in lines elsewhere.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        !self.0.is_hidden()
     }
 }
 
@@ -60,15 +66,17 @@ fn coloured(text: &str, choice: anstream::ColorChoice) -> String {
     }
 }
 
-/// What is done now, between the spinner and the time: a line that the terminal broke itself would be drawn anew below
-/// what is left of it.
-fn beside_spinner(now: &str, columns: Option<usize>) -> String {
+/// What is done now and what it waits for, between the spinner and the time: a line that the terminal broke itself would be
+/// drawn anew below what is left of it.
+fn beside_spinner(now: &str, waits: Option<&str>, columns: Option<usize>) -> String {
     const SPINNER: usize = "| ".len();
     const TIME: usize = " 1000m".len();
-    match columns {
-        Some(columns) => super::wrap::within(now, SPINNER, columns.saturating_sub(TIME)),
-        None => now.to_owned(),
-    }
+    let within = |text: &str| match columns {
+        Some(columns) => super::wrap::within(text, SPINNER, columns.saturating_sub(TIME)),
+        None => text.to_owned(),
+    };
+    let lines = std::iter::once(now).chain(waits).map(within);
+    lines.collect::<Vec<_>>().join("\n  ")
 }
 
 impl Default for HowFar {
@@ -110,14 +118,21 @@ mod tests {
 
     #[test]
     fn what_is_done_now_leaves_room_for_the_spinner_and_the_time() {
-        let now = "Upgrading: 1 of 3 components done, east/istiod/istio-system/istiod under way, driven by alice@jump";
+        let now =
+            "Upgrading: 1 of 3 components done, istiod istio-system/istiod of cluster east under way, driven by alice";
+        let waits = "waiting for Deployment istio-system/istiod to roll out (0/1 pods ready and new)";
         for columns in [60, 80, 200] {
-            let shown = beside_spinner(now, Some(columns));
+            let shown = beside_spinner(now, Some(waits), Some(columns));
             for (index, line) in shown.lines().enumerate() {
                 let before = if index == 0 { 2 } else { 0 };
                 assert!(before + width(line) + 6 <= columns, "{columns}: {line}");
+                // Below each other, beside the spinner.
+                assert!(index == 0 || line.starts_with("  "), "{columns}: {line}");
             }
-            assert_eq!(shown.split_whitespace().collect::<Vec<_>>().join(" "), now);
+            assert!(shown.contains("\n  waiting for"), "{shown}");
+            let words: Vec<&str> = shown.split_whitespace().collect();
+            assert_eq!(words.join(" "), format!("{now} {waits}"));
         }
+        assert_eq!(beside_spinner(now, None, None), now);
     }
 }

@@ -1,12 +1,16 @@
 //! How an upgrade that is under way is shown: its phases for people, its events for programs.
 
-use super::{Mark, Ui, width};
-use crate::error::CommandError;
+use super::{Mark, Output, Ui, progress::HowFar, width};
+use crate::{clock::now, error::CommandError};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{
     api::{CONDITION_STALLED, JournalEvent, MeshUpgrade, MeshUpgradeStatus},
-    machine::progress::Components,
+    machine::{
+        driving::Driving,
+        progress::{self, Components},
+    },
     phase::Phase,
 };
 
@@ -46,6 +50,33 @@ fn way_within(ui: Ui, now: Phase, columns: Option<usize>) -> String {
     short.collect::<Vec<_>>().join(" ")
 }
 
+/// Shows how far an upgrade is, and what it waits for, below everything that is told.
+pub fn show(ui: Ui, how_far: &HowFar, journal: &MeshUpgrade, driving: Driving, waits: Option<&str>) {
+    let now = ui.lang.told(&progress::in_a_line(journal, driving));
+    let waits = waits.map(|what| ui.lang.apply_waiting(what));
+    how_far.set(&way(ui, journal.phase()), &now, waits.as_deref());
+}
+
+/// Says what is waited for where nothing shows it: in a line, and to programs as one of their events.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn awaited(ui: Ui, how_far: &HowFar, journal: &MeshUpgrade, what: &str) -> Result<(), CommandError> {
+    if !how_far.is_shown() {
+        ui.progress(Mark::Info, &ui.lang.apply_waiting(what));
+    }
+    if ui.output == Output::Text {
+        return Ok(());
+    }
+    let status = journal.status.clone().unwrap_or_default();
+    let event = JournalEvent {
+        at: Time(now()),
+        what: ui.lang.apply_waiting(what),
+        epoch: status.epoch,
+    };
+    ui.streamed("UpgradeEvent", document(journal, &status, &event, Some(what)))
+}
+
 /// One event of a journal as a document of a stream.
 ///
 /// # Errors
@@ -56,13 +87,16 @@ pub fn event(
     status: &MeshUpgradeStatus,
     event: &JournalEvent,
 ) -> Result<(), CommandError> {
+    ui.streamed("UpgradeEvent", document(journal, status, event, None))
+}
+
+fn document(journal: &MeshUpgrade, status: &MeshUpgradeStatus, event: &JournalEvent, waits: Option<&str>) -> Value {
     let Components { done, of, running } = Components::of(status);
-    let document = json!({
+    json!({
         "at": event.at, "what": event.what, "epoch": event.epoch, "mesh": journal.spec.mesh, "journal": journal.name_any(),
         "phase": status.phase, "componentsDone": done, "components": of, "running": running.map(|step| &step.id),
-        "stalled": stalled(status),
-    });
-    ui.streamed("UpgradeEvent", document)
+        "stalled": stalled(status), "waitingFor": waits,
+    })
 }
 
 /// Why it is stalled, if it is.
@@ -90,6 +124,26 @@ mod tests {
             assert!(width(&shown) <= 60 && shown.contains(&phase.to_string()), "{shown}");
             assert_eq!(plain(phase, Some(200)), plain(phase, None));
         }
+    }
+
+    #[test]
+    fn programs_are_told_what_is_waited_for_as_one_of_their_events() {
+        let plan = shared::api::Plan::default();
+        let spec = shared::api::MeshUpgradeSpec::of("shop", "1.30.3", "1.31.0", plan, "alice");
+        let journal = MeshUpgrade::new("shop-1", spec);
+        let event = JournalEvent {
+            at: Time(k8s_openapi::jiff::Timestamp::UNIX_EPOCH),
+            what: "waiting for istiod".to_owned(),
+            epoch: 2,
+        };
+        let status = MeshUpgradeStatus::default();
+        let told = document(&journal, &status, &event, Some("istiod"));
+        assert_eq!(told["waitingFor"], "istiod");
+        assert_eq!(
+            (&told["what"], &told["epoch"]),
+            (&json!("waiting for istiod"), &json!(2))
+        );
+        assert_eq!(document(&journal, &status, &event, None)["waitingFor"], Value::Null);
     }
 
     #[test]

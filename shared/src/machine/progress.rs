@@ -68,6 +68,16 @@ pub fn may_be_due(journal: &MeshUpgrade) -> impl Iterator<Item = &PlanStep> {
         .filter(move |step| all || is_undone(step))
 }
 
+/// The step that is under way, where somebody may be driving it on.
+#[must_use]
+pub fn under_way(journal: &MeshUpgrade, driving: Driving) -> Option<&PlanStep> {
+    let status = journal.status.as_ref().filter(|status| !status.phase.is_final())?;
+    if driving.is_nobody() || has_stopped(journal) {
+        return None;
+    }
+    journal.spec.plan.step(&Components::of(status).running?.id)
+}
+
 /// Who drives.
 #[must_use]
 pub fn driver(journal: &MeshUpgrade) -> &str {
@@ -121,7 +131,13 @@ pub fn in_a_line(journal: &MeshUpgrade, driving: Driving) -> String {
         return format!("{}: {line}", status.phase);
     }
     if let Some(step) = running {
-        line.push_str(&format!(", {} under way", step.id));
+        line.push_str(&match journal.spec.plan.step(&step.id) {
+            Some(planned) => format!(
+                ", {} {}/{} of cluster {} under way",
+                planned.component, planned.namespace, planned.release, planned.cluster
+            ),
+            None => format!(", {} under way", step.id),
+        });
         if step.attempts > 1 {
             line.push_str(&format!(" (attempt {})", step.attempts));
         }
@@ -371,5 +387,12 @@ mod tests {
         conditions::upsert(conditions, CONDITION_STALLED, true, "X", "x", Timestamp::UNIX_EPOCH);
         assert_eq!(in_a_line(&stalled, Driving::Held), stopped);
         assert!(in_a_sentence(&journal).ends_with("1 of 3 components are done, east/istiod is under way"));
+        // Where the plan knows it, by what it is and where.
+        let planned = &mut journal.spec.plan.steps[1];
+        "east/istiod".clone_into(&mut planned.id);
+        assert_eq!(
+            in_a_line(&journal, Driving::Held),
+            "Pending: 1 of 3 components done, istiod istio-system/istiod of cluster east under way (attempt 2), driven by alice"
+        );
     }
 }

@@ -18,7 +18,15 @@ pub enum News {
     /// Something about the freeze, in a sentence.
     Freeze(String),
     /// What a step waits for that somebody else has to begin, in a sentence.
-    Awaited(String),
+    Awaited {
+        /// Id of the step.
+        step: String,
+        /// What it waits for.
+        what: String,
+    },
+    /// What is waited for that comes by itself, if anything is. It is shown, and not written down: a large rollout would fill
+    /// the journal with its pods.
+    Waits(Option<String>),
     /// What has changed that no guard is asked about.
     Drift(Drift),
 }
@@ -39,7 +47,9 @@ pub fn heard(
         now,
     };
     match news {
-        News::Freeze(what) | News::Awaited(what) => next.note(what),
+        News::Freeze(what) => next.note(what),
+        News::Awaited { step, what } => next.note(&format!("{step}: waits for {what}")),
+        News::Waits(_) => {}
         News::Drift(drift) => next.drifted(drift),
     }
     next.status

@@ -1,6 +1,7 @@
 //! Observing a cluster: what of Istio and of the guard runs there, as plain values for the checks.
 
 mod ask;
+mod awaited;
 mod catalog;
 mod changes;
 mod data_plane;
@@ -28,6 +29,7 @@ mod vendor;
 mod version;
 mod workloads;
 
+pub use awaited::awaited;
 pub use catalog::catalog_text;
 pub use changes::Marks;
 pub use guard_release::guard_release;

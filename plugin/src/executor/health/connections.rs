@@ -1,8 +1,9 @@
 //! The proxies of the mesh: as many as before must be connected to istiod.
 
-use super::{DEADLINE, Waiting, once_each, within};
+use super::{DEADLINE, Waiting, once_each, telling, within};
 use crate::{
     cluster::{self, Cluster},
+    executor::frozen::Telling,
     ui::{Mark, Ui},
 };
 use futures::future::try_join_all;
@@ -32,12 +33,12 @@ pub async fn count(clusters: &[(&Cluster, &[String])]) -> Result<ProxyConnection
 /// # Errors
 /// How many are lost.
 pub async fn return_of(
-    ui: Ui,
+    (ui, news): (Ui, &Telling),
     clusters: &[(&Cluster, &[String])],
     before: &ProxyConnections,
     later: bool,
 ) -> Result<String, String> {
-    let say = once_each(|what: &str| ui.progress(Mark::Info, &ui.lang.apply_waiting(what)));
+    let say = once_each(telling(news));
     let look = || async {
         match count(clusters).await {
             // A large mesh comes back as fast as istiod lets it, a hundred proxies a second at most.

@@ -9,8 +9,8 @@ mod validation;
 use crate::{
     cluster::{self, Cluster, ObserveOptions},
     error::{api_code, api_message},
-    executor::pauses::Pauses,
-    ui::{Mark, Ui},
+    executor::{frozen::Telling, pauses::Pauses},
+    ui::Ui,
 };
 use kube::{
     Api, Client,
@@ -21,6 +21,7 @@ use shared::{
     api::{Abilities, PlanCluster},
     injection::is_served,
     inventory::{ClusterState, ControlPlane, Observed, Rollout},
+    machine::News,
     names,
     patience::Patience,
     version::IstioVersion,
@@ -39,7 +40,7 @@ const ABILITIES_DEADLINE: Duration = Duration::from_secs(30);
 /// # Errors
 /// What was waited for in vain.
 pub async fn prove(
-    ui: Ui,
+    news: &Telling,
     cluster: &Cluster,
     writer: &Client,
     planned: &PlanCluster,
@@ -47,10 +48,7 @@ pub async fn prove(
     abilities: &[Abilities],
     gateways: bool,
 ) -> Result<String, String> {
-    let proved = within(
-        DEADLINE,
-        once_each(|what: &str| ui.progress(Mark::Info, &ui.lang.apply_waiting(what))),
-    );
+    let proved = within(DEADLINE, once_each(telling(news)));
     let try_once = || at_target(cluster, writer, planned, target, abilities, gateways);
     proved
         .wait_for(try_once)
@@ -154,6 +152,11 @@ impl From<String> for Waiting {
 struct Wait<S> {
     deadline: Duration,
     say: S,
+}
+
+/// Says what is waited for to whoever shows it; nobody listens any more only when the upgrade is being left.
+fn telling(news: &Telling) -> impl FnMut(&str) {
+    |what| drop(news.send(News::Waits(Some(what.to_owned()))))
 }
 
 /// Says what is waited for when it changes.

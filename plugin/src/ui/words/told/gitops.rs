@@ -47,7 +47,7 @@ super::told! {
     "change the version in the operator's own object, as kubectl mesh-upgrade guide tells"
         => "按 kubectl mesh-upgrade guide 所说，在 operator 自己的对象中修改版本";
     ", and apply sets the version of {}" => "，apply 会设置 {} 的版本";
-    "{}: waits for {what}" => "{0}：等待 {what}";
+    "{step}: waits for {what}" => "{step}：等待 {what}";
     "the object that brings {told} is not to be found: put it back, then go on"
         => "找不到带来 {told} 的对象：请恢复它，然后继续";
     "the object that brings {} to be found" => "出现带来 {} 的对象";

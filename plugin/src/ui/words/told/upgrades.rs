@@ -211,6 +211,7 @@ super::told! {
     "{} The upgrade of mesh {mesh} ended as {phase}." => "{0} 网格 {mesh} 的升级以 {phase} 结束。";
     "{done} of {of} components done" => "{of} 个组件中 {done} 个完成";
     ", {} under way" => "，{} 进行中";
+    ", {} {}/{} of cluster {} under way" => "，集群 {3} 的 {0} {1}/{2} 进行中";
     " (attempt {})" => "（第 {} 次尝试）";
     ", driven by {}" => "，驱动者 {}";
     ", nobody drives it" => "，无人驱动";
