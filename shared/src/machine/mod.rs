@@ -331,6 +331,8 @@ mod baseline_tests;
 #[cfg(test)]
 mod clusters_tests;
 #[cfg(test)]
+mod older_tests;
+#[cfg(test)]
 mod reopened_tests;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -37,7 +37,7 @@ pub(super) fn driver(epoch: i64) -> Driver {
 
 /// What really is, apart from what the journal says; effects change it as often as they are performed.
 #[derive(Default)]
-struct World {
+pub(super) struct World {
     frozen: bool,
     at_target: Vec<String>,
     blocked: bool,
@@ -49,7 +49,16 @@ struct World {
 }
 
 impl World {
-    fn perform(&mut self, effect: &Effect, seen: &mut Observation) {
+    /// One that a killed driver has left, with what has arrived by then.
+    pub(super) fn frozen_with(arrived: &[&str]) -> Self {
+        Self {
+            frozen: true,
+            at_target: arrived.iter().map(|id| (*id).to_owned()).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn perform(&mut self, effect: &Effect, seen: &mut Observation) {
         let check = |blocked: bool| {
             if blocked {
                 CheckResult::Blocked(vec!["MU101".to_owned()])
