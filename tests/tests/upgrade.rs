@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use k8s_openapi::jiff::Timestamp;
 use mesh_upgrade_tests::{
     audit,
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Started, Toolbox, no_leftovers},
@@ -104,7 +105,9 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
             journal.pointer("/status/epoch") == Some(&Value::from(3))
         })?;
         let watched = mesh_upgrade(&cluster, &["status", "--watch", "-o", "json"]);
-        apply.join().map_err(|_| anyhow::anyhow!("apply panicked"))??.ok()?;
+        let applied = apply.join().map_err(|_| anyhow::anyhow!("apply panicked"))??;
+        applied.ok()?;
+        each_line_has_its_time(&applied)?;
         watched
     })?;
     it_was_followed_to_its_end(&watched)?;
@@ -127,6 +130,29 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     drop(cluster);
     footprint.gone()?;
     no_leftovers()
+}
+
+/// What goes on is told with the time where there is no terminal: logs are read later. What follows the end is no part of it.
+fn each_line_has_its_time(applied: &Run) -> Result<()> {
+    let has_its_time = |line: &&str| {
+        let time = line.split_once(' ').map_or(*line, |(time, _)| time);
+        // As RFC 3339 has it, to the second.
+        time.len() == "2026-01-01T00:00:00Z".len() && time.parse::<Timestamp>().is_ok()
+    };
+    let lines: Vec<&str> = applied.stderr.lines().collect();
+    let (timed, after): (Vec<&str>, Vec<&str>) = lines.iter().partition(|line| has_its_time(line));
+    ensure!(
+        timed.iter().any(|line| line.contains("going on to")) && timed.iter().any(|line| line.contains("Succeeded: ")),
+        "{applied}"
+    );
+    ensure!(
+        lines.get(..timed.len()) == Some(timed.as_slice()),
+        "not one after the other: {applied}"
+    );
+    let is_closing =
+        |line: &&str| line.is_empty() || line.starts_with("Sidecars and gateways") || line.starts_with("Next: ");
+    ensure!(after.iter().all(is_closing), "without its time: {applied}");
+    Ok(())
 }
 
 /// A line of JSON for each event, from before the kill to the end, by all three drivers.
