@@ -50,8 +50,7 @@ fn two_primaries_and_a_remote_are_upgraded_by_one_command() -> Result<()> {
     unlocked_everywhere(&mesh)?;
 
     west.kubectl(&["uncordon", &node])?.ok()?;
-    let finished = mesh.run("west", &["apply", "shop"])?;
-    finished.ok()?;
+    finished_and_watched_from_elsewhere(&mesh)?;
     let journal = mesh.arrived()?;
     ensure!(journal.pointer("/status/epoch") == Some(&Value::from(3)), "{journal:#}");
     in_order(&journal)?;
@@ -116,6 +115,32 @@ fn told_from_everywhere(mesh: &SeveralClusters) -> Result<()> {
         ensure!(guard.stdout.contains(&format!("Cluster {cluster}")), "{guard}");
     }
     ensure!(guard.stdout.matches("Frozen: shop").count() == 3, "{guard}");
+    Ok(())
+}
+
+/// Gone on with from west, and followed from north, where nothing but the freeze leads to the journal in east, to its end.
+fn finished_and_watched_from_elsewhere(mesh: &SeveralClusters) -> Result<()> {
+    let home = mesh.cluster("east")?;
+    let watched = std::thread::scope(|scope| {
+        let apply = scope.spawn(|| mesh.run("west", &["apply", "shop"]));
+        // What has stopped is not watched before somebody goes on with it.
+        wait_for_journal(home, "the third driver", DEADLINE, |journal| {
+            journal.pointer("/status/epoch") == Some(&Value::from(3))
+        })?;
+        let watched = mesh.run("north", &["status", "--watch", "-o", "json"]);
+        apply.join().map_err(|_| anyhow::anyhow!("apply panicked"))??.ok()?;
+        watched
+    })?;
+    let events = watched.ok()?.lines().map(serde_json::from_str);
+    let events: Vec<Value> = events.collect::<Result<_, _>>().with_context(|| watched.to_string())?;
+    let of_all = ["UpgradeEvent", "shop"].map(Value::from);
+    let is_of_it = |event: &Value| [event.get("kind"), event.get("mesh")] == of_all.each_ref().map(Some);
+    let last = events.last().with_context(|| watched.to_string())?;
+    ensure!(
+        events.iter().all(is_of_it) && last.get("phase") == Some(&Value::from("Succeeded")),
+        "{watched}"
+    );
+    ensure!(last.get("componentsDone") == last.get("components"), "{watched}");
     Ok(())
 }
 
