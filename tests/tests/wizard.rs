@@ -1,14 +1,15 @@
 //! The wizard, led through a pseudo-terminal on the real control plane: wrong answers, going back in each step, a blocked
-//! check that is mended and checked again, Ctrl-C in each step, and an upgrade that is gone on with.
+//! check that is mended and checked again, Ctrl-C in each step, what is shown while a component rolls out, Ctrl-C under it, and
+//! an upgrade that is gone on with.
 
 use std::{os::unix::process::ExitStatusExt as _, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Terminal, Toolbox, wait_until},
-    product::{Guard, kubectl_command, newest},
+    product::{Guard, HeldHelm, kubectl_command, newest},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 const FROM: &str = "1.30.3";
 /// The newest patch that the catalog knows one minor ahead: what the wizard offers.
@@ -30,6 +31,21 @@ fn wizard(cluster: &Cluster) -> Result<Terminal> {
 fn wizard_in(cluster: &Cluster, locale: &str) -> Result<Terminal> {
     let mut command = kubectl_command(cluster, "alice")?;
     command.arg("mesh-upgrade").env("NO_COLOR", "1").env("LC_ALL", locale);
+    Terminal::start(command, 100)
+}
+
+/// One that finds this helm before all others.
+fn wizard_with(cluster: &Cluster, helm: &HeldHelm) -> Result<Terminal> {
+    let mut command = kubectl_command(cluster, "alice")?;
+    let path = command.get_envs().find(|(name, _)| *name == "PATH");
+    let path = path.and_then(|(_, path)| path).context("no PATH")?;
+    let path = std::iter::once(helm.dir().to_owned()).chain(std::env::split_paths(path));
+    let path = std::env::join_paths(path)?;
+    command
+        .arg("mesh-upgrade")
+        .env("PATH", path)
+        .env("NO_COLOR", "1")
+        .env("LC_ALL", "C.UTF-8");
     Terminal::start(command, 100)
 }
 
@@ -112,17 +128,14 @@ fn three_steps_with_every_way_back_and_every_way_out() -> Result<()> {
     nothing_was_begun(&cluster)?;
 
     // Begun, and stopped by Ctrl-C: the upgrade ends after its step, and says how to go on.
-    let mut terminal = wizard(&cluster)?;
+    let helm = HeldHelm::before("istiod")?;
+    let mut terminal = wizard_with(&cluster, &helm)?;
     choose(&mut terminal, &charts)?;
     terminal.wait_for("Enter goes on to the upgrade", SOON)?;
     terminal.line("")?;
     terminal.wait_for("Type the mesh's name (default)", SOON)?;
     terminal.line("default")?;
-    terminal.wait_for("Freezing", SOON)?;
-    terminal.interrupt()?;
-    terminal.wait_for("go on with: kubectl mesh-upgrade apply default", LATER)?;
-    let (status, shown) = terminal.end()?;
-    ensure!(status.code() == Some(1), "{status}: {shown}");
+    stopped_after_its_step(&cluster, terminal, &helm)?;
 
     // Whoever comes next is led to its end, and shown the command.
     let mut terminal = wizard(&cluster)?;
@@ -151,6 +164,56 @@ fn three_steps_with_every_way_back_and_every_way_out() -> Result<()> {
     let (status, shown) = terminal.end()?;
     ensure!(status.success(), "{status}: {shown}");
     which_of_several_begun(&cluster)
+}
+
+/// Held before istiod it shows how far it is and what it waits for, while nothing but helm does anything. One Ctrl-C lets istiod
+/// come to its end, and nothing is begun after it.
+fn stopped_after_its_step(cluster: &Cluster, mut terminal: Terminal, helm: &HeldHelm) -> Result<()> {
+    const FAR: &str = "1 of 2 components done, istiod istio-system/istiod of cluster east under way, driven by alice";
+    let due = format!("waiting for Deployment istio-system/istiod to run {TO} (now ");
+    let rolls_out = "waiting for Deployment istio-system/istiod to roll out (0/1 pods ready and new) ";
+    helm.wait_until_reached(LATER)?;
+    terminal.wait_for_screen(&["► Upgrading", FAR, &due], SOON)?;
+    terminal.interrupt()?;
+    terminal.wait_for("stopping after this step; press Ctrl-C again to leave at once", SOON)?;
+    // It drives on: it renews its Lease, and sees that the new istiod finds no node.
+    let before = renewed(cluster)?;
+    wait_until("the Lease to be renewed", SOON, || {
+        Ok((renewed(cluster)? != before).then_some(()))
+    })?;
+    let nodes = cluster.kubectl(&["get", "nodes", "-o", "name"])?;
+    let nodes: Vec<&str> = nodes.ok()?.lines().collect();
+    cluster.kubectl(&[&["cordon"][..], nodes.as_slice()].concat())?.ok()?;
+    helm.release()?;
+    let screen = terminal.wait_for_screen(&["► Upgrading", FAR, rolls_out], SOON)?;
+    let elapsed = screen.rsplit(rolls_out).next().and_then(|rest| rest.split(' ').next());
+    let number = elapsed.and_then(|elapsed| elapsed.strip_suffix(['s', 'm']));
+    ensure!(number.is_some_and(|number| number.parse::<u32>().is_ok()), "{screen}");
+    cluster.kubectl(&[&["uncordon"][..], nodes.as_slice()].concat())?.ok()?;
+
+    terminal.wait_for("the mesh stays frozen", LATER)?;
+    terminal.wait_for("go on with: kubectl mesh-upgrade apply default", SOON)?;
+    let (status, shown) = terminal.end()?;
+    ensure!(status.code() == Some(1), "{status}: {shown}");
+    let journal = newest(cluster)?.context("no journal")?;
+    let steps = journal.pointer("/status/steps").and_then(Value::as_array);
+    let states: Vec<_> = steps.into_iter().flatten().map(|step| step.get("state")).collect();
+    ensure!(states == [Some(&json!("Done")); 2], "{journal:#}");
+    // What comes next is written down, and not begun.
+    let history = journal.pointer("/status/history").and_then(Value::as_array);
+    let last = history.and_then(|history| history.last()?.get("what")?.as_str());
+    ensure!(
+        last == Some("Verifying: every component is at the target"),
+        "{journal:#}"
+    );
+    Ok(())
+}
+
+/// When the driver renewed its Lease last.
+fn renewed(cluster: &Cluster) -> Result<String> {
+    let lease = ["get", "lease", "mesh-upgrade-default", "-n", "mesh-upgrade-system"];
+    let found = cluster.kubectl(&[&lease[..], &["-o", "jsonpath={.spec.renewTime}"]].concat())?;
+    Ok(found.ok()?.to_owned())
 }
 
 /// Of several upgrades that have begun one is chosen, by its number, and gone on with. The journals are copies of the one

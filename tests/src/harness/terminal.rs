@@ -1,6 +1,7 @@
 //! A program on a pseudo-terminal: what it shows, and keys for it.
 
 use std::io::{Read as _, Write as _};
+use std::num::NonZeroU16;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,11 +13,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::wait::wait_until;
 
 const END_DEADLINE: Duration = Duration::from_secs(30);
+/// Lines of the terminal.
+const ROWS: u16 = 50;
 
 /// A running program and its terminal; dropped, the program is killed.
 pub struct Terminal {
     child: Child,
     pty: Arc<blocking::Pty>,
+    columns: u16,
     shown: Arc<Mutex<String>>,
     /// How much of what was shown has been waited for.
     read: usize,
@@ -30,7 +34,8 @@ impl Terminal {
     pub fn start(command: Command, columns: u16) -> Result<Self> {
         let (pty, other_end) = blocking::open().context("open a pseudo-terminal")?;
         let_programs_be_interrupted()?;
-        pty.resize(Size::new(50, columns)).context("size the pseudo-terminal")?;
+        pty.resize(Size::new(ROWS, columns))
+            .context("size the pseudo-terminal")?;
         let child = blocking::Command::from(command)
             .spawn(other_end)
             .context("start the program")?;
@@ -49,6 +54,7 @@ impl Terminal {
         Ok(Self {
             child,
             pty,
+            columns,
             shown,
             read: 0,
         })
@@ -75,6 +81,42 @@ impl Terminal {
         let (before, at) = found.with_context(|| self.shown())?;
         self.read += at + text.len();
         Ok(before)
+    }
+
+    /// The words that stand on the terminal now, in one line: of what is drawn anew again and again the last state alone.
+    ///
+    /// # Errors
+    /// When the terminal has no size.
+    pub fn screen(&self) -> Result<String> {
+        let size = |number| NonZeroU16::new(number).context("a size of zero");
+        let mut parser = vt100::Parser::new(size(ROWS)?, size(self.columns)?, 0);
+        parser.process(self.shown().as_bytes());
+        let words: Vec<String> = parser
+            .screen()
+            .contents()
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+        Ok(words.join(" "))
+    }
+
+    /// Waits until this stands on the terminal, all at once and in this order, and returns what does.
+    ///
+    /// # Errors
+    /// When it does not in time, with what stands there.
+    pub fn wait_for_screen(&self, parts: &[&str], deadline: Duration) -> Result<String> {
+        let found = wait_until(&format!("{parts:?} on the terminal"), deadline, || {
+            let screen = self.screen()?;
+            let mut rest = screen.as_str();
+            for part in parts {
+                let Some((_, after)) = rest.split_once(part) else {
+                    return Ok(None);
+                };
+                rest = after;
+            }
+            Ok(Some(screen))
+        });
+        found.with_context(|| self.screen().unwrap_or_default())
     }
 
     /// Types a line.
