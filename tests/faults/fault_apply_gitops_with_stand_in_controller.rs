@@ -1,5 +1,5 @@
 //! A mesh that Argo CD or Flux brings, upgraded by `apply`: it says what to merge, component by component, lets the controller
-//! through for that alone, waits with a deadline, and survives a kill while it waits. The controller is a stand-in; its
+//! through for that alone, waits with a deadline, is left by one signal, and survives a kill while it waits. The controller is a stand-in; its
 //! kind, its charts, its helm and its identity are the real ones. Who merges is this test.
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     audit::{self, Event},
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, wait_until},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Signal, signal, wait_until},
     product::{
         FOREIGN_CHANGE, GitOpsKind, Guard, StandInGitOps, images, mesh_upgrade, mesh_upgrade_command, wait_for_journal,
     },
@@ -31,6 +31,9 @@ fn what_argo_cd_brings_is_waited_for_with_a_stand_in_controller() -> Result<()> 
     with_stand_in("argocd", GitOpsKind::ArgoCd, |cluster, stand_in, istio| {
         it_is_told_that_it_can_be_waited_for(cluster, stand_in)?;
         nobody_merges_in_time(cluster)?;
+        let mut left = Apply::start(cluster, "left")?;
+        left.asks_for(stand_in, "istio-base")?;
+        left.is_left_by_one_signal()?;
         let mut waiting = Apply::start(cluster, "killed")?;
         waiting.asks_for(stand_in, "istio-base")?;
         foreign_changes_are_refused(cluster, stand_in)?;
@@ -270,6 +273,23 @@ impl Apply {
     fn kill(&mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait().map(drop).context("wait for apply")
+    }
+
+    /// Nobody has to press Ctrl-C twice where nothing goes on but the waiting for somebody else.
+    fn is_left_by_one_signal(&mut self) -> Result<()> {
+        signal(self.child.id(), Signal::INT)?;
+        let ended = wait_until("apply to end", DEADLINE, || Ok(self.child.try_wait()?));
+        let told = read(&self.told)?;
+        let ended = ended.with_context(|| told.clone())?;
+        ensure!(ended.code() == Some(1), "{ended}: {told}");
+        for says in [
+            "stopped in phase Upgrading",
+            "the mesh stays frozen",
+            "kubectl mesh-upgrade apply default",
+        ] {
+            ensure!(told.contains(says), "{says:?} is not told: {told}");
+        }
+        Ok(())
     }
 
     fn ends_well(&mut self) -> Result<()> {

@@ -1,4 +1,4 @@
-//! The ways out of a freeze, walked on a real upgrade that stopped in its middle: `unlock` by somebody who may and by
+//! The ways out of a freeze, walked on a real upgrade that stopped in its middle, killed or left by two signals: `unlock` by somebody who may and by
 //! nobody else, `guard uninstall` by force, and kubectl alone as `manifests/break-glass.md` says; and after each of
 //! them the same upgrade goes on, frozen again.
 
@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{
-        Cluster, ClusterOptions, Istio, IstioOptions, Run, Signal, Started, Toolbox, no_leftovers, signal, wait_until,
+        Cluster, ClusterOptions, Istio, IstioOptions, Run, Signal, Started, Toolbox, group, no_leftovers, signal,
+        wait_until,
     },
     product::{Guard, HeldHelm, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
@@ -42,14 +43,14 @@ fn a_stopped_upgrade_is_unlocked_by_those_who_may_and_goes_on_afterwards() -> Re
 
     let held = Held::start(&cluster)?;
     is_frozen_again(&cluster, "bob: pager 7")?;
-    held.interrupt()?;
+    held.leave(&cluster, Signal::INT)?;
     guard_leaves_only_by_force(&cluster)?;
     drop(guard);
 
     let guard = Guard::install(&cluster)?;
     let held = Held::start(&cluster)?;
     is_frozen_again(&cluster, "alice: the guard is in the way")?;
-    held.interrupt()?;
+    held.leave(&cluster, Signal::TERM)?;
     glass_is_broken_as_documented(&cluster)?;
     drop(guard);
 
@@ -113,18 +114,37 @@ impl Held {
         self.helm.kill()
     }
 
-    /// As somebody who presses Ctrl-C until it ends: the lease is given up.
-    fn interrupt(mut self) -> Result<()> {
+    /// As somebody who presses Ctrl-C twice, or is as clear by other signals: it leaves at once, while its helm is held still.
+    /// Nothing of that is left behind, and the lease is given up.
+    fn leave(mut self, cluster: &Cluster, by: Signal) -> Result<()> {
         let plugin = self.apply.child.id();
-        wait_until("apply to end", DEADLINE, || {
-            let ended = self.apply.child.try_wait()?;
-            if ended.is_none() {
-                // It may have ended just now.
-                let _ = signal(plugin, Signal::TERM);
-            }
-            Ok(ended)
-        })
-        .map(drop)
+        signal(plugin, by)?;
+        // Two at the same time would be one.
+        wait_until("the first to be heard", DEADLINE, || {
+            let heard = "stopping after this step; press Ctrl-C again to leave at once";
+            Ok(self.apply.said().contains(heard).then_some(()))
+        })?;
+        let helm = self.helm.process()?;
+        ensure!(group(helm).contains(&helm), "one ends helm: {}", self.apply.said());
+        signal(plugin, by)?;
+        let ended = self.apply.ended()?;
+        let said = self.apply.said();
+        ensure!(ended.code() == Some(1), "{ended}: {said}");
+        for says in [
+            "leaving in the middle of the step",
+            "stopped in phase Upgrading",
+            "the mesh stays frozen",
+            "kubectl mesh-upgrade apply default",
+        ] {
+            ensure!(said.contains(says), "{says:?} is not told: {said}");
+        }
+        wait_until("helm's processes to be gone", DEADLINE, || {
+            Ok(group(helm).is_empty().then_some(()))
+        })?;
+        let lease = ["get", "lease", "mesh-upgrade-default", "-n", "mesh-upgrade-system"];
+        let holder = cluster.kubectl(&[&lease[..], &["-o", "jsonpath={.spec.holderIdentity}"]].concat())?;
+        ensure!(holder.ok()?.is_empty(), "the lease is held still: {holder}");
+        is_frozen(cluster)
     }
 }
 

@@ -45,9 +45,27 @@ pub fn children(process: u32) -> Vec<u32> {
         .collect()
 }
 
+/// The processes of a group that have not ended, by the number of its leader.
+pub fn group(leader: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let is_of_it = |process: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        // Its name, which may be anything, stands in brackets before its state, its parent and its group.
+        let mut fields = stat
+            .rsplit_once(") ")
+            .map(|(_, rest)| rest.split(' '))
+            .into_iter()
+            .flatten();
+        let state = fields.next().unwrap_or("Z");
+        state != "Z" && fields.nth(1).and_then(|group| group.parse().ok()) == Some(leader)
+    };
+    numbers.filter(is_of_it).collect()
+}
+
 #[cfg(test)]
 pub(super) mod tests {
-    use std::process::Command;
+    use std::{os::unix::process::CommandExt as _, process::Command};
 
     use super::*;
 
@@ -61,6 +79,11 @@ pub(super) mod tests {
     fn a_process_is_told_and_one_that_is_none_is_an_error() {
         let mut sleeps = Command::new("sleep").arg("1000").spawn().unwrap();
         assert!(children(std::process::id()).contains(&sleeps.id()));
+        let mut leads = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
+        assert_eq!(group(leads.id()), [leads.id()]);
+        leads.kill().unwrap();
+        leads.wait().unwrap();
+        assert_eq!(group(leads.id()), [0; 0]);
         signal(sleeps.id(), Signal::TERM).unwrap();
         assert!(!sleeps.wait().unwrap().success());
         for none in [0, u32::MAX, sleeps.id()] {

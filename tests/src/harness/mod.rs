@@ -40,7 +40,7 @@ mod wait;
 pub use background::Background;
 pub use cluster::{Cluster, ClusterOptions};
 pub use contexts::Contexts;
-pub use end::{Signal, children, signal};
+pub use end::{Signal, children, group, signal};
 pub use external_istiod::ExternalIstiod;
 pub use istio::{Istio, IstioOptions};
 pub use leftovers::{Footprint, no_leftovers};

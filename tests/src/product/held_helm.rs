@@ -104,9 +104,16 @@ impl HeldHelm {
     /// # Errors
     /// When it is not held.
     pub fn kill(&self) -> Result<()> {
+        signal(self.process()?, Signal::KILL).context("the held helm is not there")
+    }
+
+    /// The held script, which leads a group of processes; once it is let go it is helm itself.
+    ///
+    /// # Errors
+    /// When nothing is held.
+    pub fn process(&self) -> Result<u32> {
         let pid = std::fs::read_to_string(self.dir.path().join("reached"))?;
-        let process = pid.trim().parse().with_context(|| pid.clone())?;
-        signal(process, Signal::KILL).context("the held helm is not there")
+        pid.trim().parse().with_context(|| pid.clone())
     }
 
     /// Folder for whatever else the test writes.
