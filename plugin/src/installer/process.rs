@@ -4,7 +4,10 @@ use std::{
     process::{ExitStatus, Output, Stdio},
     time::Duration,
 };
-use tokio::{io::AsyncWriteExt as _, process::Child, process::Command};
+use tokio::{
+    io::AsyncWriteExt as _,
+    process::{Child, ChildStdin, Command},
+};
 
 /// How long a program may take that only looks, and beyond its own deadline one that changes something.
 pub(super) const GRACE: Duration = Duration::from_secs(60);
@@ -28,19 +31,30 @@ pub(super) fn detached(command: &mut Command) {
 }
 
 /// Runs a program that only looks.
-pub(super) async fn with_input(what: &str, mut command: Command, input: &[u8]) -> Result<Output, String> {
+pub(super) async fn with_input(what: &str, command: Command, input: &[u8]) -> Result<Output, String> {
+    within(GRACE, what, command, input).await
+}
+
+/// The same with a deadline: also for what never reads its input, which is given beside the wait.
+async fn within(deadline: Duration, what: &str, mut command: Command, input: &[u8]) -> Result<Output, String> {
     let failed = |error: std::io::Error| format!("cannot run {what}: {error}");
     let mut child = command.stdin(Stdio::piped()).spawn().map_err(failed)?;
-    feed(&mut child, input).await;
-    let ended = tokio::time::timeout(GRACE, child.wait_with_output()).await;
+    let stdin = child.stdin.take();
+    // Side by side, since one that says much before it has read all would wait for us to read.
+    let run = async { tokio::join!(child.wait_with_output(), give(stdin, input)).0 };
+    let ended = tokio::time::timeout(deadline, run).await;
     ended
-        .map_err(|_| format!("{what} did not end within {} s", GRACE.as_secs()))?
+        .map_err(|_| format!("{what} did not end within {} s", deadline.as_secs()))?
         .map_err(failed)
 }
 
 /// Gives a program its input, to the end. One that ends without reading says why on its standard error.
 pub(super) async fn feed(child: &mut Child, input: &[u8]) {
-    if let Some(mut stdin) = child.stdin.take() {
+    give(child.stdin.take(), input).await;
+}
+
+async fn give(stdin: Option<ChildStdin>, input: &[u8]) {
+    if let Some(mut stdin) = stdin {
         stdin.write_all(input).await.ok();
     }
 }
@@ -54,5 +68,33 @@ pub(super) fn ended(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("ended with {code}"),
         None => "failed".to_owned(),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        detached(&mut command);
+        command
+    }
+
+    #[tokio::test]
+    async fn one_that_never_reads_its_input_is_ended_too() {
+        // More than a pipe holds.
+        let input = vec![b'x'; 200 << 10];
+        let run = within(Duration::from_millis(50), "sh", shell("exec sleep 600"), &input);
+        let why = tokio::time::timeout(GRACE, run).await.map(Result::unwrap_err);
+        assert_eq!(why.as_deref(), Ok("sh did not end within 0 s"));
+    }
+
+    #[tokio::test]
+    async fn what_is_said_while_the_input_is_read_is_heard_to_the_end() {
+        let input = vec![b'x'; 400 << 10];
+        let output = with_input("sh", shell("cat"), &input).await.unwrap();
+        assert_eq!(output.stdout.len(), input.len());
     }
 }
