@@ -34,7 +34,10 @@ use tower_http::{
 };
 
 /// How long connecting may take, TLS included.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the kernel may keep trying to deliver what was handed to it: a network that heals must not bring a write that
+/// another driver has overtaken meanwhile. Only Linux can be told.
+pub const DELIVERED_WITHIN: Duration = Duration::from_secs(5);
 /// How long the server may be silent on a connection; see [`silence`] for one request.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -59,6 +62,8 @@ fn connect(config: &Config, auth: Option<AuthLayer>, meter: &Arc<Meter>) -> Resu
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    tcp.set_tcp_user_timeout(Some(DELIVERED_WITHIN));
     let tcp = tower::ServiceExt::<Uri>::map_response(tcp, read_ahead);
     let Some(url) = &config.proxy_url else {
         return stack(config, auth, meter, tcp);

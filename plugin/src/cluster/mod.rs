@@ -21,6 +21,7 @@ mod retry;
 mod stats;
 
 pub use client::{Cluster, ClusterFlags, connect};
+pub(crate) use connector::{CONNECT_TIMEOUT, DELIVERED_WITHIN};
 pub use error::ClusterError;
 pub(crate) use failure::one_line_of;
 pub use kubeconfig::known_contexts;

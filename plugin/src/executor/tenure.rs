@@ -7,7 +7,11 @@ use super::{
     fault::PATIENCE,
     lease::{TTL, renew},
 };
-use crate::{clock::passed, error::api_message};
+use crate::{
+    clock::passed,
+    cluster::{CONNECT_TIMEOUT, DELIVERED_WITHIN},
+    error::api_message,
+};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use std::{
@@ -18,6 +22,7 @@ use std::{
     },
     time::Duration,
 };
+use tokio::sync::Mutex;
 
 /// How often a driver renews.
 const RENEW_EVERY: Duration = Duration::from_secs(4);
@@ -27,8 +32,11 @@ const RENEWED_WITHIN: Duration = Duration::from_secs(10);
 /// Pause before a renewal that failed is tried again: a rival may be watching.
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// For how long after a renewal was asked for nobody can have taken the Lease, with room for a connection to be made, and for what
-/// is written then to arrive.
-const SURE_FOR: Duration = Duration::from_secs(TTL.as_secs() - 7);
+/// is written then to arrive, or never. Who has to be sure later than that renews.
+const SURE_FOR: Duration =
+    Duration::from_secs(TTL.as_secs() - CONNECT_TIMEOUT.as_secs() - DELIVERED_WITHIN.as_secs() - 1);
+
+const TOO_LATE: &str = "the API server did not answer in time";
 
 /// The time for which a Lease is surely ours; clones share it.
 #[derive(Clone)]
@@ -38,6 +46,8 @@ pub struct Tenure {
     identity: Arc<str>,
     /// When the last renewal that was done was asked for, in milliseconds of [`passed`].
     since: Arc<AtomicU64>,
+    /// Of two renewals at once the second would find the Lease changed, and wait for nothing.
+    renewing: Arc<Mutex<()>>,
 }
 
 impl Tenure {
@@ -49,6 +59,7 @@ impl Tenure {
             name: name.into(),
             identity: identity.into(),
             since: Arc::new(AtomicU64::new(milliseconds(since))),
+            renewing: Arc::default(),
         }
     }
 
@@ -58,9 +69,10 @@ impl Tenure {
     /// When somebody else has it, or the API server does not say for too long.
     pub async fn sure(&self) -> Result<(), String> {
         let begun = passed();
-        while !is_sure(self.since.load(Ordering::Acquire), passed()) {
-            let why = match self.renewed().await {
-                Ok(true) => continue,
+        while !self.is_sure() {
+            let why = match self.renewed(true).await {
+                Ok(true) if self.is_sure() => return Ok(()),
+                Ok(true) => TOO_LATE.to_owned(),
                 Ok(false) => return Err("somebody else has taken this upgrade over".to_owned()),
                 Err(why) => why,
             };
@@ -77,7 +89,7 @@ impl Tenure {
         let mut pause = RENEW_EVERY;
         loop {
             tokio::time::sleep(pause).await;
-            pause = match self.renewed().await {
+            pause = match self.renewed(false).await {
                 Ok(true) => RENEW_EVERY,
                 // Somebody else holds it; the next effect asks and stops.
                 Ok(false) => return,
@@ -89,8 +101,16 @@ impl Tenure {
         }
     }
 
-    /// Whether it was still ours.
-    async fn renewed(&self) -> Result<bool, String> {
+    fn is_sure(&self) -> bool {
+        is_sure(self.since.load(Ordering::Acquire), passed())
+    }
+
+    /// Whether it was still ours; `unless` somebody else has renewed it meanwhile.
+    async fn renewed(&self, unless: bool) -> Result<bool, String> {
+        let _alone = self.renewing.lock().await;
+        if unless && self.is_sure() {
+            return Ok(true);
+        }
         let asked = passed();
         let renewed = tokio::time::timeout(RENEWED_WITHIN, renew(&self.leases, &self.name, &self.identity));
         match renewed.await {
@@ -101,7 +121,7 @@ impl Tenure {
                 Ok(ours)
             }
             Ok(Err(error)) => Err(api_message(&error)),
-            Err(_) => Err("the API server did not answer in time".to_owned()),
+            Err(_) => Err(TOO_LATE.to_owned()),
         }
     }
 }
