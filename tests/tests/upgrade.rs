@@ -87,6 +87,7 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     let held = releases(&cluster)?;
     ensure!(held.len() == before.len() + 1, "only base has a new revision: {held:?}");
     secrets::are_told_by_nobody(&cluster, &guard, &charts)?;
+    secrets::are_in_no_names_of_caches(&cluster)?;
     let charts = charts_are_looked_at_again(&cluster, &charts)?;
 
     let stalled = mesh_upgrade(&cluster, &["status", "--watch"])?;

@@ -180,6 +180,16 @@ impl Cluster {
         }
     }
 
+    /// The API server's address as an engine knows it that reaches it through a relay of this machine: TLS is the relay's.
+    #[must_use]
+    pub fn address_behind_a_relay(&self) -> String {
+        format!(
+            "http://{}{}",
+            self.server(),
+            self.config.cluster_url.path().trim_end_matches('/')
+        )
+    }
+
     /// How many seconds a watch may be asked for: nothing may happen for so long, and a server that is silent for longer
     /// counts as away.
     #[must_use]

@@ -32,7 +32,7 @@ pub use observe::{
     observe, observe_all, permissions_for_apply, permissions_for_unguarded_apply, served, whoami,
 };
 pub use private::PrivateKubeconfig;
-pub use relayed::{Relayed, was_never_sent, why_not_passed};
+pub use relayed::{Relayed, was_never_done, why_not_passed};
 pub use remote_secret::sanitized as sanitized_kubeconfig;
 pub use stats::ClusterStats;
 

@@ -56,15 +56,16 @@ impl PrivateKubeconfig {
         Ok(Self { directory, _lock: lock })
     }
 
-    /// One that leads to a server of this machine and holds no credentials but those in its address; its context is called
-    /// as the cluster behind it.
+    /// One that leads to a server through a proxy of this machine and holds no credentials but those in the proxy's address; its
+    /// context is called as the cluster. What an engine keeps of a server, in folders that others may list, it keeps under the
+    /// server's address alone (client-go, `computeDiscoverCacheDir`).
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn of_server(server: &str, name: &str) -> Result<Self, ClusterError> {
+    pub fn of_proxied(server: &str, proxy: &str, name: &str) -> Result<Self, ClusterError> {
         let text = serde_json::json!({
             "apiVersion": "v1", "kind": "Config", "current-context": name,
-            "clusters": [{ "name": name, "cluster": { "server": server } }],
+            "clusters": [{ "name": name, "cluster": { "server": server, "proxy-url": proxy } }],
             "users": [{ "name": name, "user": {} }],
             "contexts": [{ "name": name, "context": { "cluster": name, "user": name } }],
         });
@@ -172,7 +173,8 @@ mod tests {
     #[test]
     fn nobody_else_reads_it_and_a_print_does_not_show_it() {
         use std::os::unix::fs::PermissionsExt as _;
-        let kubeconfig = PrivateKubeconfig::of_server("http://127.0.0.1:1/s3cret", "east").unwrap();
+        let kubeconfig =
+            PrivateKubeconfig::of_proxied("http://east", "http://relay:s3cret@127.0.0.1:1", "east").unwrap();
         let path = kubeconfig.path();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));

@@ -46,15 +46,32 @@ pub fn why_not_passed(error: &kube::Error) -> Option<&str> {
     chain(error.as_ref()).find_map(|error| error.downcast_ref::<NotPassed>().map(|NotPassed(why)| why.as_str()))
 }
 
-/// Whether a request surely was not sent, since no connection was to be had.
+/// Whether the server surely has done nothing of a request: no connection was to be had, the request still waited for its turn on
+/// one that ended, or the server says itself that it has not looked at it. Go's own client sends such a request again.
 #[must_use]
-pub fn was_never_sent(error: &kube::Error) -> bool {
+pub fn was_never_done(error: &kube::Error) -> bool {
     let kube::Error::Service(error) = error else {
         return false;
     };
-    let connects =
-        |error: &(dyn Error + 'static)| error.downcast_ref().map(hyper_util::client::legacy::Error::is_connect);
-    chain(error.as_ref()).find_map(connects).unwrap_or(false)
+    chain(error.as_ref()).any(|error| {
+        let connects = error
+            .downcast_ref()
+            .is_some_and(hyper_util::client::legacy::Error::is_connect);
+        // hyper calls so only what it has not begun to send.
+        let waited = error.downcast_ref().is_some_and(hyper::Error::is_canceled);
+        connects || waited || error.downcast_ref().is_some_and(was_not_looked_at)
+    })
+}
+
+/// Whether a server that goes says that a stream came after the last that it has looked at (RFC 9113, 6.8), or that it has
+/// refused the stream alone, as it was (8.7). Streams before the last one end with their connection, and with another error.
+fn was_not_looked_at(error: &h2::Error) -> bool {
+    let reason = if error.is_go_away() {
+        h2::Reason::NO_ERROR
+    } else {
+        h2::Reason::REFUSED_STREAM
+    };
+    error.is_remote() && error.reason() == Some(reason)
 }
 
 fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {

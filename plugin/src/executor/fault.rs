@@ -8,7 +8,7 @@ use std::{
 };
 
 /// An API server that restarts takes a minute and more; what lasts longer is a person's business.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 /// A server that has just started knows its roles a moment later than it answers.
 const PATIENCE_WITH_DENIALS: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_secs(1);

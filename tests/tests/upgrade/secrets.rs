@@ -77,3 +77,14 @@ fn token_of_alice(cluster: &Cluster) -> Result<String> {
     ensure!(token.len() > 5, "alice has no token");
     Ok(token)
 }
+
+/// Engines name the folders of their caches by the server that they think they reach, and others of the group may list those:
+/// they are named as those of a helm that was run by hand.
+pub fn are_in_no_names_of_caches(cluster: &Cluster) -> Result<()> {
+    let caches = cluster.dir().join("people/.kube/cache/discovery");
+    let names = std::fs::read_dir(&caches)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let names = names.collect::<Result<Vec<String>>>()?;
+    let host = cluster.server().trim_start_matches("https://").replace(':', "_");
+    ensure!(names == [host], "{names:?}");
+    Ok(())
+}
