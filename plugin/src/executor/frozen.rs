@@ -92,14 +92,27 @@ impl Effects<'_> {
         let freeze = self.freeze_with(spec, planned, step);
         let holder = freeze::holder(cluster, &freeze)?;
         patiently(|| freeze::not_unlocked(&holder, &freeze)).await?;
-        patiently(|| self.watch.put_back(&holder, &planned.name, &freeze)).await?;
-        let evidence = patiently(|| freeze::close(cluster, &freeze)).await?;
+        let put_back = || async {
+            self.surely_drives().await?;
+            self.watch.put_back(&holder, &planned.name, &freeze).await
+        };
+        patiently(put_back).await?;
+        let close = || async {
+            self.surely_drives().await?;
+            freeze::close(cluster, &freeze).await
+        };
+        let evidence = patiently(close).await?;
         let changes = patiently(|| self.watch.begin(&holder, &planned.name, &freeze)).await?;
         if !changes.is_empty() {
             let what = format!("changed since it was first frozen: {}", describe(&changes));
             self.ui.progress(Mark::Warn, &format!("{}: {what}", planned.name));
         }
         Ok(evidence)
+    }
+
+    /// Of what is written next no guard is asked: a rival that has come while the server was away may have thawed the mesh.
+    async fn surely_drives(&self) -> Result<(), Fault> {
+        self.tenure.sure().await.map_err(Fault::lasting)
     }
 
     /// Writes the freeze of a step's cluster anew, so that it lets through the controller that `waiting` waits for, or
@@ -226,6 +239,10 @@ impl Effects<'_> {
                         Mark::Warn,
                         format!("{} is held, since the freeze was disturbed: {what}", step.id),
                     );
+                    // The look may have waited for a server that was away, and another driver have ended the upgrade.
+                    if let Err(gone) = self.journal_stands().await {
+                        return Lost::Journal(gone);
+                    }
                     if let Err(why) = self.close_all(spec, Some(step), &BTreeMap::new()).await {
                         return Lost::Freeze(why);
                     }
