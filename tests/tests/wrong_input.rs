@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Moment, Proxy, Run, Seen, Started, Toolbox},
+    harness::{
+        Cluster, ClusterOptions, Istio, IstioOptions, Moment, Proxy, Run, Seen, Signal, Started, Toolbox, signal,
+        wait_until,
+    },
     kill::kill_with_children,
     product::{Guard, journal_phase, mesh_upgrade, mesh_upgrade_command},
 };
@@ -182,6 +185,7 @@ fn an_upgrade_that_is_given_up(cluster: &Cluster, charts: &str) -> Result<()> {
     let withdraw = mesh_upgrade(cluster, &["apply", "--withdraw", "--yes"])?;
     with_hint(&withdraw, 64, "nothing to withdraw")?;
 
+    insisting_leaves_at_once(cluster, charts)?;
     let freezes =
         |seen: &Seen| seen.method == "POST" && seen.path.contains("/meshfreezes") && !seen.path.contains("dryRun");
     let proxy = Proxy::holding(cluster, "alice", Some((1, Moment::After)), freezes)?;
@@ -230,6 +234,33 @@ fn an_upgrade_that_is_given_up(cluster: &Cluster, charts: &str) -> Result<()> {
     ];
     let left = cluster.kubectl(&pods)?;
     ensure!(left.ok()?.is_empty(), "{left}");
+    Ok(())
+}
+
+/// Whoever presses Ctrl-C twice waits for no server: here for one that does not take what is written into the journal.
+fn insisting_leaves_at_once(cluster: &Cluster, charts: &str) -> Result<()> {
+    let writes = |seen: &Seen| seen.method == "PUT" && seen.path.contains("/meshupgrades/");
+    let proxy = Proxy::holding(cluster, "alice", Some((1, Moment::Before)), writes)?;
+    let arguments = ["apply", "--to", "1.31.0", "--charts", charts, "--yes"];
+    let mut command = mesh_upgrade_command(cluster, "alice", &arguments)?;
+    command.env("KUBECONFIG", proxy.kubeconfig());
+    let mut plugin = Started::of(command)?;
+    proxy.wait_until_reached(DEADLINE).with_context(|| plugin.said())?;
+    signal(plugin.child.id(), Signal::INT)?;
+    wait_until("the first to be told", DEADLINE, || {
+        Ok(plugin.said().contains("press Ctrl-C again").then_some(()))
+    })?;
+    signal(plugin.child.id(), Signal::INT)?;
+    let ended = plugin.ended()?;
+    let said = plugin.said();
+    ensure!(
+        ended.code() == Some(1) && said.contains("stopped in phase Pending"),
+        "{said}"
+    );
+    // Nothing was tried a second time before that.
+    ensure!(proxy.counted().len() == 1, "{:?}", proxy.counted());
+    let lease = cluster.kubectl(&["get", "leases", "-n", "mesh-upgrade-system", "-o", "json"])?;
+    ensure!(!lease.ok()?.contains("holderIdentity"), "it is given up: {lease}");
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use super::{
     freeze::{self, record},
 };
 use crate::{cluster::Cluster, ui::Mark};
+use futures::future::join_all;
 use kube::Api;
 use shared::{
     api::{MeshFreezeSpec, MeshUpgrade, MeshUpgradeSpec, PlanCluster},
@@ -25,12 +26,14 @@ impl Effects<'_> {
         if spec.unguarded.is_some() {
             return;
         }
-        for planned in &spec.plan.clusters {
+        // Side by side, since each may have to wait for the driver that took over.
+        let leaving = spec.plan.clusters.iter().map(|planned| async move {
             if let Err(why) = self.leave_nothing_late_in(spec, planned).await {
                 let what = format!("{}: what this driver froze late may still stand: {why}", planned.name);
                 self.ui.progress(Mark::Warn, &what);
             }
-        }
+        });
+        join_all(leaving).await;
     }
 
     async fn leave_nothing_late_in(&self, spec: &MeshUpgradeSpec, planned: &PlanCluster) -> Result<(), Fault> {

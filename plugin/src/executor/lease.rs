@@ -30,6 +30,8 @@ use std::time::{Duration, Instant};
 
 /// How long a Lease must stand still, watched by us, before its holder counts as gone.
 pub const TTL: Duration = Duration::from_secs(15);
+/// How long giving it up may take: whoever has asked to leave waits for it.
+const RELEASED_WITHIN: Duration = Duration::from_secs(5);
 /// How often a rival looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -189,19 +191,20 @@ impl DriverLease {
     /// Gives the Lease up, so that the next driver need not wait. The epoch stays in it.
     pub async fn release(self) {
         self.renewal.abort();
-        let Ok(mut lease) = self.leases.get(&self.name).await else {
-            return;
+        let released = async {
+            let mut lease = self.leases.get(&self.name).await?;
+            let spec = lease.spec.get_or_insert_default();
+            if spec.holder_identity.as_deref() == Some(&self.identity) {
+                spec.holder_identity = None;
+                self.leases.replace(&self.name, &PostParams::default(), &lease).await?;
+            }
+            Ok::<_, kube::Error>(())
         };
-        let spec = lease.spec.get_or_insert_default();
-        if spec.holder_identity.as_deref() != Some(&self.identity) {
-            return;
-        }
-        spec.holder_identity = None;
         // When this fails the next driver waits for the Lease to stand still: slower, and as safe.
-        self.leases
-            .replace(&self.name, &PostParams::default(), &lease)
-            .await
-            .ok();
+        let released = tokio::time::timeout(RELEASED_WITHIN, released).await;
+        if !matches!(released, Ok(Ok(()))) {
+            tracing::debug!("the lease {} could not be given up", self.name);
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod hangup;
 mod health;
 mod images;
 pub mod inherited;
+mod interrupts;
 pub mod journal;
 mod late;
 pub mod lease;
@@ -39,6 +40,7 @@ use crate::{
     ui::{Mark, Output, Ui, progress::HowFar, upgrade},
 };
 use effects::Effects;
+use interrupts::Interrupts;
 use journal::Written;
 use kube::{Client, ResourceExt as _};
 use lease::DriverLease;
@@ -48,7 +50,7 @@ use shared::{
     patience::Sparing,
 };
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch as channel};
+use tokio::sync::mpsc;
 
 /// How long the home may take to say who holds the Lease, before a stall is written.
 const ASKED_WITHIN: Duration = Duration::from_secs(10);
@@ -86,17 +88,26 @@ impl Drive<'_> {
     /// # Errors
     /// When the journal cannot be written or somebody else has taken over. Effects that fail are no errors here: the
     /// machine decides what they mean.
-    pub async fn run(&self, journal: MeshUpgrade) -> Result<(MeshUpgrade, End), CommandError> {
+    pub async fn run(&self, mut journal: MeshUpgrade) -> Result<(MeshUpgrade, End), CommandError> {
+        let interrupts = Interrupts::listen(self.ui);
         let spec = journal.spec.clone();
-        let driven = self.drive(journal).await;
+        // Left in the middle, helm is ended and its private kubeconfig removed as the effect is dropped. The journal is ahead
+        // of every effect, so that leaving is as safe as a kill, wherever it waits for a server.
+        let driven = tokio::select! {
+            biased;
+            driven = self.drive(&mut journal, &interrupts) => driven,
+            () = interrupts.counted(2) => Ok(End::Interrupted),
+        };
         if driven.as_ref().is_err_and(|error| error.exit == Exit::Held) {
-            self.effects.leave_nothing_late(&spec).await;
+            tokio::select! {
+                () = self.effects.leave_nothing_late(&spec) => {}
+                () = interrupts.counted(2) => {}
+            }
         }
-        driven
+        Ok((journal, driven?))
     }
 
-    async fn drive(&self, mut journal: MeshUpgrade) -> Result<(MeshUpgrade, End), CommandError> {
-        let interrupts = Interrupts::listen(self.ui);
+    async fn drive(&self, journal: &mut MeshUpgrade, interrupts: &Interrupts) -> Result<End, CommandError> {
         let mut seen = Observation {
             abandoned: self.abandoned.clone(),
             ..Observation::default()
@@ -108,38 +119,36 @@ impl Drive<'_> {
                 self.leave_to_a_rival().await?;
             }
             if next.status != status {
-                match self.write(&journal, next.status).await? {
-                    Written::Done(written) => journal = written,
+                match self.write(journal, next.status).await? {
+                    Written::Done(written) => *journal = written,
                     Written::Before(current) => {
-                        journal = current;
+                        *journal = current;
                         continue;
                     }
                 }
             }
             if let Some(stop) = next.stop {
-                return Ok((journal, End::Stopped(stop)));
+                return Ok(End::Stopped(stop));
             }
             let Some(effect) = next.effect else { continue };
             if interrupts.asked() {
-                return Ok((journal, End::Interrupted));
+                return Ok(End::Interrupted);
             }
             self.lease.still_held().await?;
             tracing::info!(journal = journal.name_any(), ?effect, "performing");
             let (news, heard) = mpsc::unbounded_channel();
             let spec = journal.spec.clone();
-            // Left in the middle, helm is ended and its private kubeconfig removed as the effect is dropped. The journal
-            // is ahead of every effect, so that leaving here is as safe as a kill. Dropped with it, `news` ends the
-            // scribe, after what it is writing.
+            // Dropped with the effect, `news` ends the scribe, after what it is writing.
             let work = async {
                 let news = news;
                 tokio::select! {
                     done = self.effects.perform(&effect, &spec, &mut seen, &news) => done.map(|()| false),
-                    () = interrupts.counted(if waits_for_a_merge(&effect, &spec) { 1 } else { 2 }) => Ok(true),
+                    () = interrupts.counted(1), if waits_for_a_merge(&effect, &spec) => Ok(true),
                 }
             };
-            let (left, ()) = tokio::try_join!(work, self.scribe(&mut journal, heard))?;
+            let (left, ()) = tokio::try_join!(work, self.scribe(journal, heard))?;
             if left {
-                return Ok((journal, End::Interrupted));
+                return Ok(End::Interrupted);
             }
         }
     }
@@ -234,64 +243,6 @@ fn waits_for_a_merge(effect: &Effect, spec: &MeshUpgradeSpec) -> bool {
     let Effect::Apply { step } = effect else { return false };
     let mut steps = spec.plan.steps.iter();
     steps.any(|planned| planned.id == *step && planned.installer.is_merged())
-}
-
-/// Counts Ctrl-C, SIGTERM and the loss of the terminal: the first stops after the step at hand, the second at once.
-struct Interrupts(channel::Receiver<u32>);
-
-impl Interrupts {
-    fn listen(ui: Ui) -> Self {
-        let (count, counted) = channel::channel(0_u32);
-        tokio::spawn(async move {
-            #[cfg(unix)]
-            let mut signals = hangup::Hangup::listen();
-            #[cfg(not(unix))]
-            let mut signals = ();
-            while interrupted(&mut signals).await {
-                count.send_modify(|count| *count = count.saturating_add(1));
-                let says = if *count.borrow() == 1 {
-                    "stopping after this step; press Ctrl-C again to leave at once"
-                } else {
-                    "leaving in the middle of the step"
-                };
-                ui.progress(Mark::Warn, says);
-            }
-        });
-        Self(counted)
-    }
-
-    fn asked(&self) -> bool {
-        *self.0.borrow() > 0
-    }
-
-    /// Returns when it was asked this often.
-    async fn counted(&self, times: u32) {
-        let mut count = self.0.clone();
-        if count.wait_for(|count| *count >= times).await.is_err() {
-            // Nobody listens to signals any more, so that nobody can insist.
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-/// Waits for the next signal to stop; `false` when signals cannot be listened to.
-#[cfg(unix)]
-async fn interrupted(hangup: &mut hangup::Hangup) -> bool {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else {
-        return tokio::signal::ctrl_c().await.is_ok();
-    };
-    tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed.is_ok(),
-        _ = terminated.recv() => true,
-        () = hangup.asked() => true,
-    }
-}
-
-/// Waits for the next signal to stop; `false` when signals cannot be listened to.
-#[cfg(not(unix))]
-async fn interrupted((): &mut ()) -> bool {
-    tokio::signal::ctrl_c().await.is_ok()
 }
 
 /// Whether trying again may help: the server is restarting, overloaded, or the connection broke.
