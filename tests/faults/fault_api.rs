@@ -17,7 +17,7 @@ use std::{
 use anyhow::{Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Run, Seen, Treatment},
-    product::{Binaries, Upgradable, journal_phase, wait_for_journal},
+    product::{Binaries, Upgradable, journal_phase, mesh_upgrade, wait_for_journal},
 };
 use serde_json::Value;
 
@@ -335,6 +335,13 @@ fn real_failures_stall_with_their_reason_and_are_mended() -> Result<()> {
     ensure!(run.code == 1 && run.stderr.contains("--helm FILE"), "{run}");
     mesh.is_frozen()?;
     std::fs::remove_file(&spoilt)?;
+
+    // The mended chart is another than the one that the upgrade began with: who goes on with it has to name it.
+    let unnamed = mesh_upgrade(cluster, &["apply", "--yes"])?;
+    ensure!(
+        unnamed.code == 1 && unnamed.stderr.contains("have other contents") && unnamed.stderr.contains("--charts"),
+        "{unnamed}"
+    );
 
     // Without room for its pods helm waits, and so is killed half-way, however late; and one that says that it failed.
     let node = cluster.kubectl(&["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"])?;

@@ -1,11 +1,7 @@
 //! The main job, end to end: an upgrade that is killed between two components, a freeze that holds meanwhile, and the
 //! same upgrade finished.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::jiff::Timestamp;
@@ -16,6 +12,7 @@ use mesh_upgrade_tests::{
 };
 use serde_json::Value;
 
+mod charts;
 mod secrets;
 
 const FROM: &str = "1.30.3";
@@ -86,9 +83,10 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     another_target_is_refused(&cluster)?;
     let held = releases(&cluster)?;
     ensure!(held.len() == before.len() + 1, "only base has a new revision: {held:?}");
+    charts::with_other_contents_are_refused(&cluster, &charts)?;
     secrets::are_told_by_nobody(&cluster, &guard, &charts)?;
     secrets::are_in_no_names_of_caches(&cluster)?;
-    let charts = charts_are_looked_at_again(&cluster, &charts)?;
+    let charts = charts::are_looked_at_again(&cluster, &charts)?;
 
     let stalled = mesh_upgrade(&cluster, &["status", "--watch"])?;
     ensure!(
@@ -115,6 +113,7 @@ fn killed_between_two_components_it_stays_frozen_and_is_finished() -> Result<()>
     let journal = wait_for_journal(&cluster, "the journal", DEADLINE, |_| true)?;
     ensure!(text(&journal, "/status/phase") == "Succeeded", "{journal:#}");
     ensure!(journal.pointer("/status/epoch") == Some(&Value::from(3)), "{journal:#}");
+    charts::that_were_named_are_on_the_record(&journal)?;
     ensure!(image(&cluster)?.ends_with(&format!(":{TO}")));
     ensure!(istio.injected_image(&cluster)?.ends_with(&format!(":{TO}")));
     ensure!(istio.version_through_port_forward(&cluster)?.starts_with(TO));
@@ -344,31 +343,6 @@ fn another_target_is_refused(cluster: &Cluster) -> Result<()> {
         "the freeze could be deleted: {record}"
     );
     Ok(())
-}
-
-/// Charts that are gone, or of another version by now, are told before anybody drives; another folder stands for theirs.
-fn charts_are_looked_at_again(cluster: &Cluster, charts: &Path) -> Result<PathBuf> {
-    let moved = charts.with_file_name("moved");
-    std::fs::rename(charts, &moved)?;
-    let gone = mesh_upgrade(cluster, &["apply", "--yes"])?;
-    ensure!(
-        gone.code == 1
-            && gone
-                .stderr
-                .contains("nothing was changed now; put the charts of 1.31.0 back at"),
-        "{gone}"
-    );
-    let facts = moved.join("istiod/Chart.yaml");
-    let target = std::fs::read_to_string(&facts)?;
-    std::fs::write(&facts, target.replace(TO, "1.31.1"))?;
-    let named = moved.display().to_string();
-    let newer = mesh_upgrade(cluster, &["apply", "--charts", &named, "--yes"])?;
-    std::fs::write(&facts, target)?;
-    ensure!(
-        newer.code == 1 && newer.stderr.contains("the target is 1.31.0"),
-        "{newer}"
-    );
-    Ok(moved)
 }
 
 /// From the API server's audit log: helm and the plugin changed the mesh as the driver, with an epoch.

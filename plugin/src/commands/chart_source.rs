@@ -9,7 +9,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use shared::{
     api::{Plan, PlanStep},
     catalog::Catalog,
-    charts::Location,
+    charts::{self, Digests, Location},
     mesh::MeshView,
     plan,
     version::IstioVersion,
@@ -72,7 +72,7 @@ pub fn absolute(charts: &str) -> Result<String, CommandError> {
 }
 
 /// Looks at the target's charts, istioctl's among them: each must be there and hold the target, and they tell which
-/// images will run. Some at the same time: one after the other they would be what comes before an upgrade longest.
+/// images will run, and what tells their contents from others. Some at the same time: one after the other they would be what comes before an upgrade longest.
 ///
 /// # Errors
 /// When a chart is not to be had, or does not render with its release's values.
@@ -82,27 +82,37 @@ pub async fn look_at_charts(engines: &Engines, scene: &Scene, plan: &mut Plan) -
         .steps
         .iter()
         .map(|step| look_at_chart(engines, scene, step, location));
-    let looked: Vec<Vec<String>> = stream::iter(looking).buffered(CHARTS_AT_ONCE).try_collect().await?;
+    let looked: Vec<(Option<String>, Vec<String>)> =
+        stream::iter(looking).buffered(CHARTS_AT_ONCE).try_collect().await?;
     let mut images: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (step, of_step) in plan.steps.iter().zip(looked) {
+    let mut digests = Digests::new();
+    for (step, (digest, of_step)) in plan.steps.iter().zip(looked) {
         images.entry(step.cluster.clone()).or_default().extend(of_step);
+        digests.extend(digest.map(|digest| (charts::name(step.chart(), &step.to), digest)));
     }
     plan::take_over_images(plan, &images);
+    plan.charts.digests = digests;
     Ok(())
 }
 
-async fn look_at_chart(engines: &Engines, scene: &Scene, step: &PlanStep, charts: &str) -> Result<Vec<String>, String> {
+async fn look_at_chart(
+    engines: &Engines,
+    scene: &Scene,
+    step: &PlanStep,
+    charts: &str,
+) -> Result<(Option<String>, Vec<String>), String> {
     let cluster = scene.clusters.iter().find(|cluster| cluster.name == step.cluster);
     let cluster = cluster.ok_or_else(|| format!("cluster {} was not asked", step.cluster))?;
-    engines.prepare(step, charts).await?;
+    let digest = engines.prepare(step, charts).await?.digest;
     let change = Change {
         cluster,
         step,
         charts,
+        digest: None,
         writer: &Writer::Caller,
         timeout: Duration::ZERO,
         hold: &Hold::default(),
         tenure: None,
     };
-    engines.images(&change).await
+    Ok((digest, engines.images(&change).await?))
 }

@@ -18,6 +18,7 @@ use kube::Client;
 use shared::{
     api::MeshUpgradeSpec,
     catalog::Catalog,
+    charts::Digests,
     machine::{CheckResult, Effect, FreezeState, Observation, StepObservation},
 };
 use std::{sync::Arc, time::Duration};
@@ -44,6 +45,8 @@ pub struct Effects<'a> {
     pub engines: &'a Engines,
     /// A folder of charts in the place of the journal's.
     pub charts: Option<&'a str>,
+    /// What charts the upgrade goes by.
+    pub chart_digests: Digests,
     /// How long one component may take.
     pub step_timeout: Duration,
     /// How long somebody may take to merge the change of one component.

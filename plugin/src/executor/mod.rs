@@ -46,6 +46,7 @@ use kube::{Client, ResourceExt as _};
 use lease::DriverLease;
 use shared::{
     api::{MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
+    charts::Digests,
     machine::{self, Driver, Effect, News, Observation, Stop, driving::Driving, progress},
     patience::Sparing,
 };
@@ -67,6 +68,8 @@ pub struct Drive<'a> {
     pub driver: Driver,
     /// Why the upgrade is given up, where the operator asked for it.
     pub abandoned: Option<String>,
+    /// Digests of the charts at hand, for the journal.
+    pub chart_digests: Digests,
     /// What performs effects.
     pub effects: Effects<'a>,
     /// What is shown below everything that is told.
@@ -110,6 +113,7 @@ impl Drive<'_> {
     async fn drive(&self, journal: &mut MeshUpgrade, interrupts: &Interrupts) -> Result<End, CommandError> {
         let mut seen = Observation {
             abandoned: self.abandoned.clone(),
+            chart_digests: self.chart_digests.clone(),
             ..Observation::default()
         };
         loop {

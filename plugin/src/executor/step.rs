@@ -14,7 +14,7 @@ use crate::{
 use shared::{
     api::{MeshUpgradeSpec, PlanStep},
     arrival::{self, Arrival},
-    canary,
+    canary, charts,
     inventory::ClusterState,
     machine::StepObservation,
 };
@@ -31,11 +31,17 @@ impl Effects<'_> {
             cluster,
             step,
             charts: self.charts.unwrap_or(&spec.plan.charts.location),
+            digest: self.digest_of(step),
             writer: &self.writer,
             timeout: self.step_timeout,
             hold,
             tenure: Some(&self.tenure),
         }
+    }
+
+    fn digest_of(&self, step: &PlanStep) -> Option<&str> {
+        let digest = self.chart_digests.get(&charts::name(step.chart(), &step.to));
+        digest.map(String::as_str)
     }
 
     /// How far a step is, and how many of its pods.

@@ -1,6 +1,6 @@
 //! The engines that the steps of a plan need, found before anything is changed; each step goes to its own.
 
-use super::{Change, Installer, gitops::GitOps, helm::Helm, istioctl::Istioctl, sail::Sail};
+use super::{Change, Installer, Prepared, gitops::GitOps, helm::Helm, istioctl::Istioctl, sail::Sail};
 use crate::{error::CommandError, ui::Ui};
 use shared::api::{InstallerKind, PlanStep};
 use std::path::Path;
@@ -83,7 +83,7 @@ impl Engines {
 }
 
 impl Installer for Engines {
-    async fn prepare(&self, step: &PlanStep, charts: &str) -> Result<String, String> {
+    async fn prepare(&self, step: &PlanStep, charts: &str) -> Result<Prepared, String> {
         match step.installer {
             InstallerKind::Helm => self.helm()?.prepare(step, charts).await,
             InstallerKind::Istioctl => self.istioctl()?.prepare(step, charts).await,

@@ -1,7 +1,7 @@
 //! GitOps: somebody merges the change where a controller looks, and the controller brings it. This tool says what to merge,
 //! lets the controller through, and waits; it never writes the object itself.
 
-use super::{Change, Installer};
+use super::{Change, Installer, Prepared};
 use crate::{
     cluster::{self, ObserveOptions},
     ui::{Mark, Ui},
@@ -22,8 +22,8 @@ pub struct GitOps {
 
 impl Installer for GitOps {
     /// Charts are the controller's to fetch; what was observed says whether it can be waited for.
-    async fn prepare(&self, step: &PlanStep, _: &str) -> Result<String, String> {
-        Ok(step.told())
+    async fn prepare(&self, step: &PlanStep, _: &str) -> Result<Prepared, String> {
+        Ok(Prepared::only(step.told()))
     }
 
     /// Worked out from what runs: values and charts are the controller's.

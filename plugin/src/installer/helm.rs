@@ -1,21 +1,21 @@
 //! Helm: the user's own binary, version 3 or 4, with the release's own values, through a relay.
 
 mod canary;
+mod chart;
 mod recover;
 mod usable;
 
 use super::{
-    Change, Installer, images,
+    Change, Installer, Prepared, images,
     process::{GRACE, detached, ended, with_input},
     redact::Redactor,
     relay::Relay,
 };
 use crate::{error::CommandError, executor::writing_client};
+use chart::chart_args;
 use recover::{Pending, Settled};
-use serde::Deserialize;
 use shared::{
     api::{Component, PlanStep, StepAction},
-    charts::{Location, package},
     helm,
 };
 use std::path::{Path, PathBuf};
@@ -48,53 +48,17 @@ impl Helm {
         let version = usable::version(&shown.to_string(), answered.ok_or(answer.trim()))?;
         Ok(Self { binary, version })
     }
-
-    async fn show_chart(&self, step: &PlanStep, charts: &str) -> Result<ChartFacts, String> {
-        let unreadable = |error: &dyn std::fmt::Display| {
-            format!(
-                "chart {} from {charts} has no readable Chart.yaml: {error}",
-                step.chart()
-            )
-        };
-        // What helm would print of an unpacked chart, without the time that its start takes.
-        let arguments = chart_args(step, charts);
-        // In a repository it has but its name, and a folder of that name here is another.
-        let unpacked = arguments.first().filter(|_| Location::read(charts).is_folder());
-        let facts = unpacked.and_then(|path| std::fs::read_to_string(Path::new(path).join("Chart.yaml")).ok());
-        if let Some(facts) = facts {
-            return serde_saphyr::from_str(&facts).map_err(|error| unreadable(&error));
-        }
-        let mut command = command(&self.binary);
-        command.args(["show", "chart"]).args(arguments);
-        let output = with_input("helm", command, &[]).await?;
-        if !output.status.success() {
-            let why = Redactor::default().last_lines(&String::from_utf8_lossy(&output.stderr));
-            return Err(format!(
-                "chart {} {} is not to be had from {charts}: {why}",
-                step.chart(),
-                step.to
-            ));
-        }
-        serde_saphyr::from_str(&String::from_utf8_lossy(&output.stdout)).map_err(|error| unreadable(&error))
-    }
-}
-
-/// What we read of a chart.
-#[derive(Debug, Deserialize)]
-struct ChartFacts {
-    name: String,
-    version: String,
 }
 
 impl Installer for Helm {
-    async fn prepare(&self, step: &PlanStep, charts: &str) -> Result<String, String> {
+    async fn prepare(&self, step: &PlanStep, charts: &str) -> Result<Prepared, String> {
         if step.action == StepAction::MoveTags && self.version < TAKES_OWNERSHIP {
             return Err(format!(
                 "helm {} cannot give a release what another one owns: tags are moved by helm {TAKES_OWNERSHIP} and later",
                 self.version
             ));
         }
-        let chart = self.show_chart(step, charts).await?;
+        let (chart, digest) = self.show_chart(step, charts).await?;
         if chart.name != step.chart() {
             return Err(format!(
                 "{charts} holds chart {} where {} was expected",
@@ -108,7 +72,10 @@ impl Installer for Helm {
                 chart.name, chart.version, step.to
             ));
         }
-        Ok(format!("{} {}", chart.name, chart.version))
+        Ok(Prepared {
+            what: format!("{} {}", chart.name, chart.version),
+            digest,
+        })
     }
 
     async fn images(&self, change: &Change<'_>) -> Result<Vec<String>, String> {
@@ -180,9 +147,13 @@ impl Installer for Helm {
         ))
     }
 
-    /// The values come from the release itself, so that nothing can get lost.
-    async fn rehearse(&self, _: &Change<'_>) -> Result<(), String> {
-        Ok(())
+    /// The values come from the release itself, so that nothing can get lost. The charts may have changed since they were looked at,
+    /// and here is the last time that this ends without a freeze that stays.
+    async fn rehearse(&self, change: &Change<'_>) -> Result<(), String> {
+        if change.step.action == StepAction::Remove {
+            return Ok(());
+        }
+        self.look_into_folder(change).await
     }
 
     async fn upgrade(&self, change: &Change<'_>) -> Result<(), String> {
@@ -191,7 +162,7 @@ impl Installer for Helm {
         if step.action == StepAction::Remove {
             return canary::remove(self, change, &client).await;
         }
-        self.look_into_folder(step, change.charts).await?;
+        self.look_into_folder(change).await?;
         let source = source_of(step);
         let release = recover::settle(&client, &source, Pending::Delete).await?;
         if step.action != StepAction::Install {
@@ -236,14 +207,6 @@ impl Installer for Helm {
 }
 
 impl Helm {
-    /// A folder has no `--version` to ask for: it may hold another one by now, from which no way leads back to the target.
-    async fn look_into_folder(&self, step: &PlanStep, charts: &str) -> Result<(), String> {
-        if Location::read(charts).is_address() {
-            return Ok(());
-        }
-        self.prepare(step, charts).await.map(drop)
-    }
-
     /// Runs helm in a step's cluster and namespace, as the writer; of a failure it tells the end of what helm said.
     async fn run(
         &self,
@@ -317,13 +280,6 @@ fn command(binary: &Path) -> Command {
     command
 }
 
-/// The chart's place in helm's own words; a folder may hold it packaged.
-fn chart_args(step: &PlanStep, charts: &str) -> Vec<String> {
-    let (place, chart) = (Location::read(charts), step.chart());
-    let is_packaged = place.is_folder() && Path::new(charts).join(package(chart, &step.to)).is_file();
-    place.helm_arguments(chart, &step.to, is_packaged)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,7 +291,7 @@ mod tests {
     use shared::api::{InstallerKind, ObjectName};
     use std::time::Duration;
 
-    fn step() -> PlanStep {
+    pub(super) fn step() -> PlanStep {
         let at = ObjectName {
             namespace: "istio-system".to_owned(),
             name: "istiod".to_owned(),
@@ -344,15 +300,6 @@ mod tests {
             release_revision: 1,
             ..PlanStep::upgrade("east", Component::Istiod, InstallerKind::Helm, at, "1.30.3", "1.31.0")
         }
-    }
-
-    #[test]
-    fn a_packaged_chart_is_taken_from_a_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let charts = folder.path().display().to_string();
-        assert_eq!(chart_args(&step(), &charts), [format!("{charts}/istiod")]);
-        std::fs::write(folder.path().join("istiod-1.31.0.tgz"), "").unwrap();
-        assert_eq!(chart_args(&step(), &charts), [format!("{charts}/istiod-1.31.0.tgz")]);
     }
 
     #[tokio::test]
@@ -389,6 +336,7 @@ mod tests {
                 cluster: &cluster,
                 step: &step,
                 charts,
+                digest: None,
                 writer: &Writer::Caller,
                 timeout: Duration::ZERO,
                 hold: &hold,
@@ -396,48 +344,6 @@ mod tests {
             };
             let why = helm.upgrade(&change).await.unwrap_err();
             assert!(why.contains(expected), "{why}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_folder_that_is_called_as_a_repositorys_chart_is_not_looked_at() {
-        let helm = Helm {
-            binary: PathBuf::from("/nowhere/helm"),
-            version: semver::Version::new(4, 0, 0),
-        };
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("Chart.yaml"), "name: istiod\nversion: 1.31.0\n").unwrap();
-        let step = PlanStep {
-            chart: Some(folder.path().display().to_string()),
-            ..step()
-        };
-        let why = helm.prepare(&step, "https://x/c").await.unwrap_err();
-        assert!(why.contains("cannot run helm"), "{why}");
-    }
-
-    #[tokio::test]
-    async fn an_unpacked_chart_is_looked_at_without_starting_helm() {
-        let nowhere = Helm {
-            binary: PathBuf::from("/nowhere/helm"),
-            version: semver::Version::new(4, 0, 0),
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let charts = folder.path().display().to_string();
-        let missing = nowhere.prepare(&step(), &charts).await.unwrap_err();
-        assert!(missing.contains("cannot run helm"), "{missing}");
-        std::fs::create_dir(folder.path().join("istiod")).unwrap();
-        for (facts, expected) in [
-            ("name: istiod\nversion: 1.31.0\n", Ok("istiod 1.31.0")),
-            ("name: istiod\nversion: 1.30.3\n", Err("the target is 1.31.0")),
-            ("name: base\nversion: 1.31.0\n", Err("where istiod was expected")),
-            ("[", Err("no readable Chart.yaml")),
-        ] {
-            std::fs::write(folder.path().join("istiod/Chart.yaml"), facts).unwrap();
-            match (nowhere.prepare(&step(), &charts).await, expected) {
-                (Ok(found), Ok(expected)) => assert_eq!(found, expected),
-                (Err(why), Err(part)) => assert!(why.contains(part), "{why}"),
-                (found, _) => panic!("{facts:?}: {found:?}"),
-            }
         }
     }
 }

@@ -7,7 +7,7 @@ mod recover;
 mod rehearse;
 
 use super::{
-    Change, Installer, images,
+    Change, Installer, Prepared, images,
     process::{GRACE, detached, ended, with_input},
     redact::Redactor,
     relay::Relay,
@@ -82,9 +82,9 @@ impl Istioctl {
 
 impl Installer for Istioctl {
     /// Its charts are inside of it.
-    async fn prepare(&self, step: &PlanStep, _: &str) -> Result<String, String> {
+    async fn prepare(&self, step: &PlanStep, _: &str) -> Result<Prepared, String> {
         if self.version == step.to {
-            return Ok(format!("istioctl {}", self.version));
+            return Ok(Prepared::only(format!("istioctl {}", self.version)));
         }
         Err(format!("istioctl is {}, and the target is {}", self.version, step.to))
     }

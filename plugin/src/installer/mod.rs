@@ -30,6 +30,22 @@ pub enum Writer {
     Caller,
 }
 
+/// What a change will use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// A chart or a program with its version, or the object that somebody else follows.
+    pub what: String,
+    /// What tells the chart's contents from others, where that is known.
+    pub digest: Option<String>,
+}
+
+impl Prepared {
+    /// What has no contents that could be told apart.
+    fn only(what: String) -> Self {
+        Self { what, digest: None }
+    }
+}
+
 /// What an installer needs to know beside the step.
 #[derive(Clone, Debug)]
 pub struct Change<'a> {
@@ -39,6 +55,8 @@ pub struct Change<'a> {
     pub step: &'a PlanStep,
     /// Where the charts are.
     pub charts: &'a str,
+    /// Digest of the step's chart that the upgrade goes by, where it is known.
+    pub digest: Option<&'a str>,
     /// Whose rights it is made with.
     pub writer: &'a Writer,
     /// How long the component may take to become ready.
@@ -52,7 +70,7 @@ pub struct Change<'a> {
 /// A way in which Istio is installed. Implementations call the engine that installed the component.
 pub trait Installer {
     /// Says, before anything is changed, whether everything the change needs is at hand; returns what will be used.
-    fn prepare(&self, step: &PlanStep, charts: &str) -> impl Future<Output = Result<String, String>>;
+    fn prepare(&self, step: &PlanStep, charts: &str) -> impl Future<Output = Result<Prepared, String>>;
 
     /// The images that the change will bring, with the release's own values: its hub may differ from today's. Changes
     /// nothing.

@@ -24,8 +24,8 @@ pub struct Sail;
 
 impl Installer for Sail {
     /// The charts are inside of the operator; whether it knows the target is found by [`Self::rehearse`].
-    async fn prepare(&self, step: &PlanStep, _: &str) -> Result<String, String> {
-        Ok(step.runs())
+    async fn prepare(&self, step: &PlanStep, _: &str) -> Result<Prepared, String> {
+        Ok(Prepared::only(step.runs()))
     }
 
     /// Worked out from what runs: values and charts are the operator's.

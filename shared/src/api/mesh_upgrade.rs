@@ -1,7 +1,7 @@
 //! MeshUpgrade: the journal of one upgrade. What resuming needs stands here, written before each effect.
 
 use super::{ClusterFingerprints, Plan};
-use crate::{phase::Phase, plan};
+use crate::{charts::Digests, phase::Phase, plan};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -196,6 +196,14 @@ impl MeshUpgrade {
     pub fn phase(&self) -> Phase {
         self.status.as_ref().map(|status| status.phase).unwrap_or_default()
     }
+
+    /// What charts the upgrade goes by: the plan's, and those that took the place of one of them since.
+    #[must_use]
+    pub fn chart_digests(&self) -> Digests {
+        let mut digests = self.spec.plan.charts.digests.clone();
+        digests.extend(self.status.iter().flat_map(|status| status.chart_digests.clone()));
+        digests
+    }
 }
 
 /// A finding that was accepted in writing, as the journal keeps it.
@@ -317,6 +325,9 @@ pub struct MeshUpgradeStatus {
     /// The proxies before anything was changed; unknown where they could not be counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<ProxyConnections>,
+    /// Digests of charts that took the place of the plan's, since somebody named them, or that the plan did not know.
+    #[serde(default, skip_serializing_if = "Digests::is_empty")]
+    pub chart_digests: Digests,
     /// State of each step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepStatus>,

@@ -1,6 +1,7 @@
 //! The plan in the journal: which clusters are written to, and the steps of one hop in their order.
 
 use super::{FreezeScope, Hosted, InstallerKind, PlanStep, StepAction, WorkloadName};
+use crate::charts::Digests;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,10 @@ const KNOWS_HOSTED: i32 = 3;
 pub struct ChartSource {
     /// The operator's `--charts`, or the catalog's source.
     pub location: String,
+    /// What was found there, as `sha256:…`: by name and version of a chart, a digest of the packaged chart, of the files of one that
+    /// is not packaged, or of what a registry gave. A chart of a repository has none.
+    #[serde(default, skip_serializing_if = "Digests::is_empty")]
+    pub digests: Digests,
 }
 
 /// A cluster as the plan was bound to it.

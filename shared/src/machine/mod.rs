@@ -15,6 +15,7 @@ pub use watched::{Drift, News, drift_condition, heard};
 
 use crate::{
     api::{Abilities, Fingerprint, MeshUpgradeSpec, MeshUpgradeStatus, ProxyConnections, StepState},
+    charts::Digests,
     phase::Phase,
 };
 use k8s_openapi::jiff::Timestamp;
@@ -69,6 +70,9 @@ pub type Outcome = Result<String, String>;
 pub struct Observation {
     /// Why the upgrade is given up, where the operator asked for it; from the first change on it counts no more.
     pub abandoned: Option<String>,
+    /// Digests of the charts at hand, which the upgrade goes by from now on: whoever drives has seen to it that those the journal
+    /// knows otherwise were named by somebody.
+    pub chart_digests: Digests,
     /// The check before anything is changed.
     pub check: Option<CheckResult>,
     /// What the control planes were proved to do at the last check.

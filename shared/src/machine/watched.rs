@@ -3,6 +3,7 @@
 use super::{Driver, Next, Observation};
 use crate::{
     api::{CONDITION_DRIFTED, ClusterFingerprints, Fingerprint, MeshUpgradeSpec, MeshUpgradeStatus},
+    charts::Digests,
     conditions,
     fingerprint::{Change, describe},
 };
@@ -68,6 +69,24 @@ impl Next<'_> {
             self.remember(cluster, objects);
         }
         self.drifted(&seen.drift);
+        self.goes_by(&seen.chart_digests);
+    }
+
+    /// Charts that somebody has named take the place of those that were recorded; this is the one word that tells of it.
+    fn goes_by(&mut self, at_hand: &Digests) {
+        for (name, digest) in at_hand {
+            let planned = self.spec.plan.charts.digests.get(name);
+            let known = self.status.chart_digests.get(name).or(planned).cloned();
+            if known.as_ref() == Some(digest) {
+                continue;
+            }
+            self.status.chart_digests.insert(name.clone(), digest.clone());
+            if let Some(known) = known {
+                self.note(&format!(
+                    "chart {name} has other contents than before, and was named with --charts: {digest} in the place of {known}"
+                ));
+            }
+        }
     }
 
     fn remember(&mut self, cluster: &str, objects: &[Fingerprint]) {

@@ -5,7 +5,8 @@ use super::{
     *,
 };
 use crate::{
-    api::{CONDITION_DRIFTED, ExemptKind},
+    api::{CONDITION_DRIFTED, ExemptKind, MeshUpgrade},
+    charts::Digests,
     conditions,
     fingerprint::{Change, What},
 };
@@ -92,4 +93,55 @@ fn fingerprints_are_kept_for_whoever_resumes_and_rest_once_it_is_over() {
         ..Observation::default()
     };
     assert_eq!(step(&spec(), &status, &seen, &driver(2), NOW).status, status);
+}
+
+#[test]
+fn charts_that_take_the_place_of_others_are_recorded_and_told_once() {
+    let digests = |all: &[(&str, &str)]| -> Digests {
+        let all = all
+            .iter()
+            .map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned()));
+        all.collect()
+    };
+    let mut spec = spec();
+    spec.plan.charts.digests = digests(&[("base-1.31.0", "b"), ("istiod-1.31.0", "i")]);
+    let mut journal = MeshUpgrade::new("x", spec.clone());
+    let (b, i) = (("base-1.31.0", "b"), ("istiod-1.31.0", "i"));
+    for (epoch, at_hand, recorded, goes_by, told) in [
+        (1, &[][..], &[][..], &[b, i][..], 0),
+        (1, &[b, i], &[], &[b, i], 0),
+        // What no plan of an older plugin, or no repository, told: it is known from now on.
+        (
+            2,
+            &[i, ("cni-1.31.0", "c")],
+            &[("cni-1.31.0", "c")],
+            &[b, ("cni-1.31.0", "c"), i],
+            0,
+        ),
+        (
+            3,
+            &[("istiod-1.31.0", "x")],
+            &[("cni-1.31.0", "c"), ("istiod-1.31.0", "x")],
+            &[b, ("cni-1.31.0", "c"), ("istiod-1.31.0", "x")],
+            1,
+        ),
+        (4, &[i], &[("cni-1.31.0", "c"), i], &[b, ("cni-1.31.0", "c"), i], 2),
+    ] {
+        let seen = Observation {
+            chart_digests: digests(at_hand),
+            ..Observation::default()
+        };
+        for _ in 0..2 {
+            let status = journal.status.take().unwrap_or_default();
+            journal.status = Some(step(&spec, &status, &seen, &driver(epoch), NOW).status);
+        }
+        let status = journal.status.as_ref().unwrap();
+        assert_eq!(status.chart_digests, digests(recorded), "{epoch}");
+        let said = status
+            .history
+            .iter()
+            .filter(|event| event.what.contains("named with --charts"));
+        assert_eq!(said.count(), told, "{epoch}");
+        assert_eq!(journal.chart_digests(), digests(goes_by), "{epoch}");
+    }
 }

@@ -186,6 +186,7 @@ pub fn plan(
         images: pulled.into_iter().collect(),
         charts: ChartSource {
             location: charts.to_owned(),
+            ..ChartSource::default()
         },
     })
 }

@@ -35,7 +35,9 @@ pub fn are_told_by_nobody(cluster: &Cluster, guard: &Guard, charts: &Path) -> Re
     let fails = "{{ if (lookup \"v1\" \"Namespace\" \"\" \"istio-system\") }}\
                  {{ fail (printf \"no room for %s here\" .Values.pilot.env.TOKEN) }}{{ end }}\n";
     std::fs::write(&spoilt, fails)?;
-    let mut apply = mesh_upgrade_command(cluster, "alice", &["apply", "--to", TO, "--yes"])?;
+    // Named again, since it has other contents than before.
+    let named = charts.display().to_string();
+    let mut apply = mesh_upgrade_command(cluster, "alice", &["apply", "--to", TO, "--charts", &named, "--yes"])?;
     apply.env("MESH_UPGRADE_LOG", "debug");
     let run = Run::of(apply, None)?;
     std::fs::remove_file(&spoilt)?;

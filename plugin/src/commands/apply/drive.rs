@@ -16,6 +16,7 @@ use kube::ResourceExt as _;
 use serde_json::{Value, json};
 use shared::{
     api::{MeshUpgrade, Plan, Revisions},
+    charts::Digests,
     conditions,
     guard::own_objects::CONDITION_UNLOCKED,
     journals,
@@ -29,6 +30,8 @@ use std::sync::Arc;
 pub struct Course {
     /// A folder of charts in the place of the journal's, which never changes.
     pub charts: Option<String>,
+    /// Digests of the charts at hand; empty where the upgrade has just been planned with them.
+    pub chart_digests: Digests,
     /// Why the upgrade is given up, where the operator asked for it.
     pub abandoned: Option<String>,
 }
@@ -62,6 +65,8 @@ pub async fn to_the_end(
     }
     let home = writing_client(task.home, &writer).map_err(CommandError::error)?;
     let status = journal.status.as_ref();
+    let mut chart_digests = journal.chart_digests();
+    chart_digests.extend(course.chart_digests.clone());
     let drive = Drive {
         ui,
         home: home.clone(),
@@ -71,6 +76,7 @@ pub async fn to_the_end(
             epoch: lease.epoch,
         },
         abandoned: course.abandoned.clone(),
+        chart_digests: course.chart_digests.clone(),
         effects: Effects {
             ui,
             members: &members,
@@ -82,6 +88,7 @@ pub async fn to_the_end(
             catalog: Arc::clone(&task.scene.catalog),
             engines,
             charts: course.charts.as_deref(),
+            chart_digests,
             step_timeout: task.args.step_timeout,
             merge_timeout: task.args.merge_timeout,
             frozen_since: frozen_since(&journal),

@@ -31,6 +31,8 @@ use shared::{
 pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, CommandError> {
     refuse_impersonation(global, "apply")?;
     let file = plan_file::read(args)?;
+    // A plan file says where they are, too, but nobody has said it now.
+    let names_charts = args.charts.is_some();
     let args = &file
         .as_ref()
         .map_or_else(|| Ok(args.clone()), |file| plan_file::arguments(args, file))?;
@@ -47,6 +49,7 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     };
     let task = Task {
         args,
+        names_charts,
         scene: &scene,
         ui,
         person: &cluster::whoami(&home).await?,
@@ -69,6 +72,8 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
 pub struct Task<'a> {
     /// The command line.
     pub args: &'a ApplyArgs,
+    /// Whether somebody has said now where the charts are.
+    pub names_charts: bool,
     /// All clusters, and what runs there.
     pub scene: &'a Scene,
     /// Prints.

@@ -7,6 +7,7 @@ use crate::{
 };
 use shared::{
     api::Plan,
+    charts,
     inventory::Inventory,
     plan::{PlanFile, hash},
 };
@@ -94,16 +95,24 @@ pub fn refuse_drift(file: &PlanFile, inventory: &Inventory) -> Result<(), Comman
 /// # Errors
 /// When the plans differ.
 pub fn refuse_other(file: &PlanFile, now: &Plan) -> Result<(), CommandError> {
-    if hash(now) == file.hash {
+    let planned = &file.plan;
+    let mut now = now.clone();
+    if planned.charts.digests.is_empty() {
+        // An older plugin has made it, or nothing tells these charts from others.
+        now.charts.digests.clear();
+    }
+    if hash(&now) == file.hash {
         return Ok(());
     }
-    let planned = &file.plan;
+    let others = charts::others(&planned.charts.digests, &now.charts.digests);
     let what = if planned.images != now.images {
         format!(
             "the charts run the images {}, planned were {}",
             now.images.join(", "),
             planned.images.join(", ")
         )
+    } else if !others.is_empty() {
+        format!("charts have other contents than were planned: {}", others.join(", "))
     } else if planned.steps != now.steps {
         "other steps are due than were planned".to_owned()
     } else {
@@ -123,4 +132,45 @@ fn stale(file: &PlanFile, what: &str) -> CommandError {
         file.to,
         file.plan.strategy_flag()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::{api::ChartSource, charts::Digests};
+
+    fn plan(digest: Option<&str>) -> Plan {
+        let digests = digest.map(|digest| ("istiod-1.31.0".to_owned(), digest.to_owned()));
+        Plan {
+            charts: ChartSource {
+                location: "/srv/charts".to_owned(),
+                digests: digests.into_iter().collect::<Digests>(),
+            },
+            ..Plan::default()
+        }
+    }
+
+    #[test]
+    fn charts_with_other_contents_than_were_planned_are_named() {
+        for (planned, now, refused) in [
+            (Some("a"), Some("a"), None),
+            (None, None, None),
+            // Of an older plugin.
+            (None, Some("a"), None),
+            (
+                Some("a"),
+                Some("b"),
+                Some("charts have other contents than were planned: istiod-1.31.0"),
+            ),
+        ] {
+            let planned = plan(planned);
+            let file = PlanFile::new("m", "1.30.3", "1.31.0", "2026-11-25", planned, &Inventory::default());
+            let found = refuse_other(&file, &plan(now)).map_err(|error| error.to_string());
+            match (found, refused) {
+                (Ok(()), None) => {}
+                (Err(why), Some(part)) => assert!(why.ends_with(part), "{why}"),
+                (found, _) => panic!("{now:?}: {found:?}"),
+            }
+        }
+    }
 }

@@ -14,7 +14,8 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use shared::{
     api::{InstallerKind, MeshUpgrade, PlanStep, StepAction},
     catalog::Catalog,
-    charts::Location,
+    charts::{self, Digests, Location},
+    guide::shell::quote,
     machine::progress,
     plan,
 };
@@ -47,8 +48,8 @@ impl Task<'_> {
             return self.withdraw(journal, helm).await;
         }
         journal::refuse_other_plan(journal)?;
-        let course = drive::Course {
-            charts: charts(args.charts.as_deref(), &spec.plan.charts.location)?,
+        let mut course = drive::Course {
+            charts: folder_in_place(args.charts.as_deref(), &spec.plan.charts.location)?,
             ..drive::Course::default()
         };
         if let Some(how) = args.strategy
@@ -70,17 +71,51 @@ impl Task<'_> {
         ui.progress(Mark::Info, &format!("{goes_on}{at}"));
         let guarded = spec.unguarded.is_none();
         let engines = self.engines(&spec.plan, helm).await?;
-        look_at_charts(&engines, journal, course.charts.as_deref()).await?;
+        course.chart_digests = look_at_charts(&engines, journal, course.charts.as_deref()).await?;
+        self.refuse_other_contents(journal, &course)?;
         let lease = self.take_lease(&spec.mesh, guarded).await?;
         let driven = async {
             // Read again under the lease: whoever held it may have gone on, and even ended, while we waited.
             let journal = journal::read(&home.client, journal).await?;
+            self.refuse_other_contents(&journal, &course)?;
             drive::to_the_end(self, &engines, journal, &lease, course).await
         };
         let driven = driven.await;
         lease.release().await;
         driven
     }
+
+    /// A chart of the same name and version may have other contents by now: what is changed from here on would come of others than
+    /// what was changed before. Whoever names them has decided that.
+    fn refuse_other_contents(&self, journal: &MeshUpgrade, course: &drive::Course) -> Result<(), CommandError> {
+        if self.names_charts {
+            return Ok(());
+        }
+        other_contents(journal, &course.chart_digests).map_or(Ok(()), Err)
+    }
+}
+
+/// What to do about charts with other contents than the upgrade goes by, if there are any.
+fn other_contents(journal: &MeshUpgrade, at_hand: &Digests) -> Option<CommandError> {
+    let others = charts::others(&journal.chart_digests(), at_hand);
+    if others.is_empty() {
+        return None;
+    }
+    let (spec, others) = (&journal.spec, others.join(", "));
+    let location = &spec.plan.charts.location;
+    let error = CommandError::error(format!(
+        "charts have other contents than the upgrade of mesh {} goes by: {others}, from {location}",
+        spec.mesh
+    ));
+    Some(
+        error
+            .hint("nothing was changed now; put back what was there when the upgrade began")
+            .hint(format!(
+                "or go on with what is there now, which the journal tells from then on: kubectl mesh-upgrade apply {} --charts {}",
+                spec.mesh,
+                quote(location)
+            )),
+    )
 }
 
 /// Where the charts are that a command line names, seen from those that were planned with.
@@ -116,7 +151,7 @@ pub fn place(given: Option<&str>, planned: &str) -> Result<Place, CommandError> 
 ///
 /// # Errors
 /// When it is not there, or cannot stand for the journal's place.
-fn charts(given: Option<&str>, planned: &str) -> Result<Option<String>, CommandError> {
+fn folder_in_place(given: Option<&str>, planned: &str) -> Result<Option<String>, CommandError> {
     match place(given, planned)? {
         Place::Planned => Ok(None),
         Place::Folder(folder) => Ok(Some(folder)),
@@ -127,12 +162,17 @@ fn charts(given: Option<&str>, planned: &str) -> Result<Option<String>, CommandE
     }
 }
 
-/// Looks at the charts of what may still have to be changed: in mid-upgrade, with the mesh frozen, it would be too late.
+/// Looks at the charts of what may still have to be changed: in mid-upgrade, with the mesh frozen, it would be too late. Returns
+/// what tells their contents from others.
 ///
 /// # Errors
 /// When one is not there, or not the target's.
-async fn look_at_charts(engines: &Engines, journal: &MeshUpgrade, charts: Option<&str>) -> Result<(), CommandError> {
-    let location = charts.unwrap_or(&journal.spec.plan.charts.location);
+async fn look_at_charts(
+    engines: &Engines,
+    journal: &MeshUpgrade,
+    named: Option<&str>,
+) -> Result<Digests, CommandError> {
+    let location = named.unwrap_or(&journal.spec.plan.charts.location);
     let by_helm = progress::may_be_due(journal).filter(|step| step.installer == InstallerKind::Helm);
     // Several clusters take the same one.
     let each: BTreeMap<_, &PlanStep> = by_helm
@@ -141,10 +181,16 @@ async fn look_at_charts(engines: &Engines, journal: &MeshUpgrade, charts: Option
             ((step.chart().to_owned(), step.to.clone(), moves_tags), step)
         })
         .collect();
-    let looking = each.values().map(|step| engines.prepare(step, location));
-    let looked: Result<Vec<String>, String> = stream::iter(looking).buffered(CHARTS_AT_ONCE).try_collect().await;
+    let looking = each.values().map(|step| async move {
+        let at_hand = engines.prepare(step, location).await?;
+        Ok(at_hand
+            .digest
+            .map(|digest| (charts::name(step.chart(), &step.to), digest)))
+    });
+    let looked = stream::iter(looking).buffered(CHARTS_AT_ONCE);
+    let looked: Result<Vec<Option<(String, String)>>, String> = looked.try_collect().await;
     let to = &journal.spec.to;
-    looked.map(drop).map_err(|why| {
+    looked.map(|found| found.into_iter().flatten().collect()).map_err(|why| {
         let error = CommandError::error(why);
         if Location::read(location).is_address() {
             error.hint(format!("nothing was changed now; go on where the charts of {to} are to be had"))
@@ -177,6 +223,37 @@ fn refuse_unknown_vendor(journal: &MeshUpgrade, catalog: &Catalog) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::api::{ChartSource, MeshUpgradeSpec, Plan};
+
+    #[test]
+    fn other_contents_are_told_with_both_ways_on() {
+        let digests = |digest: &str| Digests::from([("istiod-1.31.0".to_owned(), digest.to_owned())]);
+        let plan = Plan {
+            charts: ChartSource {
+                location: "/srv/istio charts".to_owned(),
+                digests: digests("sha256:a"),
+            },
+            ..Plan::default()
+        };
+        let mut journal = MeshUpgrade::new("x", MeshUpgradeSpec::of("shop", "1.30.3", "1.31.0", plan, "alice"));
+        assert!(other_contents(&journal, &digests("sha256:a")).is_none());
+        assert!(other_contents(&journal, &Digests::new()).is_none());
+        let error = other_contents(&journal, &digests("sha256:b")).unwrap();
+        assert!(
+            error.to_string().contains("istiod-1.31.0, from /srv/istio charts"),
+            "{error}"
+        );
+        let hints = error.hints();
+        assert!(hints[0].contains("put back"), "{hints:?}");
+        assert!(
+            hints[1].ends_with("kubectl mesh-upgrade apply shop --charts '/srv/istio charts'"),
+            "{hints:?}"
+        );
+        // Named once, they are the ones that the upgrade goes by.
+        journal.status.get_or_insert_default().chart_digests = digests("sha256:b");
+        assert!(other_contents(&journal, &digests("sha256:b")).is_none());
+        assert!(other_contents(&journal, &digests("sha256:a")).is_some());
+    }
 
     #[test]
     fn another_folder_stands_for_the_planned_one_and_no_other_place_does() {
@@ -196,7 +273,7 @@ mod tests {
             (Some("oci://y/charts"), "oci://x/charts", Err("they stay the same")),
             (Some(here.as_str()), "", Err("they stay the same")),
         ] {
-            match (charts(given, planned), expected) {
+            match (folder_in_place(given, planned), expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{given:?} {planned}"),
                 (Err(error), Err(part)) => assert!(error.to_string().contains(part), "{error}"),
                 (found, _) => panic!("{given:?} {planned}: {found:?}"),

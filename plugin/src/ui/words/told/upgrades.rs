@@ -248,6 +248,8 @@ super::told! {
     "{id}: attempt {attempt} begins (epoch {epoch})" => "{id}：第 {attempt} 次尝试开始（epoch {epoch}）";
     "verified before the next cluster: {evidence}" => "在下一个集群之前已验证：{evidence}";
     "verified before its gateways: {evidence}" => "在它的网关之前已验证：{evidence}";
+    "chart {name} has other contents than before, and was named with --charts: {digest} in the place of {known}"
+        => "chart {name} 的内容与之前不同，并由 --charts 指定：{digest} 取代 {known}";
     "changed, and no guard is asked about it: {changed}" => "有变化，而没有守卫会被问到它：{changed}";
     "webhook configurations and admission policies of the mesh and the guard are as they were when it was frozen, or as the upgrade itself has made them since"
         => "网格和守卫的 webhook 配置及准入策略与冻结时一致，或者是升级自己之后改成的样子";
@@ -363,6 +365,12 @@ super::told! {
     "the upgrade has begun with charts from {planned}: they stay the same to its end"
         => "升级开始时的 chart 来自 {planned}：直到结束都保持不变";
     "leave --charts out" => "不要带 --charts";
+    "charts have other contents than the upgrade of mesh {} goes by: {others}, from {location}"
+        => "chart 的内容与网格 {0} 的升级所依据的不同：{others}，来自 {location}";
+    "nothing was changed now; put back what was there when the upgrade began"
+        => "现在没有改动任何东西；请恢复升级开始时的内容";
+    "or go on with what is there now, which the journal tells from then on: kubectl mesh-upgrade apply {} --charts {}"
+        => "或者用现在的内容继续，日志会从此记录它：kubectl mesh-upgrade apply {} --charts {}";
     "nothing was changed now; go on where the charts of {to} are to be had" => "现在没有改动任何东西；请在能取得 {to} 的 chart 的地方继续";
     "nothing was changed now; put the charts of {to} back at {location}, or name the folder that holds them here with --charts DIR"
         => "现在没有改动任何东西；请把 {to} 的 chart 放回 {location}，或者用 --charts DIR 指定这里存放它们的目录";
@@ -395,6 +403,7 @@ super::told! {
     "leave {flag} out, or make a new plan" => "不要带 {flag}，或者重新生成计划";
     "the plan file's target {:?} is no version" => "计划文件的目标 {} 不是版本";
     "the charts run the images {}, planned were {}" => "chart 运行的镜像是 {}，计划的是 {}";
+    "charts have other contents than were planned: {}" => "chart 的内容与计划的不同：{}";
     "other steps are due than were planned" => "现在要做的步骤与计划的不同";
     "other objects belong to the mesh than were planned" => "现在属于网格的对象与计划的不同";
     "the plan of {} no longer holds, nothing was changed: {what}" => "{0} 的计划已不成立，没有改动任何东西：{what}";
