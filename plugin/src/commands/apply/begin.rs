@@ -15,7 +15,7 @@ use crate::{
     executor::{journal, writing_client},
     guard,
     installer::AskedHelm,
-    ui::{Ui, confirm, print_report, print_report_again, strong},
+    ui::{Mark, Ui, confirm, print_report, print_report_again, strong},
 };
 use kube::ResourceExt as _;
 use serde_json::json;
@@ -204,6 +204,14 @@ fn ask(args: &ApplyArgs, ui: Ui, mesh: &str, question: &str, guarded: bool) -> R
     } else {
         ui.lang.apply_unguarded()
     });
+    if args.skip_image_pull {
+        let risk = if guarded {
+            ui.lang.apply_without_images()
+        } else {
+            ui.lang.apply_without_images_unguarded()
+        };
+        ui.note(&format!("{} {risk}", ui.mark(Mark::Warn)));
+    }
     if args.yes {
         return Ok(());
     }

@@ -22,6 +22,11 @@ super::words! {
         "其间任何其他人都不能改动这个网格的配置。";
     apply_unguarded() "It is UNGUARDED: nothing stops others from changing this mesh meanwhile.",
         "没有守卫：其间没有什么能阻止别人改动这个网格。";
+    apply_without_images() "Images are NOT PULLED first (--skip-image-pull): one that cannot be had stops the upgrade half-way, with \
+         the mesh frozen.",
+        "镜像不会预先拉取（--skip-image-pull）：取不到的镜像会让升级停在半路，而网格处于冻结状态。";
+    apply_without_images_unguarded() "Images are NOT PULLED first (--skip-image-pull): one that cannot be had stops the upgrade half-way.",
+        "镜像不会预先拉取（--skip-image-pull）：取不到的镜像会让升级停在半路。";
     apply_confirm(mesh, from, to, place) "Type the mesh's name ({mesh}) to upgrade it from {from} to {to} in {place}:",
         "输入网格名称（{mesh}），以确认把{place}中的它从 {from} 升级到 {to}：";
     apply_not_confirmed() "not confirmed: nothing was changed", "没有确认：没有改动任何东西";
