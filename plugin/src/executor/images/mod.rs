@@ -4,6 +4,7 @@
 //! matter, only whether the kubelet could get the image.
 
 mod node;
+mod secrets;
 mod verdict;
 
 use super::{is_transient, pauses::Pauses, restricted, settle};
@@ -12,10 +13,7 @@ use crate::{
     error::{api_code, api_message},
 };
 use futures::{StreamExt as _, stream};
-use k8s_openapi::api::{
-    apps::v1::Deployment,
-    core::v1::{Node, Pod, ServiceAccount},
-};
+use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{
     Api, Client, ResourceExt as _,
     api::{DeleteParams, ListParams, PostParams},
@@ -65,7 +63,7 @@ pub async fn pull(cluster: &Cluster, client: &Client, namespace: &str, images: &
             told(&passed_over)
         ));
     }
-    let secrets = pull_secrets(client, namespace).await?;
+    let secrets = secrets::of_istiod(client, namespace).await?;
     let place = Place {
         pods: Api::namespaced(client.clone(), namespace),
         nodes: Api::all(client.clone()),
@@ -134,38 +132,6 @@ async fn nodes(client: &Client) -> Result<(Vec<String>, Vec<String>), String> {
             None => return Ok((asked, passed_over)),
         }
     }
-}
-
-/// Secrets that istiod itself is pulled with: those of its pods and of their ServiceAccount.
-async fn pull_secrets(client: &Client, namespace: &str) -> Result<Vec<Value>, String> {
-    let failed = |what: &str, error: &kube::Error| format!("cannot read {what} in {namespace}: {}", api_message(error));
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
-    let istiod = ListParams::default().labels("app=istiod");
-    let list = patiently(|| deployments.list(&istiod)).await;
-    let list = list.map_err(|error| failed("istiod's Deployment", &error))?;
-    let (mut secrets, mut accounts) = (BTreeSet::new(), BTreeSet::new());
-    for template in list
-        .items
-        .into_iter()
-        .filter_map(|deployment| deployment.spec?.template.spec)
-    {
-        secrets.extend(
-            template
-                .image_pull_secrets
-                .into_iter()
-                .flatten()
-                .map(|secret| secret.name),
-        );
-        accounts.extend(template.service_account_name);
-    }
-    let api: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
-    for name in accounts {
-        let account = patiently(|| api.get_opt(&name)).await;
-        let account = account.map_err(|error| failed(&format!("ServiceAccount {name}"), &error))?;
-        let of_account = account.and_then(|account| account.image_pull_secrets);
-        secrets.extend(of_account.into_iter().flatten().map(|secret| secret.name));
-    }
-    Ok(secrets.into_iter().map(|name| json!({ "name": name })).collect())
 }
 
 /// Takes away the pods of a pull that was cut short, for whoever does not pull again.
