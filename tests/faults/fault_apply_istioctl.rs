@@ -57,7 +57,9 @@ fn killed_in_the_middle_of_istioctl_it_stays_frozen_and_is_finished() -> Result<
 
     foreign_changes_are_refused(&cluster)?;
     ensure!(images(&cluster)? == half, "somebody wrote on: {half:?}");
-    Run::of(apply(&cluster)?, None)?.ok()?;
+    // As most have it: nobody names the program.
+    let unnamed = mesh_upgrade_command(&cluster, "alice", &["apply", "--yes"])?;
+    Run::of(with_istioctl_on_path(unnamed)?, None)?.ok()?;
     it_has_arrived(&cluster)?;
     istioctl_wrote_with_an_epoch(&cluster)?;
     controllers_of_kubernetes_went_on(&cluster)
@@ -241,19 +243,26 @@ fn apply(cluster: &Cluster) -> Result<Command> {
 }
 
 fn check(cluster: &Cluster, with_istioctl: bool) -> Result<Run> {
-    let mut command = mesh_upgrade_command(cluster, "alice", &["check", "--to", TO, "--verbose"])?;
-    if with_istioctl {
-        let istioctl = OnDemand::Istioctl131.program()?;
-        let mut path = vec![istioctl.parent().map(PathBuf::from).unwrap_or_default()];
-        let before = command
-            .get_envs()
-            .find(|(name, _)| *name == "PATH")
-            .and_then(|(_, value)| value);
-        path.extend(std::env::split_paths(before.unwrap_or_default()));
-        let path = std::env::join_paths(path)?;
-        command.env("PATH", path);
-    }
+    let command = mesh_upgrade_command(cluster, "alice", &["check", "--to", TO, "--verbose"])?;
+    let command = if with_istioctl {
+        with_istioctl_on_path(command)?
+    } else {
+        command
+    };
     Run::of(command, None)
+}
+
+fn with_istioctl_on_path(mut command: Command) -> Result<Command> {
+    let istioctl = OnDemand::Istioctl131.program()?;
+    let mut path = vec![istioctl.parent().map(PathBuf::from).unwrap_or_default()];
+    let before = command
+        .get_envs()
+        .find(|(name, _)| *name == "PATH")
+        .and_then(|(_, value)| value);
+    path.extend(std::env::split_paths(before.unwrap_or_default()));
+    let path = std::env::join_paths(path)?;
+    command.env("PATH", path);
+    Ok(command)
 }
 
 /// Images of all that istioctl installed, sorted.
