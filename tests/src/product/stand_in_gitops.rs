@@ -418,3 +418,6 @@ pub(super) fn workload(chart: &str) -> Option<&'static str> {
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
