@@ -1,11 +1,13 @@
-//! A whole ambient mesh of a vendor's build, by the very same apply; guarded by the policy alone, and unguarded.
+//! A whole ambient mesh of a vendor's build, under names of its own, by the very same apply; guarded by the policy alone, and
+//! unguarded.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
+    audit,
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox},
-    product::{journal_phase, mesh_upgrade},
+    product::{HeldPulls, images_of_pod, journal_phase, mesh_upgrade},
 };
 use serde_json::{Value, json};
 
@@ -15,7 +17,11 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
         nodes: 2,
         ..ClusterOptions::named("ambient")
     })?;
+    // Names that nothing here could guess.
     let options = IstioOptions {
+        namespace: "mesh-a".to_owned(),
+        base_release: "b".to_owned(),
+        istiod_release: "i".to_owned(),
         replicas: 2,
         cni: true,
         ztunnel: true,
@@ -67,10 +73,9 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
         "{order:?}"
     );
 
-    let apply = mesh_upgrade(
-        &cluster,
-        &["apply", "--to", to, "--charts", &charts, "--yes", "-o", "json"],
-    )?;
+    let pulls = HeldPulls::of(&cluster)?;
+    let arguments = ["apply", "--to", to, "--charts", &charts, "--yes", "-o", "json"];
+    let apply = pulls.run(&arguments, || each_node_pulls_everything(&pulls, &plan))?;
     let lines = apply.stdout.lines().map(serde_json::from_str);
     let lines: Vec<Value> = lines.collect::<Result<_, _>>().with_context(|| apply.to_string())?;
     let (result, events) = lines.split_last().context("a result")?;
@@ -84,6 +89,12 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
         result.pointer("/status/phase").and_then(|phase| phase.as_str()) == Some("Succeeded"),
         "{apply}"
     );
+    let history = result.pointer("/status/history").and_then(Value::as_array);
+    let mut told = history
+        .into_iter()
+        .flatten()
+        .filter_map(|event| event.get("what")?.as_str());
+    ensure!(told.any(|what| what.contains("images pulled on 2 nodes")), "{apply}");
     ensure!(
         apply
             .stderr
@@ -108,6 +119,28 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
     mesh_upgrade(&cluster, &["guard", "uninstall", "--yes"])?.ok()?;
     let left = cluster.kubectl(&["get", "validatingadmissionpolicies,clusterroles", "-o", "name"])?;
     ensure!(!left.ok()?.contains("mesh-upgrade"), "{left}");
+    Ok(())
+}
+
+/// One pod on each of the two, with all that the plan names.
+fn each_node_pulls_everything(pulls: &HeldPulls<'_>, plan: &Value) -> Result<()> {
+    let planned = plan.pointer("/plan/images").and_then(Value::as_array);
+    let mut planned: Vec<&str> = planned.into_iter().flatten().filter_map(Value::as_str).collect();
+    planned.sort_unstable();
+    ensure!(planned.len() > 4, "{plan:#}");
+    let pods = pulls.pods(2, |_| true)?;
+    for pod in &pods {
+        ensure!(images_of_pod(pod) == planned, "planned are {planned:?}: {pod:#}");
+        ensure!(
+            pod.pointer("/metadata/namespace") == Some(&Value::from("mesh-a")),
+            "{pod:#}"
+        );
+    }
+    let nodes: BTreeSet<_> = pods
+        .iter()
+        .filter_map(|pod| pod.pointer("/spec/nodeName")?.as_str())
+        .collect();
+    ensure!(nodes.len() == 2, "{pods:#?}");
     Ok(())
 }
 
@@ -156,9 +189,18 @@ fn without_the_guard_it_goes_on_only_with_a_reason_on_the_record() -> Result<()>
         "--unguarded",
         "--reason",
         "a test cluster without admission",
+        "--skip-image-pull",
     ];
     let apply = mesh_upgrade(&cluster, &arguments)?;
     ensure!(apply.code == 0 && apply.stderr.contains("UNGUARDED"), "{apply}");
+    ensure!(apply.stderr.contains("Images are NOT PULLED first"), "{apply}");
+    let events = audit::read(&cluster.audit_log())?;
+    let made = |event: &&audit::Event| {
+        let is_ours = event.agent.starts_with("kubectl-mesh_upgrade/");
+        is_ours && event.resource == "pods" && event.verb == "create" && !event.dry_run
+    };
+    let made: Vec<_> = events.iter().filter(made).collect();
+    ensure!(made.is_empty(), "{made:?}");
     ensure!(journal_phase(&cluster)?.as_deref() == Some("Succeeded"));
     cluster
         .kubectl(&["label", "namespace", "default", "istio-injection-"])?

@@ -14,7 +14,7 @@ use super::external_istiod;
 use super::leftovers::{self, Footprint};
 use super::on_demand::{OnDemand, with_program};
 use super::run::Run;
-use super::slow_istiod;
+use super::stages;
 use super::supervisor::Supervisor;
 use super::toolbox::Toolbox;
 use super::wait::wait_until;
@@ -45,6 +45,8 @@ pub struct ClusterOptions {
     pub false_istiod: bool,
     /// How long istiod's pods take to become ready; without it, no time at all.
     pub istiod_ready_after: Option<Duration>,
+    /// Whether images of [`super::FALTERING_HUB`] cannot be pulled at first.
+    pub registry_falters: bool,
     /// Whether istiod reads its configuration in another cluster, as [`super::ExternalIstiod`] does.
     pub istiod_is_external: bool,
 }
@@ -59,6 +61,7 @@ impl ClusterOptions {
             api_server: None,
             false_istiod: false,
             istiod_ready_after: None,
+            registry_falters: false,
             istiod_is_external: false,
         }
     }
@@ -119,7 +122,7 @@ impl Cluster {
         if let Some(programs) = &programs {
             arguments.push(format!("--bin={}", programs.path().display()));
         }
-        let stages = options.istiod_ready_after.map(slow_istiod::stages).transpose()?;
+        let stages = stages::of(&options)?;
         if let Some(stages) = &stages {
             arguments.push(format!("--kwok-stages={}", stages.path().display()));
         }
