@@ -29,6 +29,7 @@ pub use journal::{journal_phase, newest, tells_in_order, wait_for_journal};
 pub use language::english_left;
 pub use restarts::survive_restarts;
 pub use several_clusters::SeveralClusters;
+pub(crate) use several_clusters::contexts;
 pub use stand_in_gitops::{GitOpsKind, StandInGitOps};
 pub use stand_in_sail::StandInSail;
 pub use upgradable::Upgradable;

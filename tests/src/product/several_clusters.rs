@@ -11,7 +11,10 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use super::{Guard, mesh_upgrade_command};
-use crate::harness::{Cluster, ClusterOptions, Contexts, Istio, IstioOptions, Run, Toolbox};
+use crate::{
+    harness::{Cluster, ClusterOptions, Contexts, Istio, IstioOptions, Run, Toolbox},
+    traffic::{BlockingCaller, Identity},
+};
 
 const FROM: &str = "1.30.3";
 const TO: &str = "1.31.0";
@@ -29,7 +32,7 @@ pub struct SeveralClusters {
     clusters: Vec<Cluster>,
     istios: Vec<Istio>,
     kubeconfig: PathBuf,
-    _guards: Vec<Guard>,
+    guards: Vec<Guard>,
 }
 
 impl SeveralClusters {
@@ -97,7 +100,7 @@ impl SeveralClusters {
             clusters,
             istios,
             kubeconfig,
-            _guards: guards,
+            guards,
         })
     }
 
@@ -106,6 +109,12 @@ impl SeveralClusters {
         let secret = remote_secret("east", &Contexts::alone("east", &theirs.cluster(), &theirs.user()));
         self.cluster("west")?.apply_stdin(&secret.to_string())?.ok()?;
         Ok(())
+    }
+
+    /// What it is made of, cluster by cluster, for who puts it together otherwise. Each has to be a primary.
+    pub(crate) fn into_parts(self) -> Vec<(Cluster, Istio, Guard)> {
+        let parts = self.clusters.into_iter().zip(self.istios).zip(self.guards);
+        parts.map(|((cluster, istio), guard)| (cluster, istio, guard)).collect()
     }
 
     /// The clusters: east, west, and north where there is one.
@@ -179,18 +188,23 @@ impl SeveralClusters {
         Ok(())
     }
 
-    /// The same, and that each cluster is frozen by this epoch and no other.
+    /// The same, and that each cluster is frozen by this epoch and no other: a driver of the epoch before it changes neither what
+    /// helm records nor what it brings, and the one of this epoch does.
     ///
     /// # Errors
     /// When it is not.
     pub fn is_frozen_by(&self, epoch: i64) -> Result<()> {
         self.is_frozen()?;
-        for cluster in &self.clusters {
+        for (number, cluster) in self.clusters.iter().enumerate() {
             let epochs = cluster.kubectl(&["get", "meshfreezes", "-o", "jsonpath={.items[*].spec.epoch}"])?;
             ensure!(epochs.ok()? == epoch.to_string(), "{}: {epochs}", cluster.name());
             let policies = freeze_policies(cluster)?;
             let own = format!("validatingadmissionpolicy.admissionregistration.k8s.io/mesh-freeze-shop-{epoch}");
             ensure!(policies == [own], "{}: {policies:?}", cluster.name());
+            let tried = takes_writes_of(cluster, epoch)?;
+            // A remote has no istiod; the primaries come first.
+            let expected = if number < self.istios.len() { 2 } else { 1 };
+            ensure!(tried == expected, "{}: {tried} writes were tried", cluster.name());
         }
         Ok(())
     }
@@ -271,14 +285,47 @@ impl SeveralClusters {
     }
 }
 
-fn contexts(clusters: &[Cluster], of: impl Fn(&Cluster) -> Result<PathBuf>) -> Result<Contexts> {
-    let (first, others) = clusters.split_first().context("a cluster")?;
-    let mut contexts = Contexts::of(&of(first)?)?;
-    for cluster in others {
+/// A kubeconfig with a context for each cluster, of what this says of each; the first is the current one.
+pub(crate) fn contexts<'a>(
+    clusters: impl IntoIterator<Item = &'a Cluster>,
+    of: impl Fn(&Cluster) -> Result<PathBuf>,
+) -> Result<Contexts> {
+    let mut clusters = clusters.into_iter();
+    let mut contexts = Contexts::of(&of(clusters.next().context("a cluster")?)?)?;
+    for cluster in clusters {
         let theirs = Contexts::of(&of(cluster)?)?;
         contexts = contexts.with(cluster.name(), &theirs.cluster(), &theirs.user());
     }
     Ok(contexts)
+}
+
+/// By dry runs, as the driver: of the epoch before this one they are refused, and of this one admitted. Returns how many objects
+/// were tried: a helm release, and istiod where there is one.
+fn takes_writes_of(cluster: &Cluster, epoch: i64) -> Result<usize> {
+    let driver = |epoch| BlockingCaller::new(cluster.kubeconfig(), Identity::driver(epoch));
+    let (late, holder) = (driver(epoch - 1)?, driver(epoch)?);
+    let deployments = "/apis/apps/v1/namespaces/istio-system/deployments";
+    let istiods = holder.read(&format!("{deployments}?labelSelector=app%3Distiod"))?;
+    let istiod = istiods.pointer("/items/0/metadata/name").and_then(Value::as_str);
+    let mut paths = vec!["/api/v1/namespaces/istio-system/secrets/sh.helm.release.v1.istio-base.v1".to_owned()];
+    paths.extend(istiod.map(|name| format!("{deployments}/{name}")));
+    for path in &paths {
+        let patch = json!({"metadata": {"annotations": {"meshupgrade.test/epoch": "tried"}}});
+        let path = format!("{path}?dryRun=All");
+        let (status, why) = late.call("PATCH", &path, &patch)?;
+        ensure!(
+            status >= 400 && why.to_string().contains("MG001"),
+            "{}: {path} of an epoch before {epoch}: {status} {why}",
+            cluster.name()
+        );
+        let (status, why) = holder.call("PATCH", &path, &patch)?;
+        ensure!(
+            status == 200,
+            "{}: {path} of epoch {epoch}: {status} {why}",
+            cluster.name()
+        );
+    }
+    Ok(paths.len())
 }
 
 fn freeze_policies(cluster: &Cluster) -> Result<Vec<String>> {

@@ -16,13 +16,16 @@ use tokio::{runtime::Runtime, time::timeout};
 /// How long a thread waits for one answer; an API server gives up before that by itself where it can.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 
+/// Every write of an upgrade is made as this account.
+pub(super) const DRIVER: &str = "system:serviceaccount:mesh-upgrade-system:mesh-upgrade-driver";
+
 /// Who asks, by impersonation. Rights are not in question: everybody is in `system:masters`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// User name.
     pub user: &'static str,
     /// Value of the extra that carries an epoch.
-    pub epoch: Option<&'static str>,
+    pub epoch: Option<i64>,
 }
 
 impl Identity {
@@ -30,6 +33,15 @@ impl Identity {
     #[must_use]
     pub const fn of(user: &'static str) -> Self {
         Self { user, epoch: None }
+    }
+
+    /// The driver with an epoch.
+    #[must_use]
+    pub const fn driver(epoch: i64) -> Self {
+        Self {
+            user: DRIVER,
+            epoch: Some(epoch),
+        }
     }
 }
 

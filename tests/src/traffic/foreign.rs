@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::call::{Caller, Identity};
+use super::call::{Caller, DRIVER, Identity};
 
 /// Who they are: people, controllers, Istio itself beyond what it may, and the driver with another epoch.
 pub const FOREIGNERS: [Identity; 7] = [
@@ -17,11 +17,8 @@ pub const FOREIGNERS: [Identity; 7] = [
     Identity::of("system:serviceaccount:argocd:argocd-application-controller"),
     Identity::of("system:serviceaccount:flux-system:helm-controller"),
     Identity::of("system:serviceaccount:shop:istiod"),
-    Identity {
-        user: "system:serviceaccount:mesh-upgrade-system:mesh-upgrade-driver",
-        epoch: Some("0"),
-    },
-    Identity::of("system:serviceaccount:mesh-upgrade-system:mesh-upgrade-driver"),
+    Identity::driver(0),
+    Identity::of(DRIVER),
 ];
 
 /// One attempt: method, path, and body.
