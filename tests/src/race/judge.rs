@@ -26,6 +26,15 @@ fn takes_down_a_later_freeze(event: &Event) -> bool {
     event.passed() && standing.zip(own).is_some_and(|(standing, own)| standing > own)
 }
 
+/// The epoch of the freeze that refused a driver of an earlier one, as a takeover's canaries prove it.
+fn refused_by_a_later_freeze(event: &Event) -> Option<i64> {
+    let named = event.message.split_once("ValidatingAdmissionPolicy 'mesh-freeze-")?.1;
+    let standing: i64 = named.split_once('\'')?.0.rsplit_once('-')?.1.parse().ok()?;
+    let [epoch] = event.epochs.as_slice() else { return None };
+    let is_earlier = epoch.parse::<i64>().is_ok_and(|epoch| epoch > 0 && epoch < standing);
+    (!event.passed() && is_earlier).then_some(standing)
+}
+
 /// Judges a log, in whatever order its lines are.
 pub(super) fn judge(events: &[Event]) -> Judged {
     let driver = names::driver_user();
@@ -52,7 +61,23 @@ pub(super) fn judge(events: &[Event]) -> Judged {
                 .push(format!("a driver's write with the epochs {other:?}: {event}")),
         }
     }
+    let proofs: Vec<(i64, &Event)> = events
+        .iter()
+        .filter(|event| event.user == driver)
+        .filter_map(|event| Some((refused_by_a_later_freeze(event)?, event)))
+        .collect();
     for (part, epoch, event) in &all {
+        if *part == Part::Mesh && event.passed() {
+            // The API server has shown that it goes by the later freeze: what comes after that comes too late.
+            let mut proofs = proofs
+                .iter()
+                .filter(|(by, proof)| by > epoch && event.received > proof.answered);
+            if let Some((by, proof)) = proofs.next() {
+                judged.faults.push(format!(
+                    "a write with epoch {epoch} passed though the freeze of epoch {by} had refused:\n{event}\n{proof}"
+                ));
+            }
+        }
         // Followed from the first accepted write of a later driver on, which no earlier one may overlap.
         let later = all
             .iter()
@@ -110,6 +135,31 @@ mod tests {
             let refused = judge(&[next, write(late, "1", "apps", 403)]);
             assert_eq!((refused.faults.len(), refused.stale_refused), (0, 1));
         }
+    }
+
+    #[test]
+    fn whom_the_later_freeze_has_refused_may_change_nothing_any_more() {
+        let canary = Event {
+            is_canary: true,
+            dry_run: true,
+            message: "ValidatingAdmissionPolicy 'mesh-freeze-default-2' with binding 'x' denied request: MG001"
+                .to_owned(),
+            ..write((3, 4), "1", "", 403)
+        };
+        let faults = |of: &[Event]| judge(of).faults.len();
+        assert_eq!(faults(&[canary.clone(), write((5, 6), "1", "apps", 200)]), 1);
+        // It may have been admitted before the API server went by the later freeze.
+        assert_eq!(faults(&[canary.clone(), write((3, 5), "1", "apps", 200)]), 0);
+        assert_eq!(faults(&[canary.clone(), write((5, 6), "1", "apps", 403)]), 0);
+        assert_eq!(faults(&[canary.clone(), write((5, 6), "2", "apps", 200)]), 0);
+        // The journal passes over by a write of its own.
+        assert_eq!(faults(&[canary.clone(), write((5, 6), "1", names::GROUP, 200)]), 0);
+        // The policy of an earlier driver proves nothing of a later one.
+        let earlier = Event {
+            epochs: vec!["3".to_owned()],
+            ..canary
+        };
+        assert_eq!(faults(&[earlier, write((5, 6), "1", "apps", 200)]), 0);
     }
 
     #[test]
