@@ -1,29 +1,39 @@
-//! The real plugin killed at a real write into its journal while a mesh is upgraded, and finished by the same command: once
-//! before that write arrives, and once after it is stored. The fault suite has every other write.
+//! The real plugin killed while a mesh is upgraded, at a point of each kind, and finished by the same command: before a request
+//! of helm that leaves a release pending, and then each that takes it over, once before a write into the journal arrives and
+//! once after one is stored. One mesh for all three: the fault suite has every point, each in an upgrade of its own.
 
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::Moment,
-    kill::{Outcome, kill_in_the_middle},
+    harness::{Moment, no_leftovers},
+    kill::{KillPoint, Kind, kill_one_after_the_other},
 };
 
 #[test]
-fn killed_before_a_journal_write_it_is_finished_and_never_was_open() -> Result<()> {
-    let outcome = killed(Moment::Before)?;
+fn killed_at_a_point_of_each_kind_it_is_finished_and_never_was_open() -> Result<()> {
+    let first = |kind, moment| KillPoint {
+        kind,
+        number: 1,
+        moment,
+    };
+    let outcome = kill_one_after_the_other(&[
+        first(Kind::HelmWhilePending, Moment::Before),
+        first(Kind::JournalWriteAfterHelm, Moment::Before),
+        first(Kind::JournalWriteAfterHelm, Moment::After),
+    ])?;
+    let mut kills = outcome.kills.iter();
+    let mut next = || {
+        kills
+            .next()
+            .with_context(|| format!("it arrived before it was killed: {outcome:?}"))
+    };
+
+    let by_helm = next()?;
+    ensure!(by_helm.pending == ["istio-base"], "{by_helm:?}");
+    let before = next()?;
+    ensure!(before.request.contains("/meshupgrades"), "{before:?}");
     // What helm has changed is not in the journal yet, so that the successor has to find out.
-    ensure!(outcome.under_way > 0, "nothing was under way: {outcome:?}");
-    Ok(())
-}
-
-#[test]
-fn killed_after_a_journal_write_it_is_finished_and_never_was_open() -> Result<()> {
-    killed(Moment::After).map(drop)
-}
-
-/// What came of it is judged where it is killed.
-fn killed(moment: Moment) -> Result<Outcome> {
-    let outcome = kill_in_the_middle(moment)?;
-    let request = outcome.request.as_deref().context("it arrived before it was killed")?;
-    ensure!(request.contains("/meshupgrades"), "killed at {request}");
-    Ok(outcome)
+    ensure!(!before.under_way.is_empty(), "nothing was under way: {before:?}");
+    let after = next()?;
+    ensure!(after.request.contains("/meshupgrades"), "{after:?}");
+    no_leftovers()
 }

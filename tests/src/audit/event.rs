@@ -43,7 +43,7 @@ pub struct Event {
     pub resource: String,
     /// Namespace, if any.
     pub namespace: String,
-    /// Name, if it was in the path.
+    /// Name; of a list there is none.
     pub name: String,
     /// Whether nothing was to be stored.
     pub dry_run: bool,

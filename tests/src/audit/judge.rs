@@ -77,18 +77,24 @@ fn changed_the_mesh(event: &Event) -> bool {
     event.is_write() && event.passed() && !event.dry_run && event.part() == Some(Part::Mesh)
 }
 
+/// What a driver changed of the mesh.
+#[must_use]
+pub fn changed_by_the_driver(events: &[Event]) -> Vec<&Event> {
+    let driver = names::driver_user();
+    let changes = events
+        .iter()
+        .filter(|event| event.user == driver && changed_the_mesh(event));
+    changes.collect()
+}
+
 /// What a driver changed of the mesh before it was frozen or after it was opened.
 ///
 /// # Errors
 /// When there was no freeze, or the driver has changed nothing: then nothing was looked at.
 pub fn changed_unfrozen(events: &[Event]) -> Result<Vec<String>> {
     let period = Period::of(events)?;
-    let driver = names::driver_user();
-    let changes: Vec<&Event> = events
-        .iter()
-        .filter(|event| event.user == driver && changed_the_mesh(event))
-        .collect();
-    ensure!(!changes.is_empty(), "no change of the mesh by {driver} is in the log");
+    let changes = changed_by_the_driver(events);
+    ensure!(!changes.is_empty(), "no change of the mesh by the driver is in the log");
     let unfrozen = changes.into_iter().filter(|event| !period.contains(event));
     Ok(unfrozen.map(|event| format!("changed unfrozen: {event}")).collect())
 }

@@ -4,4 +4,4 @@ mod event;
 mod judge;
 
 pub use event::{Event, Part, read};
-pub use judge::{Judged, Period, changed_unfrozen, judge};
+pub use judge::{Judged, Period, changed_by_the_driver, changed_unfrozen, judge};

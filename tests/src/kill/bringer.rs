@@ -37,9 +37,7 @@ impl Bringer {
                 sail.follow_with_a_tag()?;
                 Self::Sail(sail)
             }
-            Scenario::InPlace | Scenario::CanaryBeside | Scenario::CanaryRemoval | Scenario::Istioctl => {
-                return Ok(None);
-            }
+            _ => return Ok(None),
         };
         Ok(Some(bringer))
     }

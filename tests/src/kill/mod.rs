@@ -2,52 +2,34 @@
 //! state as without the kill, no component changed more often than the kill explains, and a freeze that was never open
 //! in between.
 
+mod blocker;
 mod bringer;
+mod changes;
 mod end_state;
 pub(crate) mod foreign_writer;
+mod kinds;
 mod mesh;
 mod scenario;
 
-use std::{
-    process::Child,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{process::Child, time::Duration};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
     audit,
     harness::{Moment, Proxy, Seen, Signal, children, signal, wait_until},
+    product::newest,
 };
-use foreign_writer::ForeignWriter;
+pub use changes::{Changes, UnderWay};
+use end_state::EndState;
+use foreign_writer::{ForeignWriter, Frozen};
+pub use kinds::Kind;
 pub use mesh::Mesh;
 pub use scenario::Scenario;
 
 const DEADLINE: Duration = Duration::from_secs(180);
 /// How long the foreign writer may be without an answer: machines are slow, and several clusters share one.
 const SILENCE: Duration = Duration::from_secs(15);
-
-/// Requests of one kind, at each of which an upgrade can be killed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// What the plugin writes into the journal.
-    JournalWrite,
-    /// What helm asks of the API server, reads included.
-    HelmRequest,
-}
-
-impl Kind {
-    /// Whether a request is of this kind.
-    #[must_use]
-    pub fn is(self, seen: &Seen) -> bool {
-        let helm = seen.agent.starts_with("Helm/");
-        match self {
-            Self::JournalWrite => !helm && seen.method != "GET" && seen.path.contains("/meshupgrades"),
-            Self::HelmRequest => helm,
-        }
-    }
-}
 
 /// A moment at which an upgrade is killed: the n-th request of a kind, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,18 +42,27 @@ pub struct KillPoint {
     pub moment: Moment,
 }
 
-/// What came of a kill.
+/// A kill that was.
+#[derive(Debug)]
+pub struct Killed {
+    /// The request at which it came.
+    pub request: String,
+    /// Steps that the journal told to be under way then.
+    pub under_way: Vec<UnderWay>,
+    /// Releases that it left pending; asked for when helm was in the middle of something.
+    pub pending: Vec<String>,
+}
+
+/// What came of one kill, or of several.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The request at which it was killed; nothing when the upgrade had arrived before: how often helm looks at what it
-    /// waits for differs from run to run.
-    pub request: Option<String>,
-    /// Steps that the journal told to be under way when it was killed.
-    pub under_way: usize,
+    /// The kills; fewer than there were to be when the upgrade had arrived before: how often helm looks at what it waits for
+    /// differs from run to run.
+    pub kills: Vec<Killed>,
     /// Foreign writes that were refused while the mesh was frozen.
     pub refused: usize,
     /// Changes of components beyond those of an upgrade that is not killed.
-    pub extra_changes: usize,
+    pub extra_changes: Changes,
 }
 
 /// An upgrade that nobody kills.
@@ -79,37 +70,76 @@ pub struct Outcome {
 pub struct Usual {
     /// Its requests of a kind.
     pub requests: Vec<Seen>,
-    /// How often it changes a component.
-    changes: usize,
+    expected: Expected,
+}
+
+/// What an upgrade that nobody kills comes to.
+#[derive(Debug)]
+struct Expected {
+    /// How often it changes each component.
+    changes: Changes,
+    /// How it ends; nothing where none was looked at.
+    end: Option<EndState>,
 }
 
 impl Usual {
-    /// Lets it arrive.
+    /// Lets it arrive, twice: what differs between two upgrades that nobody kills could not be told from what a kill does.
     ///
     /// # Errors
-    /// When it does not.
+    /// When it does not, or not twice alike.
     pub fn of(mesh: &mut Mesh, kind: Kind) -> Result<Self> {
-        mesh.begin()?;
-        let proxy = Proxy::holding(&mesh.cluster, "alice", None, move |seen| kind.is(seen))?;
-        let status = mesh.apply(&proxy)?.wait()?;
-        ensure!(status.success(), "the upgrade through the proxy ended with {status}");
-        let changes = mesh.arrived()?;
-        ensure!(changes > 0, "no change of a component was counted");
-        let known = changes_in_place();
+        let one = Self::once(mesh, kind)?;
+        let other = Self::once(mesh, kind)?;
         ensure!(
-            mesh.scenario != Scenario::InPlace || changes == known,
-            "an upgrade in place has {changes} changes, and {known} are taken for granted where it is killed once"
+            one.expected.changes == other.expected.changes,
+            "{:?} were changed, and {:?} the next time",
+            one.expected.changes,
+            other.expected.changes
         );
+        if let (Some(first), Some(second)) = (&one.expected.end, &other.expected.end) {
+            first.is(second).context("two upgrades that nobody killed")?;
+        }
+        // How often helm looks at what it waits for differs.
+        Ok(if one.requests.len() <= other.requests.len() {
+            one
+        } else {
+            other
+        })
+    }
+
+    fn once(mesh: &mut Mesh, kind: Kind) -> Result<Self> {
+        mesh.begin()?;
+        let proxy = Proxy::holding(mesh.home(), "alice", None, kind.counts())?;
+        let status = mesh.apply(&proxy)?.wait()?;
+        ensure!(
+            status.code() == Some(mesh.scenario.ends_with()),
+            "the upgrade through the proxy ended with {status}"
+        );
+        mesh.arrived()?;
+        let changes = mesh.changes()?;
+        let is_changed = mesh.scenario != Scenario::Withdrawal;
+        ensure!(changes.is_empty() != is_changed, "counted as changed: {changes:?}");
+        if mesh.scenario == Scenario::InPlace {
+            let known = changes_in_place();
+            ensure!(
+                changes == known,
+                "{changes:?}, and where it is killed once {known:?} is taken for granted"
+            );
+        }
         Ok(Self {
             requests: proxy.counted(),
-            changes,
+            expected: Expected {
+                changes,
+                end: Some(mesh.end_state()?),
+            },
         })
     }
 }
 
-/// How often an upgrade in place by helm changes a component: each release is installed once and upgraded once.
-fn changes_in_place() -> usize {
-    2 * Scenario::InPlace.releases().len()
+/// What an upgrade in place by helm changes, and how often.
+fn changes_in_place() -> Changes {
+    let releases = Scenario::InPlace.releases().iter();
+    releases.map(|release| ((*release).to_owned(), 1)).collect()
 }
 
 /// Kills an upgrade at a point and finishes it.
@@ -118,82 +148,112 @@ fn changes_in_place() -> usize {
 /// What did not hold.
 pub fn kill_and_finish(mesh: &mut Mesh, usual: &Usual, point: KillPoint) -> Result<Outcome> {
     mesh.begin()?;
-    let kind = point.kind;
-    let point = (point.number, point.moment);
-    kill_begun(mesh, usual.changes, point, move |seen| kind.is(seen))
+    kill_begun(mesh, &usual.expected, &[point])
 }
 
-/// Kills an upgrade in place, in a mesh of its own, at its first write into the journal after helm has begun to change a
-/// component, and finishes it. Which write that is need not be counted before, so that this takes one upgrade and no copy.
+/// Kills an upgrade in place, in a mesh of its own, and each that takes it over at the next of these points, and finishes it.
 ///
 /// # Errors
 /// What did not hold.
-pub fn kill_in_the_middle(moment: Moment) -> Result<Outcome> {
+pub fn kill_one_after_the_other(points: &[KillPoint]) -> Result<Outcome> {
     let mesh = Mesh::put_up(Scenario::InPlace)?;
-    kill_begun(&mesh, changes_in_place(), (1, moment), after_helm())
+    let values = mesh.values()?;
+    let expected = Expected {
+        changes: changes_in_place(),
+        end: None,
+    };
+    let outcome = kill_begun(&mesh, &expected, points)?;
+    let left = mesh.values()?;
+    ensure!(left == values, "helm's values were {values:#?}, and are {left:#?}");
+    Ok(outcome)
 }
 
-/// What the plugin writes into the journal once helm has asked for a change that is to be stored.
-fn after_helm() -> impl Fn(&Seen) -> bool + Send + Sync + 'static {
-    let has_changed = AtomicBool::new(false);
-    move |seen| {
-        if Kind::HelmRequest.is(seen) && seen.method != "GET" && !seen.path.contains("dryRun=") {
-            has_changed.store(true, Ordering::SeqCst);
-        }
-        has_changed.load(Ordering::SeqCst) && Kind::JournalWrite.is(seen)
+/// Kills an upgrade of a mesh that has just begun at each of these points, one after the other, and finishes it.
+fn kill_begun(mesh: &Mesh, usual: &Expected, points: &[KillPoint]) -> Result<Outcome> {
+    let writers = mesh.members.iter().map(|member| {
+        let writer = ForeignWriter::start(&member.cluster, mesh.scenario.config_map())?;
+        Ok((member, writer))
+    });
+    let writers = writers.collect::<Result<Vec<_>>>()?;
+    let mut kills = Vec::new();
+    for point in points {
+        kills.extend(kill(mesh, *point)?);
     }
+    if kills.len() == points.len() {
+        mesh.finish()?;
+    }
+
+    let journal = newest(mesh.home())?.context("no journal")?;
+    let mut refused = 0;
+    for (member, writer) in writers {
+        let place = member.cluster.name();
+        let answers = writer.stop();
+        let events = audit::read(&member.cluster.audit_log())?;
+        let frozen = if mesh.scenario == Scenario::Withdrawal {
+            Frozen::until_withdrawn(&audit::Period::of(&events)?)?
+        } else {
+            Frozen::of(&journal)?
+        };
+        let here = answers.judge(&frozen, SILENCE).context(place.to_owned())?;
+        ensure!(
+            here > 0,
+            "{place}: no foreign write was refused: was the mesh frozen at all?"
+        );
+        refused += here;
+        if mesh.scenario == Scenario::Withdrawal {
+            let changed = audit::changed_by_the_driver(&events);
+            ensure!(changed.is_empty(), "changed, and then withdrawn: {changed:#?}");
+        } else {
+            let unfrozen = audit::changed_unfrozen(&events)?;
+            ensure!(unfrozen.is_empty(), "{place}: {unfrozen:#?}");
+        }
+    }
+    mesh.arrived()?;
+    let under_way: Vec<_> = kills.iter().map(|kill| kill.under_way.clone()).collect();
+    let extra_changes = changes::beyond(mesh.scenario, &usual.changes, &mesh.changes()?, &under_way)?;
+    if let Some(end) = &usual.end {
+        end.is(&mesh.end_state()?)?;
+    }
+    Ok(Outcome {
+        kills,
+        refused,
+        extra_changes,
+    })
 }
 
-/// Kills an upgrade of a mesh that has just begun at the n-th request that counts, and finishes it; `usual` is how often one
-/// that nobody kills changes a component.
-fn kill_begun(
-    mesh: &Mesh,
-    usual: usize,
-    (number, moment): (usize, Moment),
-    counts: impl Fn(&Seen) -> bool + Send + Sync + 'static,
-) -> Result<Outcome> {
-    let proxy = Proxy::holding(&mesh.cluster, "alice", Some((number, moment)), counts)?;
-    let writer = ForeignWriter::start(&mesh.cluster, mesh.scenario.config_map())?;
+/// Begins an upgrade, or takes it over, and kills it at a point; nothing where it arrives before.
+fn kill(mesh: &Mesh, point: KillPoint) -> Result<Option<Killed>> {
+    let hold = Some((point.number, point.moment));
+    let proxy = Proxy::holding(mesh.home(), "alice", hold, point.kind.counts())?;
     let mut killed = mesh.apply(&proxy)?;
     let reached = wait_until("the request to kill at", DEADLINE, || {
         if proxy.is_reached() {
             return Ok(Some(true));
         }
         match killed.try_wait()? {
-            Some(status) if status.success() => Ok(Some(false)),
-            Some(status) => bail!("the upgrade ended with {status} before its request {number}"),
+            Some(status) if status.code() == Some(mesh.scenario.ends_with()) => Ok(Some(false)),
+            Some(status) => bail!("the upgrade ended with {status} before it came to {point:?}"),
             None => Ok(None),
         }
     })?;
-    let mut request = None;
-    let mut under_way = 0;
-    if reached {
-        kill_with_children(&mut killed)?;
-        under_way = mesh.steps_under_way()?;
-        let seen = proxy.counted();
-        request = seen.last().map(|seen| format!("{} {}", seen.method, seen.path));
+    if !reached {
+        return Ok(None);
     }
-    // What the killed program had begun is not let through: its connection is gone.
+    kill_with_children(&mut killed)?;
+    let under_way = mesh.under_way()?;
+    let pending = if point.kind.is_helms() {
+        mesh.pending()?
+    } else {
+        Vec::new()
+    };
+    let seen = proxy.counted().pop().context("a request was held")?;
+    // What the killed program had begun is not let through: its connection is gone, and then the proxy.
     drop(proxy);
-
-    if reached {
-        mesh.finish()?;
-    }
-    let refused = writer.stop().judge(SILENCE)?;
-    ensure!(refused > 0, "no foreign write was refused: was the mesh frozen at all?");
-    let unfrozen = audit::changed_unfrozen(&audit::read(&mesh.cluster.audit_log())?)?;
-    ensure!(unfrozen.is_empty(), "{unfrozen:#?}");
-    let extra_changes = mesh.arrived()?.saturating_sub(usual);
-    ensure!(
-        extra_changes <= under_way,
-        "one kill has cost {extra_changes} more changes, and {under_way} steps were under way"
-    );
-    Ok(Outcome {
-        request,
+    Ok(Some(Killed {
+        request: format!("{} {}", seen.method, seen.path),
         under_way,
-        refused,
-        extra_changes,
-    })
+        pending,
+    }))
 }
 
 /// Kills a program and what it has started, as when the machine goes: kubectl has become the plugin, and its helm dies with
@@ -210,32 +270,4 @@ pub fn kill_with_children(plugin: &mut Child) -> Result<()> {
         let _ = signal(child, Signal::KILL);
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_middle_is_the_first_journal_write_after_a_change_of_helm() {
-        let seen = |agent: &str, method: &str, path: &str| Seen {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            agent: agent.to_owned(),
-        };
-        let secrets = "/api/v1/namespaces/istio-system/secrets";
-        let journal = "/apis/meshupgrade.io/v1alpha1/meshupgrades/default/status";
-        let counts = after_helm();
-        for (asked, expected) in [
-            (seen("kubectl-mesh_upgrade/v1", "PATCH", journal), false),
-            (seen("Helm/4", "GET", secrets), false),
-            (seen("Helm/4", "PATCH", &format!("{secrets}?dryRun=All")), false),
-            (seen("kubectl-mesh_upgrade/v1", "PATCH", journal), false),
-            (seen("Helm/4", "POST", secrets), false),
-            (seen("kubectl-mesh_upgrade/v1", "GET", journal), false),
-            (seen("kubectl-mesh_upgrade/v1", "PATCH", journal), true),
-        ] {
-            assert_eq!(counts(&asked), expected, "{asked:?}");
-        }
-    }
 }

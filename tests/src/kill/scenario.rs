@@ -15,6 +15,12 @@ const OLD_SAIL_RELEASE: &str = "default-v1-30-3-istiod";
 pub enum Scenario {
     /// Helm's releases in place.
     InPlace,
+    /// The same by helm 3.
+    InPlaceHelm3,
+    /// The same, but for a blocker that comes with the freeze, so that it is withdrawn.
+    Withdrawal,
+    /// Helm's releases in place, in the two primaries of one mesh.
+    TwoClusters,
     /// The first upgrade of a canary: the new revision comes beside the old one, and takes its tags.
     CanaryBeside,
     /// The second one: the old revision goes.
@@ -35,7 +41,14 @@ impl Scenario {
     /// Configuration of the mesh that is there from start to end.
     pub(super) fn config_map(self) -> &'static str {
         match self {
-            Self::InPlace | Self::Istioctl | Self::ArgoCd | Self::Flux | Self::Sail => "istio",
+            Self::InPlace
+            | Self::InPlaceHelm3
+            | Self::Withdrawal
+            | Self::TwoClusters
+            | Self::Istioctl
+            | Self::ArgoCd
+            | Self::Flux
+            | Self::Sail => "istio",
             Self::CanaryBeside => "istio-1-30-3",
             Self::CanaryRemoval => "istio-1-31-0",
             Self::SailRevisions => "istio-default-v1-30-3",
@@ -47,10 +60,34 @@ impl Scenario {
         matches!(self, Self::CanaryBeside | Self::CanaryRemoval)
     }
 
+    /// Whether the driver's own helm does all of it.
+    pub(super) fn is_by_helm(self) -> bool {
+        !matches!(
+            self,
+            Self::Istioctl | Self::ArgoCd | Self::Flux | Self::Sail | Self::SailRevisions
+        )
+    }
+
+    /// The version in the end.
+    pub(super) fn ends_at(self) -> &'static str {
+        if self == Self::Withdrawal { FROM } else { TO }
+    }
+
+    /// How `apply` ends that nobody kills.
+    pub(super) fn ends_with(self) -> i32 {
+        if self == Self::Withdrawal { 3 } else { 0 }
+    }
+
+    /// Fewer requests of a kind than that mean that the proxy was not in use.
+    #[must_use]
+    pub fn fewest_requests(self) -> usize {
+        if self == Self::Withdrawal { 5 } else { 11 }
+    }
+
     /// Helm's releases in the end, in the order in which helm lists them.
     pub(super) fn releases(self) -> &'static [&'static str] {
         match self {
-            Self::InPlace => &["istio-base", "istiod"],
+            Self::InPlace | Self::InPlaceHelm3 | Self::Withdrawal | Self::TwoClusters => &["istio-base", "istiod"],
             Self::CanaryBeside => &["istio-base", OLD_RELEASE, NEW_RELEASE],
             Self::CanaryRemoval => &["istio-base", NEW_RELEASE],
             Self::Flux => &["istio-base", "istio-cni", "istiod"],
@@ -78,6 +115,7 @@ impl Scenario {
     pub(super) fn journals(self) -> &'static [&'static str] {
         match self {
             Self::CanaryRemoval => &["Succeeded", "Succeeded"],
+            Self::Withdrawal => &["Withdrawn"],
             _ => &["Succeeded"],
         }
     }
@@ -86,7 +124,11 @@ impl Scenario {
     pub(super) fn arguments(self) -> Result<Vec<String>> {
         let charts = || -> Result<String> { Ok(Toolbox::get()?.charts(TO)?.display().to_string()) };
         let more = match self {
-            Self::InPlace => vec!["--charts".to_owned(), charts()?],
+            Self::InPlace | Self::Withdrawal | Self::TwoClusters => vec!["--charts".to_owned(), charts()?],
+            Self::InPlaceHelm3 => {
+                let helm = Toolbox::get()?.helm_3().display().to_string();
+                vec!["--charts".to_owned(), charts()?, "--helm".to_owned(), helm]
+            }
             Self::CanaryBeside | Self::CanaryRemoval => {
                 vec!["--strategy=canary".to_owned(), "--charts".to_owned(), charts()?]
             }

@@ -19,8 +19,8 @@ use crate::{
         Cluster, ClusterOptions, Istio, IstioOptions, Moment, Proxy, Run, Seen, Signal, Toolbox, children, signal,
         wait_until,
     },
-    kill::foreign_writer::ForeignWriter,
-    product::{Guard, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
+    kill::foreign_writer::{ForeignWriter, Frozen},
+    product::{Guard, mesh_upgrade, mesh_upgrade_command, newest, wait_for_journal},
 };
 
 const FROM: &str = "1.30.3";
@@ -120,7 +120,8 @@ pub fn run(seed: u64) -> Result<Outcome> {
     }
     ensure!(first.success() || second.success(), "nobody arrived: {}", told(&second));
     open_at_target(&cluster, &istio).with_context(|| told(&first))?;
-    let refused = answers.judge(SILENCE).with_context(|| told(&second))?;
+    let frozen = Frozen::of(&newest(&cluster)?.context("no journal")?)?;
+    let refused = answers.judge(&frozen, SILENCE).with_context(|| told(&second))?;
     ensure!(refused > 0, "no foreign write was refused: was the mesh frozen at all?");
     let judged = judge::judge(&audit::read(&cluster.audit_log())?);
     ensure!(
