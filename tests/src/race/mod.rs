@@ -25,6 +25,9 @@ use crate::{
 
 const FROM: &str = "1.30.3";
 const TO: &str = "1.31.0";
+/// Who drives first, and who second.
+const FIRST: &str = "alice";
+const SECOND: &str = "bob";
 const DEADLINE: Duration = Duration::from_secs(240);
 /// How long the foreign writer may be without an answer: more clusters share a machine here than where upgrades are killed.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -99,6 +102,16 @@ pub fn run(seed: u64) -> Result<Outcome> {
     let cluster = Cluster::start(ClusterOptions::named("race"))?;
     let istio = Istio::install(&cluster, IstioOptions::version(FROM))?;
     let _guard = Guard::install(&cluster)?;
+    // alice may drive as one of the platform's administrators; so may the second driver.
+    let user = format!("--user={SECOND}");
+    let may = [
+        "create",
+        "clusterrolebinding",
+        SECOND,
+        "--clusterrole=cluster-admin",
+        &user,
+    ];
+    cluster.kubectl(&may)?.ok()?;
     let foreigner = ForeignWriter::start(&cluster, "istio")?;
     let raced = race(&cluster, setting);
     let answers = foreigner.stop();
@@ -107,11 +120,11 @@ pub fn run(seed: u64) -> Result<Outcome> {
 
     let told = |run: &Run| format!("{run}\n{}", last_words(&cluster));
     // A driver that comes late, or meets a living one, says who drives and how far the upgrade is.
-    for late in [&first, &second] {
+    for (late, other) in [(&first, SECOND), (&second, FIRST)] {
         match late.code {
             0 => {}
             5 => ensure!(
-                late.stderr.contains("alice") && late.stderr.contains(TO) && late.stderr.contains("phase "),
+                late.stderr.contains(other) && late.stderr.contains(TO) && late.stderr.contains("phase "),
                 "neither who nor how far: {}",
                 told(late)
             ),
@@ -141,8 +154,8 @@ pub fn run(seed: u64) -> Result<Outcome> {
 
 fn race(cluster: &Cluster, setting: Setting) -> Result<(Option<String>, Run, Run)> {
     let hold = Some((setting.stopped_at, setting.moment));
-    let firsts = Proxy::holding(cluster, "alice", hold, counts)?;
-    let mut first = Driver::start(cluster, &firsts)?;
+    let firsts = Proxy::holding(cluster, FIRST, hold, counts)?;
+    let mut first = Driver::start(cluster, FIRST, &firsts)?;
     wait_until("the first driver's write, or its end", DEADLINE, || {
         Ok((firsts.is_reached() || first.has_ended()?).then_some(()))
     })?;
@@ -159,8 +172,8 @@ fn race(cluster: &Cluster, setting: Setting) -> Result<(Option<String>, Run, Run
         GoesOn::AtWrite(number) => Some((number, Moment::Before)),
         GoesOn::InTime | GoesOn::AtItsEnd => None,
     };
-    let seconds = Proxy::holding(cluster, "alice", hold, counts)?;
-    let mut second = Driver::start(cluster, &seconds)?;
+    let seconds = Proxy::holding(cluster, SECOND, hold, counts)?;
+    let mut second = Driver::start(cluster, SECOND, &seconds)?;
     wait_until("the moment at which the first goes on", DEADLINE, || {
         let watches = setting.goes_on == GoesOn::InTime && second.says("watching it for");
         Ok((watches || seconds.is_reached() || second.has_ended()?).then_some(()))
@@ -214,9 +227,9 @@ struct Driver {
 }
 
 impl Driver {
-    fn start(cluster: &Cluster, proxy: &Proxy) -> Result<Self> {
+    fn start(cluster: &Cluster, who: &str, proxy: &Proxy) -> Result<Self> {
         let charts = Toolbox::get()?.charts(TO)?.display().to_string();
-        let mut command = mesh_upgrade_command(cluster, "alice", &["apply", "--to", TO, "--charts", &charts, "--yes"])?;
+        let mut command = mesh_upgrade_command(cluster, who, &["apply", "--to", TO, "--charts", &charts, "--yes"])?;
         let said = tempfile::tempdir()?;
         let file = |name| std::fs::File::create(said.path().join(name));
         command
