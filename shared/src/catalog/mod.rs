@@ -363,14 +363,16 @@ impl Catalog {
         self.flavor(flavor)?.sources.oci_charts.as_deref()
     }
 
-    /// The retired registry that an image, or a chart's address, comes from.
+    /// The retired registry that an image, or a chart's address, comes from: the one with the longest prefix.
     #[must_use]
     pub fn retired_registry(&self, image: &str) -> Option<&RetiredRegistry> {
         let path = image.split_once("://").map_or(image, |(_, path)| path);
-        self.retired_registries.iter().find(|registry| {
-            path.strip_prefix(registry.prefix.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
+        let begins = |registry: &&RetiredRegistry| {
+            let rest = path.strip_prefix(registry.prefix.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let registries = self.retired_registries.iter().filter(begins);
+        registries.max_by_key(|registry| registry.prefix.len())
     }
 }
 

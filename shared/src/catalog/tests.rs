@@ -56,6 +56,16 @@ fn the_embedded_catalog_holds_every_minor_from_1_10_to_1_31() {
 }
 
 #[test]
+fn every_release_says_below_which_kubernetes_it_is_not_installed() {
+    for flavor in embedded().flavors {
+        for release in &flavor.releases {
+            let minimum = release.minimum_kubernetes.unwrap();
+            assert!(minimum <= release.range().unwrap().min, "{}", release.newest_patch);
+        }
+    }
+}
+
+#[test]
 fn both_ends_of_a_range_belong_to_it() {
     let range = embedded().kubernetes_range(&v("1.29.10")).unwrap();
     for (kubernetes, expected) in [("1.30", false), ("1.31", true), ("1.35", true), ("1.36", false)] {
@@ -137,6 +147,15 @@ fn retired_registries_match_whole_path_segments() {
             "https://istio-release.storage.googleapis.com/charts",
             Some("https://blob.istio.io/istio-release/charts"),
         ),
+        (
+            "oci://gcr.io/istio-release/charts",
+            Some("oci://ghcr.io/istio/release/charts"),
+        ),
+        (
+            "oci://gcr.io/istio-release/charts/istiod",
+            Some("oci://ghcr.io/istio/release/charts"),
+        ),
+        ("gcr.io/istio-release/charts-of-another:1", Some("docker.io/istio")),
         ("gcr.io/istio-release-mirror/pilot:1.30.3", None),
         ("docker.io/istio/pilot:1.30.3", None),
         ("mirror.example.com/gcr.io/istio-release/pilot:1", None),
@@ -155,7 +174,7 @@ fn what_extends_replaces_minors_and_adds_flavors() {
     assert_eq!(catalog.releases(&Flavor::Native).len(), 22);
     assert_eq!(catalog.kubernetes_range(&v("1.31.0")).unwrap().max, minor("1.37"));
     assert_eq!(catalog.chart_source(&Flavor::Native), Some("https://c.example.com"));
-    assert_eq!(catalog.retired_registries.len(), 3);
+    assert_eq!(catalog.retired_registries.len(), 4);
 
     let vendor = with("newestPatch", "1.31.3-solo").replace("  - sources", "  - suffix: solo\n    sources");
     let catalog = embedded().extended_by(Catalog::from_yaml(&vendor, "solo.yaml").unwrap());

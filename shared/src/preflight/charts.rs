@@ -146,7 +146,7 @@ fn retired_repository(subject: &Subject<'_>, retired: &RetiredRegistry, url: &st
             "charts come from {url}, which is shut down and may not answer {when} {}",
             retired.gone
         ),
-        match registry(subject, url) {
+        match registry(subject, url).filter(|registry| *registry != retired.replacement) {
             Some(registry) => format!("use {}, or {registry}", retired.replacement),
             None => format!("use {}", retired.replacement),
         },
@@ -313,8 +313,25 @@ mod tests {
             finding.fix,
             "use https://blob.istio.io/istio-release/charts, or oci://ghcr.io/istio/release/charts"
         );
+        for (url, fix) in [
+            (
+                "oci://gcr.io/istio-release/charts",
+                "use oci://ghcr.io/istio/release/charts",
+            ),
+            (
+                "oci://gcr.io/istio-release/charts/",
+                "use oci://ghcr.io/istio/release/charts",
+            ),
+        ] {
+            let report = looked(ChartLookup {
+                source: url.to_owned(),
+                ..ChartLookup::default()
+            });
+            assert_eq!(found(&report, "MU414").fix, fix, "{url}");
+        }
         for (url, expected) in [
             (OLD, true),
+            ("oci://gcr.io/istio-release/charts/istiod", true),
             ("https://blob.istio.io/istio-release/charts", false),
             ("https://istio-release.storage.googleapis.com/charts-of-another", false),
         ] {
