@@ -111,7 +111,7 @@ super::told! {
     "the charts of {target} take their images from {source}, which may not answer from {} on"
         => "{target} 的 chart 从 {source} 取镜像，而它从 {0} 起可能不再应答";
     "set global.hub to {} in the values of each chart" => "在每个 chart 的 values 中把 global.hub 设为 {}";
-    "images of {target} come from {source}" => "{target} 的镜像来自 {source}";
+    "images of {target} for {workload} come from {source}" => "{target} 用于 {workload} 的镜像来自 {source}";
     "a remote cluster has the chart istiod with profile=remote, beside the chart base"
         => "远程集群在 chart base 之外使用带 profile=remote 的 chart istiod";
     "nothing acts on IstioOperator objects any more; move to the charts base, istiod and gateway, or to the Sail Operator"
