@@ -5,12 +5,12 @@ use super::{Code, Rule, Severity};
 /// 1.21 verifies certificates by default.
 pub const EXTERNAL_NAME_TLS: Code = Code(&Rule {
     id: "MU701",
-    title: "A DestinationRule starts TLS without saying what it trusts",
+    title: "A DestinationRule starts TLS without saying what it trusts or whom it asks for",
     severity: Severity::Warning,
     waivable: true,
-    cause: "From 1.21 on the certificate of the other side is verified against the system's roots, and SNI is set from the host, where a DestinationRule starts TLS without caCertificates, credentialName or insecureSkipVerify.",
+    cause: "From 1.21 on the certificate of the other side is verified against the system's roots where a DestinationRule starts TLS without caCertificates, credentialName or insecureSkipVerify; and where it says no sni, that is set from the host that is asked for, which the certificate then has to bear.",
     evidence: "The specifications of the objects themselves, page by page.",
-    fix: "Name the roots in caCertificates, or set insecureSkipVerify to true where nothing is to be verified.",
+    fix: "Name the roots in caCertificates and the server in sni, or set insecureSkipVerify to true where nothing is to be verified.",
 });
 /// 1.21 and 1.22 match wildcard hosts otherwise.
 pub const WILDCARD_HOSTS: Code = Code(&Rule {
@@ -49,7 +49,7 @@ pub const ZIPKIN_DEFAULT: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.22 on traces are no longer sent to zipkin.istio-system by default.",
-    evidence: "The Service zipkin in the namespace of the control plane, and the extensionProviders of the mesh configuration.",
+    evidence: "The Service zipkin in the namespace of the control plane, unless a Telemetry configures tracing, or enableTracing, defaultProviders.tracing or defaultConfig.tracing of the mesh configuration says otherwise, or compatibilityVersion of the release.",
     fix: "Define an extension provider for it and choose it in a Telemetry, or in defaultProviders of the mesh configuration.",
 });
 /// 1.22 attaches waypoints otherwise.
@@ -69,28 +69,28 @@ pub const EXCLUDED_DNS: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.23 on the annotations that exclude outbound ports and ranges exclude DNS as well, which used to be captured nevertheless.",
-    evidence: "The annotations traffic.sidecar.istio.io/excludeOutboundPorts and excludeOutboundIPRanges of pods.",
+    evidence: "The annotations traffic.sidecar.istio.io/excludeOutboundPorts, where it has 53, and excludeOutboundIPRanges of pods.",
     fix: "Take port 53 and the name servers out of the exclusions where DNS is to be captured.",
 });
 /// 1.24 has no operator.
 pub const IN_CLUSTER_OPERATOR: Code = Code(&Rule {
     id: "MU708",
-    title: "An IstioOperator object is there",
+    title: "The operator in the cluster, or an object of it, is there",
     severity: Severity::Blocker,
     waivable: true,
-    cause: "The operator that ran in the cluster is gone from 1.24 on: nobody acts on IstioOperator objects any more.",
-    evidence: "Objects of the kind IstioOperator.",
-    fix: "Move the installation to helm or the Sail Operator, then delete the objects.",
+    cause: "The operator that ran in the cluster is gone from 1.24 on: nobody acts on IstioOperator objects any more, and one that still runs puts its own release back. Objects named installed-state are records that istioctl left before 1.24; these block nothing.",
+    evidence: "Objects of the kind IstioOperator, and Deployments named istio-operator.",
+    fix: "Move the installation to helm, istioctl or the Sail Operator, then delete the objects and the operator's Deployment.",
 });
 /// 1.24 renames attributes.
 pub const WASM_PEER_EXPRESSION: Code = Code(&Rule {
     id: "MU709",
-    title: "A Telemetry reads wasm.upstream_peer or wasm.downstream_peer",
+    title: "An expression reads attributes by names that are gone",
     severity: Severity::Warning,
     waivable: true,
-    cause: "From 1.24 on expressions read filter_state.upstream_peer and filter_state.downstream_peer; the old names give nothing.",
-    evidence: "The specifications of the objects themselves, page by page.",
-    fix: "Write filter_state in the place of wasm.",
+    cause: "From 1.24 on expressions of Telemetries read Envoy's own attributes: filter_state.upstream_peer and filter_state.downstream_peer in the place of wasm.upstream_peer and wasm.downstream_peer, xds.node in the place of node, and those of Istio's extensions by their whole names; the old ones give nothing.",
+    evidence: "The expressions and tag overrides of Telemetries, and the specifications of EnvoyFilters.",
+    fix: "Write filter_state.upstream_peer, filter_state.downstream_peer, xds.node or filter_state[\"wasm.istio_…\"]; with has() an expression can read both as long as old proxies run.",
 });
 /// 1.24 drops the label.
 pub const GATEWAY_NAME_LABEL: Code = Code(&Rule {
@@ -129,7 +129,7 @@ pub const REMOVED_TRACER: Code = Code(&Rule {
     severity: Severity::Blocker,
     waivable: true,
     cause: "Envoy removed OpenCensus with 1.25, and Istio removed both OpenCensus and Lightstep in 1.27: no traces are sent, and a Telemetry that names them is ignored.",
-    evidence: "The keys extensionProviders, enableTracing and defaultConfig.tracing of the mesh configuration.",
+    evidence: "The keys extensionProviders and defaultConfig.tracing of the mesh configuration.",
     fix: "Send traces with an opentelemetry provider.",
 });
 /// 1.25 and 1.26 name ztunnel otherwise.
@@ -149,17 +149,17 @@ pub const DNS_AUTO_ALLOCATE: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.25 on addresses for ServiceEntries are given by istiod's own controller, and the setting in proxies is overruled: addresses change.",
-    evidence: "proxyMetadata of the mesh configuration and of ProxyConfigs.",
+    evidence: "proxyMetadata of the mesh configuration, ProxyConfigs, and the annotation proxy.istio.io/config of pods.",
     fix: "Remove the setting; label a ServiceEntry networking.istio.io/enable-autoallocate-ip=false where it shall have none.",
 });
 /// 1.25 captures DNS.
 pub const AMBIENT_DNS_CAPTURE: Code = Code(&Rule {
     id: "MU716",
-    title: "DNS of ambient pods is captured from now on",
+    title: "The upgrade changes how DNS of ambient pods is captured",
     severity: Severity::Info,
-    waivable: false,
-    cause: "From 1.25 on new pods of the ambient mode have their DNS captured, those that run do not: the two behave differently until they are restarted.",
-    evidence: "A DaemonSet of ztunnel, and a hop that leads over 1.25.",
+    waivable: true,
+    cause: "From 1.25 on new pods of the ambient mode have their DNS captured, those that run do not: the two behave differently until they are restarted. Where DNS is captured before, a ztunnel of 1.24 does not answer pods whose rules an older CNI made.",
+    evidence: "A DaemonSet of ztunnel, AMBIENT_DNS_CAPTURE in the ConfigMap of the CNI, and a hop that leads over 1.24 or 1.25.",
     fix: "Restart ambient workloads after the upgrade, or set cni.ambient.dnsCapture to false.",
 });
 /// 1.28 reads v1.
@@ -168,19 +168,19 @@ pub const INFERENCE_POOL_VERSION: Code = Code(&Rule {
     title: "The InferencePool's definition is an old one",
     severity: Severity::Warning,
     waivable: true,
-    cause: "From 1.28 on istiod reads InferencePool v1 only.",
-    evidence: "The versions that the definition inferencepools.inference.networking.x-k8s.io serves.",
+    cause: "From 1.28 on istiod reads InferencePool v1 only, as the inference extension 1.0.0 brought it; its candidates had other fields.",
+    evidence: "The versions that the definition inferencepools.inference.networking.x-k8s.io serves, and the annotation inference.networking.k8s.io/bundle-version of inferencepools.inference.networking.k8s.io.",
     fix: "Install the inference extension 1.0 or newer, and move the objects to v1.",
 });
 /// 1.28 changes mirrored hosts.
 pub const MIRROR_HOST: Code = Code(&Rule {
     id: "MU718",
-    title: "A VirtualService mirrors traffic",
+    title: "A VirtualService or HTTPRoute mirrors traffic",
     severity: Severity::Info,
     waivable: false,
     cause: "From 1.28 on the host of mirrored requests has no longer the suffix -shadow, unless it is switched on.",
-    evidence: "The specifications of the objects themselves, page by page.",
-    fix: "Look whether something behind the mirror tells requests apart by that suffix.",
+    evidence: "The specifications of the objects themselves, page by page, DISABLE_SHADOW_HOST_SUFFIX of istiod, and compatibilityVersion of its release.",
+    fix: "Look whether something behind the mirror tells requests apart by that suffix; DISABLE_SHADOW_HOST_SUFFIX=false, which may be set before the upgrade, keeps it.",
 });
 /// 1.28 serves them to ztunnel.
 pub const PASSTHROUGH_NACK: Code = Code(&Rule {
@@ -339,17 +339,17 @@ pub const SIDECAR_SCOPE: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.24 on, whether a Sidecar is there or not, the service of the proxy's own namespace wins, then a Kubernetes Service, then any other.",
-    evidence: "Objects of the kind Sidecar, the hosts of ServiceEntries that other namespaces see, and defaultServiceExportTo of the mesh configuration.",
-    fix: "Declare each host once, or name the namespace in the egress hosts of the Sidecars.",
+    evidence: "Objects of the kind Sidecar, the hosts of ServiceEntries that other namespaces see, defaultServiceExportTo of the mesh configuration, PILOT_UNIFIED_SIDECAR_SCOPE of istiod, and compatibilityVersion of its release.",
+    fix: "Declare each host once, or name the namespace in the egress hosts of the Sidecars; PILOT_UNIFIED_SIDECAR_SCOPE=false, which may be set before the upgrade, keeps the old choice for the time being.",
 });
 /// 1.28 makes more spans.
 pub const GATEWAY_SPANS: Code = Code(&Rule {
     id: "MU735",
-    title: "A Telemetry configures tracing",
+    title: "Gateways trace by a Telemetry or a default provider",
     severity: Severity::Info,
     waivable: false,
     cause: "From 1.28 on gateways make a span of their own for each upstream request: traces get longer, and more are stored.",
-    evidence: "The specifications of the objects themselves, page by page.",
+    evidence: "The specifications of Telemetries, defaultProviders.tracing of the mesh configuration, PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY of istiod, which 1.31 no longer asks, and compatibilityVersion of its release.",
     fix: "Make room in the tracing backend, and look at alerts that count spans.",
 });
 /// 1.29 mends the rules in pods.

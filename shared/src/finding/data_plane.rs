@@ -59,8 +59,8 @@ pub const BECOME_NATIVE: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.27 on a sidecar is an init container that stays, where every kubelet is 1.33 or newer or ENABLE_NATIVE_SIDECARS is true: what looks for istio-proxy among the containers, patches it there, or ends it when a Job is done, no longer finds it.",
-    evidence: "Pods whose istio-proxy is an ordinary container, a hop that leads over 1.27, the kubelets of all nodes, and the environment of istiod.",
-    fix: "Look at webhooks, policies and Jobs that name the container istio-proxy; set ENABLE_NATIVE_SIDECARS to false for the time being.",
+    evidence: "Pods whose istio-proxy is an ordinary container, a hop that leads over 1.27, the kubelets of all nodes, the environment of istiod, the annotation sidecar.istio.io/nativeSidecar, which overrules it, and MutatingWebhookConfigurations of others on pods.",
+    fix: "Look at webhooks, policies and Jobs that name the container istio-proxy; set ENABLE_NATIVE_SIDECARS to false for the time being, or annotate single pods with sidecar.istio.io/nativeSidecar=false.",
 });
 /// A node's long connections end with its ztunnel.
 pub const ZTUNNEL_PACE: Code = Code(&Rule {

@@ -43,6 +43,8 @@ pub struct Proxies {
     pub revision: Option<String>,
     /// Whether the proxy is an init container that stays (a native sidecar).
     pub native: bool,
+    /// Whether their annotation `sidecar.istio.io/nativeSidecar` asks for that, whatever the control plane does by itself.
+    pub asks_native: Option<bool>,
     /// How many pods.
     pub count: u32,
     /// Name of one of them, for messages.

@@ -175,6 +175,7 @@ pub fn sidecars(running: &str, count: u32) -> Proxies {
         version: version(running),
         revision: Some("default".to_owned()),
         native: true,
+        asks_native: None,
         count,
         example: "reviews-v1-0".to_owned(),
     }

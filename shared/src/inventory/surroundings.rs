@@ -26,6 +26,8 @@ pub struct Surroundings {
     pub namespaces: Vec<NamespaceRevision>,
     /// Istio's webhooks.
     pub webhooks: Vec<Webhook>,
+    /// MutatingWebhookConfigurations of others that change pods, by name.
+    pub pod_mutators: BTreeSet<String>,
     /// Public certificates that the mesh's trust rests on.
     pub certificates: Vec<Certificate>,
     /// PodDisruptionBudgets of control planes.
@@ -55,6 +57,8 @@ pub struct Ambient {
     pub namespaces: BTreeSet<String>,
     /// Namespaces that the CNI is told to leave out.
     pub excluded: BTreeSet<String>,
+    /// Whether the CNI captures the DNS of pods that start.
+    pub captures_dns: bool,
 }
 
 /// An election among istiods.
@@ -96,6 +100,8 @@ enum Matters {
     WithItsRule,
     /// Where objects that say nothing are exported to all namespaces.
     Exported,
+    /// Where its rule does, as something that nobody needs any more.
+    LeftBehind,
     /// On the way over a minor of Istio 1.
     Since(u64),
 }
@@ -148,6 +154,11 @@ impl Hits {
         self.insert((code, Matters::Exported), object, detail, 1);
     }
 
+    /// Notes something that its rule is about, and that nobody needs any more.
+    pub fn add_left_behind(&mut self, code: Code, object: String, detail: String) {
+        self.insert((code, Matters::LeftBehind), object, detail, 1);
+    }
+
     fn insert(&mut self, key: (Code, Matters), object: String, detail: String, count: u64) {
         let of_rule = self.0.entry(key).or_default();
         of_rule.count = of_rule.count.saturating_add(count);
@@ -180,6 +191,12 @@ impl Hits {
         self.0.get(&(code, Matters::WithItsRule))
     }
 
+    /// What one rule hit of what nobody needs any more.
+    #[must_use]
+    pub fn left_behind(&self, code: Code) -> Option<&HitsOfRule> {
+        self.0.get(&(code, Matters::LeftBehind))
+    }
+
     /// What one rule hit where objects that say nothing are exported to all namespaces.
     #[must_use]
     pub fn of_exported(&self, code: Code) -> Option<HitsOfRule> {
@@ -196,7 +213,7 @@ impl Hits {
         let of_code = self.0.iter().filter(move |((hit, _), _)| *hit == code);
         of_code.filter_map(|((_, matters), hits)| match matters {
             Matters::Since(minor) => Some((*minor, hits)),
-            Matters::WithItsRule | Matters::Exported => None,
+            Matters::WithItsRule | Matters::Exported | Matters::LeftBehind => None,
         })
     }
 }

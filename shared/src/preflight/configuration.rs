@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     api::Component,
-    finding::{Code, Finding, Report, codes},
-    inventory::{ControlPlane, HitsOfRule, Surroundings},
+    finding::{Code, Finding, Report, Severity, codes},
+    inventory::{ControlPlane, Crd, HitsOfRule, Surroundings},
     mesh::ObservedMember,
     version::Minor,
 };
@@ -66,6 +66,10 @@ pub(super) fn way(subject: &Subject<'_>, member: &ObservedMember<'_>) -> Option<
 
 fn objects(subject: &Subject<'_>, member: &ObservedMember<'_>, around: &Surroundings, way: Way, report: &mut Report) {
     for code in way.rules() {
+        if let Some(hits) = around.hits.left_behind(code) {
+            let finding = naming(code, "left over", hits, "delete it once the upgrade is done");
+            report.find(finding.in_cluster(member.name()).weighing(Severity::Info));
+        }
         let exports = |plane: &ControlPlane| rules::exports_by_default(&plane.settings);
         let hits = if planes(subject, member).any(exports) {
             around.hits.of_exported(code)
@@ -73,28 +77,46 @@ fn objects(subject: &Subject<'_>, member: &ObservedMember<'_>, around: &Surround
             around.hits.of(code).cloned()
         };
         match hits {
-            Some(hits) if takes_effect(subject, member, code) => {
+            Some(hits) if takes_effect(subject, member, around, code) => {
                 report.find(told(code, &hits).in_cluster(member.name()));
             }
             _ if needs_settings(code) => {}
+            _ if around.hits.left_behind(code).is_some() => {}
             _ => report.pass(code, Some(member.name()), format!("nothing that {code} is about")),
         }
     }
 }
 
 /// Whether what a rule is about happens here at all.
-fn takes_effect(subject: &Subject<'_>, member: &ObservedMember<'_>, code: Code) -> bool {
+fn takes_effect(subject: &Subject<'_>, member: &ObservedMember<'_>, around: &Surroundings, code: Code) -> bool {
     const DRY_RUN: &str = "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY";
     const PICK_BEST: &str = "PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE";
     const STRICT: &str = "PILOT_ENABLE_STRICT_GATEWAY_MERGING";
     const SCOPED: &str = "PILOT_SCOPE_GATEWAY_TO_NAMESPACE";
+    const NO_SHADOW: &str = "DISABLE_SHADOW_HOST_SUFFIX";
+    const UNIFIED: &str = "PILOT_UNIFIED_SIDECAR_SCOPE";
     const UNHEALTHY: &str = "PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS";
     let mut planes = planes(subject, member);
-    if code == codes::PASSTHROUGH_NACK {
+    if code == codes::ZIPKIN_DEFAULT {
+        // The target's chart brings the default of old back for who asks for the behaviour of an older minor.
+        let is_old =
+            |plane: &ControlPlane| compatibility(subject, plane).is_some_and(|minor| minor < Minor::new(1, 22));
+        around.hits.of(codes::GATEWAY_SPANS).is_none()
+            && planes.any(|plane| rules::traces_by_default(&plane.settings) && !is_old(plane))
+    } else if code == codes::MIRROR_HOST {
+        planes.any(|plane| switch_since(subject, plane, NO_SHADOW, 28) != Some(false))
+    } else if code == codes::GATEWAY_SPANS {
+        // 1.31 no longer asks for it.
+        subject.target.version.minor() > Minor::new(1, 30)
+            || planes.any(|plane| switch_since(subject, plane, rules::SPANS, 28) != Some(false))
+    } else if code == codes::PASSTHROUGH_NACK {
         has_ztunnel(member)
     } else if code == codes::DRY_RUN_POLICY {
         // istiod keeps them to itself unless it is told otherwise.
         has_ztunnel(member) && planes.any(|plane| rules::switch(&plane.settings, DRY_RUN) == Some(true))
+    } else if code == codes::SIDECAR_SCOPE {
+        // It comes with 1.24, and may be set before.
+        planes.any(|plane| switch_since(subject, plane, UNIFIED, 24) != Some(false))
     } else if code == codes::HOST_IN_SEVERAL_NAMESPACES {
         planes.any(|plane| switch_since(subject, plane, PICK_BEST, 30) != Some(false))
     } else if code == codes::MANAGED_GATEWAY_SELECTED {
@@ -151,6 +173,7 @@ fn needs_settings(code: Code) -> bool {
         codes::INFERENCE_POOL_VERSION,
         codes::DNS_AUTO_ALLOCATE,
         codes::EXCLUDED_AMBIENT_NAMESPACE,
+        codes::GATEWAY_SPANS,
         codes::IPTABLES_RECONCILED,
     ]
     .contains(&code)
@@ -163,6 +186,11 @@ pub(super) fn has_ztunnel(member: &ObservedMember<'_>) -> bool {
 
 /// A finding that names what was hit.
 fn told(code: Code, hits: &HitsOfRule) -> Finding {
+    naming(code, code.title(), hits, code.fix())
+}
+
+/// A finding that says something of what was hit, by name.
+fn naming(code: Code, what: &str, hits: &HitsOfRule, fix: &str) -> Finding {
     let mut named: Vec<String> = hits
         .examples
         .iter()
@@ -173,7 +201,7 @@ fn told(code: Code, hits: &HitsOfRule) -> Finding {
     if more > 0 {
         named.push(format!("and {more} more"));
     }
-    let finding = Finding::new(code, format!("{}: {}", code.title(), named.join(", ")), code.fix());
+    let finding = Finding::new(code, format!("{what}: {}", named.join(", ")), fix);
     match hits.examples.as_slice() {
         [only] if hits.count == 1 => finding.about(only.object.clone()),
         _ => finding,
@@ -221,37 +249,72 @@ fn ztunnel(member: &ObservedMember<'_>, way: Way, report: &mut Report) {
             .about(format!("helm release {}/{}", release.namespace, release.name)),
         );
     }
-    if way.leads_over(25) && has_ztunnel(member) {
+    if !has_ztunnel(member) {
+        return;
+    }
+    let around = member.observed.surroundings.as_ref();
+    let is_captured = around.is_some_and(|around| around.ambient.captures_dns);
+    // Where it is captured already 1.25 changes nothing, but the agent of 1.24 was the first whose rules in pods go with a
+    // ztunnel of 1.24, and it mends none of those that run.
+    let (cause, fix, severity) = match (is_captured, way.leads_over(24), way.leads_over(25)) {
+        (true, true, _) => (
+            "the CNI captures the DNS of ambient pods already: behind a ztunnel of 1.24, pods that started before the CNI of \
+             1.24 resolve no names",
+            "switch ambient.dnsCapture off in the CNI's values before the upgrade and restart the ambient workloads; switch \
+             it on again after it. By hand: upgrade the CNI, restart the workloads, then upgrade ztunnel",
+            Severity::Warning,
+        ),
+        (false, _, true) => (
+            "ztunnel runs: pods that start after the upgrade have their DNS captured, the others do not",
+            codes::AMBIENT_DNS_CAPTURE.fix(),
+            Severity::Info,
+        ),
+        _ => {
+            if way.leads_over(24) || way.leads_over(25) {
+                let summary = "the way changes nothing of how DNS of ambient pods is captured";
+                report.pass(codes::AMBIENT_DNS_CAPTURE, Some(member.name()), summary.to_owned());
+            }
+            return;
+        }
+    };
+    let finding = Finding::new(codes::AMBIENT_DNS_CAPTURE, cause, fix).weighing(severity);
+    report.find(finding.in_cluster(member.name()));
+}
+
+fn definitions(member: &ObservedMember<'_>, around: &Surroundings, way: Way, report: &mut Report) {
+    if !way.leads_over(28) {
+        return;
+    }
+    for crd in &around.crds {
+        let cause = match crd.name.as_str() {
+            "inferencepools.inference.networking.x-k8s.io" => format!(
+                "it serves {}; istiod reads inference.networking.k8s.io/v1",
+                crd.served.join(", ")
+            ),
+            "inferencepools.inference.networking.k8s.io" if is_before_v1(crd) => {
+                let bundle = crd.bundle.as_deref().unwrap_or_default();
+                format!("it is of the bundle {bundle}; istiod reads that of v1.0.0, whose fields are others")
+            }
+            _ => continue,
+        };
         report.find(
             Finding::new(
-                codes::AMBIENT_DNS_CAPTURE,
-                "ztunnel runs: pods that start after the upgrade have their DNS captured, the others do not",
-                codes::AMBIENT_DNS_CAPTURE.fix(),
+                codes::INFERENCE_POOL_VERSION,
+                cause,
+                codes::INFERENCE_POOL_VERSION.fix(),
             )
-            .in_cluster(member.name()),
+            .in_cluster(member.name())
+            .about(format!("CustomResourceDefinition {}", crd.name)),
         );
     }
 }
 
-fn definitions(member: &ObservedMember<'_>, around: &Surroundings, way: Way, report: &mut Report) {
-    let pool = around
-        .crds
-        .iter()
-        .find(|crd| crd.name == "inferencepools.inference.networking.x-k8s.io");
-    if let Some(pool) = pool.filter(|_| way.leads_over(28)) {
-        report.find(
-            Finding::new(
-                codes::INFERENCE_POOL_VERSION,
-                format!(
-                    "it serves {}; istiod reads inference.networking.k8s.io/v1",
-                    pool.served.join(", ")
-                ),
-                codes::INFERENCE_POOL_VERSION.fix(),
-            )
-            .in_cluster(member.name())
-            .about(format!("CustomResourceDefinition {}", pool.name)),
-        );
-    }
+/// Whether a definition came with a bundle before 1.0.0, a candidate of it among them; where it does not say so, that is not
+/// known.
+fn is_before_v1(crd: &Crd) -> bool {
+    let bundle = crd.bundle.as_deref().map(|bundle| bundle.trim_start_matches('v'));
+    let version = bundle.and_then(|bundle| bundle.parse::<semver::Version>().ok());
+    version.is_some_and(|version| version < semver::Version::new(1, 0, 0))
 }
 
 /// Whether a way leads from below a minor of Istio 1 to it or above.

@@ -34,6 +34,28 @@ fn a_hit_is_found_only_on_the_way_that_it_matters_for() {
 }
 
 #[test]
+fn what_istioctl_left_blocks_nothing() {
+    let code = codes::IN_CLUSTER_OPERATOR;
+    for (from, to, acted_on, expected) in [
+        ("1.23.6", "1.24.6", false, &[Severity::Info][..]),
+        ("1.23.6", "1.24.6", true, &[Severity::Blocker, Severity::Info]),
+        ("1.24.6", "1.25.5", true, &[]),
+    ] {
+        let mut inventory = sample::one(from, "v1.29.1");
+        let hits = &mut inventory.around(0).hits;
+        let record = "IstioOperator istio-system/installed-state".to_owned();
+        hits.add_left_behind(code, record, "x".to_owned());
+        if acted_on {
+            hits.add(code, "IstioOperator istio-system/mesh".to_owned(), "x".to_owned());
+        }
+        let report = check(&inventory, to);
+        let found = report.findings.iter().filter(|one| one.code.id() == "MU708");
+        let severities: Vec<Severity> = found.map(|one| one.severity).collect();
+        assert_eq!(severities, expected, "{from} to {to}, {acted_on}");
+    }
+}
+
+#[test]
 fn who_keeps_the_old_choice_of_a_namespace_is_left_alone() {
     for (switch, expected) in [("", true), ("true", true), ("false", false), ("0", false)] {
         let mut inventory = sample::one("1.29.9", "v1.34.1");
@@ -46,6 +68,26 @@ fn who_keeps_the_old_choice_of_a_namespace_is_left_alone() {
             expected,
             "{switch}"
         );
+    }
+}
+
+#[test]
+fn who_keeps_the_old_scope_of_sidecars_is_left_alone() {
+    const UNIFIED: &str = "PILOT_UNIFIED_SIDECAR_SCOPE";
+    for (name, value, expected) in [
+        (UNIFIED, "true", true),
+        (UNIFIED, "", true),
+        (UNIFIED, "false", false),
+        ("ENABLE_INBOUND_RETRY_POLICY", "false", true),
+    ] {
+        let mut inventory = sample::one("1.23.6", "v1.29.1");
+        set(&mut inventory, name, value);
+        let hits = &mut inventory.around(0).hits;
+        hits.add(codes::SIDECAR_SCOPE, "ServiceEntry b/three".to_owned(), "x".to_owned());
+        let report = check(&inventory, "1.24.6");
+        assert_eq!(ids(&report).contains(&"MU734"), expected, "{name}={value}");
+        // Both come with this release: who sets one before the upgrade has prepared for it.
+        assert!(!ids(&report).contains(&"MU712"), "{name}={value}");
     }
 }
 
@@ -251,6 +293,100 @@ fn settings_ztunnel_and_definitions_are_looked_at() {
         assert!(!ids(&check(&spoilt(from, |_| {}), "1.31.0")).contains(&"MU713"));
         let report = check(&spoilt(from, spoil), to);
         assert!(ids(&report).contains(&expected), "{expected}: {:?}", ids(&report));
+    }
+}
+
+#[test]
+fn traces_that_went_nowhere_by_default_are_not_missed() {
+    for (mesh, telemetry, compatibility, expected) in [
+        (json!({}), false, "", true),
+        (json!({"defaultProviders": {"tracing": ["otel"]}}), false, "", false),
+        (json!({}), true, "", false),
+        (json!({}), false, "1.21", false),
+        (json!({}), false, "1.22", true),
+    ] {
+        let mut inventory = sample::one("1.21.6", "v1.28.1");
+        inventory.seen(0).control_planes[0].settings.mesh = mesh.clone();
+        for release in &mut inventory.seen(0).helm_releases {
+            let values = json!({"compatibilityVersion": compatibility});
+            release.settings = crate::helm::ReleaseSettings::read(&values, false);
+        }
+        let hits = &mut inventory.around(0).hits;
+        let service = "Service istio-system/zipkin".to_owned();
+        hits.add(codes::ZIPKIN_DEFAULT, service, "it is there".to_owned());
+        if telemetry {
+            hits.add(codes::GATEWAY_SPANS, "Telemetry a/b".to_owned(), "x".to_owned());
+        }
+        let found = ids(&check(&inventory, "1.22.8")).contains(&"MU705");
+        assert_eq!(found, expected, "{mesh} {telemetry} {compatibility}");
+    }
+}
+
+#[test]
+fn who_keeps_an_older_behaviour_by_a_switch_is_left_alone() {
+    const SHADOW: &str = "DISABLE_SHADOW_HOST_SUFFIX";
+    const SPANS: &str = "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY";
+    for (code, to, name, expected) in [
+        (codes::MIRROR_HOST, "1.28.10", SHADOW, false),
+        (codes::MIRROR_HOST, "1.28.10", SPANS, true),
+        (codes::GATEWAY_SPANS, "1.28.10", SPANS, false),
+        (codes::GATEWAY_SPANS, "1.28.10", SHADOW, true),
+        // 1.31 asks no more.
+        (codes::GATEWAY_SPANS, "1.31.0", SPANS, true),
+    ] {
+        let mut inventory = sample::one("1.27.9", "v1.32.1");
+        set(&mut inventory, name, "false");
+        let hits = &mut inventory.around(0).hits;
+        hits.add(code, "Kind a/b".to_owned(), "x".to_owned());
+        assert_eq!(
+            ids(&check(&inventory, to)).contains(&code.id()),
+            expected,
+            "{code} {name}"
+        );
+    }
+}
+
+#[test]
+fn what_the_cni_captures_decides_what_1_24_and_1_25_change() {
+    for (from, to, captures, expected) in [
+        ("1.23.6", "1.24.6", false, None),
+        ("1.23.6", "1.24.6", true, Some(Severity::Warning)),
+        ("1.24.6", "1.25.5", false, Some(Severity::Info)),
+        ("1.24.6", "1.25.5", true, None),
+        ("1.25.5", "1.26.8", false, None),
+    ] {
+        let mut inventory = sample::one(from, "v1.29.1");
+        sample::add_ambient(&mut inventory.clusters[0], from);
+        inventory.around(0).ambient.captures_dns = captures;
+        let report = check(&inventory, to);
+        let finding = report.findings.iter().find(|one| one.code.id() == "MU716");
+        assert_eq!(finding.map(|one| one.severity), expected, "{from} to {to}, {captures}");
+    }
+}
+
+#[test]
+fn an_inference_pool_of_before_its_first_release_is_an_old_one() {
+    const OLD: &str = "inferencepools.inference.networking.x-k8s.io";
+    const NEW: &str = "inferencepools.inference.networking.k8s.io";
+    for (name, bundle, to, expected) in [
+        (OLD, None, "1.28.10", true),
+        (NEW, Some("v1.0.0-rc.1"), "1.28.10", true),
+        (NEW, Some("v0.5.1"), "1.28.10", true),
+        (NEW, Some("v1.0.0"), "1.28.10", false),
+        (NEW, Some("v1.4.0"), "1.28.10", false),
+        (NEW, Some("main-dev"), "1.28.10", false),
+        (NEW, None, "1.28.10", false),
+        (NEW, Some("v1.0.0-rc.1"), "1.27.9", false),
+    ] {
+        let mut inventory = sample::one("1.27.1", "v1.32.1");
+        inventory.around(0).crds = vec![Crd {
+            name: name.to_owned(),
+            bundle: bundle.map(str::to_owned),
+            served: vec!["v1".to_owned()],
+            ..Crd::default()
+        }];
+        let found = ids(&check(&inventory, to)).contains(&"MU717");
+        assert_eq!(found, expected, "{name} {bundle:?} to {to}");
     }
 }
 

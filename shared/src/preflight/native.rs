@@ -7,7 +7,7 @@ use crate::{
     mesh::ObservedMember,
     version::Minor,
 };
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeSet};
 
 pub(super) fn check(subject: &Subject<'_>, member: &ObservedMember<'_>, proxies: &[&Proxies], report: &mut Report) {
     let oldest = member
@@ -18,18 +18,22 @@ pub(super) fn check(subject: &Subject<'_>, member: &ObservedMember<'_>, proxies:
         from.cmp_release(&subject.target.version) == Ordering::Less
             && crosses(from.minor(), subject.target.version.minor(), 27)
     });
-    if !becomes || !member.control_planes().any(|plane| makes_native(plane, member)) {
+    if !becomes {
         return;
     }
+    let by_itself = member.control_planes().any(|plane| makes_native(plane, member));
     let ordinary = grouped(proxies, |one| {
-        (one.kind == ProxyKind::Sidecar && !one.native).then_some(())
+        let becomes_native = !one.native && one.asks_native.unwrap_or(by_itself);
+        (one.kind == ProxyKind::Sidecar && becomes_native).then_some(())
     });
+    let around = member.observed.surroundings.as_ref();
+    let others = around.map_or_else(String::new, |around| mutators(&around.pod_mutators));
     for ((kind, ()), group) in ordinary {
         report.find(
             Finding::new(
                 codes::BECOME_NATIVE,
                 format!(
-                    "{} are ordinary containers, and become native ones when restarted",
+                    "{} are ordinary containers, and become native ones when restarted{others}",
                     group.told(kind)
                 ),
                 codes::BECOME_NATIVE.fix(),
@@ -37,6 +41,26 @@ pub(super) fn check(subject: &Subject<'_>, member: &ObservedMember<'_>, proxies:
             .in_cluster(member.name()),
         );
     }
+}
+
+/// Configurations that a sentence names.
+const NAMED: usize = 8;
+
+/// Who changes pods as well, and may look for the container where it was.
+fn mutators(names: &BTreeSet<String>) -> String {
+    let mut named: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+    let more = names.len().saturating_sub(NAMED);
+    let more = format!("and {more} more");
+    if names.len() > NAMED {
+        named.push(&more);
+    }
+    if named.is_empty() {
+        return String::new();
+    }
+    format!(
+        "; MutatingWebhookConfigurations that change pods, too, are {}",
+        named.join(", ")
+    )
 }
 
 /// First kubelet with which istiod makes sidecars native unless it is told otherwise.
@@ -60,7 +84,7 @@ fn makes_native(plane: &ControlPlane, member: &ObservedMember<'_>) -> bool {
 mod tests {
     use crate::{
         inventory::{Nodes, sample},
-        preflight::tests::{check, ids},
+        preflight::tests::{check, found, ids},
     };
 
     #[test]
@@ -89,6 +113,40 @@ mod tests {
                 expected,
                 "{from} to {to}, {kubelet}, {switch:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_a_pod_asks_for_overrules_the_control_plane() {
+        for (switch, asks, expected) in [
+            ("true", Some(false), false),
+            ("true", Some(true), true),
+            ("false", Some(true), true),
+            ("false", Some(false), false),
+            ("false", None, false),
+        ] {
+            let mut inventory = sample::one("1.26.1", "v1.33.1");
+            let proxies = &mut inventory.seen(0).proxies[0];
+            (proxies.native, proxies.asks_native) = (false, asks);
+            let environment = &mut inventory.seen(0).control_planes[0].settings.environment;
+            environment.insert("ENABLE_NATIVE_SIDECARS".to_owned(), switch.to_owned());
+            let report = check(&inventory, "1.27.9");
+            assert_eq!(ids(&report).contains(&"MU806"), expected, "{switch} {asks:?}");
+        }
+    }
+
+    #[test]
+    fn who_else_changes_pods_is_named() {
+        for (count, end) in [
+            (0, "when restarted"),
+            (2, "; MutatingWebhookConfigurations that change pods, too, are m0, m1"),
+            (9, "m7, and 1 more"),
+        ] {
+            let mut inventory = sample::one("1.26.1", "v1.33.1");
+            inventory.seen(0).proxies[0].native = false;
+            inventory.around(0).pod_mutators = (0..count).map(|index| format!("m{index}")).collect();
+            let cause = found(&check(&inventory, "1.27.9"), "MU806").cause.clone();
+            assert!(cause.ends_with(end), "{cause}");
         }
     }
 }

@@ -50,7 +50,7 @@ pub(super) struct Beside {
 pub(super) struct Annotated {
     pub code: Code,
     pub object: String,
-    pub annotation: &'static str,
+    pub detail: &'static str,
     pub count: u64,
 }
 
@@ -77,6 +77,7 @@ struct Key {
     image: String,
     revision: Option<String>,
     native: bool,
+    asks_native: Option<bool>,
 }
 
 /// Proxies counted so far, each kind with the name of one pod.
@@ -95,8 +96,8 @@ impl Count {
             return;
         };
         for annotation in meta.all(12).map(Value::fields) {
-            let name = annotation.text(1);
-            if let Some(index) = POD_ANNOTATIONS.iter().position(|(known, _)| *known == name) {
+            let (name, value) = (annotation.text(1), annotation.text(2));
+            if let Some(index) = POD_ANNOTATIONS.iter().position(|known| known.is(name, value)) {
                 let key = (index, meta.text(3).to_owned());
                 let known = self
                     .annotated
@@ -115,6 +116,7 @@ impl Count {
             image: proxy.text(2).to_owned(),
             revision: revision(annotations, labels),
             native,
+            asks_native: asks_native(meta),
         };
         let known = self.proxies.entry(key).or_insert_with(|| (0, meta.text(1).to_owned()));
         known.0 = known.0.saturating_add(1);
@@ -125,11 +127,11 @@ impl Count {
             .annotated
             .into_iter()
             .filter_map(|((index, namespace), (count, example))| {
-                let (annotation, code) = *POD_ANNOTATIONS.get(index)?;
+                let annotation = POD_ANNOTATIONS.get(index)?;
                 Some(Annotated {
-                    code,
+                    code: annotation.code,
                     object: format!("Pod {namespace}/{example}"),
-                    annotation,
+                    detail: annotation.detail,
                     count,
                 })
             });
@@ -143,6 +145,7 @@ impl Count {
                 version: version::choose(&[], &key.image, None),
                 revision: key.revision,
                 native: key.native,
+                asks_native: key.asks_native,
                 count,
                 example,
             })
@@ -195,6 +198,17 @@ pub(super) fn kind(container: Fields<'_>) -> ProxyKind {
         (Some("proxy"), Some("waypoint")) => ProxyKind::Waypoint,
         (Some("proxy"), Some("ztunnel")) => ProxyKind::Ztunnel,
         _ => ProxyKind::Sidecar,
+    }
+}
+
+/// What the annotation says that overrules istiod's own choice; istiod reads these two words alone.
+fn asks_native(meta: Fields<'_>) -> Option<bool> {
+    let mut annotations = meta.all(12).map(Value::fields);
+    let asks = annotations.find(|annotation| annotation.text(1) == "sidecar.istio.io/nativeSidecar")?;
+    match asks.text(2) {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
     }
 }
 
@@ -353,6 +367,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_pod_asks_of_its_sidecar_is_kept() {
+        let pods = [Some("true"), Some("false"), Some("yes"), None].map(|asks| {
+            let mut pod = pod("one", vec![container(PROXY, IMAGE, &["proxy", "sidecar"])]);
+            pod.annotations = asks
+                .map(|asks| entry("sidecar.istio.io/nativeSidecar", asks))
+                .into_iter()
+                .collect();
+            pod
+        });
+        let found: Vec<_> = count(&pods).iter().map(|one| (one.asks_native, one.count)).collect();
+        assert_eq!(found, [(None, 2), (Some(false), 1), (Some(true), 1)]);
+    }
+
+    #[test]
     fn gateways_are_known_by_their_pods_unless_istiod_manages_them() {
         let owner = |name: &str| [held(1, "ReplicaSet"), held(3, name), vec![0x30, 1]].concat();
         let mut count = Count::default();
@@ -384,12 +412,22 @@ mod tests {
             pod.annotations = vec![
                 entry("sidecar.istio.io/statsCompression", "true"),
                 entry("sidecar.istio.io/inject", "true"),
+                entry("traffic.sidecar.istio.io/excludeOutboundPorts", "3306"),
+                entry(
+                    "proxy.istio.io/config",
+                    "proxyMetadata: {ISTIO_META_DNS_AUTO_ALLOCATE: x}",
+                ),
             ];
             count.pod(Fields(&pod.bytes()));
         }
+        let mut without = pod("without", vec![container("app", IMAGE, &[])]);
+        without.annotations = vec![entry("sidecar.istio.io/enableCoreDump", "true")];
+        count.pod(Fields(&without.bytes()));
         let annotated = count.pods().beside.annotated;
-        assert_eq!(annotated.len(), 1);
-        assert_eq!((annotated[0].count, annotated[0].object.as_str()), (2, "Pod shop/one"));
-        assert_eq!(annotated[0].code.id(), "MU720");
+        let found: Vec<_> = annotated
+            .iter()
+            .map(|one| (one.code.id(), one.object.as_str(), one.count))
+            .collect();
+        assert_eq!(found, [("MU720", "Pod shop/one", 2), ("MU715", "Pod shop/one", 2)]);
     }
 }

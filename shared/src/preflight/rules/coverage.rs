@@ -1,5 +1,6 @@
 //! What each release from 1.21 on breaks or changes, and which finding tells of it, or why none can.
 
+use super::envoy_filters;
 use crate::finding::{Code, codes};
 use std::fmt::Write as _;
 
@@ -14,7 +15,7 @@ use Seen::{By, Not};
 
 /// Changes that need somebody's attention, with the minor of Istio 1 that brought them
 /// (https://istio.io/latest/news/releases/, "Upgrade Notes" and "Change Notes" of each release).
-const CHANGES: [(u64, &str, Seen); 69] = [
+const CHANGES: [(u64, &str, Seen); 72] = [
     (
         21,
         "DestinationRules that start TLS verify the certificate, and set SNI",
@@ -63,7 +64,7 @@ const CHANGES: [(u64, &str, Seen); 69] = [
     (
         22,
         "configuration is sent to proxies as differences",
-        Not("an inner matter; PILOT_DELTA_XDS=false of istiod brings back the old way"),
+        Not("an inner matter; ISTIO_DELTA_XDS=false in proxies brings back the old way"),
     ),
     (
         22,
@@ -85,12 +86,17 @@ const CHANGES: [(u64, &str, Seen); 69] = [
     ),
     (
         24,
-        "the operator's own Deployment does nothing",
+        "the operator's own Deployment installs no newer release: one of a helm release",
         By(codes::DISCONTINUED_CHART),
     ),
     (
         24,
-        "expressions read filter_state in the place of wasm",
+        "the operator's own Deployment installs no newer release: one of istioctl operator init",
+        By(codes::IN_CLUSTER_OPERATOR),
+    ),
+    (
+        24,
+        "expressions read Envoy's own attributes: filter_state and xds.node",
         By(codes::WASM_PEER_EXPRESSION),
     ),
     (
@@ -115,8 +121,20 @@ const CHANGES: [(u64, &str, Seen); 69] = [
     ),
     (
         24,
-        "ENABLE_INBOUND_RETRY_POLICY and PILOT_UNIFIED_SIDECAR_SCOPE",
+        "ENABLE_EXTERNAL_NAME_ALIAS, PERSIST_OLDEST_FIRST_HEURISTIC_FOR_VIRTUAL_SERVICE_HOST_MATCHING and VERIFY_CERTIFICATE_AT_CLIENT are gone",
         By(codes::REMOVED_ENVIRONMENT),
+    ),
+    (
+        24,
+        "inbound requests that a service has not seen are sent again",
+        Not(
+            "it is so for every service; ENABLE_INBOUND_RETRY_POLICY=false, which a later release no longer knows, keeps it from that",
+        ),
+    ),
+    (
+        24,
+        "a ztunnel does not answer pods whose DNS an older CNI captures",
+        By(codes::AMBIENT_DNS_CAPTURE),
     ),
     (25, "Envoy 1.33 has no OpenCensus", By(codes::REMOVED_TRACER)),
     (
@@ -317,11 +335,17 @@ pub fn reference() -> String {
          for you to look. EnvoyFilters are told on each way to another minor (MU727). This page is generated from the \
          code.\n",
     );
-    let mut last = 0;
+    let mut last = None;
+    let of_envoy = |page: &mut String, minor: Option<u64>| {
+        if minor.is_some_and(envoy_filters::is_nothing_known) {
+            page.push_str("- what Envoy or istiod changed under EnvoyFilters: no single change is known (MU727)\n");
+        }
+    };
     for (minor, what, seen) in &CHANGES {
-        if *minor != last {
+        if last != Some(*minor) {
+            of_envoy(&mut page, last);
             let _ = write!(page, "\n## 1.{minor}\n\n");
-            last = *minor;
+            last = Some(*minor);
         }
         let _ = match seen {
             By(code) => {
@@ -332,6 +356,7 @@ pub fn reference() -> String {
             Not(why) => writeln!(page, "- {what}: not to be seen, {why}"),
         };
     }
+    of_envoy(&mut page, last);
     page
 }
 

@@ -6,17 +6,21 @@
 
 mod coverage;
 mod envoy_filters;
+mod expressions;
 mod hosts;
 mod merged;
 mod objects;
+mod pods;
 mod routed;
 mod settings;
 mod values;
 
 pub use coverage::reference;
+pub use pods::{ANNOTATIONS as POD_ANNOTATIONS, Annotation as PodAnnotation};
+pub use settings::removed_variables;
 pub use values::removed_values;
 
-pub(super) use settings::{environment, exports_by_default, mesh_config, switch};
+pub(super) use settings::{SPANS, environment, exports_by_default, mesh_config, switch, traces_by_default};
 pub(super) use values::left_behind;
 
 use hosts::Hosts;
@@ -32,18 +36,22 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Definitions whose objects are read, by name.
-pub const READ: [&str; 12] = [
+pub const READ: [&str; 16] = [
     "authorizationpolicies.security.istio.io",
     "destinationrules.networking.istio.io",
     "envoyfilters.networking.istio.io",
     "gateways.gateway.networking.k8s.io",
     "gateways.networking.istio.io",
+    "httproutes.gateway.networking.k8s.io",
     "istiooperators.install.istio.io",
+    "peerauthentications.security.istio.io",
     "proxyconfigs.networking.istio.io",
+    "requestauthentications.security.istio.io",
     "serviceentries.networking.istio.io",
     "sidecars.networking.istio.io",
     "telemetries.telemetry.istio.io",
     "virtualservices.networking.istio.io",
+    "wasmplugins.extensions.istio.io",
     "workloadentries.networking.istio.io",
 ];
 
@@ -57,16 +65,8 @@ pub const COUNTED: [&str; 6] = [
     "xlistenersets.gateway.networking.x-k8s.io",
 ];
 
-/// Annotations of pods that a release drops or reads otherwise.
-pub const POD_ANNOTATIONS: [(&str, Code); 4] = [
-    ("traffic.sidecar.istio.io/excludeOutboundPorts", codes::EXCLUDED_DNS),
-    ("traffic.sidecar.istio.io/excludeOutboundIPRanges", codes::EXCLUDED_DNS),
-    ("sidecar.istio.io/enableCoreDump", codes::CORE_DUMP_ANNOTATION),
-    ("sidecar.istio.io/statsCompression", codes::STATS_COMPRESSION),
-];
-
 /// The minor of Istio 1 from which on each rule matters.
-const SINCE: [(Code, u64); 33] = [
+const SINCE: [(Code, u64); 34] = [
     (codes::EXTERNAL_NAME_TLS, 21),
     (codes::WILDCARD_HOSTS, 21),
     (codes::EXTERNAL_NAME_ROUTED, 21),
@@ -83,6 +83,8 @@ const SINCE: [(Code, u64); 33] = [
     (codes::ZTUNNEL_RENAMED, 25),
     (codes::ZTUNNEL_RENAMED, 26),
     (codes::DNS_AUTO_ALLOCATE, 25),
+    // Who has switched it on before is told of 1.24, the others of 1.25.
+    (codes::AMBIENT_DNS_CAPTURE, 24),
     (codes::AMBIENT_DNS_CAPTURE, 25),
     (codes::REMOVED_TRACER, 25),
     (codes::REMOVED_TRACER, 27),
@@ -180,6 +182,9 @@ impl Reader {
         for (code, detail) in objects::look(object) {
             self.hits.add(code, named.clone(), detail);
         }
+        if let Some((code, detail)) = objects::left_behind(object) {
+            self.hits.add_left_behind(code, named.clone(), detail);
+        }
         for (minor, detail) in envoy_filters::outdated(object) {
             self.hits
                 .add_since(codes::ENVOY_FILTER_OUTDATED, minor, named.clone(), detail);
@@ -202,6 +207,16 @@ impl Reader {
     /// Notes something that is no object of [`READ`].
     pub fn note(&mut self, code: Code, object: String, detail: String, count: u64) {
         self.hits.add_many(code, object, detail, count);
+    }
+
+    /// Notes a Deployment of the operator that ran in the cluster up to 1.23.
+    pub fn operator(&mut self, namespace: &str, name: &str) {
+        let detail = "its release of Istio is the last that it installs".to_owned();
+        self.hits.add(
+            codes::IN_CLUSTER_OPERATOR,
+            format!("Deployment {namespace}/{name}"),
+            detail,
+        );
     }
 
     /// Notes a Service of type ExternalName.
@@ -227,5 +242,7 @@ impl Reader {
 
 #[cfg(test)]
 mod hosts_tests;
+#[cfg(test)]
+mod settings_tests;
 #[cfg(test)]
 mod tests;

@@ -7,11 +7,11 @@ use serde_json::Value;
 type Look = fn(&Object<'_>) -> Option<String>;
 
 /// Rules with the definitions whose objects they look at.
-const RULES: [(Code, &str, Look); 18] = [
+const RULES: [(Code, &str, Look); 24] = [
     (
         codes::EXTERNAL_NAME_TLS,
         "destinationrules.networking.istio.io",
-        unverified_tls,
+        starts_tls,
     ),
     (
         codes::WILDCARD_HOSTS,
@@ -28,8 +28,8 @@ const RULES: [(Code, &str, Look); 18] = [
         "gateways.gateway.networking.k8s.io",
         service_account_waypoint,
     ),
-    (codes::IN_CLUSTER_OPERATOR, "istiooperators.install.istio.io", any),
-    (codes::WASM_PEER_EXPRESSION, "telemetries.telemetry.istio.io", wasm_peer),
+    (codes::IN_CLUSTER_OPERATOR, OPERATORS, acted_on),
+    (codes::WASM_PEER_EXPRESSION, TELEMETRIES, old_expression),
     (
         codes::WASM_PEER_EXPRESSION,
         "envoyfilters.networking.istio.io",
@@ -45,11 +45,24 @@ const RULES: [(Code, &str, Look); 18] = [
         "gateways.networking.istio.io",
         old_gateway_label,
     ),
+    (codes::GATEWAY_NAME_LABEL, TELEMETRIES, old_gateway_label),
     (
         codes::GATEWAY_NAME_LABEL,
-        "telemetries.telemetry.istio.io",
+        "requestauthentications.security.istio.io",
         old_gateway_label,
     ),
+    (
+        codes::GATEWAY_NAME_LABEL,
+        "peerauthentications.security.istio.io",
+        old_gateway_label,
+    ),
+    (
+        codes::GATEWAY_NAME_LABEL,
+        "wasmplugins.extensions.istio.io",
+        old_gateway_label,
+    ),
+    (codes::GATEWAY_NAME_LABEL, ENVOY_FILTERS, old_gateway_label),
+    (codes::GATEWAY_NAME_LABEL, SIDECARS, old_gateway_label),
     (
         codes::DNS_AUTO_ALLOCATE,
         "proxyconfigs.networking.istio.io",
@@ -57,11 +70,16 @@ const RULES: [(Code, &str, Look); 18] = [
     ),
     (codes::MIRROR_HOST, "virtualservices.networking.istio.io", mirrors),
     (
+        codes::MIRROR_HOST,
+        "httproutes.gateway.networking.k8s.io",
+        mirrors_requests,
+    ),
+    (
         codes::PASSTHROUGH_NACK,
         "serviceentries.networking.istio.io",
         passthrough,
     ),
-    (codes::GATEWAY_SPANS, "telemetries.telemetry.istio.io", tracing),
+    (codes::GATEWAY_SPANS, TELEMETRIES, tracing),
     (
         codes::DRY_RUN_POLICY,
         "authorizationpolicies.security.istio.io",
@@ -81,9 +99,11 @@ const RULES: [(Code, &str, Look); 18] = [
 ];
 
 /// Definitions that are looked at beside [`RULES`].
+const OPERATORS: &str = "istiooperators.install.istio.io";
 const ENVOY_FILTERS: &str = "envoyfilters.networking.istio.io";
 pub(super) const GATEWAYS: &str = "gateways.networking.istio.io";
 pub(super) const SERVICE_ENTRIES: &str = "serviceentries.networking.istio.io";
+const TELEMETRIES: &str = "telemetries.telemetry.istio.io";
 pub(super) const SIDECARS: &str = "sidecars.networking.istio.io";
 
 /// Rules that look at objects of a definition.
@@ -93,6 +113,8 @@ pub(super) fn looked_at_by(definition: &str) -> impl Iterator<Item = Code> {
         (codes::ENVOY_FILTER_OUTDATED, ENVOY_FILTERS),
         (codes::HOST_IN_SEVERAL_NAMESPACES, SERVICE_ENTRIES),
         (codes::MANAGED_GATEWAY_SELECTED, GATEWAYS),
+        // Who traces by one does so on purpose, and not by the default.
+        (codes::ZIPKIN_DEFAULT, TELEMETRIES),
         (codes::SIDECAR_SCOPE, SERVICE_ENTRIES),
         (codes::SIDECAR_SCOPE, SIDECARS),
         (codes::EXTERNAL_NAME_ROUTED, "destinationrules.networking.istio.io"),
@@ -158,22 +180,44 @@ pub(super) fn values<'a>(value: &'a Value, key: &str) -> Vec<&'a Value> {
     found
 }
 
-fn any(_: &Object<'_>) -> Option<String> {
-    Some("nobody acts on it".to_owned())
+fn acted_on(object: &Object<'_>) -> Option<String> {
+    (!is_record(object)).then(|| "nobody acts on it".to_owned())
 }
 
-fn unverified_tls(object: &Object<'_>) -> Option<String> {
-    let unverified = |tls: &&Value| {
+/// Whether an IstioOperator is what each `istioctl install` before 1.24 left of itself, `installed-state` or
+/// `installed-state-REVISION`, which no operator ever acted on.
+fn is_record(object: &Object<'_>) -> bool {
+    let rest = object.name.strip_prefix("installed-state");
+    object.definition == OPERATORS && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+/// What an object is that nobody needs any more.
+pub(super) fn left_behind(object: &Object<'_>) -> Option<(Code, String)> {
+    is_record(object).then(|| {
+        let what = "a record that istioctl keeps of what it installed";
+        (codes::IN_CLUSTER_OPERATOR, what.to_owned())
+    })
+}
+
+fn starts_tls(object: &Object<'_>) -> Option<String> {
+    let missing = |tls: &Value| -> Option<String> {
         let text = |key: &str| tls.get(key).and_then(Value::as_str).unwrap_or_default();
-        matches!(text("mode"), "SIMPLE" | "MUTUAL")
-            && text("caCertificates").is_empty()
-            && text("credentialName").is_empty()
-            && tls.get("insecureSkipVerify").and_then(Value::as_bool) != Some(true)
+        let mode = text("mode");
+        if !matches!(mode, "SIMPLE" | "MUTUAL") || tls.get("insecureSkipVerify").and_then(Value::as_bool) == Some(true)
+        {
+            return None;
+        }
+        let trusts = !text("caCertificates").is_empty() || !text("credentialName").is_empty();
+        let what = match (trusts, !text("sni").is_empty()) {
+            (false, false) => "caCertificates and sni",
+            (false, true) => "caCertificates",
+            (true, false) => "sni",
+            (true, true) => return None,
+        };
+        let host = object.spec.get("host").and_then(Value::as_str).unwrap_or_default();
+        Some(format!("TLS {mode} to {host} without {what}"))
     };
-    let tls = values(object.spec, "tls").into_iter().find(unverified)?;
-    let mode = tls.get("mode").and_then(Value::as_str).unwrap_or_default();
-    let host = object.spec.get("host").and_then(Value::as_str).unwrap_or_default();
-    Some(format!("TLS {mode} to {host} without caCertificates"))
+    values(object.spec, "tls").into_iter().find_map(missing)
 }
 
 fn wildcard_hosts(object: &Object<'_>) -> Option<String> {
@@ -213,10 +257,18 @@ fn wasm_peer(object: &Object<'_>) -> Option<String> {
     Some(format!("reads {found}"))
 }
 
+fn old_expression(object: &Object<'_>) -> Option<String> {
+    let found = super::expressions::old_name(object.spec)?;
+    Some(format!("reads {found}"))
+}
+
 fn old_gateway_label(object: &Object<'_>) -> Option<String> {
     const LABEL: &str = "istio.io/gateway-name";
-    let selector = object.spec.get("selector")?;
-    let labels = selector.get("matchLabels").unwrap_or(selector);
+    let selector = ["selector", "workloadSelector"]
+        .into_iter()
+        .find_map(|key| object.spec.get(key))?;
+    let labels = ["matchLabels", "labels"].into_iter().find_map(|key| selector.get(key));
+    let labels = labels.unwrap_or(selector);
     let gateway = labels.get(LABEL)?.as_str()?;
     Some(format!("selects {LABEL}={gateway}"))
 }
@@ -238,6 +290,16 @@ fn mirrors(object: &Object<'_>) -> Option<String> {
         .into_iter()
         .find_map(Value::as_str)
         .unwrap_or_default();
+    Some(format!("mirrors to {host}"))
+}
+
+fn mirrors_requests(object: &Object<'_>) -> Option<String> {
+    let to = values(object.spec, "requestMirror").into_iter().next()?;
+    let host = to
+        .get("backendRef")
+        .and_then(|to| to.get("name"))
+        .and_then(Value::as_str);
+    let host = host.unwrap_or_default();
     Some(format!("mirrors to {host}"))
 }
 

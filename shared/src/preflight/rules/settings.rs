@@ -4,20 +4,27 @@ use super::Way;
 use crate::{
     finding::{Code, codes},
     inventory::Settings,
+    version::Minor,
 };
 use serde_json::Value;
 
-/// Switches that a release removed from istiod, and what they held back.
-const REMOVED_ENVIRONMENT: [(&str, u64, &str); 6] = [
+/// Switches that a release removed from istiod, and what they held back. What 1.31 no longer knows of 1.30 is all here: a test
+/// compares their sources. `ENABLE_INBOUND_RETRY_POLICY`, which came with 1.24, was gone by 1.30; with which minor is not known.
+const REMOVED_ENVIRONMENT: [(&str, u64, &str); 8] = [
     (
-        "ENABLE_INBOUND_RETRY_POLICY",
+        "ENABLE_EXTERNAL_NAME_ALIAS",
         24,
-        "inbound requests are retried as Istio decides",
+        "Services of type ExternalName are always aliases",
     ),
     (
-        "PILOT_UNIFIED_SIDECAR_SCOPE",
+        "PERSIST_OLDEST_FIRST_HEURISTIC_FOR_VIRTUAL_SERVICE_HOST_MATCHING",
         24,
-        "the scope of sidecars is always worked out in one way",
+        "the most specific of overlapping wildcard hosts always wins",
+    ),
+    (
+        "VERIFY_CERTIFICATE_AT_CLIENT",
+        24,
+        "where a DestinationRule starts TLS the certificate is always verified",
     ),
     ("ENABLE_AUTO_SNI", 26, "SNI is always set from the host"),
     (
@@ -31,11 +38,24 @@ const REMOVED_ENVIRONMENT: [(&str, u64, &str); 6] = [
         "metrics are rotated by the proxy's configuration only",
     ),
     (
-        "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY",
+        SPANS,
         31,
         "gateways always make a span of their own for each upstream request",
     ),
+    (
+        "UNSAFE_PILOT_ENABLE_DELTA_TEST",
+        31,
+        "differences are no longer compared with the whole",
+    ),
 ];
+
+/// Variables of istiod that a release removed, with the minor of Istio 1 that did.
+pub fn removed_variables() -> impl Iterator<Item = (&'static str, u64)> {
+    REMOVED_ENVIRONMENT.iter().map(|(name, since, _)| (*name, *since))
+}
+
+/// The switch by which gateways of 1.28 to 1.30 make no spans of their own.
+pub(in crate::preflight) const SPANS: &str = "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY";
 
 /// What a switch of istiod says, read as Go reads it; `None` where it says nothing, or comes from elsewhere.
 pub(in crate::preflight) fn switch(settings: &Settings, name: &str) -> Option<bool> {
@@ -80,8 +100,46 @@ pub(in crate::preflight) fn mesh_config(settings: &Settings, way: Way) -> Vec<(C
         let detail = format!("defaultConfig.proxyMetadata.ISTIO_META_DNS_AUTO_ALLOCATE is {value}");
         found.push((codes::DNS_AUTO_ALLOCATE, detail));
     }
+    // 1.31 no longer asks for the switch.
+    let spans = way.to > Minor::new(1, 30) || switch(settings, SPANS) != Some(false);
+    if way.leads_over(28)
+        && spans
+        && let Some(provider) = default_tracers(settings).next()
+    {
+        found.push((
+            codes::GATEWAY_SPANS,
+            format!("defaultProviders.tracing names {provider}"),
+        ));
+    }
     found.extend(tracers(mesh, way).map(|detail| (codes::REMOVED_TRACER, detail)));
     found
+}
+
+/// Providers that trace where no Telemetry says another.
+fn default_tracers(settings: &Settings) -> impl Iterator<Item = &str> {
+    let defaults = settings.mesh.get("defaultProviders");
+    super::objects::texts(defaults.and_then(|defaults| defaults.get("tracing")))
+}
+
+/// Whether proxies traced by the default of old: it is on unless somebody said otherwise, and said where to.
+pub(in crate::preflight) fn traces_by_default(settings: &Settings) -> bool {
+    const BESIDE: [&str; 2] = ["customTags", "tlsSettings"];
+    let tracing = settings
+        .mesh
+        .get("defaultConfig")
+        .and_then(|defaults| defaults.get("tracing"));
+    // The charts of before wrote the default itself down.
+    let is_default = |key: &str, tracer: &Value| {
+        let address = tracer.get("address").and_then(Value::as_str);
+        key == "zipkin" && address.is_none_or(|address| address.starts_with("zipkin."))
+    };
+    let names_tracer = |tracing: &Value| {
+        let mut keys = tracing.as_object().into_iter().flatten();
+        // Beside the tracer stand only how much is traced, and with which tags.
+        keys.any(|(key, value)| value.is_object() && !BESIDE.contains(&key.as_str()) && !is_default(key, value))
+    };
+    let is_off = settings.mesh.get("enableTracing") == Some(&Value::Bool(false));
+    !is_off && !tracing.is_some_and(names_tracer) && default_tracers(settings).next().is_none()
 }
 
 /// Tracers that were removed, where they are configured. Only names are told: beside them may stand a token.

@@ -1,7 +1,6 @@
 //! Each rule hits what it is for, and nothing beside it.
 
 use super::*;
-use crate::inventory::Settings;
 use serde_json::json;
 
 fn look(kind: &str, annotations: &[(&str, &str)], spec: &Value) -> Vec<(String, String)> {
@@ -41,19 +40,32 @@ fn rules_hit_what_they_are_for() {
     const SE: &str = "serviceentries.networking.istio.io";
     const AP: &str = "authorizationpolicies.security.istio.io";
     const GW: &str = "gateways.networking.istio.io";
+    const HR: &str = "httproutes.gateway.networking.k8s.io";
     const K8S: &str = "gateways.gateway.networking.k8s.io";
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Value, &'a [(&'a str, &'a str)]);
-    let cases: [Case<'_>; 25] = [
+    let cases: [Case<'_>; 37] = [
         (
             DR,
             &[],
             json!({"host": "db.example.com", "trafficPolicy": {"portLevelSettings": [{"tls": {"mode": "SIMPLE"}}]}}),
-            &[("MU701", "TLS SIMPLE to db.example.com without caCertificates")],
+            &[("MU701", "TLS SIMPLE to db.example.com without caCertificates and sni")],
         ),
         (
             DR,
             &[],
-            json!({"trafficPolicy": {"tls": {"mode": "SIMPLE", "caCertificates": "/ca"}}}),
+            json!({"host": "a", "trafficPolicy": {"tls": {"mode": "SIMPLE", "caCertificates": "/ca"}}}),
+            &[("MU701", "TLS SIMPLE to a without sni")],
+        ),
+        (
+            DR,
+            &[],
+            json!({"host": "a", "trafficPolicy": {"tls": {"mode": "MUTUAL", "credentialName": "", "sni": "a"}}}),
+            &[("MU701", "TLS MUTUAL to a without caCertificates")],
+        ),
+        (
+            DR,
+            &[],
+            json!({"trafficPolicy": {"tls": {"mode": "SIMPLE", "caCertificates": "system", "sni": "a"}}}),
             &[],
         ),
         (
@@ -133,6 +145,24 @@ fn rules_hit_what_they_are_for() {
         (
             "telemetries.telemetry.istio.io",
             &[],
+            json!({"accessLogging": [{"filter": {"expression": "node.id == 'x'"}}]}),
+            &[("MU709", "reads node")],
+        ),
+        (
+            HR,
+            &[],
+            json!({"rules": [{"filters": [{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "b"}}}]}]}),
+            &[("MU718", "mirrors to b")],
+        ),
+        (
+            HR,
+            &[],
+            json!({"rules": [{"filters": [{"type": "RequestRedirect"}]}]}),
+            &[],
+        ),
+        (
+            "telemetries.telemetry.istio.io",
+            &[],
             json!({"tracing": [{"randomSamplingPercentage": 10}]}),
             &[("MU735", "tracing is set")],
         ),
@@ -143,6 +173,48 @@ fn rules_hit_what_they_are_for() {
             &[],
             json!({"selector": {"matchLabels": {"istio.io/gateway-name": "edge"}}}),
             &[("MU710", "selects istio.io/gateway-name=edge")],
+        ),
+        (
+            "requestauthentications.security.istio.io",
+            &[],
+            json!({"selector": {"matchLabels": {"istio.io/gateway-name": "edge"}}}),
+            &[("MU710", "selects istio.io/gateway-name=edge")],
+        ),
+        (
+            "peerauthentications.security.istio.io",
+            &[],
+            json!({"selector": {"matchLabels": {"istio.io/gateway-name": "edge"}}}),
+            &[("MU710", "selects istio.io/gateway-name=edge")],
+        ),
+        (
+            "wasmplugins.extensions.istio.io",
+            &[],
+            json!({"selector": {"matchLabels": {"istio.io/gateway-name": "edge"}}}),
+            &[("MU710", "selects istio.io/gateway-name=edge")],
+        ),
+        (
+            GW,
+            &[],
+            json!({"selector": {"istio.io/gateway-name": "edge"}}),
+            &[("MU710", "selects istio.io/gateway-name=edge")],
+        ),
+        (
+            "sidecars.networking.istio.io",
+            &[],
+            json!({"workloadSelector": {"labels": {"istio.io/gateway-name": "edge"}}}),
+            &[("MU710", "selects istio.io/gateway-name=edge")],
+        ),
+        (
+            "envoyfilters.networking.istio.io",
+            &[],
+            json!({"workloadSelector": {"labels": {"istio.io/gateway-name": "edge"}}}),
+            &[("MU710", "selects istio.io/gateway-name=edge"), ("MU727", "")],
+        ),
+        (
+            "wasmplugins.extensions.istio.io",
+            &[],
+            json!({"selector": {"matchLabels": {"app": "edge"}}}),
+            &[],
         ),
         (
             AP,
@@ -188,6 +260,37 @@ fn rules_hit_what_they_are_for() {
             .collect();
         assert_eq!(found, expected, "{kind} {spec}");
     }
+}
+
+#[test]
+fn what_istioctl_left_is_told_from_what_an_operator_acts_on() {
+    for (name, acted_on) in [
+        ("installed-state", false),
+        ("installed-state-1-23", false),
+        ("installed-states", true),
+        ("mesh", true),
+    ] {
+        let none = BTreeMap::new();
+        let mut reader = Reader::default();
+        reader.look(&Object {
+            definition: "istiooperators.install.istio.io",
+            kind: "IstioOperator",
+            namespace: "istio-system",
+            name,
+            labels: &none,
+            annotations: &none,
+            spec: &json!({}),
+        });
+        let hits = reader.finish(None);
+        let code = codes::IN_CLUSTER_OPERATOR;
+        let found = (hits.of(code).is_some(), hits.left_behind(code).is_some());
+        assert_eq!(found, (acted_on, !acted_on), "{name}");
+    }
+    let mut reader = Reader::default();
+    reader.operator("istio-operator", "istio-operator");
+    let hits = reader.finish(None);
+    let hits = hits.of(codes::IN_CLUSTER_OPERATOR).unwrap();
+    assert_eq!(hits.examples[0].object, "Deployment istio-operator/istio-operator");
 }
 
 #[test]
@@ -247,52 +350,6 @@ fn an_envoy_filter_is_told_for_the_release_that_changed_what_it_names() {
     }
     let told = hits(&patch(json!({"use_remote_address": true}))).remove(0).1;
     assert!(told.starts_with("use_remote_address: "), "{told}");
-}
-
-#[test]
-fn settings_matter_only_on_the_way_that_changes_them() {
-    let settings = Settings {
-        environment: ["ENABLE_AUTO_SNI", "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY", "OTHER"]
-            .map(|name| (name.to_owned(), String::new()))
-            .into(),
-        mesh: json!({
-            "discoverySelectors": [{"matchLabels": {"a": "b"}}],
-            "extensionProviders": [{"name": "old", "opencensus": {"service": "x"}}, {"name": "new", "opentelemetry": {}}],
-            "defaultConfig": {
-                "proxyMetadata": {"ISTIO_META_DNS_AUTO_ALLOCATE": "true"},
-                "tracing": {"lightstep": {"accessToken": "secret"}},
-            },
-        }),
-    };
-    for (from, to, variables, keys) in [
-        (20, 21, 0, &[][..]),
-        (21, 22, 0, &["MU703"]),
-        (24, 25, 0, &["MU715", "MU713"]),
-        (25, 26, 1, &[]),
-        (26, 27, 0, &["MU713", "MU713"]),
-        (30, 31, 1, &[]),
-        (20, 31, 2, &["MU703", "MU715", "MU713", "MU713"]),
-        (31, 31, 0, &[]),
-    ] {
-        let way = Way {
-            from: Minor::new(1, from),
-            to: Minor::new(1, to),
-        };
-        let found = mesh_config(&settings, way);
-        let codes: Vec<&str> = found.iter().map(|(code, _)| code.id()).collect();
-        assert_eq!(
-            (environment(&settings, way).len(), codes.as_slice()),
-            (variables, keys),
-            "{from} to {to}"
-        );
-        assert!(found.iter().all(|(_, detail)| !detail.contains("secret")));
-    }
-    let nothing = Settings::default();
-    let all = Way {
-        from: Minor::new(1, 10),
-        to: Minor::new(1, 31),
-    };
-    assert!(mesh_config(&nothing, all).is_empty() && environment(&nothing, all).is_empty());
 }
 
 #[test]

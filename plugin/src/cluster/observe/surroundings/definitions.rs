@@ -20,7 +20,11 @@ const GROUPS: [&str; 5] = [
     ".inference.networking.x-k8s.io",
     ".inference.networking.k8s.io",
 ];
-const BUNDLE: &str = "gateway.networking.k8s.io/bundle-version";
+/// Annotations that name the bundle: of the Gateway API, and of its extension for inference.
+const BUNDLES: [&str; 2] = [
+    "gateway.networking.k8s.io/bundle-version",
+    "inference.networking.k8s.io/bundle-version",
+];
 
 pub(super) async fn read(asker: Asker<'_>) -> Result<Vec<Crd>, ClusterError> {
     let mut found = Vec::new();
@@ -60,7 +64,7 @@ fn definition(crd: Fields<'_>) -> Option<Crd> {
             .map_or("", |version| version.text(1))
             .to_owned(),
         stored: status.all(3).map(|version| version.text().to_owned()).collect(),
-        bundle: annotation(BUNDLE),
+        bundle: BUNDLES.into_iter().find_map(annotation),
         helm_release: annotation("meta.helm.sh/release-namespace").zip(annotation("meta.helm.sh/release-name")),
     })
 }
@@ -74,7 +78,7 @@ mod tests {
         let entry = |key: &str, value: &str| held(12, [held(1, key), held(2, value)].concat());
         let meta = [
             held(1, "tlsroutes.gateway.networking.k8s.io"),
-            entry(BUNDLE, "v1.4.0"),
+            entry(BUNDLES[0], "v1.4.0"),
             entry("meta.helm.sh/release-name", "base"),
             entry("meta.helm.sh/release-namespace", "istio-system"),
         ]
@@ -105,6 +109,13 @@ mod tests {
                 helm_release: Some(("istio-system".to_owned(), "base".to_owned())),
             })
         );
+        let meta = [
+            held(1, "inferencepools.inference.networking.k8s.io"),
+            entry(BUNDLES[1], "v1.0.0-rc.1"),
+        ];
+        let crd = held(1, meta.concat());
+        let read = definition(Fields(&crd)).unwrap();
+        assert_eq!(read.bundle.as_deref(), Some("v1.0.0-rc.1"));
         let other = held(1, held(1, "widgets.example.com"));
         assert_eq!(definition(Fields(&other)), None);
     }

@@ -23,6 +23,9 @@ use shared::{
     version::{IstioVersion, Minor},
 };
 
+/// Definition of the objects that the operator in the cluster acted on.
+const OPERATORS: &str = "istiooperators.install.istio.io";
+
 /// What was read so far.
 pub(super) struct Around {
     found: Surroundings,
@@ -50,6 +53,7 @@ pub(super) async fn read(asker: Asker<'_>) -> Around {
     let webhooks = seen("webhooks", webhooks, &mut found.overlooked);
     found.webhooks = webhooks.webhooks;
     found.certificates = webhooks.certificates;
+    found.pod_mutators = webhooks.pod_mutators;
     found.budgets = seen("PodDisruptionBudgets", budgets, &mut found.overlooked);
     found.kialis = seen("Deployments of Kiali", kialis, &mut found.overlooked);
     let external = seen("Services of type ExternalName", external, &mut found.overlooked);
@@ -81,16 +85,28 @@ impl Around {
             (*namespace, beside)
         });
         let definitions = definitions_for(control_planes, to);
-        let (looked, beside, ambient, repositories) = futures::join!(
+        let operators = async {
+            // Up to 1.23 they do what they are there for.
+            if definitions.contains(&OPERATORS) {
+                neighbours::operators(asker).await
+            } else {
+                Ok(Vec::new())
+            }
+        };
+        let (looked, beside, ambient, repositories, operators) = futures::join!(
             objects::read(asker, &self.found.crds, &definitions),
             join_all(beside),
             neighbours::ambient(asker, &istio.workloads),
             neighbours::chart_repositories(asker, &self.found.crds),
+            operators,
         );
         self.reader.add(looked.reader);
         self.found.gateway_api = looked.counted;
         let overlooked = &mut self.found.overlooked;
         overlooked.extend(looked.overlooked);
+        for (namespace, name) in seen("Deployments of Istio's operator", operators, overlooked) {
+            self.reader.operator(&namespace, &name);
+        }
         for (namespace, (certificates, zipkin, elections)) in beside {
             self.found
                 .elections
@@ -112,8 +128,7 @@ impl Around {
     /// Adds what the pods say, which take longest to read.
     pub(super) fn finish(mut self, beside: Beside) -> Surroundings {
         for one in beside.annotated {
-            self.reader
-                .note(one.code, one.object, one.annotation.to_owned(), one.count);
+            self.reader.note(one.code, one.object, one.detail.to_owned(), one.count);
         }
         self.found.room = nodes::left(self.nodes, &beside.requests);
         let counted = !beside.requests.by_node.is_empty();

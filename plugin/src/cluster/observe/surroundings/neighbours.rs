@@ -46,6 +46,31 @@ pub(super) async fn kialis(asker: Asker<'_>) -> Result<Vec<(String, String)>, Cl
         .collect())
 }
 
+/// Deployments of the operator that ran in the cluster up to 1.23, as namespace and name. `istioctl operator init` gives them
+/// no label: they are known by their name, those of a revision in the namespace that it makes for them.
+pub(super) async fn operators(asker: Asker<'_>) -> Result<Vec<(String, String)>, ClusterError> {
+    const OPERATOR: &str = "istio-operator";
+    let client = &asker.cluster.client;
+    let everywhere: Api<Deployment> = Api::all(client.clone());
+    let own: Api<Deployment> = Api::namespaced(client.clone(), OPERATOR);
+    let all = ListParams::default();
+    let by_name = ListParams::default().fields(&format!("metadata.name={OPERATOR}"));
+    let (named, own) = futures::try_join!(
+        asker.list_metadata("list Deployments", &everywhere, &by_name),
+        asker.list_metadata("list Deployments", &own, &all),
+    )?;
+    let found = named.items.iter().chain(&own.items);
+    let found = found.filter_map(|deployment| Some((deployment.namespace()?, deployment.name_any())));
+    let found: BTreeSet<_> = found.filter(|(_, name)| is_operator(name)).collect();
+    Ok(found.into_iter().collect())
+}
+
+/// Whether a Deployment's name is the operator's, with or without a revision.
+fn is_operator(name: &str) -> bool {
+    let rest = name.strip_prefix("istio-operator");
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 /// Services that are only names for hosts outside.
 pub(super) async fn external_names(asker: Asker<'_>) -> Result<Vec<(String, String)>, ClusterError> {
     let api: Api<Service> = Api::all(asker.cluster.client.clone());
@@ -86,9 +111,9 @@ pub(super) async fn ambient(asker: Asker<'_>, workloads: &Workloads) -> Result<A
     for namespace in namespaces {
         let path = format!("/api/v1/namespaces/{namespace}/configmaps/istio-cni-config");
         let map = asker.fields::<ConfigMap>("get the CNI's ConfigMap", &path).await?;
-        let excluded = map
-            .and_then(|map| map.data.get("EXCLUDE_NAMESPACES").cloned())
-            .unwrap_or_default();
+        let data = map.map(|map| map.data).unwrap_or_default();
+        ambient.captures_dns |= data.get("AMBIENT_DNS_CAPTURE").is_some_and(|on| on == "true");
+        let excluded = data.get("EXCLUDE_NAMESPACES").map_or("", String::as_str);
         let names = excluded.split(',').map(str::trim);
         let names = names.filter(|name| !name.is_empty() && !SYSTEM.contains(name));
         ambient.excluded.extend(names.map(str::to_owned));
@@ -165,6 +190,18 @@ mod tests {
             (json!(null), &[]),
         ] {
             assert_eq!(urls(&spec).collect::<Vec<_>>(), expected, "{spec}");
+        }
+    }
+
+    #[test]
+    fn an_operator_is_known_by_its_name() {
+        for (name, expected) in [
+            ("istio-operator", true),
+            ("istio-operator-1-20-8", true),
+            ("istio-operators", false),
+            ("sail-operator", false),
+        ] {
+            assert_eq!(is_operator(name), expected, "{name}");
         }
     }
 

@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use k8s_openapi::{
     api::{
         admissionregistration::v1::{
-            MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
+            MutatingWebhook, MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
         },
         core::v1::Service,
     },
@@ -26,6 +26,8 @@ const OURS: &str = ".istio.io";
 pub(super) struct Webhooks {
     pub webhooks: Vec<Webhook>,
     pub certificates: Vec<Certificate>,
+    /// Configurations of others whose webhooks change pods.
+    pub pod_mutators: BTreeSet<String>,
 }
 
 /// One webhook of either kind.
@@ -67,6 +69,9 @@ pub(super) async fn read(asker: Asker<'_>) -> Result<Webhooks, ClusterError> {
     let mut found = Webhooks::default();
     for configuration in &mutating.items {
         for webhook in configuration.webhooks.iter().flatten() {
+            if changes_pods(webhook) {
+                found.pod_mutators.insert(configuration.name_any());
+            }
             let one = One {
                 name: &webhook.name,
                 client: &webhook.client_config,
@@ -89,6 +94,19 @@ pub(super) async fn read(asker: Asker<'_>) -> Result<Webhooks, ClusterError> {
     }
     found.look_for_services(asker).await?;
     Ok(found)
+}
+
+/// Whether a webhook is none of Istio's and changes pods.
+fn changes_pods(webhook: &MutatingWebhook) -> bool {
+    let has =
+        |list: &Option<Vec<String>>, names: &[&str]| list.iter().flatten().any(|one| names.contains(&one.as_str()));
+    let mut rules = webhook.rules.iter().flatten();
+    !webhook.name.ends_with(OURS)
+        && rules.any(|rule| {
+            has(&rule.api_groups, &["", "*"])
+                && has(&rule.resources, &["pods", "*", "*/*"])
+                && has(&rule.operations, &["CREATE", "*"])
+        })
 }
 
 impl Webhooks {
@@ -224,6 +242,29 @@ mod tests {
                 is_elsewhere,
                 "{spec}"
             );
+        }
+    }
+
+    #[test]
+    fn who_else_changes_pods_is_known_by_its_rules() {
+        for (name, group, resource, operation, expected) in [
+            ("inject.vault.example.com", "", "pods", "CREATE", true),
+            ("all.example.com", "*", "*/*", "*", true),
+            ("inject.vault.example.com", "", "pods", "UPDATE", false),
+            (
+                "inject.vault.example.com",
+                "",
+                "pods/ephemeralcontainers",
+                "CREATE",
+                false,
+            ),
+            ("deployments.example.com", "apps", "deployments", "CREATE", false),
+            ("rev.namespace.sidecar-injector.istio.io", "", "pods", "CREATE", false),
+        ] {
+            let webhook = json!({"name": name, "admissionReviewVersions": ["v1"], "sideEffects": "None", "clientConfig": {},
+                "rules": [{"apiGroups": [group], "apiVersions": ["v1"], "operations": [operation], "resources": [resource]}]});
+            let webhook: MutatingWebhook = serde_json::from_value(webhook).unwrap();
+            assert_eq!(changes_pods(&webhook), expected, "{name} {resource} {operation}");
         }
     }
 

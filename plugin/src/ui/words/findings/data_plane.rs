@@ -42,8 +42,8 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU806",
         title: "sidecar 会变成原生 sidecar",
         cause: "从 1.27 起，如果每个 kubelet 都是 1.33 或更新，或者 ENABLE_NATIVE_SIDECARS 为 true，sidecar 是一个常驻的 init 容器：在普通容器中查找、修补 istio-proxy，或在 Job 完成时结束它的，都不再找得到它。",
-        evidence: "其 istio-proxy 是普通容器的 pod、经过 1.27 的一跳、所有节点的 kubelet，以及 istiod 的环境变量。",
-        fix: "查看引用容器 istio-proxy 的 webhook、策略和 Job；暂时把 ENABLE_NATIVE_SIDECARS 设为 false。",
+        evidence: "其 istio-proxy 是普通容器的 pod、经过 1.27 的一跳、所有节点的 kubelet、istiod 的环境变量、优先于它的注解 sidecar.istio.io/nativeSidecar，以及其他方针对 pod 的 MutatingWebhookConfiguration。",
+        fix: "查看引用容器 istio-proxy 的 webhook、策略和 Job；暂时把 ENABLE_NATIVE_SIDECARS 设为 false，或给个别 pod 加上注解 sidecar.istio.io/nativeSidecar=false。",
     },
     Told {
         id: "MU807",

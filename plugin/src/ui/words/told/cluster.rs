@@ -163,6 +163,7 @@ super::told! {
     "get the ConfigMap istio-ca-root-cert" => "读取 ConfigMap istio-ca-root-cert";
     "get the ConfigMaps of istiod's elections" => "读取 istiod 选举的 ConfigMap";
     "definitions, and the objects of each" => "CRD 及其各自的对象";
+    "Deployments of Istio's operator" => "Istio operator 的 Deployment";
     "Deployments of Kiali" => "Kiali 的 Deployment";
     "Services of type ExternalName" => "ExternalName 类型的 Service";
     "elections among istiods" => "istiod 之间的选举";

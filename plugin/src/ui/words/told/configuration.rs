@@ -10,6 +10,12 @@ super::told! {
     "the release of ztunnel is called {}" => "ztunnel 的 release 名为 {}";
     "ztunnel runs: pods that start after the upgrade have their DNS captured, the others do not"
         => "有 ztunnel 在运行：升级之后启动的 Pod，其 DNS 会被捕获，其余的不会";
+    "it is of the bundle {bundle}; istiod reads that of v1.0.0, whose fields are others" => "它属于 bundle {bundle}；istiod 读取 v1.0.0 的，其字段不同";
+    "the CNI captures the DNS of ambient pods already: behind a ztunnel of 1.24, pods that started before the CNI of 1.24 resolve no names"
+        => "CNI 已经在捕获 ambient Pod 的 DNS：在 1.24 的 ztunnel 之后，先于 1.24 的 CNI 启动的 Pod 无法解析名称";
+    "switch ambient.dnsCapture off in the CNI's values before the upgrade and restart the ambient workloads; switch it on again after it. By hand: upgrade the CNI, restart the workloads, then upgrade ztunnel"
+        => "升级之前在 CNI 的 values 中关闭 ambient.dnsCapture 并重启 ambient 工作负载，升级之后再打开。手工升级则：先升级 CNI，重启工作负载，再升级 ztunnel";
+    "the way changes nothing of how DNS of ambient pods is captured" => "这条路径不改变 ambient Pod 的 DNS 捕获方式";
     "it serves {}; istiod reads inference.networking.k8s.io/v1" => "它提供 {}；istiod 读取 inference.networking.k8s.io/v1";
     "{} is served as {}: Istio {minor} reads {read}" => "{0} 以 {1} 提供：Istio {minor} 读取 {read}";
     "install the Gateway API 1.0 or newer before the upgrade, with the channel that you use now"
@@ -54,8 +60,13 @@ super::told! {
         => "在 istiod 的 values 中把 pilot.env.{MAX_MESSAGE} 设为 33554432，或者每 10,000 个工作负载和服务 1 MiB";
 
     // what an object says
+    "a record that istioctl keeps of what it installed" => "istioctl 保存的安装记录";
+    "left over" => "遗留";
+    "delete it once the upgrade is done" => "升级完成之后删除它";
+    "its release of Istio is the last that it installs" => "它只会安装自己那个版本的 Istio";
     "nobody acts on it" => "没有组件处理它";
-    "TLS {mode} to {host} without caCertificates" => "到 {host} 的 TLS {mode} 没有 caCertificates";
+    "TLS {mode} to {host} without {what}" => "到 {host} 的 TLS {mode} 没有 {what}";
+    "caCertificates and sni" => "caCertificates 和 sni";
     "the host {host}" => "主机 {host}";
     "targetPort {port} with the resolution NONE" => "resolution 为 NONE 却有 targetPort {port}";
     "the resolution is NONE" => "resolution 为 NONE";
@@ -65,6 +76,9 @@ super::told! {
     "selects {LABEL}={gateway}" => "选择 {LABEL}={gateway}";
     "ISTIO_META_DNS_AUTO_ALLOCATE is {value}" => "ISTIO_META_DNS_AUTO_ALLOCATE 为 {value}";
     "mirrors to {host}" => "镜像到 {host}";
+    "traffic.sidecar.istio.io/excludeOutboundPorts has 53" => "traffic.sidecar.istio.io/excludeOutboundPorts 中有 53";
+    "ISTIO_META_DNS_AUTO_ALLOCATE in proxy.istio.io/config" => "proxy.istio.io/config 中有 ISTIO_META_DNS_AUTO_ALLOCATE";
+    "defaultProviders.tracing names {provider}" => "defaultProviders.tracing 指定 {provider}";
     "tracing is set" => "设置了 tracing";
     "istio.io/dry-run is true" => "istio.io/dry-run 为 true";
     "connectionPool is set" => "设置了 connectionPool";
@@ -84,8 +98,10 @@ super::told! {
 
     // settings of istiod
     "{name}, gone in 1.{since}: {effect}" => "{name}，1.{since} 中已移除：{effect}";
-    "inbound requests are retried as Istio decides" => "入站请求的重试由 Istio 决定";
-    "the scope of sidecars is always worked out in one way" => "sidecar 的作用域总是以同一种方式计算";
+    "Services of type ExternalName are always aliases" => "ExternalName 类型的 Service 总是别名";
+    "the most specific of overlapping wildcard hosts always wins" => "重叠的通配主机名中总是最具体的优先";
+    "where a DestinationRule starts TLS the certificate is always verified" => "DestinationRule 启用 TLS 之处总是校验证书";
+    "differences are no longer compared with the whole" => "不再把增量与全量比较";
     "SNI is always set from the host" => "SNI 总是由主机名设置";
     "metrics are rotated by the proxy's configuration only" => "指标轮换只由代理的配置决定";
     "gateways always make a span of their own for each upstream request" => "网关总是为每个上游请求生成自己的 span";

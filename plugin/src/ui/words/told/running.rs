@@ -141,7 +141,8 @@ super::told! {
     "{count} proxies are at most one minor behind {target}" => "{count} 个代理最多比 {target} 落后一个次要版本";
     "{} belong to the revision {revision}, which is not there; there are {}" => "{0} 属于不存在的修订 {revision}；现有 {1}";
     "label their namespace with one that is there, then: {}" => "给其命名空间打上现有修订的标签，然后：{}";
-    "{} are ordinary containers, and become native ones when restarted" => "{} 是普通容器，重启后会变成原生 sidecar";
+    "{} are ordinary containers, and become native ones when restarted{others}" => "{0} 是普通容器，重启后会变成原生 sidecar{others}";
+    "; MutatingWebhookConfigurations that change pods, too, are {}" => "；同样修改 Pod 的 MutatingWebhookConfiguration 有 {}";
     "it runs outside of {}: from {} on istiod no longer shows it the state of proxies"
         => "它运行在 {0} 之外：从 {1} 起，istiod 不再向它提供代理的状态";
     "add {namespace} to pilot.env.{ALLOWED} in istiod's values"
