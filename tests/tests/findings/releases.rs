@@ -58,6 +58,7 @@ pub const OF_THE_OLD_MESH: &[Case] = &[
             ("MU413", "helm release istio-system/istiod-remote"),
             ("MU414", "HelmRepository flux-system/istio"),
             ("MU415", "it sets istio_cni, gone in 1.24"),
+            ("MU708", "Deployment istio-operator/istio-operator"),
             (
                 "MU729",
                 "Service left-out/alias (DestinationRule left-out/to-alias names it)",
