@@ -55,7 +55,12 @@ pub async fn pull(cluster: &Cluster, client: &Client, namespace: &str, images: &
     if images.is_empty() {
         return Ok(format!("{}: the plan names no image to pull", cluster.name));
     }
-    let (asked, mut passed_over) = nodes(client).await?;
+    let place = Place {
+        pods: Api::namespaced(client.clone(), namespace),
+        nodes: Api::all(client.clone()),
+    };
+    let ((asked, mut passed_over), secrets, ()) =
+        tokio::try_join!(nodes(client), secrets::of_istiod(client, namespace), clear(&place.pods))?;
     if asked.is_empty() {
         return Err(format!(
             "{}: there is no ready linux node that pods can be scheduled to{}",
@@ -63,12 +68,6 @@ pub async fn pull(cluster: &Cluster, client: &Client, namespace: &str, images: &
             told(&passed_over)
         ));
     }
-    let secrets = secrets::of_istiod(client, namespace).await?;
-    let place = Place {
-        pods: Api::namespaced(client.clone(), namespace),
-        nodes: Api::all(client.clone()),
-    };
-    clear(&place.pods).await?;
     let results: Vec<OnNode> = stream::iter(asked.iter().enumerate())
         .map(|(n, node)| on_node(&place, format!("{APP}-{n}"), node, &images, &secrets))
         .buffer_unordered(AT_ONCE)
