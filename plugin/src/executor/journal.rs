@@ -5,7 +5,6 @@ use crate::{
     cluster,
     error::{CommandError, Exit, api_code, api_message},
 };
-use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, ResourceExt as _,
     api::{ListParams, PostParams},
@@ -142,30 +141,37 @@ pub async fn read(client: &Client, journal: &MeshUpgrade) -> Result<MeshUpgrade,
     found.map_err(|error| CommandError::error(format!("cannot read the journal {name}: {}", api_message(&error))))
 }
 
-/// Creates the journal of a new upgrade.
+/// The name of the next journal of a mesh, after those that there are; the home's identity is the UID of its kube-system.
+///
+/// What tells the journals of one home from those of another: of a mesh that people drive from two homes, since one of its
+/// clusters does not lead to the other, both would have the same number, and take each other's freeze for their own.
+#[must_use]
+pub fn next_name<'j>(spec: &MeshUpgradeSpec, before: impl Iterator<Item = &'j MeshUpgrade>, home: &str) -> String {
+    let of_mesh = before.filter(|journal| journal.spec.mesh == spec.mesh);
+    let last = of_mesh.map(|journal| sequence(&journal.name_any())).max();
+    let number = last.unwrap_or(0).saturating_add(1);
+    let mut mark: String = home.chars().take(MARK).collect();
+    if !mark.is_empty() {
+        mark.push('-');
+    }
+    format!("{}-{}-{mark}{number}", spec.mesh, spec.to)
+}
+
+/// Creates the journal of a new upgrade, under its [`next_name`].
 ///
 /// # Errors
 /// When the API server refuses.
-pub async fn create(client: &Client, spec: MeshUpgradeSpec) -> Result<MeshUpgrade, CommandError> {
+pub async fn create(client: &Client, name: &str, spec: MeshUpgradeSpec) -> Result<MeshUpgrade, CommandError> {
     let api: Api<MeshUpgrade> = Api::all(client.clone());
-    let before = all(client).await?;
-    let of_mesh = before.iter().filter(|journal| journal.spec.mesh == spec.mesh);
-    let number = of_mesh
-        .map(|journal| sequence(&journal.name_any()))
-        .max()
-        .unwrap_or(0)
-        .saturating_add(1);
-    let home = home_mark(client).await?;
-    let name = format!("{}-{}-{home}{number}", spec.mesh, spec.to);
     let mesh = spec.mesh.clone();
-    let journal = MeshUpgrade::new(&name, spec);
+    let journal = MeshUpgrade::new(name, spec);
     refuse_forgetful(&api, &journal).await?;
     let what = format!("create the journal {name}");
     let created = patiently(|| async {
         match api.create(&PostParams::default(), &journal).await {
             Ok(created) => Ok(created),
             // The answer to the first try may have been lost after the server had done it.
-            Err(error) if api_code(&error) == 409 => match api.get(&name).await {
+            Err(error) if api_code(&error) == 409 => match api.get(name).await {
                 Ok(standing) if standing.spec == journal.spec => Ok(standing),
                 Ok(_) | Err(_) => Err(Fault::of_api(&what, &error)),
             },
@@ -186,20 +192,6 @@ pub async fn create(client: &Client, spec: MeshUpgradeSpec) -> Result<MeshUpgrad
     created
         .await
         .map_err(|fault| CommandError::from(fault).hint("nothing was changed"))
-}
-
-/// What tells the journals of one home from those of another in their names: of a mesh that people drive from two homes, since
-/// one of its clusters does not lead to the other, both would have the same number, and take each other's freeze for their own.
-async fn home_mark(client: &Client) -> Result<String, CommandError> {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    let found = patiently(|| async {
-        let found = namespaces.get_metadata("kube-system").await;
-        found.map_err(|error| Fault::of_api("tell the cluster by its Namespace kube-system", &error))
-    });
-    let found = found.await;
-    let found = found.map_err(|fault| CommandError::from(fault).hint("nothing was changed"))?;
-    let mark: String = found.uid().unwrap_or_default().chars().take(MARK).collect();
-    Ok(if mark.is_empty() { mark } else { mark + "-" })
 }
 
 /// An older definition drops fields that it does not know: a step that installs would be read as one that upgrades, and a waiver
@@ -349,6 +341,26 @@ mod tests {
         for discovery in [StatusCode::OK, StatusCode::FORBIDDEN] {
             assert!(all(&denying(discovery)).await.is_err(), "{discovery}");
         }
+    }
+
+    #[test]
+    fn journals_are_counted_for_each_mesh_and_named_by_their_home() {
+        let spec = |mesh: &str| -> MeshUpgradeSpec {
+            serde_json::from_value(serde_json::json!({
+                "journalVersion": 1, "mesh": mesh, "from": "1.30.3", "to": "1.31.0", "planHash": "", "requestedBy": "alice",
+                "plan": {"clusters": [], "steps": [], "charts": {"location": ""}},
+            }))
+            .unwrap()
+        };
+        let before = [
+            MeshUpgrade::new("shop-1.30.3-0a1b2-9", spec("shop")),
+            MeshUpgrade::new("shop-1.31.0-0a1b2-10", spec("shop")),
+            MeshUpgrade::new("other-1.31.0-0a1b2-12", spec("other")),
+        ];
+        let next = |home: &str| next_name(&spec("shop"), before.iter(), home);
+        assert_eq!(next("0a1b2c3d-4e5f"), "shop-1.31.0-0a1b2-11");
+        assert_eq!(next(""), "shop-1.31.0-11");
+        assert_eq!(next_name(&spec("shop"), [].iter(), "0a1b2c3d"), "shop-1.31.0-0a1b2-1");
     }
 
     /// A server with a journal of mesh `shop` that a newer plugin wrote, in words that this one does not know.

@@ -107,9 +107,10 @@ impl Task<'_> {
         }
         let lease = self.take_lease(&mesh.name, guarded).await?;
         let driven = async {
-            self.refuse_rivals(mesh).await?;
+            let journals = self.refuse_rivals(mesh).await?;
             let writer = writing_client(home, &writer(guarded, lease.epoch)).map_err(CommandError::error)?;
-            let journal = journal::create(&writer, spec).await?;
+            let name = self.name_of_new(&spec, &journals);
+            let journal = journal::create(&writer, &name, spec).await?;
             // Suspended meanwhile, this driver may have found the journal of the one that took over.
             lease.still_held().await?;
             drive::to_the_end(self, &engines, journal, &lease, drive::Course::default()).await
@@ -147,7 +148,7 @@ impl Task<'_> {
     }
 
     /// Looked at again under the lease: a rival may have begun while the question stood, in whichever cluster.
-    async fn refuse_rivals(&self, mesh: &MeshView) -> Result<(), CommandError> {
+    async fn refuse_rivals(&self, mesh: &MeshView) -> Result<Journals, CommandError> {
         let members = self.scene.clusters.iter();
         let members = members.filter(|cluster| mesh.clusters().any(|member| member == cluster.name));
         let members: Vec<Cluster> = members.cloned().collect();
@@ -162,8 +163,16 @@ impl Task<'_> {
                 format!("{} has begun meanwhile", rival.journal.name_any()),
             )
             .hint("see it with: kubectl mesh-upgrade status")),
-            None => Ok(()),
+            None => Ok(journals),
         }
+    }
+
+    /// The name of the journal, after all that were found: a cluster under two names has its own under one of them.
+    fn name_of_new(&self, spec: &MeshUpgradeSpec, journals: &Journals) -> String {
+        // A home that did not answer is Unknown, which no upgrade begins with.
+        let home = self.scene.inventory.observed(&self.home.name);
+        let uid = home.map(|home| home.uid.as_str()).unwrap_or_default();
+        journal::next_name(spec, journals.all.iter().map(|held| &held.journal), uid)
     }
 }
 

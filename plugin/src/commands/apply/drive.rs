@@ -11,6 +11,7 @@ use crate::{
     installer::Engines,
     ui::{Mark, Output, Ui, completed, progress::HowFar},
 };
+use futures::future::try_join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
@@ -110,16 +111,19 @@ pub async fn to_the_end(
 
 /// What the epoch fences off rests on its arrival, in every cluster that is written to.
 async fn refuse_lost_epoch(home: &Cluster, members: &Members, epoch: i64) -> Result<(), CommandError> {
-    for cluster in std::iter::once(home).chain(&members.clusters) {
-        if !cluster::impersonation_arrives(cluster, epoch).await? {
-            return Err(CommandError::error(format!(
-                "the epoch does not arrive at the API server of cluster {}: impersonation loses the extra",
-                cluster.name
-            ))
-            .hint("is there a proxy before the API server that drops Impersonate-Extra headers?"));
+    // Mostly one of those that are written to, under its name there.
+    let home = Some(home).filter(|_| members.cluster(&members.home).is_err());
+    let asking = home.into_iter().chain(&members.clusters).map(|cluster| async move {
+        if cluster::impersonation_arrives(cluster, epoch).await? {
+            return Ok(());
         }
-    }
-    Ok(())
+        Err(CommandError::error(format!(
+            "the epoch does not arrive at the API server of cluster {}: impersonation loses the extra",
+            cluster.name
+        ))
+        .hint("is there a proxy before the API server that drops Impersonate-Extra headers?"))
+    });
+    try_join_all(asking).await.map(drop)
 }
 
 /// Since when the mesh is frozen; a freeze that was lifted by hand begins anew.
