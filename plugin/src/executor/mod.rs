@@ -44,6 +44,7 @@ use interrupts::Interrupts;
 use journal::Written;
 use kube::{Client, ResourceExt as _};
 use lease::DriverLease;
+use report::Reporter;
 use shared::{
     api::{MeshUpgrade, MeshUpgradeSpec, MeshUpgradeStatus},
     charts::Digests,
@@ -94,13 +95,18 @@ impl Drive<'_> {
     pub async fn run(&self, mut journal: MeshUpgrade) -> Result<(MeshUpgrade, End), CommandError> {
         let interrupts = Interrupts::listen(self.ui);
         let spec = journal.spec.clone();
+        let reporter = Reporter::begin(&self.home);
         // Left in the middle, helm is ended and its private kubeconfig removed as the effect is dropped. The journal is ahead
         // of every effect, so that leaving is as safe as a kill, wherever it waits for a server.
         let driven = tokio::select! {
             biased;
-            driven = self.drive(&mut journal, &interrupts) => driven,
+            driven = self.drive(&mut journal, &interrupts, &reporter) => driven,
             () = interrupts.counted(2) => Ok(End::Interrupted),
         };
+        tokio::select! {
+            () = reporter.end() => {}
+            () = interrupts.counted(2) => {}
+        }
         if driven.as_ref().is_err_and(|error| error.exit == Exit::Held) {
             tokio::select! {
                 () = self.effects.leave_nothing_late(&spec) => {}
@@ -110,7 +116,12 @@ impl Drive<'_> {
         Ok((journal, driven?))
     }
 
-    async fn drive(&self, journal: &mut MeshUpgrade, interrupts: &Interrupts) -> Result<End, CommandError> {
+    async fn drive(
+        &self,
+        journal: &mut MeshUpgrade,
+        interrupts: &Interrupts,
+        reporter: &Reporter,
+    ) -> Result<End, CommandError> {
         let mut seen = Observation {
             abandoned: self.abandoned.clone(),
             chart_digests: self.chart_digests.clone(),
@@ -123,7 +134,7 @@ impl Drive<'_> {
                 self.leave_to_a_rival().await?;
             }
             if next.status != status {
-                match self.write(journal, next.status).await? {
+                match self.write(journal, next.status, reporter).await? {
                     Written::Done(written) => *journal = written,
                     Written::Before(current) => {
                         *journal = current;
@@ -150,7 +161,7 @@ impl Drive<'_> {
                     () = interrupts.counted(1), if waits_for_a_merge(&effect, &spec) => Ok(true),
                 }
             };
-            let (left, ()) = tokio::try_join!(work, self.scribe(journal, heard))?;
+            let (left, ()) = tokio::try_join!(work, self.scribe(journal, heard, reporter))?;
             if left {
                 return Ok(End::Interrupted);
             }
@@ -172,6 +183,7 @@ impl Drive<'_> {
         &self,
         journal: &mut MeshUpgrade,
         mut heard: mpsc::UnboundedReceiver<News>,
+        reporter: &Reporter,
     ) -> Result<(), CommandError> {
         let (begun, mut sparing) = (Instant::now(), Sparing::default());
         let mut waits = None;
@@ -202,18 +214,23 @@ impl Drive<'_> {
                         continue;
                     }
                 }
-                report::publish(&self.home, journal, &status, &next).await;
+                reporter.publish(journal, &status, &next);
             }
         }
         Ok(())
     }
 
-    async fn write(&self, journal: &MeshUpgrade, next: MeshUpgradeStatus) -> Result<Written, CommandError> {
+    async fn write(
+        &self,
+        journal: &MeshUpgrade,
+        next: MeshUpgradeStatus,
+        reporter: &Reporter,
+    ) -> Result<Written, CommandError> {
         let before = journal.status.clone().unwrap_or_default();
         let written = journal::persist(&self.home, journal, next.clone()).await?;
         if let Written::Done(journal) = &written {
             self.narrate(journal, &before, &next, None)?;
-            report::publish(&self.home, journal, &before, &next).await;
+            reporter.publish(journal, &before, &next);
         }
         Ok(written)
     }
