@@ -84,6 +84,12 @@ impl Tenure {
         Ok(())
     }
 
+    /// Whether nobody else can have the Lease, without asking.
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        is_sure(self.since.load(Ordering::Acquire), passed())
+    }
+
     /// Renews for as long as it is ours.
     pub(super) async fn renew_forever(self) {
         let mut pause = RENEW_EVERY;
@@ -99,10 +105,6 @@ impl Tenure {
                 }
             };
         }
-    }
-
-    fn is_sure(&self) -> bool {
-        is_sure(self.since.load(Ordering::Acquire), passed())
     }
 
     /// Whether it was still ours; `unless` somebody else has renewed it meanwhile.
