@@ -22,7 +22,7 @@ use shared::{
     machine::{Drift, FreezeState, News},
 };
 use std::{collections::BTreeMap, time::Duration};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::{sync::mpsc::UnboundedSender, time::Instant};
 
 /// How often the freeze is looked after while a component is changed, should no watch tell of anything.
 const WATCH_EVERY: Duration = Duration::from_secs(10);
@@ -97,12 +97,18 @@ impl Effects<'_> {
             self.watch.put_back(&holder, &planned.name, &freeze).await
         };
         patiently(put_back).await?;
-        let close = || async {
+        let put_up = || async {
             self.surely_drives().await?;
-            freeze::close(cluster, &freeze).await
+            freeze::put_up(cluster, &freeze).await
         };
-        let evidence = patiently(close).await?;
-        let changes = patiently(|| self.watch.begin(&holder, &planned.name, &freeze)).await?;
+        let settled = patiently(put_up).await?;
+        // What changes while it is proved is so seen by the next look.
+        let (evidence, first) = tokio::try_join!(
+            patiently(|| freeze::prove(cluster, &freeze, settled)),
+            patiently(|| self.watch.first_look(&holder, &freeze)),
+        )?;
+        let begin = || self.watch.begin(&holder, &planned.name, &freeze, first.clone());
+        let changes = patiently(begin).await?;
         if !changes.is_empty() {
             let what = format!("changed since it was first frozen: {}", describe(&changes));
             self.ui.progress(Mark::Warn, &format!("{}: {what}", planned.name));
@@ -161,12 +167,23 @@ impl Effects<'_> {
         let freeze = self.freeze_of(spec, planned);
         let holder = freeze::holder(cluster, &freeze)?;
         let changing = step.filter(|step| step.cluster == planned.name).map(PlanStep::changes);
-        let look = || self.watch.look(&holder, &planned.name, &freeze, changing.as_ref());
-        let changes = patiently(look).await?;
-        if let Some(change) = disturbance(&changes) {
-            return Err(Fault::lasting(change.to_string()));
-        }
-        patiently(|| freeze::stands(cluster, &freeze)).await
+        let looked = async {
+            let look = || self.watch.look(&holder, &planned.name, &freeze, changing.as_ref());
+            let look = patiently(look).await?;
+            if let Some(change) = disturbance(&look.changes) {
+                return Err(Fault::lasting(change.to_string()));
+            }
+            match &look.standing {
+                Some(standing) => freeze::policies::alone_in(standing, &freeze),
+                None => patiently(|| freeze::policies::is_alone(&holder, &freeze)).await,
+            }
+        };
+        let is_ours = patiently(|| freeze::is_ours(&holder, &freeze));
+        // That something is admitted tells least of why: only where all seems to stand.
+        let refuses = async { Ok(patiently(|| freeze::refuses(cluster, &freeze)).await) };
+        // Side by side, as each says something of this moment.
+        let ((), (), refuses) = tokio::try_join!(looked, is_ours, refuses)?;
+        refuses
     }
 
     /// Says in the record which release is changed from now on, and listens.
@@ -177,7 +194,12 @@ impl Effects<'_> {
             let holder = freeze::holder(cluster, &self.freeze_of(spec, planned))?;
             clusters.push((holder.client, self.watch.served(&planned.name)));
         }
-        let listening = async { Ok(Bell::listen(&clusters, &spec.mesh, &self.home, &self.journal).await) };
+        let listening = async {
+            Ok(match self.watch.kept() {
+                Some(bell) => bell,
+                None => Bell::listen(&clusters, &spec.mesh, &self.home, &self.journal).await,
+            })
+        };
         let (bell, ()) = tokio::try_join!(listening, self.announce(spec, step))?;
         Ok(bell)
     }
@@ -212,17 +234,24 @@ impl Effects<'_> {
         &self,
         spec: &MeshUpgradeSpec,
         step: &PlanStep,
-        mut bell: Bell,
+        bell: &mut Bell,
         hold: &Hold,
         news: &Telling,
     ) -> Lost {
         let mut told = self.watch.drift();
         loop {
-            if let Err(gone) = self.journal_stands().await {
-                hold.hold();
-                return Lost::Journal(gone);
-            }
-            match self.freeze_stands(spec, Some(step)).await {
+            bell.rung();
+            let looked = Instant::now();
+            // Without its journal it is stopped at once, whatever else does not answer.
+            let frozen = async { Ok(self.freeze_stands(spec, Some(step)).await) };
+            let freeze = match tokio::try_join!(self.journal_stands(), frozen) {
+                Ok(((), freeze)) => freeze,
+                Err(gone) => {
+                    hold.hold();
+                    return Lost::Journal(gone);
+                }
+            };
+            match freeze {
                 Ok(()) => {
                     self.tell_drift(news, &mut told);
                     hold.let_go();
@@ -256,7 +285,7 @@ impl Effects<'_> {
                 }
             }
             tokio::select! {
-                ring = bell.next() => {
+                ring = bell.due(looked) => {
                     if ring == Ring::Freeze {
                         hold.hold();
                     }

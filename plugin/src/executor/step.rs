@@ -111,13 +111,14 @@ impl Effects<'_> {
         }
         self.let_through(spec, step, Some(step)).await.map_err(Lost::Freeze)?;
         let bell = self.stand_watch(spec, step).await;
-        let bell = bell.map_err(|fault| Lost::Freeze(fault.to_string()))?;
+        let mut bell = bell.map_err(|fault| Lost::Freeze(fault.to_string()))?;
         // Let go by the first look: between the last proof and now somebody may have been at the freeze.
         hold.hold();
         let outcome = tokio::select! {
             outcome = changed => outcome,
-            lost = self.keep_frozen(spec, step, bell, &hold, news) => return Err(lost),
+            lost = self.keep_frozen(spec, step, &mut bell, &hold, news) => return Err(lost),
         };
+        self.watch.keep(bell);
         let ended = self.end_watch(spec, step).await;
         ended.map_err(|fault| Lost::Freeze(fault.to_string()))?;
         // Who failed to arrive may still come: that is seen by whoever goes on.

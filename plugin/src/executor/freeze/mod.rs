@@ -11,7 +11,7 @@ pub(super) mod record;
 mod servers;
 
 pub(super) use left::is_open;
-pub(super) use record::not_unlocked;
+pub(super) use record::{is_ours, not_unlocked};
 
 pub use policies::{delete as delete_policy, labelled};
 
@@ -35,11 +35,12 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// A barrier counts as closed when it refuses this often in a row.
 const IN_A_ROW: u32 = 2;
 
-/// Freezes a cluster for the driver with `freeze.epoch`, and proves it. Returns the evidence in a sentence.
+/// Freezes a cluster for the driver with `freeze.epoch`, and takes away what drivers before it have left. It is still to be
+/// proved, until all API servers have settled at the time that is returned.
 ///
 /// # Errors
-/// What could not be done or proved.
-pub async fn close(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, Fault> {
+/// What could not be done.
+pub async fn put_up(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<Instant, Fault> {
     let holder = holder(caller, freeze)?;
     policies::refuse_other_meshes(&holder, freeze).await?;
     coverage::ensure(&holder, freeze).await?;
@@ -61,6 +62,16 @@ pub async fn close(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, 
             settled = Instant::now() + settling;
         }
     }
+    Ok(settled)
+}
+
+/// Proves the freeze that was put up. Returns the evidence in a sentence.
+///
+/// # Errors
+/// What could not be proved.
+pub async fn prove(caller: &Cluster, freeze: &MeshFreezeSpec, settled: Instant) -> Result<String, Fault> {
+    let holder = holder(caller, freeze)?;
+    let prover = Prover::new(caller.clone(), freeze);
     // After the old ones are gone: of several that refuse, the API server names only one. Only where the policy refuses
     // does it say something that the holder gets through.
     let by_the_policy = [
@@ -88,16 +99,12 @@ pub async fn close(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<String, 
     ))
 }
 
-/// Whether this driver's freeze still stands, as it was written, and still refuses.
+/// Whether this driver's freeze refuses, asked once and at once: that an object exists says nothing of what it does.
 ///
 /// # Errors
-/// What is missing, open, or could not be read.
-pub async fn stands(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
-    let holder = holder(caller, freeze)?;
-    record::is_ours(&holder, freeze).await?;
-    policies::is_alone(&holder, freeze).await?;
+/// What was answered instead.
+pub async fn refuses(caller: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
     let prover = Prover::new(caller.clone(), freeze);
-    // Asked once and at once: that an object exists says nothing of what it does.
     let refused = prover.all_answer(Asker::Stranger, Expected::ByPolicy).await;
     refused.map(drop).map_err(Fault::lasting)
 }

@@ -2,6 +2,7 @@
 //! to delete. No guard is asked about policies, so a driver that was paused must see for itself that it is late.
 
 use crate::{cluster::Cluster, error::api_code, executor::fault::Fault};
+use futures::future::try_join_all;
 use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use kube::{
     Api, Resource, ResourceExt,
@@ -14,7 +15,7 @@ use std::{collections::BTreeMap, fmt::Debug};
 /// What stands of a freeze under one name, which a policy and its binding share: the name's mesh, and its epoch if it has
 /// one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Standing {
+pub struct Standing {
     name: String,
     mesh: String,
     epoch: Option<i64>,
@@ -107,7 +108,8 @@ pub async fn is_alone(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), F
     alone_in(&standing(holder).await?, freeze)
 }
 
-fn alone_in(standing: &[Standing], freeze: &MeshFreezeSpec) -> Result<(), Fault> {
+/// The same of what has been read.
+pub fn alone_in(standing: &[Standing], freeze: &MeshFreezeSpec) -> Result<(), Fault> {
     let of_mesh = standing.iter().filter(|it| it.mesh == freeze.mesh);
     if let Some(epoch) = of_mesh.filter_map(|it| it.epoch).max()
         && epoch > freeze.epoch
@@ -141,10 +143,10 @@ fn alone_in(standing: &[Standing], freeze: &MeshFreezeSpec) -> Result<(), Fault>
 
 /// Deletes the policies of this driver and of those before it, also where only a policy or only a binding is left.
 pub async fn delete_all(holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<(), Fault> {
-    for name in all_of(standing(holder).await?, freeze)? {
-        delete(holder, &name).await?;
-    }
-    Ok(())
+    let names = all_of(standing(holder).await?, freeze)?;
+    try_join_all(names.iter().map(|name| delete(holder, name)))
+        .await
+        .map(drop)
 }
 
 fn all_of(standing: Vec<Standing>, freeze: &MeshFreezeSpec) -> Result<Vec<String>, Fault> {
@@ -237,7 +239,7 @@ where
 }
 
 /// Policies and bindings, each with its mesh, by their names.
-fn joined(policies: Vec<(String, String)>, bindings: Vec<(String, String)>) -> Vec<Standing> {
+pub fn joined(policies: Vec<(String, String)>, bindings: Vec<(String, String)>) -> Vec<Standing> {
     let mut standing: BTreeMap<(String, String), (bool, bool)> = BTreeMap::new();
     for found in policies {
         standing.entry(found).or_default().0 = true;

@@ -2,7 +2,7 @@
 //! a watch tells of it in milliseconds, so that a step is held before anybody gets through.
 
 use super::exempt::Served;
-use futures::{Stream, StreamExt as _, stream};
+use futures::{FutureExt as _, Stream, StreamExt as _, stream};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
     api::{ApiResource, DynamicObject},
@@ -16,12 +16,15 @@ use shared::{
     api::{ExemptKind, MeshFreeze, MeshUpgrade},
     fingerprint::{Owner, owner},
 };
-use std::{pin::Pin, time::Duration};
+use std::{fmt, pin::Pin, time::Duration};
+use tokio::time::{Instant, timeout_at};
 
 /// Shorter than the client lets a server be silent.
 const SERVER_ENDS_WATCH_AFTER: u32 = 25;
 /// Without a watch by then, only the regular look is left.
 const READY_WITHIN: Duration = Duration::from_secs(5);
+/// Between two looks for the mesh alone, which only tell: a controller may write a webhook configuration many times a second.
+const LOOK_FOR_THE_MESH_EVERY: Duration = Duration::from_millis(300);
 
 /// What rang.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,13 +69,42 @@ impl Bell {
         bell
     }
 
+    /// What has rung until now, of all that did the most: a look that follows sees it.
+    pub fn rung(&mut self) -> Option<Ring> {
+        let mut most = None;
+        while let Some(ring) = self.next().now_or_never() {
+            most = most.max(Some(ring));
+        }
+        most
+    }
+
+    /// Returns as soon as another look is due: at once for the freeze, and for the mesh alone a while after the look that
+    /// began at `looked`, with all that rings until then.
+    pub async fn due(&mut self, looked: Instant) -> Ring {
+        let not_before = looked + LOOK_FOR_THE_MESH_EVERY;
+        let mut rung = self.next().await;
+        while rung < Ring::Freeze {
+            match timeout_at(not_before, self.next()).await {
+                Ok(ring) => rung = rung.max(ring),
+                Err(_) => break,
+            }
+        }
+        rung
+    }
+
     /// The next ring.
-    pub async fn next(&mut self) -> Ring {
+    async fn next(&mut self) -> Ring {
         match self.0.next().await {
             Some(ring) => ring,
             // No watch at all: the regular look is left.
             None => std::future::pending().await,
         }
+    }
+}
+
+impl fmt::Debug for Bell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Bell").field(&self.0.len()).finish()
     }
 }
 
@@ -133,4 +165,68 @@ fn rings(
             std::future::ready(rung)
         })
         .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::mpsc;
+
+    /// Rings this often, with a moment in between, and then no more.
+    fn rings_often(rings: &'static [(Ring, usize)]) -> Bell {
+        let (ringing, rung) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            for (ring, times) in rings {
+                for _ in 0..*times {
+                    ringing.send(*ring).unwrap();
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+            std::future::pending::<()>().await;
+        });
+        let rung = stream::unfold(rung, |mut rung: mpsc::UnboundedReceiver<Ring>| async move {
+            let ring = rung.recv().await?;
+            Some((ring, rung))
+        });
+        Bell(stream::select_all([rung.boxed()]))
+    }
+
+    /// The looks that a bell asks for until it is silent, each with what rang.
+    async fn looks(bell: &mut Bell) -> Vec<Ring> {
+        let mut looks = Vec::new();
+        loop {
+            bell.rung();
+            let looked = Instant::now();
+            // A look takes a moment, too.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            match tokio::time::timeout(Duration::from_secs(60), bell.due(looked)).await {
+                Ok(ring) => looks.push(ring),
+                Err(_) => return looks,
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_quick_edits_of_the_mesh_are_seen_by_one_look() {
+        let mut bell = rings_often(&[(Ring::Mesh, 10)]);
+        assert_eq!(looks(&mut bell).await, [Ring::Mesh]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_freeze_waits_for_no_quiet() {
+        let mut bell = rings_often(&[(Ring::Mesh, 3), (Ring::Freeze, 2)]);
+        let began = Instant::now();
+        assert_eq!(bell.due(began).await, Ring::Freeze);
+        assert!(began.elapsed() < LOOK_FOR_THE_MESH_EVERY, "by the test's own clock");
+        assert_eq!(bell.rung(), None, "what came before it is answered with it");
+        assert_eq!(looks(&mut bell).await, [Ring::Freeze]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_rings_on_is_looked_at_again() {
+        let mut bell = rings_often(&[(Ring::Mesh, 60)]);
+        // For 1.2 s, by the test's own clock.
+        let looks = looks(&mut bell).await.len();
+        assert!((4..=5).contains(&looks), "{looks}");
+    }
 }

@@ -1,6 +1,13 @@
 //! The kinds that no guard is asked about, in one cluster: read, and the guard's own put back.
 
-use crate::{cluster::Cluster, error::api_code, executor::fault::Fault};
+use crate::{
+    cluster::Cluster,
+    error::api_code,
+    executor::{
+        fault::Fault,
+        freeze::policies::{self, Standing},
+    },
+};
 use futures::future::join_all;
 use kube::{
     Api, Client,
@@ -11,8 +18,9 @@ use serde_json::Value;
 use shared::{
     api::ExemptKind,
     fingerprint::{Picture, with_ca_bundles_of},
+    names,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Metadata that the API server writes.
 const WRITTEN_BY_THE_SERVER: &[&str] = &[
@@ -27,12 +35,33 @@ const WRITTEN_BY_THE_SERVER: &[&str] = &[
 pub type Served = Vec<(ExemptKind, ApiResource)>;
 
 /// What was read, and the objects themselves.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Read {
     /// Digests.
     pub picture: Picture,
     /// The objects, to be put back should they be the guard's.
     pub objects: BTreeMap<(ExemptKind, String), Value>,
+    /// The kinds that could be listed.
+    listed: BTreeSet<ExemptKind>,
+}
+
+impl Read {
+    /// What stands of freezes; nothing is known where their policies or bindings could not be listed.
+    pub fn standing(&self) -> Option<Vec<Standing>> {
+        let policies = self.of_freezes(ExemptKind::ValidatingAdmissionPolicy)?;
+        let bindings = self.of_freezes(ExemptKind::ValidatingAdmissionPolicyBinding)?;
+        Some(policies::joined(policies, bindings))
+    }
+
+    /// As [`policies::labelled`].
+    fn of_freezes(&self, kind: ExemptKind) -> Option<Vec<(String, String)>> {
+        let of_kind = self.objects.iter().filter(|((its, _), _)| *its == kind);
+        let named = of_kind.filter_map(|((_, name), object)| {
+            let labels = object.get("metadata")?.get("labels")?;
+            Some((labels.get(names::LABEL_MESH)?.as_str()?.to_owned(), name.clone()))
+        });
+        self.listed.contains(&kind).then(|| named.collect())
+    }
 }
 
 /// Asks which of the exempt kinds are served.
@@ -70,6 +99,7 @@ pub async fn read(client: &Client, served: &Served) -> Result<Read, Fault> {
             }
         }
         read.picture.complete(*kind);
+        read.listed.insert(*kind);
     }
     Ok(read)
 }
@@ -95,7 +125,7 @@ pub async fn put_back(client: &Client, resource: &ApiResource, name: &str, was: 
         Ok::<_, Fault>(typed)
     };
     let params = PostParams {
-        field_manager: Some(shared::names::FIELD_MANAGER.to_owned()),
+        field_manager: Some(names::FIELD_MANAGER.to_owned()),
         ..PostParams::default()
     };
     let Some(found) = found else {
@@ -107,4 +137,65 @@ pub async fn put_back(client: &Client, resource: &ApiResource, name: &str, was: 
     object.metadata.resource_version = found.metadata.resource_version;
     let replaced = api.replace(name, &params, &object).await;
     replaced.map(drop).map_err(|error| failed(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{Request, Response, StatusCode};
+    use k8s_openapi::api::admissionregistration::v1::{
+        ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration,
+    };
+    use kube::client::Body;
+    use serde_json::json;
+
+    /// A server with a freeze of mesh `shop` beside somebody's policy, whose bindings can be listed or not.
+    fn serving(bindings: StatusCode) -> Client {
+        let server = tower::service_fn(move |request: Request<Body>| async move {
+            let path = request.uri().path();
+            let code = if path.ends_with("bindings") {
+                bindings
+            } else {
+                StatusCode::OK
+            };
+            let body = if code.is_success() {
+                let ours = json!({"metadata": {"name": "mesh-freeze-shop-1", "labels": {names::LABEL_MESH: "shop"}}});
+                let others = json!({"metadata": {"name": "others"}});
+                json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "List", "metadata": {}, "items": [ours, others]})
+            } else {
+                json!({"kind": "Status", "status": "Failure", "message": "no", "code": code.as_u16()})
+            };
+            let response = Response::builder().status(code);
+            response.body(Body::from(body.to_string().into_bytes()))
+        });
+        Client::new(server, "default")
+    }
+
+    #[tokio::test]
+    async fn a_freeze_is_seen_in_what_was_read_where_both_of_its_kinds_could_be() {
+        let all: Served = vec![
+            (
+                ExemptKind::ValidatingWebhookConfiguration,
+                ApiResource::erase::<ValidatingWebhookConfiguration>(&()),
+            ),
+            (
+                ExemptKind::ValidatingAdmissionPolicy,
+                ApiResource::erase::<ValidatingAdmissionPolicy>(&()),
+            ),
+            (
+                ExemptKind::ValidatingAdmissionPolicyBinding,
+                ApiResource::erase::<ValidatingAdmissionPolicyBinding>(&()),
+            ),
+        ];
+        let ours = || vec![("shop".to_owned(), "mesh-freeze-shop-1".to_owned())];
+        let whole = policies::joined(ours(), ours());
+        let standing = async |bindings, served: &Served| read(&serving(bindings), served).await.unwrap().standing();
+        assert_eq!(standing(StatusCode::OK, &all).await, Some(whole));
+        assert_eq!(standing(StatusCode::FORBIDDEN, &all).await, None, "not to be listed");
+        assert_eq!(
+            standing(StatusCode::OK, &all[..2].to_vec()).await,
+            None,
+            "not known to be served"
+        );
+    }
 }

@@ -7,7 +7,10 @@ pub use bell::{Bell, Ring};
 
 use super::{
     fault::Fault,
-    freeze::{policies, record},
+    freeze::{
+        policies::{self, Standing},
+        record,
+    },
 };
 use crate::{clock::now, cluster::Cluster};
 use exempt::{Read, Served};
@@ -15,7 +18,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::ApiResource;
 use serde_json::Value;
 use shared::{
-    api::{ClusterFingerprints, ExemptKind, Fingerprint, MeshFreeze, MeshFreezeSpec, ObjectName},
+    api::{ClusterFingerprints, ExemptKind, Fingerprint, MeshFreeze, MeshFreezeSpec, MeshFreezeStatus, ObjectName},
     fingerprint::{Change, What, judge, judge_freeze, rebase, seen_again, taken_over},
     guard::own_objects::own_objects_policy,
     machine::Drift,
@@ -33,6 +36,25 @@ pub struct Watch {
     remembered: BTreeMap<String, Vec<Fingerprint>>,
     known: Mutex<BTreeMap<String, Known>>,
     since: OnceLock<Time>,
+    /// What has watched over the step before, and goes on from there.
+    bell: Mutex<Option<Bell>>,
+}
+
+/// What stood in a cluster as its freeze was written.
+#[derive(Clone, Debug)]
+pub struct First {
+    served: Served,
+    read: Read,
+    status: MeshFreezeStatus,
+}
+
+/// What one look at a cluster has found.
+#[derive(Debug)]
+pub struct Look {
+    /// What is not as it was, and not explained by the release that is being changed.
+    pub changes: Vec<Change>,
+    /// What stands of freezes, where that could be seen.
+    pub standing: Option<Vec<Standing>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -56,6 +78,7 @@ impl Watch {
             remembered: remembered.collect(),
             known: Mutex::default(),
             since: OnceLock::new(),
+            bell: Mutex::default(),
         }
     }
 
@@ -65,15 +88,37 @@ impl Watch {
         self.since.get_or_init(|| Time(now())).clone()
     }
 
+    /// Reads a cluster whose freeze has just been written, while it is proved.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn first_look(&self, holder: &Cluster, freeze: &MeshFreezeSpec) -> Result<First, Fault> {
+        let listed = async {
+            let served = exempt::served(holder).await?;
+            let read = exempt::read(&holder.client, &served).await?;
+            Ok::<_, Fault>((served, read))
+        };
+        let ((served, read), status) = tokio::try_join!(listed, record::status(holder, freeze))?;
+        Ok(First { served, read, status })
+    }
+
     /// Remembers a cluster that has just been frozen by `freeze`, in its record, too. Returns what changed unseen since
     /// it was first frozen.
     ///
     /// # Errors
     /// When it cannot be read or written, or when a part of the guard is gone that cannot be put back from here.
-    pub async fn begin(&self, holder: &Cluster, name: &str, freeze: &MeshFreezeSpec) -> Result<Vec<Change>, Fault> {
-        let served = exempt::served(holder).await?;
-        let status = record::status(holder, freeze).await?;
-        let mut read = exempt::read(&holder.client, &served).await?;
+    pub async fn begin(
+        &self,
+        holder: &Cluster,
+        name: &str,
+        freeze: &MeshFreezeSpec,
+        first: First,
+    ) -> Result<Vec<Change>, Fault> {
+        let First {
+            served,
+            mut read,
+            status,
+        } = first;
         let before = self.before(name).unwrap_or(status.fingerprints);
         let (mut fingerprints, mut changes) =
             taken_over(&before, &read.picture.of(&freeze.scope), status.changing.as_ref());
@@ -104,10 +149,12 @@ impl Watch {
         };
         known.keep_guards(read, freeze);
         self.lock().insert(name.to_owned(), known);
+        // Other kinds may be served by now.
+        drop(self.kept());
         Ok(changes)
     }
 
-    /// Looks at a cluster. Returns what is not as it was, and not explained by the release that is being changed.
+    /// Looks at a cluster.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -117,15 +164,19 @@ impl Watch {
         name: &str,
         freeze: &MeshFreezeSpec,
         changing: Option<&ObjectName>,
-    ) -> Result<Vec<Change>, Fault> {
+    ) -> Result<Look, Fault> {
         let read = exempt::read(&holder.client, &self.served(name)).await?;
         let now = read.picture.of(&freeze.scope);
+        let standing = read.standing();
         let mut all = self.lock();
         let known = all.entry(name.to_owned()).or_default();
         known.changes = judge(&known.fingerprints, &now, changing);
         known.fingerprints = seen_again(&known.fingerprints, &now);
         known.keep_guards(read, freeze);
-        Ok(known.changes.clone())
+        Ok(Look {
+            changes: known.changes.clone(),
+            standing,
+        })
     }
 
     /// Says in the record which release is changed from now on, before it is.
@@ -210,6 +261,17 @@ impl Watch {
             .get(name)
             .map(|known| known.served.clone())
             .unwrap_or_default()
+    }
+
+    /// Keeps what has watched over a step for the next one: its watches go on from what they have seen, so that nothing is
+    /// missed in between.
+    pub fn keep(&self, bell: Bell) {
+        *self.bell.lock().unwrap_or_else(PoisonError::into_inner) = Some(bell);
+    }
+
+    /// What was kept, once.
+    pub fn kept(&self) -> Option<Bell> {
+        self.bell.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// What is compared with, for the journal.
