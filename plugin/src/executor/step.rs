@@ -12,7 +12,7 @@ use crate::{
     ui::Mark,
 };
 use shared::{
-    api::{MeshUpgradeSpec, PlanStep},
+    api::{MeshUpgradeSpec, PlanStep, StepAction},
     arrival::{self, Arrival},
     canary, charts,
     inventory::ClusterState,
@@ -91,7 +91,10 @@ impl Effects<'_> {
         let what = format!("{} ({}): {} to {}", step.runs(), step.cluster, step.from, step.to);
         self.ui.progress(Mark::Step, &what);
         let changed = async {
-            hold.free().await;
+            // Whether an old revision may go is seen while the mesh is frozen.
+            if step.action == StepAction::Remove {
+                hold.free().await;
+            }
             if let Err(why) = self.may_go(step, cluster).await {
                 return StepObservation::Failed(why);
             }
@@ -112,8 +115,9 @@ impl Effects<'_> {
         self.let_through(spec, step, Some(step)).await.map_err(Lost::Freeze)?;
         let bell = self.stand_watch(spec, step).await;
         let mut bell = bell.map_err(|fault| Lost::Freeze(fault.to_string()))?;
-        // Let go by the first look: between the last proof and now somebody may have been at the freeze.
-        hold.hold();
+        // What the engine writes is let go by the first look: between the last proof and now somebody may have been at the
+        // freeze.
+        hold.hold_writes();
         let outcome = tokio::select! {
             outcome = changed => outcome,
             lost = self.keep_frozen(spec, step, &mut bell, &hold, news) => return Err(lost),

@@ -38,8 +38,9 @@ impl Installer for GitOps {
         Ok(())
     }
 
-    /// Says what is to be merged. That it arrives is waited for by looking.
+    /// Says what is to be merged, once the freeze is seen to stand. That it arrives is waited for by looking.
     async fn upgrade(&self, change: &Change<'_>) -> Result<(), String> {
+        change.hold.free().await;
         let step = change.step;
         let observed = look(change).await?;
         let followed = gitops::of_step(&observed, step).ok_or_else(|| {

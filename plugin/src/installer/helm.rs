@@ -164,7 +164,7 @@ impl Installer for Helm {
         }
         self.look_into_folder(change).await?;
         let source = source_of(step);
-        let release = recover::settle(&client, &source, Pending::Delete).await?;
+        let release = recover::settle(&client, &source, Pending::Delete(change.hold)).await?;
         if step.action != StepAction::Install {
             // Whoever goes on may have another helm than whoever began.
             self.refuse_other_way(&step.namespace, &step.release, release.server_side)?;
@@ -176,7 +176,7 @@ impl Installer for Helm {
         let mut forces = self.version.major >= 4 && release.server_side;
         match step.action {
             StepAction::Install => {
-                let begun = recover::find(&client, step, Pending::Forget).await?;
+                let begun = recover::find(&client, step, Pending::Forget(change.hold)).await?;
                 // A new release is applied on the server, where istiod may have written since a first try.
                 forces = self.version.major >= 4 && begun.is_none_or(|begun| begun.server_side);
                 // On standard input, as the values may hold secrets.

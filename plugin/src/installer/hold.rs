@@ -11,16 +11,20 @@ use std::{
 };
 use tokio::{process::Command, sync::watch};
 
-/// Whether engines are held. One that is not started yet waits.
+/// Whether engines are held. One that is not started yet waits, unless only what it writes is held.
 #[derive(Debug)]
 pub struct Hold {
+    /// Whether what is written is held.
     held: watch::Sender<bool>,
+    /// Whether processes are stopped, too.
+    stopped: watch::Sender<bool>,
 }
 
 impl Default for Hold {
     fn default() -> Self {
         Self {
             held: watch::Sender::new(false),
+            stopped: watch::Sender::new(false),
         }
     }
 }
@@ -28,15 +32,22 @@ impl Default for Hold {
 impl Hold {
     /// Stops what runs. Tells whether it was running.
     pub fn hold(&self) -> bool {
-        !self.held.send_replace(true)
+        self.held.send_replace(true);
+        !self.stopped.send_replace(true)
+    }
+
+    /// Lets engines start, and nothing that they write pass: what they read and work out before takes a while.
+    pub fn hold_writes(&self) {
+        self.held.send_replace(true);
     }
 
     /// Lets it go on.
     pub fn let_go(&self) {
         self.held.send_replace(false);
+        self.stopped.send_replace(false);
     }
 
-    /// Waits until nothing is held.
+    /// Waits until nothing is held, as who writes without a relay must.
     pub async fn free(&self) {
         // The sender lives as long as `self`, so that waiting cannot fail.
         self.held.subscribe().wait_for(|held| !held).await.ok();
@@ -48,13 +59,15 @@ impl Hold {
         self.held.subscribe()
     }
 
-    /// Runs a command, which must begin a group of its own, to its end; with input, that is all that it can read.
+    /// Runs a command, which must begin a group of its own and write through a relay, to its end; with input, that is all
+    /// that it can read.
     ///
     /// # Errors
     /// When it cannot be started or waited for.
     pub async fn run(&self, mut command: Command, input: &[u8]) -> io::Result<Output> {
-        let mut held = self.held.subscribe();
-        self.free().await;
+        let mut stopped = self.stopped.subscribe();
+        // The sender lives as long as `self`, so that waiting cannot fail.
+        stopped.wait_for(|stopped| !stopped).await.ok();
         if !input.is_empty() {
             command.stdin(Stdio::piped());
         }
@@ -70,7 +83,7 @@ impl Hold {
                     group.ended();
                     return output;
                 }
-                Ok(()) = held.changed() => group.stop(*held.borrow_and_update()),
+                Ok(()) = stopped.changed() => group.stop(*stopped.borrow_and_update()),
             }
         }
     }
@@ -162,6 +175,30 @@ mod tests {
             still = if written(file) == before { still + 1 } else { 0 };
             before = written(file);
         }
+    }
+
+    #[tokio::test]
+    async fn an_engine_starts_while_only_its_writes_are_held_and_is_stopped_with_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("written");
+        let hold = Hold::default();
+        hold.hold_writes();
+        let run = hold.run(writer(&file), &[]);
+        let test = async {
+            until("the first lines", || written(&file) > 10).await;
+            assert!(*hold.watched().borrow(), "its relay lets nothing pass");
+            assert!(hold.hold(), "it was running");
+            until_still(&file).await;
+            let stopped = written(&file);
+            hold.let_go();
+            until("more lines", || written(&file) > stopped + 10).await;
+            hold.free().await;
+        };
+        tokio::select! {
+            output = run => panic!("it ended: {output:?}"),
+            () = test => {}
+        }
+        until_still(&file).await;
     }
 
     #[tokio::test]

@@ -80,6 +80,8 @@ pub trait Installer {
     /// Changes nothing.
     fn rehearse(&self, change: &Change<'_>) -> impl Future<Output = Result<(), String>>;
 
-    /// Makes the change and waits for the engine's own word that it is done. May be called again after a kill.
+    /// Makes the change and waits for the engine's own word that it is done. May be called again after a kill. Called while
+    /// writes are held: what an engine reads may be read, and what it writes goes through its relay, or waits for
+    /// [`Hold::free`].
     fn upgrade(&self, change: &Change<'_>) -> impl Future<Output = Result<(), String>>;
 }

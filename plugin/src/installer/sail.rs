@@ -2,7 +2,7 @@
 //! runs is waited for by looking.
 
 use super::{
-    Change, Installer,
+    Change, Installer, Prepared,
     gitops::{look, refuse_pinned},
 };
 use crate::{error::api_message, executor::writing_client};
@@ -41,6 +41,7 @@ impl Installer for Sail {
     }
 
     async fn upgrade(&self, change: &Change<'_>) -> Result<(), String> {
+        change.hold.free().await;
         tell(change, false).await
     }
 }

@@ -60,7 +60,7 @@ async fn bring_again(helm: &Helm, change: &Change<'_>, client: &Client, revision
         ..change.clone()
     })
     .await?;
-    let release = recover::settle(client, &step, Pending::Delete).await?;
+    let release = recover::settle(client, &step, Pending::Delete(change.hold)).await?;
     let mut arguments = vec!["upgrade".to_owned(), step.release.clone()];
     arguments.extend(chart_args(&step, change.charts));
     arguments.push("--reset-then-reuse-values".to_owned());

@@ -4,7 +4,7 @@
 //! the cluster: the release's objects name their release, so helm adopts them again. It is deleted, and the upgrade
 //! done again from the last deployed revision.
 
-use crate::error::api_message;
+use crate::{error::api_message, installer::Hold};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
@@ -24,21 +24,21 @@ pub struct Settled {
 }
 
 /// What to do with revisions that a killed helm left pending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pending {
+#[derive(Clone, Copy, Debug)]
+pub enum Pending<'h> {
     /// Look past them.
     Keep,
-    /// Delete them, so that helm works on the release again.
-    Delete,
-    /// Delete them, even when nothing is left of the release: it is installed anew.
-    Forget,
+    /// Delete them as soon as nothing is held, so that helm works on the release again.
+    Delete(&'h Hold),
+    /// The same, even when nothing is left of the release: it is installed anew.
+    Forget(&'h Hold),
 }
 
 /// Reads the revision of a step's release that helm will upgrade from.
 ///
 /// # Errors
 /// When it cannot be read, or no revision of it was ever deployed.
-pub async fn settle(client: &Client, step: &PlanStep, pending: Pending) -> Result<Settled, String> {
+pub async fn settle(client: &Client, step: &PlanStep, pending: Pending<'_>) -> Result<Settled, String> {
     let release = find(client, step, pending).await?;
     release.ok_or_else(|| unreadable(step, "no revision of it is stored in the cluster"))
 }
@@ -47,7 +47,7 @@ pub async fn settle(client: &Client, step: &PlanStep, pending: Pending) -> Resul
 ///
 /// # Errors
 /// When it cannot be read.
-pub async fn find(client: &Client, step: &PlanStep, pending: Pending) -> Result<Option<Settled>, String> {
+pub async fn find(client: &Client, step: &PlanStep, pending: Pending<'_>) -> Result<Option<Settled>, String> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &step.namespace);
     if let Some(newest) = settled(&secrets, step, pending).await? {
         let secret = secrets
@@ -102,27 +102,35 @@ fn unreadable(step: &PlanStep, why: &str) -> String {
 
 /// Name of the revision that helm will upgrade from; what becomes of pending ones above it is said by `pending`.
 /// `None` without any revision.
-async fn settled<K>(api: &Api<K>, step: &PlanStep, pending: Pending) -> Result<Option<String>, String>
+async fn settled<K>(api: &Api<K>, step: &PlanStep, pending: Pending<'_>) -> Result<Option<String>, String>
 where
     K: Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
-    let mut revisions = revisions(api, step).await?;
-    while revisions
-        .last()
-        .is_some_and(|(_, status, _)| status.starts_with("pending-"))
+    let mut found = revisions(api, step).await?;
+    if found.last().is_some_and(is_pending)
+        && let Pending::Delete(hold) | Pending::Forget(hold) = pending
     {
-        let Some((_, status, name)) = revisions.pop() else {
+        hold.free().await;
+        // Somebody may have brought it to its end while it was held.
+        found = revisions(api, step).await?;
+    }
+    while found.last().is_some_and(is_pending) {
+        let Some((_, status, name)) = found.pop() else {
             break;
         };
-        if revisions.is_empty() && pending != Pending::Forget {
+        if found.is_empty() && !matches!(pending, Pending::Forget(_)) {
             return Err(unreadable(step, "its only revision was never deployed"));
         }
-        if matches!(pending, Pending::Delete | Pending::Forget) {
+        if !matches!(pending, Pending::Keep) {
             let deleted = api.delete(&name, &DeleteParams::default()).await;
             deleted.map_err(|error| format!("cannot free {name} of its {status}: {}", api_message(&error)))?;
         }
     }
-    Ok(current(&revisions).map(str::to_owned))
+    Ok(current(&found).map(str::to_owned))
+}
+
+fn is_pending((_, status, _): &(i64, String, String)) -> bool {
+    status.starts_with("pending-")
 }
 
 /// The revisions of a step's release, oldest first: helm's count, its word for them, and the object's name.
