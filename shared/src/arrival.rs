@@ -1,7 +1,9 @@
 //! Whether a step's component has arrived at its target, judged from a fresh observation.
 
+mod due;
 mod unseen;
 
+pub use due::{is_due, next_due};
 pub use unseen::unseen;
 
 use crate::{

@@ -13,12 +13,12 @@ use crate::{
 use futures::future::join_all;
 use shared::{
     api::{Abilities, MeshUpgradeSpec},
+    arrival,
     inventory::Inventory,
     journals, mesh, plan,
     preflight::{self, Purpose, Target},
     waiver,
 };
-
 impl Effects<'_> {
     /// As much as the operator's own check saw: what has come since must not slip through.
     async fn observe(&self) -> Inventory {
@@ -31,8 +31,8 @@ impl Effects<'_> {
         self.members.observe(&options).await
     }
 
-    /// Whether the mesh is free to go; what is in its way, one line each.
-    pub(super) async fn check(&self, spec: &MeshUpgradeSpec, frozen: bool) -> Result<(), Vec<String>> {
+    /// Whether the mesh is free to go, with the first step where that is seen to be due; or what is in its way, one line each.
+    pub(super) async fn check(&self, spec: &MeshUpgradeSpec, frozen: bool) -> Result<Option<String>, Vec<String>> {
         let inventory = self.observe().await;
         let meshes = mesh::meshes(&inventory);
         // It may be called otherwise than where the upgrade began: from there more clusters were seen, or fewer.
@@ -66,7 +66,12 @@ impl Effects<'_> {
             Err(error) => blockers.push(error.to_string()),
         }
         blockers.extend(self.still_served(spec).await);
-        none_of(blockers)
+        none_of(blockers)?;
+        let first = spec.plan.steps.first().filter(|first| {
+            let observed = inventory.observed(&first.cluster);
+            observed.is_some_and(|observed| arrival::is_due(first, observed, &spec.waivers))
+        });
+        Ok(first.map(|first| first.id.clone()))
     }
 
     /// What does not work before the upgrade could not be proved after it: it is found out before anything is changed.

@@ -86,7 +86,8 @@ impl Effects<'_> {
                     self.hides_the_freeze(spec)
                 );
                 seen.check = Some(match looked {
-                    Ok(((), abilities, connections, ())) => {
+                    // Not frozen yet, so that what is due is not taken from here.
+                    Ok((_, abilities, connections, ())) => {
                         seen.abilities = abilities;
                         seen.connections = self.comparable(connections);
                         CheckResult::Free
@@ -105,12 +106,13 @@ impl Effects<'_> {
                 };
                 let looked = async {
                     let counted = async { Ok(self.connections(spec).await) };
-                    let ((), abilities, counted) = tokio::try_join!(self.check(spec, true), abilities, counted)?;
+                    let (due, abilities, counted) = tokio::try_join!(self.check(spec, true), abilities, counted)?;
                     self.rehearse(spec).await?;
-                    Ok((abilities, counted))
+                    Ok((due, abilities, counted))
                 };
                 seen.recheck = Some(match looked.await {
-                    Ok((abilities, counted)) => {
+                    Ok((due, abilities, counted)) => {
+                        seen.is_due(due);
                         if let Some(abilities) = abilities {
                             seen.abilities = abilities;
                         }
@@ -150,11 +152,18 @@ impl Effects<'_> {
                 if let Some(step) = spec.plan.step(step) {
                     // On the heap, as it is large.
                     match Box::pin(self.apply(spec, step, news)).await {
-                        Ok(outcome) => drop(seen.steps.insert(step.id.clone(), outcome)),
+                        Ok(changed) => {
+                            // The next change begins held, with a look, and what proves the mesh's health ends with one.
+                            let is_looked_at = changed.is_quiet && matches!(changed.seen, StepObservation::AtTarget(_));
+                            seen.steps.insert(step.id.clone(), changed.seen);
+                            seen.is_due(changed.due);
+                            if !is_looked_at {
+                                self.prove_anew_if_disturbed(spec, seen).await;
+                            }
+                        }
                         Err(Lost::Freeze(why)) => seen.freeze = FreezeState::Failed(why),
                         Err(Lost::Journal(error)) => return Err(error),
                     }
-                    self.prove_anew_if_disturbed(spec, seen).await;
                 }
             }
             Effect::VerifyCluster {

@@ -1,6 +1,12 @@
 //! How long a component's rollout is waited for: as long as something of it comes on.
 
-use super::{effects::Effects, fault::Fault, frozen::Telling, pauses::Pauses, step::because};
+use super::{
+    effects::Effects,
+    fault::Fault,
+    frozen::Telling,
+    pauses::Pauses,
+    step::{Changed, because},
+};
 use crate::cluster::{self, Cluster};
 use shared::{
     api::{MeshUpgradeSpec, PlanStep, WorkloadKind},
@@ -111,7 +117,11 @@ impl Effects<'_> {
     /// Looks at a component beside its engine, which would wait for hours for one node that never comes. Returns with what was
     /// waited for in vain.
     pub(super) async fn stands_still(&self, spec: &MeshUpgradeSpec, step: &PlanStep, standstill: Duration) -> String {
-        until_standstill(standstill, LOOK_BESIDE_AN_ENGINE_EVERY, || self.look(spec, step)).await
+        let look = || async {
+            let looked = self.look(spec, step).await?;
+            Ok::<_, Fault>((looked.arrival, looked.done))
+        };
+        until_standstill(standstill, LOOK_BESIDE_AN_ENGINE_EVERY, look).await
     }
 
     /// Tells what an engine waits for, which says nothing itself before it has ended.
@@ -127,7 +137,7 @@ impl Effects<'_> {
         step: &PlanStep,
         standstill: Duration,
         news: &Telling,
-    ) -> StepObservation {
+    ) -> Changed {
         let started = Instant::now();
         let is_merged = step.installer.is_merged();
         let (longest, every) = if is_merged {
@@ -140,16 +150,24 @@ impl Effects<'_> {
         let mut said = String::new();
         loop {
             let (what, done) = match self.look(spec, step).await {
-                Ok((Arrival::Arrived(evidence), _)) => return StepObservation::AtTarget(evidence),
-                Ok((Arrival::Waiting(what), done)) => (what, Some(done)),
+                Ok(looked) => match looked.arrival {
+                    Arrival::Arrived(evidence) => {
+                        return Changed {
+                            due: looked.due,
+                            ..Changed::to(StepObservation::AtTarget(evidence))
+                        };
+                    }
+                    Arrival::Waiting(what) => (what, Some(looked.done)),
+                },
                 Err(fault) => (fault.to_string(), None),
             };
             if patience.is_over(started.elapsed(), done) {
                 let why = in_vain(longest, &what);
-                return StepObservation::Failed(match self.cluster(&step.cluster) {
+                let why = match self.cluster(&step.cluster) {
                     Ok(cluster) => because(why, cluster, step).await,
                     Err(_) => why,
-                });
+                };
+                return Changed::to(StepObservation::Failed(why));
             }
             if what != said {
                 said.clone_from(&what);

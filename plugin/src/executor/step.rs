@@ -5,6 +5,7 @@ use super::{
     fault::{Fault, patiently},
     frozen::{Lost, Telling},
     rollout, stuck,
+    watch::Ring,
 };
 use crate::{
     cluster::{self, Cluster, ObserveOptions},
@@ -18,6 +19,34 @@ use shared::{
     inventory::ClusterState,
     machine::StepObservation,
 };
+
+/// What one look says of a step.
+pub(super) struct Looked {
+    pub arrival: Arrival,
+    /// Pods of it that are done.
+    pub done: i64,
+    /// The step that comes next, where it is seen to be due.
+    pub due: Option<String>,
+}
+
+/// What came of a change.
+pub(super) struct Changed {
+    pub seen: StepObservation,
+    /// The step that comes next, where it was seen to be due.
+    pub due: Option<String>,
+    /// Whether nothing was told of the freeze since the last look at it.
+    pub is_quiet: bool,
+}
+
+impl Changed {
+    pub(super) fn to(seen: StepObservation) -> Self {
+        Self {
+            seen,
+            due: None,
+            is_quiet: false,
+        }
+    }
+}
 
 impl Effects<'_> {
     pub(super) fn change<'c>(
@@ -44,8 +73,8 @@ impl Effects<'_> {
         digest.map(String::as_str)
     }
 
-    /// How far a step is, and how many of its pods.
-    pub(super) async fn look(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<(Arrival, i64), Fault> {
+    /// How far a step is, how many of its pods, and what the same look says of the step that comes next.
+    pub(super) async fn look(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> Result<Looked, Fault> {
         let cluster = self.cluster(&step.cluster).map_err(Fault::lasting)?;
         let options = ObserveOptions {
             surroundings: canary::looks_around(step),
@@ -55,7 +84,11 @@ impl Effects<'_> {
         match seen.state {
             ClusterState::Observed(observed) => match arrival::unseen(step, &observed, &spec.waivers) {
                 Some(what) => Err(Fault::passing(format!("not everything could be read: {what}"))),
-                None => Ok((arrival::of_step(step, &observed), arrival::rolled_out(step, &observed))),
+                None => Ok(Looked {
+                    arrival: arrival::of_step(step, &observed),
+                    done: arrival::rolled_out(step, &observed),
+                    due: arrival::next_due(&spec.plan.steps, step, &observed, &spec.waivers).map(str::to_owned),
+                }),
             },
             ClusterState::Unknown { reason } => {
                 Err(Fault::passing(format!("cluster {} is unknown: {reason}", step.cluster)))
@@ -65,22 +98,20 @@ impl Effects<'_> {
 
     pub(super) async fn observe_step(&self, spec: &MeshUpgradeSpec, step: &PlanStep) -> StepObservation {
         match patiently(|| self.look(spec, step)).await {
-            Ok((Arrival::Arrived(evidence), _)) => StepObservation::AtTarget(evidence),
-            Ok((Arrival::Waiting(_), _)) => StepObservation::Due,
+            Ok(looked) => match looked.arrival {
+                Arrival::Arrived(evidence) => StepObservation::AtTarget(evidence),
+                Arrival::Waiting(_) => StepObservation::Due,
+            },
             Err(why) => StepObservation::Failed(why.to_string()),
         }
     }
 
     /// Changes a component, watched over.
-    pub(super) async fn apply(
-        &self,
-        spec: &MeshUpgradeSpec,
-        step: &PlanStep,
-        news: &Telling,
-    ) -> Result<StepObservation, Lost> {
+    pub(super) async fn apply(&self, spec: &MeshUpgradeSpec, step: &PlanStep, news: &Telling) -> Result<Changed, Lost> {
+        let failed = |why: String| Changed::to(StepObservation::Failed(why));
         let cluster = match self.cluster(&step.cluster) {
             Ok(cluster) => cluster,
-            Err(why) => return Ok(StepObservation::Failed(why)),
+            Err(why) => return Ok(failed(why)),
         };
         let hold = Hold::default();
         let limits = self.limits_of(step, cluster).await;
@@ -96,7 +127,7 @@ impl Effects<'_> {
                 hold.free().await;
             }
             if let Err(why) = self.may_go(step, cluster).await {
-                return StepObservation::Failed(why);
+                return failed(why);
             }
             let upgrading = rollout::told_of(self.engines.upgrade(&change), self.tell_beside(cluster, step, news));
             let upgraded = if limits.outlast_a_standstill() {
@@ -106,7 +137,7 @@ impl Effects<'_> {
             };
             match upgraded {
                 Ok(()) => self.wait_for(spec, step, limits.standstill, news).await,
-                Err(why) => StepObservation::Failed(because(why, cluster, step).await),
+                Err(why) => failed(because(why, cluster, step).await),
             }
         };
         if spec.unguarded.is_some() {
@@ -122,12 +153,13 @@ impl Effects<'_> {
             outcome = changed => outcome,
             lost = self.keep_frozen(spec, step, &mut bell, &hold, news) => return Err(lost),
         };
+        let is_quiet = bell.rung() < Some(Ring::Freeze);
         self.watch.keep(bell);
         let ended = self.end_watch(spec, step).await;
         ended.map_err(|fault| Lost::Freeze(fault.to_string()))?;
         // Who failed to arrive may still come: that is seen by whoever goes on.
         self.let_through(spec, step, None).await.map_err(Lost::Freeze)?;
-        Ok(outcome)
+        Ok(Changed { is_quiet, ..outcome })
     }
 }
 

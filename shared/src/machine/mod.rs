@@ -102,6 +102,15 @@ pub struct Observation {
     pub drift: Drift,
 }
 
+impl Observation {
+    /// Takes note that a step that nobody has begun was seen, in passing, not to be there yet. What is known of it better stays.
+    pub fn is_due(&mut self, step: Option<String>) {
+        if let Some(step) = step {
+            self.steps.entry(step).or_insert(StepObservation::Due);
+        }
+    }
+}
+
 /// Something for the executor to do, after the status was persisted. Every one may be done twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
