@@ -6,7 +6,7 @@ use super::{
     health, images, writing_client,
 };
 use crate::{
-    clock::today,
+    clock::{passed, today},
     cluster::ObserveOptions,
     installer::{Hold, Installer as _},
 };
@@ -19,6 +19,11 @@ use shared::{
     preflight::{self, Purpose, Target},
     waiver,
 };
+use std::time::Duration;
+
+/// For how long what was seen before the upgrade was written down is looked at once more in the place of the clusters.
+const SEEN_LATELY: Duration = Duration::from_secs(10);
+
 impl Effects<'_> {
     /// As much as the operator's own check saw: what has come since must not slip through.
     async fn observe(&self) -> Inventory {
@@ -33,10 +38,18 @@ impl Effects<'_> {
 
     /// Whether the mesh is free to go, with the first step where that is seen to be due; or what is in its way, one line each.
     pub(super) async fn check(&self, spec: &MeshUpgradeSpec, frozen: bool) -> Result<Option<String>, Vec<String>> {
-        let inventory = self.observe().await;
-        let meshes = mesh::meshes(&inventory);
+        let seen;
+        let inventory = match self.lately {
+            // Nothing was written since but the journal; and frozen it is observed anew.
+            Some((begun, lately)) if !frozen && passed().saturating_sub(begun) < SEEN_LATELY => lately,
+            _ => {
+                seen = self.observe().await;
+                &seen
+            }
+        };
+        let meshes = mesh::meshes(inventory);
         // It may be called otherwise than where the upgrade began: from there more clusters were seen, or fewer.
-        let mesh = match journals::mesh_of(&spec.plan.clusters, &spec.mesh, &meshes, &inventory) {
+        let mesh = match journals::mesh_of(&spec.plan.clusters, &spec.mesh, &meshes, inventory) {
             Some(mesh) => mesh,
             None => mesh::select(&meshes, Some(&spec.mesh)).map_err(|error| vec![error.to_string()])?,
         };
@@ -52,14 +65,14 @@ impl Effects<'_> {
             .for_purpose(purpose)
             .as_canary(spec.plan.is_canary())
             .once_frozen(frozen);
-        let report = preflight::check(mesh, &inventory, &target, &self.catalog, today());
+        let report = preflight::check(mesh, inventory, &target, &self.catalog, today());
         let report = waiver::apply(report, &waiver::recorded(&spec.waivers), today());
         let mut blockers: Vec<String> = report
             .blockers()
             .map(|finding| format!("{} {}", finding.code.id(), finding.cause))
             .collect();
-        blockers.extend(plan::drift(&spec.plan, &inventory));
-        match plan::plan(mesh, &inventory, &target, &spec.plan.charts.location, &self.catalog) {
+        blockers.extend(plan::drift(&spec.plan, inventory));
+        match plan::plan(mesh, inventory, &target, &spec.plan.charts.location, &self.catalog) {
             Ok(now) => blockers.extend(plan::joined(&spec.plan, &now)),
             // Told above.
             Err(plan::PlanError::NothingToDo { .. } | plan::PlanError::Unknown { .. }) => {}

@@ -19,6 +19,7 @@ use shared::{
     api::MeshUpgradeSpec,
     catalog::Catalog,
     charts::Digests,
+    inventory::Inventory,
     machine::{CheckResult, Effect, FreezeState, Observation, StepObservation},
 };
 use std::{sync::Arc, time::Duration};
@@ -61,6 +62,8 @@ pub struct Effects<'a> {
     pub journal_uid: Option<String>,
     /// What no guard is asked about.
     pub watch: Watch,
+    /// What was seen of all clusters before the upgrade was written down, and when that was begun, by [`crate::clock::passed`].
+    pub lately: Option<(Duration, &'a Inventory)>,
 }
 
 impl Effects<'_> {

@@ -113,7 +113,11 @@ impl Task<'_> {
             let journal = journal::create(&writer, &name, spec).await?;
             // Suspended meanwhile, this driver may have found the journal of the one that took over.
             lease.still_held().await?;
-            drive::to_the_end(self, &engines, journal, &lease, drive::Course::default()).await
+            let course = drive::Course {
+                begins: true,
+                ..drive::Course::default()
+            };
+            drive::to_the_end(self, &engines, journal, &lease, course).await
         };
         let driven = driven.await;
         lease.release().await;

@@ -35,6 +35,8 @@ pub struct Course {
     pub chart_digests: Digests,
     /// Why the upgrade is given up, where the operator asked for it.
     pub abandoned: Option<String>,
+    /// Whether the upgrade begins with this driver, so that the first check has seen what the operator's own saw.
+    pub begins: bool,
 }
 
 /// Drives a journal under a lease, and says how it ended.
@@ -96,6 +98,7 @@ pub async fn to_the_end(
             inherited: Inherited::of(&journal),
             home,
             journal_uid: journal.metadata.uid.clone(),
+            lately: course.begins.then_some((task.looked, &task.scene.inventory)),
             watch: Watch::new(status.map(|status| status.fingerprints.as_slice()).unwrap_or_default()),
         },
         how_far: HowFar::new(),

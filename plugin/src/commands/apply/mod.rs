@@ -13,6 +13,7 @@ mod withdraw;
 use super::{Scene, refuse_impersonation, refuse_namespace};
 use crate::{
     cli::{ApplyArgs, Global},
+    clock::passed,
     cluster::{self, Cluster, ClusterFlags},
     error::{CommandError, Exit},
     executor::{journal, lease::DriverLease, writing_client},
@@ -23,6 +24,7 @@ use shared::{
     api::{MeshUpgrade, Plan},
     machine::progress,
 };
+use std::time::Duration;
 
 /// Runs `apply`.
 ///
@@ -40,6 +42,7 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     refuse_namespace(global, "apply")?;
     let helm = AskedHelm::begin(args.programs.helm.as_deref());
     let mesh = args.mesh.mesh.as_deref();
+    let looked = passed();
     let (scene, journals) = find::look(args, global, ui).await?;
     let begun = journals.unfinished(mesh)?;
     let begun = begun::only(&begun)?;
@@ -55,6 +58,7 @@ pub async fn run(args: &ApplyArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
         person: &cluster::whoami(&home).await?,
         home: &home,
         floor: journals.epoch_floor(),
+        looked,
         flags: global.cluster(),
     };
     let driven = match begun {
@@ -84,6 +88,8 @@ pub struct Task<'a> {
     pub person: &'a str,
     /// The highest epoch that any cluster of the mesh has seen.
     pub floor: i64,
+    /// When the clusters were begun to be looked at, by [`passed`].
+    pub looked: Duration,
     /// The flags that say as whom clusters are reached.
     pub flags: ClusterFlags,
 }
