@@ -17,7 +17,7 @@ super::told! {
     "chart {} cannot be read: {error}" => "无法读取 chart {0}：{error}";
     "its folders have no end" => "它的目录没有尽头";
     "{} at {charts} has other contents than the upgrade goes by ({digest}, and not {recorded}): put them back, or go on with these by naming them, as --charts {}"
-        => "{charts} 中的 {0} 内容与升级所依据的不同（{digest}，而不是 {recorded}）：请恢复原来的内容，或者指定它们以继续，如 --charts {3}";
+        => "{charts} 中的 {0} 内容与升级所依据的不同（{digest}，而不是 {recorded}）：请恢复原来的内容，或者指定它们以继续，如 --charts {1}";
     "chart {} {} is not to be had from {charts}: {why}" => "无法从 {charts} 取得 chart {0} {1}：{why}";
     "{charts} holds chart {} where {} was expected" => "{charts} 中是 chart {0}，预期的是 {1}";
     "{charts} holds chart {} {} and the target is {}: give a folder or repository that holds the target"
