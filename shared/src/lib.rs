@@ -42,3 +42,4 @@ pub mod revision;
 pub mod version;
 pub mod waiver;
 pub mod yaml;
+pub mod ztunnel;

@@ -16,10 +16,12 @@ use serde_json::json;
 use shared::{
     api::{Component, InstallerKind, Plan, PlanStep, Revisions, StepAction},
     finding::Severity,
+    inventory::Inventory,
     mesh::MeshView,
     plan::{self, PlanFile},
     preflight::Target,
     version::IstioVersion,
+    ztunnel,
 };
 use std::path::Path;
 
@@ -55,12 +57,12 @@ pub fn refuse_in_place(strategy: Option<HowTo>, mesh: &str, plan: &Plan) -> Resu
 }
 
 /// Prints the plan for people.
-pub fn print(ui: Ui, plan: &Plan) {
-    print_steps(ui, plan);
+pub fn print(ui: Ui, plan: &Plan, inventory: &Inventory) {
+    print_steps(ui, plan, inventory);
     print_what_they_bring(ui, plan);
 }
 
-fn print_steps(ui: Ui, plan: &Plan) {
+fn print_steps(ui: Ui, plan: &Plan, inventory: &Inventory) {
     let rows = plan.steps.iter().enumerate().map(|(index, step)| {
         vec![
             (index + 1).to_string(),
@@ -83,6 +85,9 @@ fn print_steps(ui: Ui, plan: &Plan) {
     );
     for revisions in by_operator(plan) {
         ui.result(&ui.lang.plan_by_operator(&revisions.new, &revisions.old));
+    }
+    for cut in ztunnel::cuts(plan, inventory) {
+        ui.result(&cut);
     }
 }
 
@@ -198,7 +203,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     // The charts take longest, and tell of images alone; where a file is to be written, they say whether there is a plan.
     let early = ui.output == Output::Text && args.out.is_none() && !plan.steps.is_empty();
     if early {
-        print_heading(ui, args, mesh, &plan);
+        print_heading(ui, args, &scene.inventory, mesh, &plan);
     }
     // A plan can be read without its engines and charts; only its images are then guessed from those that run now.
     let looked = match Engines::find(&plan.steps, given, ui).await {
@@ -245,7 +250,7 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
         return Ok(exit);
     }
     if !early {
-        print_heading(ui, args, mesh, &plan);
+        print_heading(ui, args, &scene.inventory, mesh, &plan);
     }
     print_what_they_bring(ui, &plan);
     ui.result("Nothing was changed.");
@@ -257,14 +262,14 @@ pub async fn run(args: &PlanArgs, global: &Global, ui: Ui) -> Result<Exit, Comma
     Ok(exit)
 }
 
-fn print_heading(ui: Ui, args: &PlanArgs, mesh: &MeshView, plan: &Plan) {
+fn print_heading(ui: Ui, args: &PlanArgs, inventory: &Inventory, mesh: &MeshView, plan: &Plan) {
     ui.result(&strong(&format!(
         "Mesh {}: {} steps to {}",
         mesh.name,
         plan.steps.len(),
         args.target.to
     )));
-    print_steps(ui, plan);
+    print_steps(ui, plan, inventory);
 }
 
 /// What an upgrade to this target that has begun calls the mesh.

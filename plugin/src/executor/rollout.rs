@@ -11,7 +11,7 @@ use crate::cluster::{self, Cluster};
 use shared::{
     api::{MeshUpgradeSpec, PlanStep, WorkloadKind},
     arrival::Arrival,
-    inventory::ClusterState,
+    inventory::{ClusterState, Observed},
     machine::{News, StepObservation},
     patience::{self, Limits, Patience},
 };
@@ -100,17 +100,23 @@ fn in_vain(time: Duration, what: &str) -> String {
 }
 
 impl Effects<'_> {
-    /// How long a step may take: what runs on each node is replaced node by node.
-    pub(super) async fn limits_of(&self, step: &PlanStep, cluster: &Cluster) -> Limits {
+    /// The step's cluster, where the step is about what runs on each node.
+    pub(super) async fn seen_of_nodes(&self, step: &PlanStep, cluster: &Cluster) -> Option<Box<Observed>> {
         let mut workloads = step.workloads.iter();
         if !workloads.any(|workload| workload.kind == WorkloadKind::DaemonSet) {
-            return Limits::usual(self.step_timeout);
+            return None;
         }
         match cluster::observe(cluster, &self.options()).await.state {
-            ClusterState::Observed(observed) => {
-                patience::of_step(step, &observed, self.step_timeout, self.merge_timeout)
-            }
-            ClusterState::Unknown { .. } => Limits::usual(self.step_timeout),
+            ClusterState::Observed(observed) => Some(observed),
+            ClusterState::Unknown { .. } => None,
+        }
+    }
+
+    /// How long a step may take: what runs on each node is replaced node by node.
+    pub(super) fn limits_of(&self, step: &PlanStep, nodes: Option<&Observed>) -> Limits {
+        match nodes {
+            Some(observed) => patience::of_step(step, observed, self.step_timeout, self.merge_timeout),
+            None => Limits::usual(self.step_timeout),
         }
     }
 

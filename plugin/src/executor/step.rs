@@ -18,6 +18,7 @@ use shared::{
     canary, charts,
     inventory::ClusterState,
     machine::StepObservation,
+    ztunnel,
 };
 
 /// What one look says of a step.
@@ -114,13 +115,17 @@ impl Effects<'_> {
             Err(why) => return Ok(failed(why)),
         };
         let hold = Hold::default();
-        let limits = self.limits_of(step, cluster).await;
+        let nodes = self.seen_of_nodes(step, cluster).await;
+        let limits = self.limits_of(step, nodes.as_deref());
         let change = Change {
             timeout: limits.in_all,
             ..self.change(spec, step, cluster, &hold)
         };
         let what = format!("{} ({}): {} to {}", step.runs(), step.cluster, step.from, step.to);
         self.ui.progress(Mark::Step, &what);
+        if let Some(cut) = nodes.and_then(|nodes| ztunnel::cut_by(step, &nodes)) {
+            self.ui.progress(Mark::Info, &cut);
+        }
         let changed = async {
             // Whether an old revision may go is seen while the mesh is frozen.
             if step.action == StepAction::Remove {

@@ -7,9 +7,9 @@ use super::{
 use crate::{
     api::Component,
     finding::{Finding, Report, codes},
-    inventory::Pace,
     mesh::ObservedMember,
     version::IstioVersion,
+    ztunnel,
 };
 
 /// Workloads from which on a ztunnel's first message may be more than istiod takes (Istio's `wds-reconnect-version-skip.yaml`).
@@ -51,41 +51,24 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
 
 /// What replacing ztunnel does to the connections that go through it, said before it is done.
 fn pace(member: &ObservedMember<'_>, report: &mut Report) {
-    let ztunnels = member.observed.node_components.iter();
-    for ztunnel in ztunnels.filter(|node| node.component == Component::Ztunnel) {
-        let Pace {
-            nodes_at_once,
-            grace_seconds,
-        } = ztunnel.pace;
-        let cut =
-            format!("connections through ztunnel that last longer than {grace_seconds} s are cut when it is replaced");
-        let (cause, fix) = match nodes_at_once {
+    let nodes = member.observed.node_components.iter();
+    for node in nodes.filter(|node| node.component == Component::Ztunnel) {
+        let cause = ztunnel::cut(node.pace);
+        let fix = match node.pace.nodes_at_once {
             Some(..=1) => {
-                report.pass(
-                    codes::ZTUNNEL_PACE,
-                    Some(member.name()),
-                    format!("{cut}, on one node after the other"),
-                );
+                report.pass(codes::ZTUNNEL_PACE, Some(member.name()), cause);
                 continue;
             }
-            Some(nodes) => (
-                format!("{cut}, on up to {nodes} nodes at the same time"),
-                "set updateStrategy.rollingUpdate to maxSurge 1 and maxUnavailable 0 in ztunnel's values",
-            ),
-            None => (
-                format!(
-                    "{cut}, and its update strategy is OnDelete: the upgrade waits until somebody has deleted each of its pods"
-                ),
-                "set updateStrategy.type to RollingUpdate in ztunnel's values, or delete the pods node by node while the upgrade waits",
-            ),
+            Some(_) => "set updateStrategy.rollingUpdate to maxSurge 1 and maxUnavailable 0 in ztunnel's values",
+            None => {
+                "set updateStrategy.type to RollingUpdate in ztunnel's values, or delete the pods node by node while the upgrade \
+                 waits"
+            }
         };
         report.find(
             Finding::new(codes::ZTUNNEL_PACE, cause, fix)
                 .in_cluster(member.name())
-                .about(format!(
-                    "DaemonSet {}/{}",
-                    ztunnel.workload.namespace, ztunnel.workload.name
-                )),
+                .about(format!("DaemonSet {}/{}", node.workload.namespace, node.workload.name)),
         );
     }
 }

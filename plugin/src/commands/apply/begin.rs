@@ -92,7 +92,7 @@ impl Task<'_> {
         if let Some(file) = file {
             plan_file::refuse_other(file, &plan)?;
         }
-        plan::print(*ui, &plan);
+        plan::print(*ui, &plan, &scene.inventory);
         let from = match plan.removal() {
             Some(removal) => removal.from.clone(),
             None => mesh.version.as_ref().map(ToString::to_string).unwrap_or_default(),

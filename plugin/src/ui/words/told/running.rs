@@ -97,6 +97,7 @@ super::told! {
     // ztunnel
     "connections through ztunnel that last longer than {grace_seconds} s are cut when it is replaced"
         => "经过 ztunnel 且持续超过 {grace_seconds} 秒的连接会在替换它时中断";
+    "cluster {}: {cut}" => "集群 {0}：{cut}";
     "{cut}, on one node after the other" => "{cut}，逐个节点进行";
     "{cut}, on up to {nodes} nodes at the same time" => "{cut}，最多 {nodes} 个节点同时进行";
     "set updateStrategy.rollingUpdate to maxSurge 1 and maxUnavailable 0 in ztunnel's values"
