@@ -1,65 +1,76 @@
-//! Proxies that istiod serves, counted before an upgrade and after it: none may get lost on the way.
+//! Proxies that istiod serves, counted before an upgrade and after it: none may get lost on the way. And the clusters that it
+//! reaches.
 
-use crate::api::ProxyConnections;
+mod metrics;
+mod remotes;
+
+pub use metrics::{Istiod, of_metrics};
+pub use remotes::Remotes;
+
+use crate::{
+    api::{ProxyConnections, RemoteClusters},
+    patience::Left,
+};
 
 /// Of so many connected proxies one may be missing: in a large mesh pods come and go between two looks.
 const ONE_MISSING_OF: i64 = 200;
 
-/// Name of the metric with the proxies that are connected to one istiod, by their version (Istio's reference of
-/// `pilot-discovery`, "Exported Metrics").
-const CONNECTED: &str = "pilot_xds";
-/// Configurations that proxies refused to take.
-const REJECTED: &str = "pilot_total_xds_rejects";
-/// Failures of istiod while it made or sent configuration.
-const ERRORS: &str = "pilot_total_xds_internal_errors";
-/// Every istiod has it, whatever else it has done so far.
-const OF_ISTIOD: &str = "istio_build";
-
-/// What one istiod counts, out of its metrics in Prometheus' text format. A metric appears with its first event.
-///
-/// # Errors
-/// When they are not an istiod's.
-pub fn of_metrics(text: &str) -> Result<ProxyConnections, String> {
-    let samples = || text.lines().filter_map(sample);
-    if !samples().any(|(name, _)| name == OF_ISTIOD) {
-        return Err("what it tells is no istiod's metrics".to_owned());
-    }
-    let sum = |wanted: &str| {
-        let values = samples().filter(|(name, _)| *name == wanted).map(|(_, value)| value);
-        values.fold(0_i64, i64::saturating_add)
-    };
-    Ok(ProxyConnections {
-        ready: 0,
-        connected: sum(CONNECTED),
-        rejected: sum(REJECTED),
-        errors: sum(ERRORS),
-        clusters: 0,
-    })
+/// What was counted in one cluster.
+#[derive(Clone, Debug, Default)]
+pub struct InCluster {
+    /// Its name.
+    pub cluster: String,
+    /// Pods whose proxy is ready.
+    pub ready: i64,
+    /// Its istiods.
+    pub istiods: Vec<Istiod>,
 }
 
-/// What several istiods, or clusters, come to together.
-#[must_use]
-pub fn sum(counted: impl IntoIterator<Item = ProxyConnections>) -> ProxyConnections {
-    counted
-        .into_iter()
-        .fold(ProxyConnections::default(), |all, one| ProxyConnections {
-            ready: all.ready.saturating_add(one.ready),
-            connected: all.connected.saturating_add(one.connected),
-            rejected: all.rejected.saturating_add(one.rejected),
-            errors: all.errors.saturating_add(one.errors),
-            clusters: all.clusters.saturating_add(one.clusters),
-        })
+/// What was counted in all clusters: a proxy of one may be connected to another's istiod.
+#[derive(Clone, Debug, Default)]
+pub struct Counted {
+    /// What it comes to, as it is kept.
+    pub total: ProxyConnections,
+    clusters: Vec<InCluster>,
 }
 
-/// Name and value of a sample, as `pilot_xds{version="1.31.0"} 12`; a label may hold anything, and has no line's end.
-fn sample(line: &str) -> Option<(&str, i64)> {
-    if line.starts_with('#') {
-        return None;
+impl Counted {
+    /// Sums it up.
+    #[must_use]
+    pub fn of(clusters: Vec<InCluster>) -> Self {
+        let mut total = ProxyConnections {
+            clusters: i64::try_from(clusters.len()).unwrap_or(i64::MAX),
+            ..ProxyConnections::default()
+        };
+        for one in &clusters {
+            total.ready = total.ready.saturating_add(one.ready);
+            for istiod in &one.istiods {
+                total.connected = total.connected.saturating_add(istiod.connected);
+                total.rejected = total.rejected.saturating_add(istiod.rejected);
+                total.errors = total.errors.saturating_add(istiod.errors);
+                total.ignored = total.ignored.saturating_add(istiod.ignored);
+                total.istiods.push(istiod.pod.clone());
+            }
+            let remotes = remotes::of(&one.cluster, &one.istiods);
+            total
+                .remotes
+                .extend(remotes.filter(|remotes| remotes.known > 0 || !remotes.reached.is_empty()));
+        }
+        Self { total, clusters }
     }
-    let name = line.split(['{', ' ']).next()?;
-    let value: f64 = line.rsplit(' ').next()?.parse().ok()?;
-    // Counts are whole, and far below what a float holds exactly.
-    value.is_finite().then_some((name, value as i64))
+
+    fn remotes(&self) -> Vec<(RemoteClusters, &[Istiod])> {
+        let clusters = self.clusters.iter();
+        let told = clusters.filter_map(|one| Some((remotes::of(&one.cluster, &one.istiods)?, one.istiods.as_slice())));
+        told.collect()
+    }
+
+    /// What the istiods count that were not there before, or all of them where it is not known which were.
+    fn begun_since(&self, before: &ProxyConnections, count: fn(&Istiod) -> i64) -> i64 {
+        let istiods = self.clusters.iter().flat_map(|one| &one.istiods);
+        let new = istiods.filter(|istiod| !before.istiods.contains(&istiod.pod));
+        new.map(count).fold(0, i64::saturating_add)
+    }
 }
 
 /// What came of the proxies.
@@ -71,15 +82,6 @@ pub struct Judged {
     pub warning: Option<String>,
 }
 
-/// Proxies that have to connect again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
-    /// How many.
-    pub count: i64,
-    /// What is waited for.
-    pub what: String,
-}
-
 /// The same proxies without those that no ready pod stands for, as of machines, and how many these are; `None` where there are
 /// none. Who has taken a machine away nobody can tell: istiod itself deletes the WorkloadEntry that it made for a machine some
 /// seconds after its proxy has left, for whatever reason it did.
@@ -88,58 +90,91 @@ pub fn of_pods(before: &ProxyConnections) -> Option<(ProxyConnections, i64)> {
     let machines = before.connected.saturating_sub(before.ready);
     let of_pods = ProxyConnections {
         connected: before.ready,
-        ..*before
+        ..before.clone()
     };
     (machines > 0).then_some((of_pods, machines))
 }
 
 /// Compares what is connected with what was. A proxy is lost whose pod is still there and ready; pods that were scaled
-/// down are no loss, nor are those that never were connected.
+/// down are no loss, nor are those that never were connected. So is a cluster that every istiod reached, and one does not.
 ///
 /// # Errors
-/// How many are lost, to be waited for.
-pub fn judge(before: &ProxyConnections, after: &ProxyConnections) -> Result<Judged, Lost> {
-    if before.clusters != 0 && before.clusters != after.clusters {
+/// What is lost, to be waited for.
+pub fn judge(before: &ProxyConnections, after: &Counted) -> Result<Judged, Left> {
+    let now = &after.total;
+    let is_compared = before.clusters == 0 || before.clusters == now.clusters;
+    if is_compared && let Some(lost) = lost(before, now) {
+        return Err(lost);
+    }
+    let reached = remotes::judge(&before.remotes, &after.remotes())?;
+    if !is_compared {
         let evidence = format!(
             "{} proxies connected, and not compared: counted in {} clusters before, in {} now",
-            after.connected, before.clusters, after.clusters
+            now.connected, before.clusters, now.clusters
         );
         return Ok(Judged {
             warning: Some(look_at(&evidence)),
             evidence,
         });
     }
-    let unconnected = |counted: &ProxyConnections| counted.ready.saturating_sub(counted.connected);
-    let lost = unconnected(after).saturating_sub(unconnected(before));
-    if before.connected > 0 && lost > before.connected / ONE_MISSING_OF {
-        return Err(Lost {
-            count: lost,
-            what: format!(
-                "{lost} of the {} proxies that were connected to istiod before to connect again ({} are)",
-                before.connected, after.connected
-            ),
-        });
+    let mut evidence = format!("{} proxies connected ({} before)", now.connected, before.connected);
+    if reached > 0 {
+        evidence = format!("{evidence}; {reached} remote clusters reached as before");
     }
-    let evidence = format!("{} proxies connected ({} before)", after.connected, before.connected);
-    let risen = [
+    let risen = risen(before, after);
+    let warning = (!risen.is_empty()).then(|| look_at(&risen.join(", ")));
+    Ok(Judged { evidence, warning })
+}
+
+fn lost(before: &ProxyConnections, now: &ProxyConnections) -> Option<Left> {
+    let unconnected = |counted: &ProxyConnections| counted.ready.saturating_sub(counted.connected);
+    let lost = unconnected(now).saturating_sub(unconnected(before));
+    (before.connected > 0 && lost > before.connected / ONE_MISSING_OF).then(|| Left {
+        count: lost,
+        what: format!(
+            "{lost} of the {} proxies that were connected to istiod before to connect again ({} are)",
+            before.connected, now.connected
+        ),
+    })
+}
+
+/// What the upgrade has brought of what nobody can take back: an istiod that began with it has counted nothing else. Which ones
+/// did, a journal of an older plugin does not say: then it is told where there was none before.
+fn risen(before: &ProxyConnections, after: &Counted) -> Vec<String> {
+    let is_known = !before.istiods.is_empty();
+    let counts: [(i64, fn(&Istiod) -> i64, bool, &str); 3] = [
         (
             before.rejected,
-            after.rejected,
+            |istiod| istiod.rejected,
+            is_known,
             "configurations were rejected by proxies",
         ),
         (
             before.errors,
-            after.errors,
+            |istiod| istiod.errors,
+            is_known,
             "errors of istiod in what it sends to proxies",
         ),
+        // Counted with whatever else changes: where there was some before, it tells nothing.
+        (
+            before.ignored,
+            |istiod| istiod.ignored,
+            false,
+            "servers of Gateways were passed over by istiod",
+        ),
     ];
-    let risen: Vec<String> = risen
-        .iter()
-        .filter(|(before, after, _)| *before == 0 && *after > 0)
-        .map(|(_, after, what)| format!("{after} {what}, none before"))
-        .collect();
-    let warning = (!risen.is_empty()).then(|| look_at(&risen.join(", ")));
-    Ok(Judged { evidence, warning })
+    let risen = counts.iter().filter_map(|(before_it, count, always, what)| {
+        let now = after.begun_since(before, *count);
+        match (now, before_it) {
+            (..=0, _) => None,
+            (now, 0) => Some(format!("{now} {what}, none before")),
+            (now, before_it) if *always => {
+                Some(format!("{now} {what} since the new istiods began ({before_it} before)"))
+            }
+            _ => None,
+        }
+    });
+    risen.collect()
 }
 
 fn look_at(what: &str) -> String {
@@ -158,27 +193,45 @@ mod tests {
         }
     }
 
-    #[test]
-    fn metrics_are_summed_over_their_labels() {
-        let text = "# HELP pilot_xds Number of endpoints connected to this pilot using XDS.\n\
-                    # TYPE pilot_xds gauge\n\
-                    istio_build{component=\"pilot\",tag=\"1.31.0\"} 1\n\
-                    pilot_xds{version=\"1.30.3\"} 2\n\
-                    pilot_xds{version=\"1.31.0\"} 40\n\
-                    pilot_xds_pushes{type=\"cds\"} 900\n\
-                    pilot_total_xds_rejects{type=\"a b\"} 3\n\
-                    pilot_total_xds_internal_errors 1e+01\n\
-                    pilot_xds nonsense\n";
-        let expected = ProxyConnections {
-            rejected: 3,
-            errors: 10,
-            ..counted(0, 42)
-        };
-        assert_eq!(of_metrics(text), Ok(expected));
-        assert_eq!(of_metrics("istio_build 1\n"), Ok(counted(0, 0)));
-        for garbage in ["", "<html>", "pilot_xds 3\n"] {
-            assert!(of_metrics(garbage).is_err(), "{garbage}");
+    /// What some istiods tell that run in one cluster.
+    pub(super) fn of_cluster(cluster: &str, istiods: Vec<Istiod>) -> Counted {
+        Counted::of(vec![InCluster {
+            cluster: cluster.to_owned(),
+            ready: 0,
+            istiods,
+        }])
+    }
+
+    fn now(total: ProxyConnections) -> Counted {
+        Counted {
+            total,
+            clusters: Vec::new(),
         }
+    }
+
+    #[test]
+    fn what_clusters_count_is_summed_up() {
+        let istiod = |pod: &str, connected| Istiod {
+            pod: pod.to_owned(),
+            connected,
+            rejected: 1,
+            ..Istiod::default()
+        };
+        let in_cluster = |cluster: &str, ready, istiods| InCluster {
+            cluster: cluster.to_owned(),
+            ready,
+            istiods,
+        };
+        let total = Counted::of(vec![
+            in_cluster("east", 5, vec![istiod("a/1", 3), istiod("a/2", 4)]),
+            in_cluster("west", 2, Vec::new()),
+        ])
+        .total;
+        assert_eq!(
+            (total.ready, total.connected, total.rejected, total.clusters),
+            (7, 7, 2, 2)
+        );
+        assert_eq!(total.istiods, ["a/1", "a/2"]);
     }
 
     #[test]
@@ -187,9 +240,9 @@ mod tests {
             clusters,
             ..counted(ready, connected)
         };
-        let judged = judge(&in_clusters(1, 10, 20), &in_clusters(2, 20, 20)).unwrap();
+        let judged = judge(&in_clusters(1, 10, 20), &now(in_clusters(2, 20, 20))).unwrap();
         assert!(judged.warning.is_some() && judged.evidence.contains("counted in 1 clusters before, in 2 now"));
-        assert!(judge(&in_clusters(2, 10, 20), &in_clusters(2, 20, 20)).is_err());
+        assert!(judge(&in_clusters(2, 10, 20), &now(in_clusters(2, 20, 20))).is_err());
     }
 
     #[test]
@@ -211,7 +264,7 @@ mod tests {
             ((10_000, 10_000), (10_000, 9_950), None),
             ((10_000, 10_000), (10_000, 9_949), Some("51 of the 10000")),
         ] {
-            let judged = judge(&counted(before.0, before.1), &counted(after.0, after.1));
+            let judged = judge(&counted(before.0, before.1), &now(counted(after.0, after.1)));
             match lost {
                 Some(lost) => assert!(
                     judged.clone().is_err_and(|why| why.what.starts_with(lost)),
@@ -227,22 +280,57 @@ mod tests {
         assert_eq!(of_pods(&counted(10, 10)), None);
         assert_eq!(of_pods(&counted(10, 4)), None);
         let (before, machines) = of_pods(&counted(10, 12)).unwrap();
-        assert_eq!((before, machines), (counted(10, 10), 2));
-        assert!(judge(&before, &counted(10, 10)).is_ok(), "both machines are gone");
-        assert!(judge(&before, &counted(10, 9)).is_err(), "a pod is lost");
+        assert_eq!((&before, machines), (&counted(10, 10), 2));
+        assert!(judge(&before, &now(counted(10, 10))).is_ok(), "both machines are gone");
+        assert!(judge(&before, &now(counted(10, 9))).is_err(), "a pod is lost");
     }
 
     #[test]
-    fn what_began_to_be_rejected_is_told() {
-        let rejecting = |rejected, errors| ProxyConnections {
+    fn what_new_istiods_count_is_told() {
+        let istiod = |pod: &str, (rejected, errors, ignored): (i64, i64, i64)| Istiod {
+            pod: pod.to_owned(),
             rejected,
             errors,
-            ..counted(3, 3)
+            ignored,
+            ..Istiod::default()
         };
-        let warning = |before, after| judge(&before, &after).unwrap().warning;
-        assert_eq!(warning(rejecting(0, 0), rejecting(0, 0)), None);
-        assert_eq!(warning(rejecting(5, 1), rejecting(9, 7)), None);
-        let told = warning(rejecting(0, 0), rejecting(2, 1)).unwrap();
-        assert!(told.contains("2 configurations") && told.contains("1 errors"), "{told}");
+        let warning = |before: &ProxyConnections, after| judge(before, &of_cluster("east", after)).unwrap().warning;
+        let before = |counts| of_cluster("east", vec![istiod("a/1", counts)]).total;
+        for (before_it, pod, after, expected) in [
+            ((0, 0, 0), "a/2", (0, 0, 0), None),
+            (
+                (0, 0, 0),
+                "a/2",
+                (2, 0, 0),
+                Some("2 configurations were rejected by proxies, none before"),
+            ),
+            (
+                (0, 0, 0),
+                "a/2",
+                (0, 1, 3),
+                Some("1 errors of istiod in what it sends to proxies, none before, 3 servers"),
+            ),
+            // There was some before: what the new one has is its own.
+            (
+                (5, 0, 9),
+                "a/2",
+                (2, 0, 9),
+                Some("2 configurations were rejected by proxies since the new istiods began (5 before)"),
+            ),
+            ((5, 1, 0), "a/2", (0, 0, 0), None),
+            // The same istiod as before.
+            ((5, 1, 0), "a/1", (9, 7, 1), None),
+        ] {
+            let told = warning(&before(before_it), vec![istiod(pod, after)]);
+            match expected {
+                Some(part) => assert!(told.as_ref().is_some_and(|told| told.contains(part)), "{told:?}"),
+                None => assert_eq!(told, None),
+            }
+        }
+        // By the journal of an older plugin, nobody knows which istiods are new.
+        let mut old = before((5, 0, 0));
+        old.istiods.clear();
+        assert_eq!(warning(&old, vec![istiod("a/2", (9, 0, 0))]), None);
+        assert!(warning(&old, vec![istiod("a/2", (9, 1, 0))]).is_some());
     }
 }

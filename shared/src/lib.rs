@@ -28,6 +28,7 @@ pub mod istioctl;
 pub mod journals;
 pub mod liveness;
 pub mod machine;
+pub mod managed;
 pub mod managed_fields;
 pub mod members;
 pub mod mesh;

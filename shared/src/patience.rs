@@ -73,6 +73,15 @@ impl Sparing {
     }
 }
 
+/// What is waited for, where it can be counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// How much of it is left to come.
+    pub count: i64,
+    /// In words.
+    pub what: String,
+}
+
 /// How long a step is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

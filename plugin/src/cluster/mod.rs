@@ -28,8 +28,8 @@ pub use kubeconfig::known_contexts;
 pub use lists::{list, list_metadata};
 pub use members::{Members, MembersError, Reached, observe_members, reach_members};
 pub use observe::{
-    MOST_ASKED, Marks, ObserveOptions, awaited, catalog_text, connected_to, guard_release, impersonation_arrives,
-    observe, observe_all, permissions_for_apply, permissions_for_unguarded_apply, served, whoami,
+    Marks, ObserveOptions, awaited, catalog_text, connected_to, guard_release, impersonation_arrives, managed, observe,
+    observe_all, permissions_for_apply, permissions_for_unguarded_apply, served, whoami,
 };
 pub use private::PrivateKubeconfig;
 pub use relayed::{Relayed, was_never_done, why_not_passed};

@@ -15,7 +15,8 @@ impl Effects<'_> {
     }
 
     pub(super) async fn connections(&self, spec: &MeshUpgradeSpec) -> Result<ProxyConnections, String> {
-        health::connections::count(&self.counted(spec, true)?).await
+        let counted = health::connections::count(&self.counted(spec, true)?).await?;
+        Ok(counted.total)
     }
 
     /// Clusters whose proxies may be connected to the istiods of the plan, with the namespaces of their own: also those that

@@ -274,10 +274,13 @@ pub struct Abilities {
     pub validates: bool,
     /// Its injector gives a pod that asks for it a proxy; `false` where it is switched off.
     pub injects: bool,
+    /// Gateways that it keeps itself, out of Gateway objects, and that ran whole with its proxy, as `NAMESPACE/NAME`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keeps: Vec<String>,
 }
 
 /// Proxies of the mesh and how its istiods serve them, over all its clusters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProxyConnections {
     /// Pods whose proxy is ready.
     pub ready: i64,
@@ -287,9 +290,30 @@ pub struct ProxyConnections {
     pub rejected: i64,
     /// Errors of the istiods in making or sending configuration, since they began.
     pub errors: i64,
+    /// Servers of Gateways that the istiods have passed over, since they began.
+    #[serde(default)]
+    pub ignored: i64,
     /// In how many clusters they were counted; where that is not told, in those of the plan.
     #[serde(default)]
     pub clusters: i64,
+    /// Pods of the istiods that were asked: another one has counted nothing of the time before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub istiods: Vec<String>,
+    /// Remote clusters that they reach.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remotes: Vec<RemoteClusters>,
+}
+
+/// Remote clusters that the istiods of one cluster reach, as their metrics tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RemoteClusters {
+    /// Where the istiods are.
+    pub cluster: String,
+    /// How many remote clusters each of them knows.
+    pub known: i64,
+    /// Those that each of them reaches, as its Secrets call them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reached: Vec<String>,
 }
 
 /// Something that happened, for people who read the journal later.

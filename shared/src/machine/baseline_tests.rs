@@ -19,6 +19,7 @@ fn abilities(name: &str) -> Vec<Abilities> {
         name: name.to_owned(),
         validates: true,
         injects: true,
+        keeps: Vec::new(),
     }]
 }
 
@@ -37,7 +38,7 @@ fn whoever_resumes_compares_with_what_runs_when_the_first_component_is_changed()
             freeze: FreezeState::Closed,
             recheck: Some(CheckResult::Free),
             abilities: abilities("istiod"),
-            connections,
+            connections: connections.clone(),
             ..Observation::default()
         };
         let next = step(&spec(), &status, &seen, &driver(2), NOW).status;

@@ -85,7 +85,7 @@ impl Next<'_> {
         // What a driver wrote stands in the history already.
         if !is_drivers_reason(&reason) {
             self.note(&format!("the freeze was lifted by hand, by {why}"));
-            self.forget_machines();
+            self.forget_who_may_have_left();
             self.set_condition(CONDITION_UNLOCKED, true, FREEZING_AGAIN, &why);
         }
         true
@@ -97,17 +97,30 @@ impl Next<'_> {
         conditions.find(|condition| condition.type_ == CONDITION_UNLOCKED && condition.status == "True")
     }
 
-    /// Machines that were retired would be waited for without an end. Somebody who may unlock, and has said why, is the word for
-    /// it that nothing else could give; pods are counted as before.
-    fn forget_machines(&mut self) {
-        let Some((of_pods, machines)) = self.status.connections.as_ref().and_then(connections::of_pods) else {
+    /// Machines that were retired would be waited for without an end, and clusters that were taken out. Somebody who may unlock, and
+    /// has said why, is the word for it that nothing else could give; pods are counted as before.
+    fn forget_who_may_have_left(&mut self) {
+        let Some(before) = &mut self.status.connections else {
             return;
         };
-        self.status.connections = Some(of_pods);
-        self.note(&format!(
-            "the mesh stood open, and nobody can tell which machines were retired: {machines} proxies without a pod are not \
-             waited for any more"
-        ));
+        let had_remotes = !before.remotes.is_empty();
+        before.remotes.clear();
+        let machines = connections::of_pods(before).map(|(of_pods, machines)| {
+            *before = of_pods;
+            machines
+        });
+        if let Some(machines) = machines {
+            self.note(&format!(
+                "the mesh stood open, and nobody can tell which machines were retired: {machines} proxies without a pod are not \
+                 waited for any more"
+            ));
+        }
+        if had_remotes {
+            self.note(
+                "the mesh stood open, and nobody can tell which clusters were taken out of it: what istiods reached before is not \
+                 waited for any more",
+            );
+        }
     }
 
     /// The freeze that the journal says stands was open when this driver came, by the hand of somebody who left no word. Of one

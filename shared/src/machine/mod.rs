@@ -237,7 +237,7 @@ impl Next<'_> {
                 Some(CheckResult::Blocked(blockers)) => self.withdraw(blockers.clone()),
                 Some(CheckResult::Free) => {
                     self.status.abilities.clone_from(&seen.abilities);
-                    self.status.connections = seen.connections;
+                    self.status.connections.clone_from(&seen.connections);
                     self.enter(Phase::Pulling, "free to go: no blocker")
                 }
             },
@@ -276,7 +276,7 @@ impl Next<'_> {
             (FreezeState::Closed, Some(CheckResult::Free)) => {
                 // The check before the freeze may have been another driver's, days ago.
                 self.status.abilities.clone_from(&seen.abilities);
-                self.status.connections = seen.connections;
+                self.status.connections.clone_from(&seen.connections);
                 return self.enter(Phase::Upgrading, "frozen and checked once more: no way back from here");
             }
             (FreezeState::Closed, None) => {

@@ -3,7 +3,7 @@
 use super::tests::{NOW, drive, driver, spec};
 use super::*;
 use crate::{
-    api::{Component, PlanStep, Unguarded},
+    api::{Component, PlanStep, RemoteClusters, Unguarded},
     guard::own_objects::{CONDITION_UNLOCKED, FREEZING_AGAIN},
     machine::progress,
 };
@@ -341,6 +341,32 @@ fn a_cluster_that_is_gone_for_good_keeps_no_journal_that_was_unlocked() {
 }
 
 #[test]
+fn remote_clusters_are_given_up_by_an_unlock_alone() {
+    let remotes = vec![RemoteClusters {
+        cluster: "east".to_owned(),
+        known: 1,
+        reached: vec!["west".to_owned()],
+    }];
+    for (by_unlock, expected) in [(true, Vec::new()), (false, remotes.clone())] {
+        let (_, mut status) = until(&spec(), Phase::Verifying, 2);
+        status.connections = Some(ProxyConnections {
+            remotes: remotes.clone(),
+            ..ProxyConnections::default()
+        });
+        if by_unlock {
+            unlock(&mut status);
+        }
+        let taken = step(&spec(), &status, &Observation::default(), &driver(2), NOW).status;
+        assert_eq!(taken.connections.unwrap().remotes, expected, "{by_unlock}");
+        let told = taken
+            .history
+            .iter()
+            .any(|event| event.what.contains("which clusters were taken out"));
+        assert_eq!(told, by_unlock);
+    }
+}
+
+#[test]
 fn machines_that_were_retired_are_given_up_by_an_unlock_alone() {
     let counted = |ready: i64, connected: i64| {
         Some(ProxyConnections {
@@ -356,7 +382,7 @@ fn machines_that_were_retired_are_given_up_by_an_unlock_alone() {
         (false, counted(10, 12), counted(10, 12)),
     ] {
         let (_, mut status) = until(&spec(), Phase::Verifying, 2);
-        status.connections = before;
+        status.connections.clone_from(&before);
         if by_unlock {
             unlock(&mut status);
         }

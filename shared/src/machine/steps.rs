@@ -35,7 +35,7 @@ impl Next<'_> {
         match &seen.health {
             None => act(Effect::Verify {
                 abilities: self.status.abilities.clone(),
-                connections: self.status.connections.map(Box::new),
+                connections: self.status.connections.clone().map(Box::new),
             }),
             Some(Ok(evidence)) => self.enter(Phase::Thawing, evidence),
             Some(Err(why)) => self.stall("Unhealthy", why),
@@ -104,7 +104,7 @@ impl Next<'_> {
         match seen.verified.get(&cluster) {
             None => act(Effect::VerifyCluster {
                 abilities: waves::of_cluster(&self.status.abilities, &cluster),
-                connections: self.status.connections.map(Box::new),
+                connections: self.status.connections.clone().map(Box::new),
                 cluster,
             }),
             Some(Ok(evidence)) => {

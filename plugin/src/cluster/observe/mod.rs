@@ -9,6 +9,7 @@ mod followed;
 mod guard;
 mod guard_release;
 mod leads;
+mod managed;
 mod mesh_config;
 mod ownership;
 mod pace;
@@ -33,10 +34,10 @@ pub use awaited::awaited;
 pub use catalog::catalog_text;
 pub use changes::Marks;
 pub use guard_release::guard_release;
+pub use managed::managed;
 pub use permissions::{
     PermissionQuery, impersonation_arrives, permissions_for_apply, permissions_for_unguarded_apply, whoami,
 };
-pub use running::MOST_ASKED;
 pub use served::{connected_to, served};
 
 pub(super) use leads::{Known, Lead, Leads, leads};

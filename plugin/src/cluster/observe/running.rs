@@ -3,14 +3,18 @@
 use super::{ask::Asker, version};
 use crate::cluster::error::ClusterError;
 use bytes::Bytes;
-use futures::future::{join_all, try_join_all};
+use futures::{
+    FutureExt, StreamExt as _, TryStreamExt as _,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
 use http::{Request, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt as _, api::ListParams};
-use shared::{api::ProxyConnections, connections};
+use shared::connections::{self, Istiod};
 
 /// Port at which istiod tells about itself.
 const PORT: u16 = 15014;
@@ -30,8 +34,8 @@ const METRICS: Question = Question {
     path: "/metrics",
     longest: 16 << 20,
 };
-/// Pods that are asked of one control plane; more would say nothing new.
-pub const MOST_ASKED: usize = 16;
+/// Pods that are asked at the same time: each question is a connection of its own through the API server.
+const AT_ONCE: usize = 16;
 
 /// A ready pod of istiod and the control plane it belongs to.
 pub(super) struct IstiodPod {
@@ -76,13 +80,13 @@ pub(super) async fn versions(
 ) -> (Vec<String>, Vec<String>) {
     let own = pods
         .iter()
-        .filter(|pod| pod.namespace == namespace && pod.revision == revision)
-        .take(MOST_ASKED);
-    let answers = join_all(own.map(|pod| async move {
+        .filter(|pod| pod.namespace == namespace && pod.revision == revision);
+    let answers: Vec<_> = of_each(own, |pod| async move {
         let answer = told(asker, pod, &VERSION).await;
         let answer = answer.map(|body| version::reported(&body));
         answer.map_err(|reason| format!("version of pod {}/{}: {reason}", pod.namespace, pod.name))
-    }))
+    })
+    .collect()
     .await;
     let mut versions = Vec::new();
     let mut failures = Vec::new();
@@ -95,11 +99,21 @@ pub(super) async fn versions(
     (versions, failures)
 }
 
-/// What the istiods of some namespaces count together.
+/// The answers of all pods, a few of them asked at a time.
+fn of_each<'p, T: Send + 'p, F: Future<Output = T> + Send + 'p>(
+    pods: impl Iterator<Item = &'p IstiodPod>,
+    ask: impl FnMut(&'p IstiodPod) -> F,
+) -> BoxStream<'p, T> {
+    // Kept by themselves: with iterator and closure beside them, the compiler does not see that they may change threads.
+    let asking: Vec<BoxFuture<'p, T>> = pods.map(ask).map(FutureExt::boxed).collect();
+    stream::iter(asking).buffered(AT_ONCE).boxed()
+}
+
+/// What the istiods of some namespaces count, each by itself.
 ///
 /// # Errors
 /// When one does not answer, or another namespace's istiods are in the cluster: whose a pod's proxy is cannot be told then.
-pub(super) async fn metrics(asker: Asker<'_>, namespaces: &[String]) -> Result<ProxyConnections, String> {
+pub(super) async fn metrics(asker: Asker<'_>, namespaces: &[String]) -> Result<Vec<Istiod>, String> {
     let pods = pods(asker).await.map_err(|error| error.to_string())?;
     if let Some(other) = pods.iter().find(|pod| !namespaces.contains(&pod.namespace)) {
         return Err(format!(
@@ -114,20 +128,21 @@ pub(super) async fn metrics(asker: Asker<'_>, namespaces: &[String]) -> Result<P
 ///
 /// # Errors
 /// When one does not answer.
-pub(super) async fn metrics_of(asker: Asker<'_>, namespace: &str, revision: &str) -> Result<ProxyConnections, String> {
+pub(super) async fn metrics_of(asker: Asker<'_>, namespace: &str, revision: &str) -> Result<Vec<Istiod>, String> {
     let pods = pods(asker).await.map_err(|error| error.to_string())?;
     let own = pods.iter();
     let own = own.filter(|pod| pod.namespace == namespace && pod.revision == revision);
     counted(asker, own).await
 }
 
-async fn counted<'p>(asker: Asker<'_>, pods: impl Iterator<Item = &'p IstiodPod>) -> Result<ProxyConnections, String> {
-    let counted = pods.map(|pod| async move {
+async fn counted<'p>(asker: Asker<'_>, pods: impl Iterator<Item = &'p IstiodPod>) -> Result<Vec<Istiod>, String> {
+    let counted = of_each(pods, |pod| async move {
+        let name = format!("{}/{}", pod.namespace, pod.name);
         let counted = told(asker, pod, &METRICS).await;
-        let counted = counted.and_then(|body| connections::of_metrics(&body));
+        let counted = counted.and_then(|body| connections::of_metrics(&name, &body));
         counted.map_err(|reason| format!("metrics of pod {}/{}: {reason}", pod.namespace, pod.name))
     });
-    try_join_all(counted).await.map(connections::sum)
+    counted.try_collect().await
 }
 
 async fn told(asker: Asker<'_>, pod: &IstiodPod, question: &Question) -> Result<String, String> {
@@ -191,6 +206,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     /// A pod that answers and then keeps the stream open, as a port-forward that never sees the end does.
@@ -207,6 +223,32 @@ mod tests {
         let answer = tokio::time::timeout(std::time::Duration::from_secs(2), get(near, &VERSION)).await;
         pod.abort();
         answer.expect("it must not wait for the end of the stream")
+    }
+
+    #[tokio::test]
+    async fn every_istiod_is_asked_a_few_at_a_time() {
+        let pods: Vec<IstiodPod> = (1..=AT_ONCE + 1)
+            .map(|number| IstiodPod {
+                namespace: "istio-system".to_owned(),
+                revision: "default".to_owned(),
+                name: format!("istiod-{number}"),
+            })
+            .collect();
+        let (asked, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let answers: Vec<&str> = of_each(pods.iter(), |pod| {
+            let (asked, most) = (&asked, &most);
+            async move {
+                most.fetch_max(asked.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+                asked.fetch_sub(1, Ordering::Relaxed);
+                pod.name.as_str()
+            }
+        })
+        .collect()
+        .await;
+        assert_eq!(answers.len(), AT_ONCE + 1);
+        assert_eq!(answers.last(), Some(&"istiod-17"));
+        assert_eq!(most.into_inner(), AT_ONCE);
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use super::{
     running, workloads,
 };
 use crate::cluster::client::Cluster;
-use shared::api::ProxyConnections;
+use shared::connections::InCluster;
 use std::time::Duration;
 
 /// How long each single question may take.
@@ -19,11 +19,11 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const AGENTGATEWAY: &str = "agentgateway";
 const BY_ISTIOD: &str = "istio.io-agentgateway";
 
-/// Counts the ready proxies of one cluster and the connections of its istiods, those in the namespaces given.
+/// Counts the ready proxies of one cluster, and what its istiods count, those in the namespaces given.
 ///
 /// # Errors
 /// Why they cannot be counted.
-pub async fn served(cluster: &Cluster, namespaces: &[String]) -> Result<ProxyConnections, String> {
+pub async fn served(cluster: &Cluster, namespaces: &[String]) -> Result<InCluster, String> {
     let asker = Asker {
         cluster,
         deadline: DEADLINE,
@@ -34,7 +34,11 @@ pub async fn served(cluster: &Cluster, namespaces: &[String]) -> Result<ProxyCon
     });
     let (pods, counted) = futures::join!(pods, running::metrics(asker, namespaces));
     pods.map_err(|error| error.to_string())?;
-    Ok(ProxyConnections { ready, ..counted? })
+    Ok(InCluster {
+        cluster: cluster.name.clone(),
+        ready,
+        istiods: counted?,
+    })
 }
 
 /// How many proxies are connected to the istiods of one revision.
@@ -47,7 +51,8 @@ pub async fn connected_to(cluster: &Cluster, namespace: &str, revision: &str) ->
         deadline: DEADLINE,
     };
     let counted = running::metrics_of(asker, namespace, revision).await?;
-    Ok(counted.connected)
+    let connected = counted.iter().map(|istiod| istiod.connected);
+    Ok(connected.fold(0, i64::saturating_add))
 }
 
 /// Whether a pod has a proxy that says that it is ready, which it is with istiod's configuration only. Field numbers are

@@ -303,7 +303,7 @@ fn is_gateway(object: &impl Resource, template: &PodTemplateSpec) -> bool {
     by_template || alone || proxy.image.as_deref() == Some("auto")
 }
 
-fn container<'a>(template: &'a PodTemplateSpec, name: &str) -> Option<&'a Container> {
+pub(super) fn container<'a>(template: &'a PodTemplateSpec, name: &str) -> Option<&'a Container> {
     template
         .spec
         .as_ref()?

@@ -5,12 +5,13 @@ pub mod connections;
 mod injection;
 mod remote;
 mod validation;
+mod wait;
 
 use crate::{
     cluster::{self, Cluster, ObserveOptions},
     error::{api_code, api_message},
-    executor::{frozen::Telling, pauses::Pauses},
-    ui::Ui,
+    executor::frozen::Telling,
+    ui::{Mark, Ui},
 };
 use kube::{
     Api, Client,
@@ -21,16 +22,15 @@ use shared::{
     api::{Abilities, PlanCluster},
     injection::is_served,
     inventory::{ClusterState, ControlPlane, Observed, Rollout},
-    machine::News,
+    managed::{self, Managed},
     names,
-    patience::Patience,
     version::IstioVersion,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use wait::{Waiting, once_each, telling, within};
 
 /// How long nothing may come on.
 const DEADLINE: Duration = Duration::from_secs(180);
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A mesh at rest answers at once; a moment is left for an istiod that has just been restarted.
 const ABILITIES_DEADLINE: Duration = Duration::from_secs(30);
 
@@ -70,7 +70,7 @@ pub async fn abilities(
 ) -> Result<Vec<Abilities>, String> {
     let proved = within(ABILITIES_DEADLINE, |_: &str| {});
     let try_once = || async {
-        let observed = observe(cluster, false).await?;
+        let (observed, gateways) = futures::try_join!(observe(cluster, false), kept_gateways(cluster))?;
         let mut abilities = Vec::new();
         // One that is to go, beside a new one, has to do nothing any more.
         let alone = own(&observed, planned).next().is_none();
@@ -80,24 +80,26 @@ pub async fn abilities(
             if !planned.has_webhooks_of(&place.namespace) {
                 continue;
             }
-            let able = Abilities {
+            let mut able = Abilities {
                 cluster: cluster.name.clone(),
                 namespace: place.namespace.clone(),
                 name: place.name.clone(),
                 validates: validation::is_installed(writer, &place).await?,
                 injects: is_served(&plane.config_maps, &plane.revision)
                     && injection::is_installed(writer, &place).await?,
+                keeps: Vec::new(),
             };
             if able.validates {
                 validation::works(writer, &place).await?;
             }
             if able.injects {
-                injection::proxy(writer, &place).await?;
+                let (proxy, _) = injection::proxy(writer, &place).await?;
+                able.keeps = managed::kept(&gateways, &place.revision, &proxy);
             }
             abilities.push(able);
         }
         if planes(&observed, planned).next().is_none() {
-            abilities = remote::abilities(ui, cluster, writer, (&observed, planned), configures).await?;
+            abilities = remote::abilities(ui, cluster, writer, (&observed, planned), configures, &gateways).await?;
         }
         Ok::<_, String>(abilities)
     };
@@ -134,68 +136,6 @@ impl Place {
     }
 }
 
-/// What is waited for.
-struct Waiting {
-    /// In words.
-    what: String,
-    /// How many are left to come, where they can be counted: with each that comes the deadline begins anew.
-    left: Option<i64>,
-}
-
-impl From<String> for Waiting {
-    fn from(what: String) -> Self {
-        Self { what, left: None }
-    }
-}
-
-/// A wait with a deadline that tells what it waits for.
-struct Wait<S> {
-    deadline: Duration,
-    say: S,
-}
-
-/// Says what is waited for to whoever shows it; nobody listens any more only when the upgrade is being left.
-fn telling(news: &Telling) -> impl FnMut(&str) {
-    |what| drop(news.send(News::Waits(Some(what.to_owned()))))
-}
-
-/// Says what is waited for when it changes.
-fn once_each(mut say: impl FnMut(&str)) -> impl FnMut(&str) {
-    let mut said = String::new();
-    move |what| {
-        if what != said {
-            say(what);
-            what.clone_into(&mut said);
-        }
-    }
-}
-
-fn within<S: FnMut(&str)>(deadline: Duration, say: S) -> Wait<S> {
-    Wait { deadline, say }
-}
-
-impl<S: FnMut(&str)> Wait<S> {
-    async fn wait_for<T, W: Into<Waiting>, F: Future<Output = Result<T, W>>>(
-        mut self,
-        mut try_once: impl FnMut() -> F,
-    ) -> Result<T, String> {
-        let started = Instant::now();
-        let mut pauses = Pauses::up_to(LOOK_EVERY);
-        let mut patience = Patience::of(self.deadline);
-        loop {
-            let Waiting { what, left } = match try_once().await {
-                Ok(found) => return Ok(found),
-                Err(waiting) => waiting.into(),
-            };
-            if patience.is_over(started.elapsed(), left.map(i64::saturating_neg)) {
-                return Err(format!("waited {} s in vain for {what}", self.deadline.as_secs()));
-            }
-            (self.say)(&what);
-            pauses.pause().await;
-        }
-    }
-}
-
 async fn at_target(
     cluster: &Cluster,
     writer: &Client,
@@ -203,20 +143,23 @@ async fn at_target(
     target: &str,
     abilities: &[Abilities],
     gateways: bool,
-) -> Result<String, String> {
+) -> Result<String, Waiting> {
     let observed = observe(cluster, true).await?;
     let abilities: Vec<&Abilities> = abilities.iter().filter(|able| able.cluster == cluster.name).collect();
     let (mut reports, mut proofs) = (0, Vec::new());
+    // Revisions at the target, with what has to be kept by them.
+    let mut keeping: Vec<(&str, &[String])> = Vec::new();
     for plane in own(&observed, planned) {
         reports += reports_target(plane, target)?;
         let place = Place::of(plane);
         if !planned.has_webhooks_of(&place.namespace) {
             continue;
         }
-        let before = abilities.iter().find(|able| place.is_of(able));
+        let before = abilities.iter().copied().find(|able| place.is_of(able));
         // A new revision does what the one that it stands beside was proved to do.
-        let before = before.or_else(|| abilities.iter().find(|able| is_beside(planned, able)));
+        let before = before.or_else(|| abilities.iter().copied().find(|able| is_beside(planned, able)));
         let asked = before.map_or((true, true), |able| (able.validates, able.injects));
+        keeping.extend(before.map(|able| (plane.revision.as_str(), able.keeps.as_slice())));
         proofs.extend(prove_place(writer, &place, asked, target).await?);
     }
     let what = if own(&observed, planned).next().is_some() {
@@ -225,6 +168,7 @@ async fn at_target(
         // Its istiod is another cluster's, and was judged there.
         for able in abilities {
             let asked = (able.validates, able.injects);
+            keeping.push((&able.name, &able.keeps));
             proofs.extend(prove_place(writer, &remote::place(able, &observed), asked, target).await?);
         }
         remote::rollouts(
@@ -234,8 +178,28 @@ async fn at_target(
         )?
     };
     proofs.dedup();
+    proofs.extend(keep(cluster, &keeping, target).await?);
     let proofs: String = proofs.iter().map(|proof| format!(", {proof}")).collect();
     Ok(format!("{}: {what}{proofs}", cluster.name))
+}
+
+/// Proves that the istiods of some revisions have brought to the target what they keep themselves. They do so on their own, as soon
+/// as they have begun, and in what order is theirs to say.
+async fn keep(cluster: &Cluster, keeping: &[(&str, &[String])], target: &str) -> Result<Option<String>, Waiting> {
+    if keeping.iter().all(|(_, kept)| kept.is_empty()) {
+        return Ok(None);
+    }
+    let gateways = kept_gateways(cluster).await?;
+    let mut arrived = Vec::new();
+    for (revision, kept) in keeping {
+        arrived.extend(managed::arrived(&gateways, kept, revision, target)?);
+    }
+    Ok((!arrived.is_empty()).then(|| format!("gateways that istiod keeps run {target}: {}", managed::named(&arrived))))
+}
+
+async fn kept_gateways(cluster: &Cluster) -> Result<Vec<Managed>, String> {
+    let found = cluster::managed(cluster).await;
+    found.map_err(|why| format!("the list of gateways that istiod keeps ({why})"))
 }
 
 /// Proves validation and injection, as far as they are asked for.
@@ -297,8 +261,8 @@ fn reports_target(plane: &ControlPlane, target: &str) -> Result<usize, String> {
     report_target(&name, plane.rollout, &plane.running, target)
 }
 
-/// How many istiods of a Deployment say themselves that they are the target; all of them have to, as far as so many are
-/// asked. Whoever does not answer has not agreed.
+/// How many istiods of a Deployment say themselves that they are the target; all of them have to. Whoever does not answer has
+/// not agreed.
 fn report_target(name: &str, rollout: Rollout, running: &[String], target: &str) -> Result<usize, String> {
     if !rollout.is_complete() {
         return Err(format!("Deployment {name} to roll out"));
@@ -308,9 +272,7 @@ fn report_target(name: &str, rollout: Rollout, running: &[String], target: &str)
             "every istiod of {name} to report {target} (one reports {other})"
         ));
     }
-    let asked = usize::try_from(rollout.ready)
-        .unwrap_or_default()
-        .min(cluster::MOST_ASKED);
+    let asked = usize::try_from(rollout.ready).unwrap_or_default();
     if running.is_empty() || running.len() < asked {
         return Err(format!(
             "the pods of {name} to report their version ({} of {asked} do)",
@@ -346,34 +308,6 @@ async fn create_dry(api: &Api<DynamicObject>, object: &Value) -> Result<DryAnswe
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn proxies_that_come_back_one_after_the_other_are_waited_for() {
-        for (looks, expected) in [
-            (&[5, 3, 1, 0][..], Ok(())),
-            (&[5, 5], Err("5 to come")),
-            (&[5, 3, 4], Err("4 to come")),
-        ] {
-            let mut looks = looks.iter().copied();
-            // With no time at all, each look has to find fewer than the one before it.
-            let wait = within(Duration::ZERO, |_: &str| {});
-            let waited = wait.wait_for(|| {
-                let left: i64 = looks.next().unwrap();
-                std::future::ready(if left == 0 {
-                    Ok(())
-                } else {
-                    Err(Waiting {
-                        what: format!("{left} to come"),
-                        left: Some(left),
-                    })
-                })
-            });
-            match (waited.await, expected) {
-                (Err(why), Err(part)) => assert!(why.contains(part), "{why}"),
-                (waited, expected) => assert_eq!(waited, expected.map_err(str::to_owned)),
-            }
-        }
-    }
-
     #[test]
     fn every_istiod_has_to_say_itself_that_it_is_the_target() {
         let complete = Rollout {
@@ -394,14 +328,17 @@ mod tests {
         let silent = reports(&["1.31.0"], complete).unwrap_err();
         assert!(silent.contains("to report their version (1 of 2 do)"), "{silent}");
         let many = Rollout {
-            desired: 40,
-            updated: 40,
-            ready: 40,
+            desired: 17,
+            updated: 17,
+            ready: 17,
             ..complete
         };
-        let enough = vec!["1.31.0"; cluster::MOST_ASKED];
-        assert_eq!(reports(&enough, many), Ok(cluster::MOST_ASKED));
-        assert!(reports(&enough[1..], many).is_err());
+        let all = vec!["1.31.0"; 17];
+        assert_eq!(reports(&all, many), Ok(17));
+        assert!(reports(&all[1..], many).is_err());
+        let last_is_old = [&all[1..], &["1.30.3"]].concat();
+        let wrong = reports(&last_is_old, many).unwrap_err();
+        assert!(wrong.contains("(one reports 1.30.3)"), "{wrong}");
         assert!(reports(&["1.31.0-mspider"], complete).is_err());
         assert!(
             reports(&["1.31.0"], Rollout::default())

@@ -12,6 +12,7 @@ use kube::{Api, Client, ResourceExt as _, api::ListParams};
 use shared::{
     api::{Abilities, PlanCluster, WorkloadName},
     inventory::{Gateway, NodeComponent, Observed, Rollout},
+    managed::{self, Managed},
 };
 use std::collections::BTreeSet;
 
@@ -28,6 +29,7 @@ pub(super) async fn abilities(
     writer: &Client,
     (observed, planned): (&Observed, &PlanCluster),
     configures: bool,
+    gateways: &[Managed],
 ) -> Result<Vec<Abilities>, String> {
     let Some(namespace) = planned.scope.istio_namespaces.first() else {
         return Ok(Vec::new());
@@ -50,7 +52,7 @@ pub(super) async fn abilities(
             } else {
                 Ok(())
             },
-            injection::proxy(writer, &place).await.map(drop),
+            injection::proxy(writer, &place).await,
         );
         if configures {
             validation.clone()?;
@@ -58,12 +60,15 @@ pub(super) async fn abilities(
         }
         validates &= works(ui, cluster, "validation", &validation);
         let injects = works(ui, cluster, "injection", &injection);
+        let proxy = injection.ok().map(|(proxy, _)| proxy);
+        let keeps = proxy.map(|proxy| managed::kept(gateways, &place.revision, &proxy));
         abilities.push(Abilities {
             cluster: cluster.name.clone(),
             namespace: place.namespace,
             name: place.name,
             validates,
             injects,
+            keeps: keeps.unwrap_or_default(),
         });
     }
     Ok(abilities)
@@ -76,7 +81,7 @@ fn is_another_meshs(observed: &Observed, planned: &PlanCluster, revision: &str) 
     planes.any(|plane| plane.revision == revision && !is_ours(&plane.workload.namespace))
 }
 
-fn works(ui: Ui, cluster: &Cluster, what: &str, tried: &Result<(), String>) -> bool {
+fn works<T>(ui: Ui, cluster: &Cluster, what: &str, tried: &Result<T, String>) -> bool {
     if let Err(why) = tried {
         let says = format!(
             "{what} in cluster {} does not work, and is not asked for afterwards: waited for {why}",

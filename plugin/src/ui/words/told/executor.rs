@@ -187,9 +187,18 @@ super::told! {
     "{} proxies connected, and not compared: counted in {} clusters before, in {} now"
         => "{} 个代理已连接，未作比较：之前在 {} 个集群中计数，现在在 {} 个集群中";
     "{} proxies connected ({} before)" => "{} 个代理已连接（之前 {} 个）";
+    "{evidence}; {reached} remote clusters reached as before" => "{evidence}；与之前一样能到达 {reached} 个远程集群";
+    "every istiod of cluster {} to reach the remote cluster {name} as before (one says: {state})"
+        => "集群 {0} 的每个 istiod 像之前一样到达远程集群 {name}（有一个说：{state}）";
+    "every istiod of cluster {} to reach the remote cluster {name} as before (one cannot use its Secret, or finds none)"
+        => "集群 {0} 的每个 istiod 像之前一样到达远程集群 {name}（有一个无法使用其 Secret，或者找不到）";
+    "every istiod of cluster {} to use the Secrets of {} remote clusters as before (one uses {})"
+        => "集群 {} 的每个 istiod 像之前一样使用 {} 个远程集群的 Secret（有一个使用 {} 个）";
     "configurations were rejected by proxies" => "个配置被代理拒绝";
     "errors of istiod in what it sends to proxies" => "个 istiod 向代理发送配置的错误";
-    "{after} {what}, none before" => "{after} {what}，之前没有";
+    "servers of Gateways were passed over by istiod" => "个 Gateway 的 server 被 istiod 略过";
+    "{now} {what}, none before" => "{now} {what}，之前没有";
+    "{now} {what} since the new istiods began ({before_it} before)" => "自新的 istiod 启动以来 {now} {what}（之前 {before_it} 个）";
     "{what}; look at: istioctl proxy-status" => "{what}；查看：istioctl proxy-status";
 
     // health
@@ -208,6 +217,13 @@ super::told! {
         => "注入得到的代理的镜像说明其版本（现在得到 {image}：请用 istiod 的 values 中的 global.proxy.image 给它一个是版本号的 tag；如果有准入 webhook 加上 digest，请保留 tag）";
     "injection to yield the proxy of {target} (it yields {image})" => "注入得到 {target} 的代理（现在得到 {image}）";
     "injection yields {target}" => "注入得到 {target}";
+    "the list of gateways that istiod keeps ({why})" => "istiod 维护的网关的列表（{why}）";
+    "gateways that istiod keeps run {target}: {}" => "istiod 维护的网关运行 {target}：{0}";
+    "Deployment {name}, a gateway that istiod keeps, to roll out ({} of {} pods are new and ready)"
+        => "istiod 维护的网关 Deployment {name} 完成滚动更新（{1} 个 Pod 中有 {0} 个是新的且就绪）";
+    "istiod to bring the gateway {name}, which it keeps, to {target} (it runs {})"
+        => "istiod 把它维护的网关 {name} 升到 {target}（现在运行 {0}）";
+    "{some} and {more} more" => "{some} 以及另外 {more} 个";
     "the cluster to answer ({reason})" => "集群应答（{reason}）";
     "Deployment {name} to roll out" => "Deployment {name} 完成滚动更新";
     "the pods of {name} to report their version ({} of {asked} do)" => "{name} 的 Pod 报告其版本（{asked} 个中有 {0} 个）";

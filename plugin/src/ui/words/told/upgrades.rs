@@ -233,8 +233,10 @@ super::told! {
     "the freeze was lifted by hand, by {why}" => "冻结被手工解除，由 {why}";
     "the mesh stood open, and nobody can tell which machines were retired: {machines} proxies without a pod are not waited for any more"
         => "网格曾经开放，没有谁能判断哪些虚拟机已退役：不再等待 {machines} 个没有 Pod 的代理";
-    "{why} (if these are machines that were retired meanwhile: kubectl mesh-upgrade unlock --reason TEXT, then kubectl mesh-upgrade apply)"
-        => "{why}（如果这些是其间已退役的虚拟机：kubectl mesh-upgrade unlock --reason TEXT，然后 kubectl mesh-upgrade apply）";
+    "the mesh stood open, and nobody can tell which clusters were taken out of it: what istiods reached before is not waited for any more"
+        => "网格曾经开放，没有谁能判断哪些集群已移出：不再等待 istiod 之前到达的集群";
+    "{why} (if these are machines that were retired, or clusters that were taken out, meanwhile: kubectl mesh-upgrade unlock --reason TEXT, then kubectl mesh-upgrade apply)"
+        => "{why}（如果这些是其间已退役的虚拟机或已移出的集群：kubectl mesh-upgrade unlock --reason TEXT，然后 kubectl mesh-upgrade apply）";
     "the freeze was found open, and the journal does not say why: {what}" => "发现冻结已打开，而日志没有说明原因：{what}";
     "no freeze policy of mesh {} stands with its binding" => "网格 {} 没有一个带绑定的冻结策略";
     "{phase} may not follow {from}" => "{phase} 不能跟在 {from} 之后";
