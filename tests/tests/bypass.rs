@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use mesh_upgrade_tests::{
     bypass::{Answer, Api, Barriers, Freeze, Row, Table, Verb, hours_ahead, real_writers},
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox, no_leftovers, wait_until},
-    product::Guard,
+    product::{Guard, install_gateway_api},
 };
 use serde_json::{Value, json};
 use shared::{
@@ -107,17 +107,6 @@ fn every_known_bypass_is_refused_and_everything_else_passes() -> Result<()> {
     drop(cluster);
     footprint.gone()?;
     no_leftovers()
-}
-
-/// The Gateway API's own CRDs, as far as the rows need them: with them, istiod makes GatewayClasses and watches routes.
-fn install_gateway_api(cluster: &Cluster) -> Result<()> {
-    let folder = Toolbox::get()?.gateway_api_crds()?;
-    for resource in ["gatewayclasses", "gateways", "httproutes", "referencegrants"] {
-        let file = folder.join(format!("gateway.networking.k8s.io_{resource}.yaml"));
-        let file = file.display().to_string();
-        cluster.kubectl(&["create", "--filename", &file])?.ok()?;
-    }
-    Ok(())
 }
 
 /// What the rows need, applied before the freeze.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
     audit,
     harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox},
-    product::{HeldPulls, images_of_pod, journal_phase, mesh_upgrade},
+    product::{HeldPulls, images_of_pod, journal_phase, make_waypoint, mesh_upgrade},
 };
 use serde_json::{Value, json};
 
@@ -42,6 +42,7 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
             "--wait",
         ])?
         .ok()?;
+    make_waypoint(&cluster, "shop")?;
     mesh_upgrade(&cluster, &["guard", "install", "--policy-only"])?.ok()?;
     let status = mesh_upgrade(&cluster, &["guard", "status", "-o", "wide"])?;
     ensure!(
@@ -73,9 +74,14 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
         "{order:?}"
     );
 
+    let cut = "connections through ztunnel that last longer than 30 s are cut when it is replaced, on one node after the other";
+    let told = mesh_upgrade(&cluster, &["plan", "--to", to, "--charts", &charts])?;
+    ensure!(told.stdout.contains(&format!("cluster ambient: {cut}")), "{told}");
     let pulls = HeldPulls::of(&cluster)?;
     let arguments = ["apply", "--to", to, "--charts", &charts, "--yes", "-o", "json"];
     let apply = pulls.run(&arguments, || each_node_pulls_everything(&pulls, &plan))?;
+    let ztunnel = apply.stderr.split_once("ztunnel (ambient): ");
+    ensure!(ztunnel.is_some_and(|(_, after)| after.contains(cut)), "{apply}");
     let lines = apply.stdout.lines().map(serde_json::from_str);
     let lines: Vec<Value> = lines.collect::<Result<_, _>>().with_context(|| apply.to_string())?;
     let (result, events) = lines.split_last().context("a result")?;
@@ -101,6 +107,9 @@ fn every_component_of_a_vendor_build_is_upgraded_in_order_under_the_policy_alone
             .contains("canaries refused by the policy (the webhook is not installed)"),
         "{apply}"
     );
+    // By the istiod's own hand, and waited for.
+    let kept = format!("gateways that istiod keeps run {to}: shop/waypoint");
+    ensure!(apply.stdout.contains(&kept), "{apply}");
     let images = cluster.kubectl(&["get", "pods", "-A", "-o=jsonpath={.items[*].spec.containers[*].image}"])?;
     for image in ["pilot", "install-cni", "ztunnel", "merbridge"] {
         let expected = format!("/{image}:{to}");

@@ -1,8 +1,14 @@
-//! What runs of Istio, told by its workloads.
+//! What runs of Istio, told by its workloads, and gateways that it makes itself.
+
+use std::time::Duration;
 
 use anyhow::Result;
+use serde_json::json;
 
-use crate::harness::Cluster;
+use crate::harness::{Cluster, Toolbox, wait_until};
+
+/// A new istiod waits for the lease of the one before it.
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Names and images of what runs in Istio's namespace, sorted.
 ///
@@ -15,4 +21,50 @@ pub fn images(cluster: &Cluster) -> Result<Vec<String>> {
     let mut images: Vec<String> = found.ok()?.lines().map(str::to_owned).collect();
     images.sort();
     Ok(images)
+}
+
+/// The Gateway API's own CRDs, as far as istiod needs them to make gateways.
+///
+/// # Errors
+/// When they cannot be created.
+pub fn install_gateway_api(cluster: &Cluster) -> Result<()> {
+    let folder = Toolbox::get()?.gateway_api_crds()?;
+    for resource in ["gatewayclasses", "gateways", "httproutes", "referencegrants"] {
+        let file = folder.join(format!("gateway.networking.k8s.io_{resource}.yaml"));
+        let file = file.display().to_string();
+        cluster.kubectl(&["create", "--filename", &file])?.ok()?;
+    }
+    Ok(())
+}
+
+/// Has istiod make a waypoint in a new namespace, with the Gateway API's CRDs, and waits until it runs.
+///
+/// # Errors
+/// When it does not.
+pub fn make_waypoint(cluster: &Cluster, namespace: &str) -> Result<()> {
+    install_gateway_api(cluster)?;
+    cluster.kubectl(&["create", "namespace", namespace])?.ok()?;
+    let waypoint = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+        "metadata": {"name": "waypoint", "namespace": namespace},
+        "spec": {"gatewayClassName": "istio-waypoint",
+            "listeners": [{"name": "mesh", "port": 15008, "protocol": "HBONE"}]},
+    });
+    // A new definition is not served at once.
+    wait_until("the Gateway to be taken", DEADLINE, || {
+        Ok(cluster.apply_stdin(&waypoint.to_string())?.ok().is_ok().then_some(()))
+    })?;
+    wait_until("istiod to make the waypoint", DEADLINE, || {
+        let ready = "-o=jsonpath={.status.readyReplicas}";
+        let made = [
+            "get",
+            "deployment",
+            "waypoint",
+            "--ignore-not-found",
+            "-n",
+            namespace,
+            ready,
+        ];
+        Ok((cluster.kubectl(&made)?.ok()? == "1").then_some(()))
+    })
 }
