@@ -5,6 +5,7 @@ use crate::{
     catalog::Date,
     document::{self, DocumentError},
     finding::{Code, Finding, Report, Severity, Waived, codes},
+    inventory::EXAMPLES,
 };
 use serde::Deserialize;
 use serde_saphyr::Spanned;
@@ -85,12 +86,25 @@ pub fn read(text: &str, origin: &str) -> Result<Vec<Waiver>, DocumentError> {
 }
 
 impl Waiver {
-    fn covers(&self, finding: &Finding) -> bool {
-        let matches = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
+    /// Whether it is about such a finding, in its cluster, of whatever object.
+    fn concerns(&self, finding: &Finding) -> bool {
         self.code == finding.code
             && self.code.is_waivable()
-            && matches(&self.cluster, &finding.cluster)
-            && matches(&self.object, &finding.object)
+            && (self.cluster.is_none() || self.cluster == finding.cluster)
+    }
+
+    fn covers(&self, finding: &Finding) -> bool {
+        let names = |wanted: &String| finding.named().any(|object| object == wanted);
+        self.concerns(finding) && self.object.as_ref().is_none_or(names)
+    }
+
+    /// What of a finding it accepts, and what is left of it: of several objects the one that it names.
+    fn accept(&self, finding: Finding) -> (Option<Finding>, Option<Finding>) {
+        match &self.object {
+            _ if !self.covers(&finding) => (None, Some(finding)),
+            Some(wanted) => finding.part(|object| object == wanted),
+            None => (Some(finding), None),
+        }
     }
 }
 
@@ -103,8 +117,7 @@ pub fn apply(report: Report, waivers: &[Waiver], today: Date) -> Report {
         ..Report::default()
     };
     for waiver in waivers {
-        let matching = report.findings.iter().filter(|finding| waiver.covers(finding)).count();
-        if let Some((severity, cause)) = without_effect(waiver, matching, today) {
+        if let Some((severity, cause)) = without_effect(waiver, &report.findings, today) {
             result.find(
                 Finding::new(
                     codes::WAIVER_WITHOUT_EFFECT,
@@ -117,18 +130,19 @@ pub fn apply(report: Report, waivers: &[Waiver], today: Date) -> Report {
         }
     }
     for finding in report.findings {
-        let accepted = waivers
-            .iter()
-            .find(|waiver| waiver.expires >= today && waiver.covers(&finding));
-        match accepted {
-            Some(waiver) => result.waived.push(Waived {
+        let mut left = Some(finding);
+        for waiver in waivers.iter().filter(|waiver| waiver.expires >= today) {
+            let Some(finding) = left.take() else { break };
+            let (accepted, rest) = waiver.accept(finding);
+            result.waived.extend(accepted.map(|finding| Waived {
                 finding,
                 owner: waiver.owner.clone(),
                 reason: waiver.reason.clone(),
                 expires: waiver.expires.to_string(),
-            }),
-            None => result.find(finding),
+            }));
+            left = rest;
         }
+        result.findings.extend(left);
     }
     result.sort();
     result
@@ -171,10 +185,15 @@ pub fn recorded(records: &[RecordedWaiver]) -> Vec<Waiver> {
         .collect()
 }
 
-fn without_effect(waiver: &Waiver, matching: usize, today: Date) -> Option<(Severity, String)> {
+fn without_effect(waiver: &Waiver, findings: &[Finding], today: Date) -> Option<(Severity, String)> {
+    let is_covered = findings.iter().any(|finding| waiver.covers(finding));
+    let counted = |finding: &Finding| finding.unnamed > 0 && waiver.concerns(finding);
     if !waiver.code.is_waivable() {
         Some((Severity::Warning, format!("{} cannot be waived", waiver.code)))
-    } else if matching == 0 {
+    } else if !is_covered && findings.iter().any(counted) {
+        let cause = format!("no finding names its object; of more than {EXAMPLES} alike the rest is only counted");
+        Some((Severity::Info, cause))
+    } else if !is_covered {
         Some((Severity::Info, "no finding was made that it covers".to_owned()))
     } else if waiver.expires < today {
         Some((Severity::Warning, format!("it expired on {}", waiver.expires)))
@@ -186,6 +205,7 @@ fn without_effect(waiver: &Waiver, matching: usize, today: Date) -> Option<(Seve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::filters;
 
     const TODAY: Date = Date::constant(2026, 11, 24);
 
@@ -255,6 +275,61 @@ mod tests {
             if let (Some(told), Some((_, part))) = (told, complaint) {
                 assert!(told.cause.contains(part), "{}", told.cause);
             }
+        }
+    }
+
+    #[test]
+    fn of_several_objects_each_is_accepted_by_itself() {
+        let kept: Vec<String> = (0..20).map(|index| format!("f{index}")).collect();
+        let kept: Vec<&str> = kept.iter().map(String::as_str).collect();
+        for (names, more, waived, left, complaint) in [
+            (&["a"][..], 0, &["a"][..], &[][..], None),
+            (&["a", "b"], 0, &["a"], &["b"], None),
+            (&["a", "b", "c"], 0, &["a", "c"], &["b"], None),
+            (&["a", "b"], 0, &["a", "b"], &[], None),
+            (&["b"], 0, &["a"], &["b"], Some("no finding was made")),
+            (&kept, 3, &["f1"], &kept, None),
+            (&kept, 3, &["z"], &kept, Some("only counted")),
+        ] {
+            let report = Report {
+                findings: vec![filters(names, more).in_cluster("east")],
+                ..Report::default()
+            };
+            let object = |name: &&str| format!("EnvoyFilter shop/{name}");
+            let waivers: Vec<Waiver> = waived
+                .iter()
+                .map(|name| Waiver {
+                    object: Some(object(name)),
+                    ..waiver(codes::ENVOY_FILTER, None, TODAY)
+                })
+                .collect();
+            let result = apply(report, &waivers, TODAY);
+            let has = |name: &&&str| names.contains(name);
+            let accepted: Vec<_> = waived.iter().filter(has).map(object).collect();
+            let told: Vec<_> = result.waived.iter().map(|one| one.finding.object.clone()).collect();
+            assert_eq!(told, accepted.iter().cloned().map(Some).collect::<Vec<_>>());
+            let of_code = |code| result.findings.iter().find(move |finding| finding.code == code);
+            let rest = of_code(codes::ENVOY_FILTER);
+            let named: Vec<&str> = rest.iter().flat_map(|finding| finding.named()).collect();
+            let expected: Vec<_> = left.iter().map(object).filter(|one| !accepted.contains(one)).collect();
+            assert_eq!(named, expected, "{names:?}, waived {waived:?}");
+            assert_eq!(rest.map_or(0, |finding| finding.unnamed), more);
+            let without_effect = of_code(codes::WAIVER_WITHOUT_EFFECT).map(|finding| finding.cause.as_str());
+            assert_eq!(without_effect.is_some(), complaint.is_some(), "{without_effect:?}");
+            assert!(
+                without_effect
+                    .unwrap_or_default()
+                    .contains(complaint.unwrap_or_default())
+            );
+            // What the journal keeps accepts the same objects and no others.
+            let again = recorded(&record(&result));
+            let further = Report {
+                findings: vec![filters(&[names, &["later"][..]].concat(), more).in_cluster("east")],
+                ..Report::default()
+            };
+            let resumed = apply(further, &again, TODAY);
+            assert_eq!(resumed.waived.len(), accepted.len());
+            assert!(resumed.findings[0].named().any(|object| object.ends_with("/later")));
         }
     }
 

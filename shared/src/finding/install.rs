@@ -109,7 +109,7 @@ pub const EDITED_BY_HAND: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "Helm 4 takes them back by force, helm 3 overwrites those that the chart names: the change is lost with the upgrade.",
-    evidence: "The field managers of the control plane and the node components.",
+    evidence: "The field managers of the control plane with its ConfigMaps, Services, autoscalers and budgets, and of the node components.",
     fix: "Move the change into the chart's values.",
 });
 /// A vendor's own component.

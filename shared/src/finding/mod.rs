@@ -9,12 +9,14 @@ mod guard;
 mod images;
 mod install;
 mod kubernetes;
+mod objects;
 mod permissions;
 mod reference;
 mod report;
 mod versions;
 
 pub use baseline::Baseline;
+pub use objects::FoundObject;
 pub use reference::reference;
 pub use report::{Finding, Passed, Report, Waived};
 
@@ -329,6 +331,9 @@ impl<'de> Deserialize<'de> for Code {
             .map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+pub(crate) use objects::tests::filters;
 
 #[cfg(test)]
 mod tests {

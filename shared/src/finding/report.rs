@@ -1,6 +1,6 @@
 //! A finding, and a report of them.
 
-use super::{Code, Severity};
+use super::{Code, FoundObject, Severity};
 use serde::{Deserialize, Serialize};
 
 /// One result of a check.
@@ -17,6 +17,12 @@ pub struct Finding {
     /// Object it is about, as `Deployment istio-system/istiod`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
+    /// Objects it is about, where there are several; as many as are kept by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<FoundObject>,
+    /// How many more it is about.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unnamed: u64,
     /// What is the matter, with the values that were seen.
     pub cause: String,
     /// What to do, with the command where there is one.
@@ -33,6 +39,8 @@ impl Finding {
             severity: code.severity(),
             cluster: None,
             object: None,
+            objects: Vec::new(),
+            unnamed: 0,
             cause: in_one_line(cause.into()),
             fix: fix.into(),
         }
@@ -78,8 +86,12 @@ impl Finding {
     }
 }
 
+fn is_none(unnamed: &u64) -> bool {
+    *unnamed == 0
+}
+
 /// Nothing is cut off: by its object a finding is waived.
-fn in_one_line(text: String) -> String {
+pub(super) fn in_one_line(text: String) -> String {
     if text.chars().any(char::is_control) {
         text.replace(char::is_control, " ")
     } else {

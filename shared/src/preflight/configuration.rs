@@ -12,9 +12,6 @@ use crate::{
     version::Minor,
 };
 
-/// Objects that a finding names; the rest is counted.
-const NAMED: usize = 10;
-
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     for member in &subject.members {
         let Some(around) = &member.observed.surroundings else {
@@ -191,21 +188,7 @@ fn told(code: Code, hits: &HitsOfRule) -> Finding {
 
 /// A finding that says something of what was hit, by name.
 fn naming(code: Code, what: &str, hits: &HitsOfRule, fix: &str) -> Finding {
-    let mut named: Vec<String> = hits
-        .examples
-        .iter()
-        .take(NAMED)
-        .map(|hit| format!("{} ({})", hit.object, hit.detail))
-        .collect();
-    let more = hits.count.saturating_sub(named.len() as u64);
-    if more > 0 {
-        named.push(format!("and {more} more"));
-    }
-    let finding = Finding::new(code, format!("{what}: {}", named.join(", ")), fix);
-    match hits.examples.as_slice() {
-        [only] if hits.count == 1 => finding.about(only.object.clone()),
-        _ => finding,
-    }
+    Finding::new(code, format!("{what}: "), fix).hitting(hits)
 }
 
 fn settings(member: &ObservedMember<'_>, way: Way, report: &mut Report) {

@@ -208,6 +208,8 @@ fn one_object_is_named_and_many_are_counted() {
     let report = check(&inventory, "1.31.0");
     let filters = found(&report, "MU727");
     assert!(filters.cause.contains("f9 (HTTP_FILTER), and 15 more") && filters.object.is_none());
+    assert_eq!((filters.objects.len(), filters.unnamed), (20, 5));
+    assert_eq!(filters.objects[19].object, "EnvoyFilter shop/f19");
     assert_eq!(found(&report, "MU726").object.as_deref(), Some("WorkloadEntry vms/one"));
 }
 

@@ -31,6 +31,7 @@ pub const OF_A_FILE: &[Case] = &[Case {
         let file = write(cluster, &WAIVERS.replace("MU727", "MU101"))?;
         let refused = mesh_upgrade(cluster, &["check", "--to", "1.31.0", "--waivers", &file])?;
         ensure!(refused.code == 1 && refused.stderr.contains("line 2"), "{refused}");
+        are_for_one_object_of_several(cluster)?;
         Ok(report)
     },
 }];
@@ -48,6 +49,54 @@ fn waives_one_of_two(report: &Report) -> Result<()> {
         .and_then(Value::as_str);
     ensure!(waived == Some("MU727"), "{}", report.told());
     Ok(())
+}
+
+/// Of two EnvoyFilters one is accepted; and of three a baseline knows two.
+fn are_for_one_object_of_several(cluster: &Cluster) -> Result<()> {
+    let add = |name: &str| {
+        let patch =
+            json!({"applyTo": "CLUSTER", "patch": {"operation": "MERGE", "value": {"dns_lookup_family": "V4_ONLY"}}});
+        let filter = json!({"apiVersion": "networking.istio.io/v1alpha3", "kind": "EnvoyFilter",
+            "metadata": {"name": name, "namespace": "seeded"}, "spec": {"configPatches": [patch]}});
+        cluster.apply_stdin(&filter.to_string())?.ok().map(drop)
+    };
+    let object = |report: &Report| {
+        let mut findings = report.findings();
+        let filters = findings.find(|one| one.get("code") == Some(&json!("MU727")));
+        filters.and_then(|one| one.get("object")).cloned()
+    };
+    add("second")?;
+    let file = write(
+        cluster,
+        "waivers: [{code: MU727, object: EnvoyFilter seeded/patched, owner: alice, reason: tried, expires: 2999-12-31}]",
+    )?;
+    let check = ["--to", "1.31.0"];
+    let report = Report::of(cluster, &[&check[..], &["--waivers", &file]].concat())?;
+    ensure!(
+        object(&report) == Some(json!("EnvoyFilter seeded/second")),
+        "{}",
+        report.told()
+    );
+    let waived = report.document.pointer("/waived/0/finding/object");
+    ensure!(
+        waived == Some(&json!("EnvoyFilter seeded/patched")),
+        "{:#}",
+        report.document
+    );
+
+    let before = Report::of(cluster, &check)?;
+    let file = cluster.dir().join("baseline.json");
+    std::fs::write(&file, before.document.to_string())?;
+    add("third")?;
+    let file = file.display().to_string();
+    let report = Report::of(cluster, &[&check[..], &["--baseline", &file]].concat())?;
+    ensure!(
+        object(&report) == Some(json!("EnvoyFilter seeded/third")),
+        "{}",
+        report.told()
+    );
+    ensure!(report.codes().len() == 1, "all else is known: {}", report.told());
+    kubectl(cluster, &["-n", "seeded", "delete", "envoyfilter", "second", "third"]).map(drop)
 }
 
 /// The same text in the annotation of the Mesh, and a broken one, which waives nothing.

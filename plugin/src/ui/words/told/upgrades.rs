@@ -142,6 +142,8 @@ super::told! {
     "renew the waiver with a new expiry, correct it, or remove it" => "用新的到期日续期、更正或移除这个豁免";
     "waiver of {} by {}" => "{1} 对 {0} 的豁免";
     "no finding was made that it covers" => "没有它所涵盖的发现";
+    "no finding names its object; of more than {EXAMPLES} alike the rest is only counted"
+        => "没有发现列出它的对象；同类超过 {EXAMPLES} 个时，其余的只计数";
     "it expired on {}" => "它已于 {} 过期";
     "the flavor {flavor} stands here a second time" => "flavor {flavor} 在这里出现了第二次";
     "the flavor {flavor} names no sources: where its images and charts are" => "flavor {flavor} 没有给出来源：其镜像和 chart 在哪里";
