@@ -1,13 +1,13 @@
 //! A whole ambient mesh of a vendor's build, under names of its own, by the very same apply; guarded by the policy alone, and
 //! unguarded.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use mesh_upgrade_tests::{
     audit,
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Toolbox},
-    product::{HeldPulls, images_of_pod, journal_phase, make_waypoint, mesh_upgrade},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Run, Toolbox, wait_until},
+    product::{HeldPulls, images_of_pod, journal_phase, make_waypoint, mesh_upgrade, mesh_upgrade_command},
 };
 use serde_json::{Value, json};
 
@@ -170,6 +170,112 @@ fn vendor_chart(charts: &Path, version: &str) -> Result<()> {
     Ok(())
 }
 
+/// What `apply` says to somebody who may look at everything and change nothing, once the API server goes by that.
+fn wait_for_the_onlooker(apply: &dyn Fn() -> Result<Run>) -> Result<Run> {
+    wait_until("bob to be told what he may not", Duration::from_secs(60), || {
+        let run = apply()?;
+        Ok((run.code == 3 && run.stdout.contains("MU501")).then_some(run))
+    })
+}
+
+/// Grants bob exactly the rules that MU501 printed, and waits until the API server goes by them.
+fn grant_what_is_printed(cluster: &Cluster, refused: &Run) -> Result<()> {
+    let printed = refused.stdout.lines().map(str::trim_start);
+    let printed = printed.skip_while(|line| !line.contains("let an administrator of the cluster grant you"));
+    let mut roles: Vec<(Option<String>, Vec<String>)> = Vec::new();
+    for line in printed.skip(1) {
+        let namespace = line.strip_prefix("# Role in the namespace ");
+        if let Some(namespace) = namespace {
+            roles.push((Some(namespace.to_owned()), Vec::new()));
+        } else if line == "# ClusterRole" {
+            roles.push((None, Vec::new()));
+        } else if let Some((_, rules)) = roles.last_mut() {
+            let is_rule = ["rules:", "- apiGroups:", "resources:", "resourceNames:", "verbs:"]
+                .iter()
+                .any(|field| line.starts_with(field));
+            if !is_rule {
+                break;
+            }
+            let indent = if line.starts_with("rules:") || line.starts_with('-') {
+                ""
+            } else {
+                "  "
+            };
+            rules.push(format!("{indent}{line}"));
+        }
+    }
+    ensure!(
+        roles.len() == 2,
+        "a ClusterRole and a Role were to be printed: {refused}"
+    );
+    cluster.kubectl(&["create", "namespace", "mesh-upgrade-system"])?.ok()?;
+    for (namespace, rules) in roles {
+        let (prefix, place) = match &namespace {
+            Some(namespace) => ("", format!(", namespace: {namespace}")),
+            None => ("Cluster", String::new()),
+        };
+        let (rules, group) = (rules.join("\n"), "rbac.authorization.k8s.io");
+        let text = format!(
+            "apiVersion: {group}/v1\nkind: {prefix}Role\nmetadata: {{name: upgrades{place}}}\n{rules}\n---\n\
+             apiVersion: {group}/v1\nkind: {prefix}RoleBinding\nmetadata: {{name: upgrades{place}}}\n\
+             roleRef: {{apiGroup: {group}, kind: {prefix}Role, name: upgrades}}\n\
+             subjects: [{{apiGroup: {group}, kind: User, name: bob}}]\n"
+        );
+        cluster.apply_stdin(&text)?.ok()?;
+    }
+    wait_until("bob to be granted all of it", Duration::from_secs(60), || {
+        let may = [
+            "auth",
+            "can-i",
+            "update",
+            "leases",
+            "-n",
+            "mesh-upgrade-system",
+            "--as",
+            "bob",
+        ];
+        Ok(cluster.kubectl(&may)?.stdout.starts_with("yes").then_some(()))
+    })
+}
+
+/// Whatever Istio's charts render with values that are commonly set is in the rules that are printed.
+fn the_rules_know_all_kinds_of_the_charts(refused: &Run, version: &str) -> Result<()> {
+    let charts = Toolbox::get()?.charts(version)?;
+    for (chart, values) in [
+        ("base", ""),
+        ("istiod", "autoscaleMin=2"),
+        ("istiod", "revision=canary,autoscaleMin=2"),
+        ("cni", ""),
+        ("ztunnel", ""),
+        ("gateway", "autoscaling.enabled=true,podDisruptionBudget.minAvailable=1"),
+    ] {
+        let mut command = std::process::Command::new(Toolbox::get()?.helm());
+        command
+            .arg("template")
+            .arg("x")
+            .arg(charts.join(chart))
+            .args(["--include-crds", "--set", values]);
+        let rendered = Run::of(command, None)?.ok()?.to_owned();
+        let kinds: BTreeSet<&str> = rendered
+            .lines()
+            .filter_map(|line| line.strip_prefix("kind: "))
+            .collect();
+        ensure!(kinds.len() > 1, "{chart}: {kinds:?}");
+        for kind in kinds {
+            let plural = format!("resources: [\"{}s\"]", kind.trim_matches('"').to_lowercase());
+            let mut lines = refused.stdout.lines().skip_while(|line| !line.contains(&plural));
+            let verbs = lines
+                .nth(1)
+                .with_context(|| format!("{chart}: {plural} is not among {refused}"))?;
+            // What he may look at already is not missing.
+            for verb in ["create", "delete", "patch"] {
+                ensure!(verbs.contains(verb), "{chart}: {verb} of {plural}: {verbs}");
+            }
+        }
+    }
+    Ok(())
+}
+
 /// With helm 3, for whose releases objects are applied on the client.
 #[test]
 fn without_the_guard_it_goes_on_only_with_a_reason_on_the_record() -> Result<()> {
@@ -186,6 +292,18 @@ fn without_the_guard_it_goes_on_only_with_a_reason_on_the_record() -> Result<()>
     cluster.kubectl(&["create", "namespace", "shop"])?.ok()?;
     let charts = Toolbox::get()?.charts("1.31.0")?.display().to_string();
     let helm = Toolbox::get()?.helm_3().display().to_string();
+    cluster
+        .apply_stdin(include_str!("../fixtures/findings/onlooker.yaml"))?
+        .ok()?;
+    // What that leaves out on purpose is read, too: only what he may change is to be missing.
+    let filters = ["--verb=get,list,watch", "--resource=envoyfilters.networking.istio.io"];
+    cluster
+        .kubectl(&[&["create", "clusterrole", "filters"][..], &filters].concat())?
+        .ok()?;
+    let to_bob = ["--clusterrole=filters", "--user=bob"];
+    cluster
+        .kubectl(&[&["create", "clusterrolebinding", "filters"][..], &to_bob].concat())?
+        .ok()?;
     let arguments = [
         "apply",
         "--helm",
@@ -200,7 +318,13 @@ fn without_the_guard_it_goes_on_only_with_a_reason_on_the_record() -> Result<()>
         "a test cluster without admission",
         "--skip-image-pull",
     ];
-    let apply = mesh_upgrade(&cluster, &arguments)?;
+    let as_bob = || Run::of(mesh_upgrade_command(&cluster, "bob", &arguments)?, None);
+    let refused = wait_for_the_onlooker(&as_bob)?;
+    for version in ["1.30.3", "1.31.0"] {
+        the_rules_know_all_kinds_of_the_charts(&refused, version)?;
+    }
+    grant_what_is_printed(&cluster, &refused)?;
+    let apply = as_bob()?;
     ensure!(apply.code == 0 && apply.stderr.contains("UNGUARDED"), "{apply}");
     ensure!(apply.stderr.contains("Images are NOT PULLED first"), "{apply}");
     let events = audit::read(&cluster.audit_log())?;
@@ -210,6 +334,7 @@ fn without_the_guard_it_goes_on_only_with_a_reason_on_the_record() -> Result<()>
     };
     let made: Vec<_> = events.iter().filter(made).collect();
     ensure!(made.is_empty(), "{made:?}");
+    ensure!(!apply.stdout.contains("MU501"), "{apply}");
     ensure!(journal_phase(&cluster)?.as_deref() == Some("Succeeded"));
     cluster
         .kubectl(&["label", "namespace", "default", "istio-injection-"])?

@@ -4,11 +4,38 @@ use super::{Purpose, Subject};
 use crate::{
     finding::{Code, Finding, Report, Severity, codes},
     inventory::Permission,
+    mesh::ObservedMember,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
 };
+
+/// Kinds that Istio's charts render for few, by their values: whoever has none of them needs no right to them.
+const OF_FEW: [(&str, &str); 7] = [
+    ("endpoints", "Endpoints"),
+    ("endpointslices", "EndpointSlice"),
+    ("network-attachment-definitions", "NetworkAttachmentDefinition"),
+    ("networkpolicies", "NetworkPolicy"),
+    ("resourcequotas", "ResourceQuota"),
+    ("validatingadmissionpolicies", "ValidatingAdmissionPolicy"),
+    ("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"),
+];
+
+/// Whether something has to be allowed here. The driver's role is one for all meshes.
+fn is_needed(permission: &Permission, member: &ObservedMember<'_>) -> bool {
+    let mut of_few = OF_FEW.iter();
+    let Some((_, kind)) = of_few.find(|(resource, _)| *resource == permission.resource) else {
+        return true;
+    };
+    let is_one = |name: &String| name.split_once(' ').is_some_and(|(_, named)| named == *kind);
+    permission.needed_by_driver
+        || member
+            .observed
+            .helm_releases
+            .iter()
+            .any(|release| release.kinds.iter().any(is_one))
+}
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     // Whoever only looks needs none of it.
@@ -29,7 +56,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
                 .observed
                 .permissions
                 .iter()
-                .filter(|permission| permission.needed_by_driver == by_driver)
+                .filter(|permission| permission.needed_by_driver == by_driver && is_needed(permission, member))
                 .collect();
             judge(member.name(), code, severity, &needed, report);
         }
@@ -180,6 +207,25 @@ mod tests {
                 assert_eq!(found(&report, code).severity, severity, "{code} {purpose:?}");
             }
             assert_eq!(report.is_free(), severity == Severity::Warning);
+        }
+    }
+
+    #[test]
+    fn what_the_charts_render_for_few_is_needed_by_those_few() {
+        for (kind, needed_by_driver, expected) in [
+            ("apps/v1 Deployment", false, false),
+            ("networking.k8s.io/v1 NetworkPolicy", false, true),
+            ("apps/v1 Deployment", true, true),
+        ] {
+            let mut inventory = sample::one("1.30.3", "v1.36.3");
+            inventory.seen(0).helm_releases[0].kinds = vec![kind.to_owned()];
+            inventory.seen(0).permissions.push(Permission {
+                allowed: false,
+                needed_by_driver,
+                ..sample::permission("networking.k8s.io", "networkpolicies", "patch")
+            });
+            let is_missed = !ids(&check(&inventory, "1.31.0")).is_empty();
+            assert_eq!(is_missed, expected, "{kind} {needed_by_driver}");
         }
     }
 

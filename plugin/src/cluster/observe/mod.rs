@@ -11,6 +11,7 @@ mod guard_release;
 mod leads;
 mod managed;
 mod mesh_config;
+mod needed;
 mod ownership;
 mod pace;
 mod pages;
@@ -35,9 +36,8 @@ pub use catalog::catalog_text;
 pub use changes::Marks;
 pub use guard_release::guard_release;
 pub use managed::managed;
-pub use permissions::{
-    PermissionQuery, impersonation_arrives, permissions_for_apply, permissions_for_unguarded_apply, whoami,
-};
+pub use needed::{permissions_for_apply, permissions_for_unguarded_apply};
+pub use permissions::{PermissionQuery, impersonation_arrives, whoami};
 pub use served::{connected_to, served};
 
 pub(super) use leads::{Known, Lead, Leads, leads};

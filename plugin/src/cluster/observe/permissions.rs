@@ -31,7 +31,7 @@ pub struct PermissionQuery {
 }
 
 impl PermissionQuery {
-    fn caller(group: &str, resource: &str, verb: &str) -> Self {
+    pub(super) fn caller(group: &str, resource: &str, verb: &str) -> Self {
         Self {
             group: group.to_owned(),
             resource: resource.to_owned(),
@@ -40,19 +40,19 @@ impl PermissionQuery {
         }
     }
 
-    fn driver(group: &str, resource: &str, verb: &str) -> Self {
+    pub(super) fn driver(group: &str, resource: &str, verb: &str) -> Self {
         Self {
             needed_by_driver: true,
             ..Self::caller(group, resource, verb)
         }
     }
 
-    fn within(mut self, namespace: &str) -> Self {
+    pub(super) fn within(mut self, namespace: &str) -> Self {
         self.namespace = Some(namespace.to_owned());
         self
     }
 
-    fn named(mut self, name: &str) -> Self {
+    pub(super) fn named(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
     }
@@ -92,83 +92,6 @@ impl PermissionQuery {
         }
     }
 }
-
-/// What `apply` needs with the guard: the caller acts as the driver, and the driver does the rest.
-#[must_use]
-pub fn permissions_for_apply() -> Vec<PermissionQuery> {
-    let driver = PermissionQuery::caller("", "serviceaccounts", "impersonate")
-        .within(names::NAMESPACE)
-        .named(names::DRIVER_SERVICE_ACCOUNT);
-    let extra =
-        |name: &str| PermissionQuery::caller("authentication.k8s.io", &format!("userextras/{name}"), "impersonate");
-    let own = [
-        PermissionQuery::driver(names::GROUP, "meshupgrades", "create"),
-        PermissionQuery::driver(names::GROUP, "meshupgrades/status", "update"),
-        PermissionQuery::driver(names::GROUP, "meshfreezes", "create"),
-        PermissionQuery::driver(names::GROUP, "meshfreezes", "update"),
-        PermissionQuery::driver(names::GROUP, "meshfreezes", "delete"),
-        PermissionQuery::driver("admissionregistration.k8s.io", "validatingadmissionpolicies", "delete"),
-        PermissionQuery::driver("admissionregistration.k8s.io", "validatingadmissionpolicies", "list"),
-        PermissionQuery::driver("", "nodes", "list"),
-        PermissionQuery::driver("", "pods", "create"),
-        PermissionQuery::driver("", "pods", "delete"),
-        PermissionQuery::driver("admissionregistration.k8s.io", "validatingadmissionpolicies", "create"),
-        PermissionQuery::driver(
-            "admissionregistration.k8s.io",
-            "validatingadmissionpolicybindings",
-            "create",
-        ),
-        PermissionQuery::driver("coordination.k8s.io", "leases", "create").within(names::NAMESPACE),
-    ];
-    let helm = HELM
-        .iter()
-        .map(|(group, resource, verb)| PermissionQuery::driver(group, resource, verb));
-    [driver, extra(names::EXTRA_EPOCH), extra(names::EXTRA_PROBE)]
-        .into_iter()
-        .chain(own)
-        .chain(helm)
-        .collect()
-}
-
-/// What `apply --unguarded` needs: the caller does everything alone.
-#[must_use]
-pub fn permissions_for_unguarded_apply() -> Vec<PermissionQuery> {
-    let own = [
-        PermissionQuery::caller("", "namespaces", "create"),
-        PermissionQuery::caller(names::GROUP, "meshupgrades", "create"),
-        PermissionQuery::caller(names::GROUP, "meshupgrades/status", "update"),
-        PermissionQuery::caller("coordination.k8s.io", "leases", "create").within(names::NAMESPACE),
-        PermissionQuery::caller("", "nodes", "list"),
-        PermissionQuery::caller("", "pods", "create"),
-    ];
-    let helm = HELM
-        .iter()
-        .map(|(group, resource, verb)| PermissionQuery::caller(group, resource, verb));
-    own.into_iter().chain(helm).collect()
-}
-
-/// What an upgrade of Istio's charts writes: group, resource, verb.
-const HELM: [(&str, &str, &str); 15] = [
-    ("apiextensions.k8s.io", "customresourcedefinitions", "patch"),
-    ("rbac.authorization.k8s.io", "clusterroles", "patch"),
-    ("rbac.authorization.k8s.io", "clusterroles", "escalate"),
-    ("rbac.authorization.k8s.io", "clusterroles", "bind"),
-    ("rbac.authorization.k8s.io", "clusterrolebindings", "patch"),
-    ("rbac.authorization.k8s.io", "roles", "patch"),
-    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", "patch"),
-    (
-        "admissionregistration.k8s.io",
-        "validatingwebhookconfigurations",
-        "patch",
-    ),
-    ("apps", "deployments", "patch"),
-    ("apps", "daemonsets", "patch"),
-    ("", "configmaps", "patch"),
-    ("", "secrets", "create"),
-    ("", "secrets", "patch"),
-    ("", "services", "patch"),
-    ("", "serviceaccounts", "patch"),
-];
 
 /// Questions that are asked at the same time. Where each needs a connection of its own, fewer run.
 const AT_ONCE: usize = 16;
