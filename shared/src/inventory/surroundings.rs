@@ -32,6 +32,8 @@ pub struct Surroundings {
     pub certificates: Vec<Certificate>,
     /// PodDisruptionBudgets of control planes.
     pub budgets: Vec<Budget>,
+    /// What the chart istiod brought beside its Deployment, where somebody else set fields of it.
+    pub edited: Vec<EditedObject>,
     /// Elections of the control planes, as far as they were held.
     pub elections: Vec<Election>,
     /// Nodes that take pods, with what they have left; empty when pods were not counted.
@@ -59,6 +61,19 @@ pub struct Ambient {
     pub excluded: BTreeSet<String>,
     /// Whether the CNI captures the DNS of pods that start.
     pub captures_dns: bool,
+}
+
+/// An object of which somebody beside its installer set fields that its chart sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EditedObject {
+    /// The object, as `ConfigMap istio-system/istio`.
+    pub object: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Field managers that are neither an installer's, nor Kubernetes' own, nor Istio's.
+    pub editors: Vec<String>,
+    /// The fields, as `data.mesh`.
+    pub fields: Vec<String>,
 }
 
 /// An election among istiods.

@@ -10,6 +10,7 @@ mod configuration;
 mod control_plane;
 mod data_plane;
 mod debug_access;
+mod edited;
 mod followed;
 mod gateway_api;
 mod guard;
@@ -149,6 +150,7 @@ pub fn check(mesh: &MeshView, inventory: &Inventory, target: &Target, catalog: &
     sharing::check(&subject, &mut report);
     installers::check(&subject, &mut report);
     ownership::check(&subject, &mut report);
+    edited::check(&subject, &mut report);
     followed::check(&subject, &mut report);
     charts::check(&subject, &mut report);
     images::check(&subject, &mut report);

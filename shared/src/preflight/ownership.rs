@@ -1,6 +1,6 @@
 //! Who owns what would be upgraded: helm alone, or somebody who would take the change back.
 
-use super::{Part, Purpose, Subject};
+use super::{Part, Purpose, Subject, edited};
 use crate::{
     api::Component,
     engine::Engine,
@@ -130,12 +130,7 @@ fn owner(
                 "fields of its specification were set by {}",
                 ownership.editors.join(", ")
             ),
-            match engine {
-                Engine::Istioctl => {
-                    "move the change into the IstioOperator that is installed, or it may be lost with the upgrade"
-                }
-                _ => "move the change into the chart's values, or it is lost with the upgrade",
-            },
+            edited::keep_by(engine),
         ));
     }
     if let Some(driver) = ownership.driven_by.filter(|_| *engine == Engine::Helm) {

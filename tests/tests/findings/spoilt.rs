@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::case::{Case, Report, kubectl};
 use anyhow::Result;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use mesh_upgrade_tests::harness::{Cluster, wait_until};
+use serde_json::json;
 
 const DEFINITIONS: &str = include_str!("../../fixtures/findings/definitions.yaml");
 const OBJECTS: &str = include_str!("../../fixtures/findings/objects.yaml");
@@ -18,6 +20,10 @@ pub const AT_ONCE: &[Case] = &[Case {
         ("MU308", "the tag canary points to the revision 1-29"),
         ("MU309", "its Service istio-system/istiod-1-29 is not there"),
         ("MU311", "Secret istio-system/cacerts, root-cert.pem"),
+        (
+            "MU311",
+            "ValidatingWebhookConfiguration ended, webhook ended.istio.io: what the API server trusts this webhook by expired on",
+        ),
         ("MU312", "Namespace seeded"),
         ("MU315", "istio-revision-tag-twin"),
         ("MU402", "helm release istio-system/istiod: its revision 1 is failed"),
@@ -25,6 +31,11 @@ pub const AT_ONCE: &[Case] = &[Case {
         ("MU408", "sidecars.networking.istio.io"),
         ("MU409", "Flux HelmRelease"),
         ("MU411", "Deployment istio-system/istiod"),
+        (
+            "MU411",
+            "ConfigMap istio-system/istio: data.mesh was set by kubectl-patch",
+        ),
+        ("MU411", "PodDisruptionBudget istio-system/istiod: spec.minAvailable"),
         ("MU712", "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY"),
         ("MU724", "Gateway seeded/merged"),
         ("MU725", "DestinationRule seeded/outside"),
@@ -61,6 +72,14 @@ fn spoil(cluster: &Cluster) -> Result<()> {
     let system = |arguments: &[&str]| kubectl(cluster, &[&["-n", "istio-system"], arguments].concat());
     let certificate = cluster.dir().join("root-cert.pem");
     std::fs::write(&certificate, certificate_that_expired()?)?;
+    let bundle = STANDARD.encode(certificate_that_expired()?);
+    let service = json!({"namespace": "istio-system", "name": "istiod", "path": "/validate"});
+    let asked = json!({"apiGroups": ["nobody.example.com"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["nothings"]});
+    let webhook = json!({"name": "ended.istio.io", "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Ignore",
+        "clientConfig": {"service": service, "caBundle": bundle}, "rules": [asked]});
+    let configuration = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "ended"}, "webhooks": [webhook]});
+    cluster.apply_stdin(&configuration.to_string())?.ok()?;
     let root = format!("--from-file=root-cert.pem={}", certificate.display());
     system(&["create", "secret", "generic", "cacerts", &root])?;
     system(&["label", "deployment/istiod", "helm.toolkit.fluxcd.io/name=istiod"])?;

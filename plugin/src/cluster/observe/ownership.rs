@@ -95,6 +95,11 @@ fn writers(object: &impl Resource) -> impl Iterator<Item = (Option<Timestamp>, &
     })
 }
 
+/// Whether a field manager is an installer, a controller or this tool, and nobody's own hand.
+pub(super) fn is_expected(manager: &str) -> bool {
+    KNOWN.contains(&manager) || is_helms(manager)
+}
+
 /// Managers of fields of the specification, scaling and status apart.
 fn editors(object: &impl Resource) -> Vec<String> {
     let managers = object.managed_fields().iter().filter(|managed| {
@@ -106,7 +111,7 @@ fn editors(object: &impl Resource) -> Vec<String> {
     });
     let names: BTreeSet<String> = managers
         .filter_map(|managed| managed.manager.clone())
-        .filter(|name| !KNOWN.contains(&name.as_str()) && !is_helms(name))
+        .filter(|name| !is_expected(name))
         .collect();
     names.into_iter().collect()
 }

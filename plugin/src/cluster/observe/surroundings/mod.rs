@@ -2,11 +2,14 @@
 
 mod certificates;
 mod definitions;
+mod edited;
 mod elections;
 mod neighbours;
 mod nodes;
 mod objects;
 mod webhooks;
+
+pub(super) use objects::path;
 
 use super::{Istio, ask::Asker, proxies::Beside};
 use crate::cluster::error::ClusterError;
@@ -37,7 +40,7 @@ pub(super) struct Around {
 /// Reads what does not depend on where the control planes are.
 pub(super) async fn read(asker: Asker<'_>) -> Around {
     let mut found = Surroundings::default();
-    let (crds, nodes, namespaces, webhooks, budgets, kialis, external) = futures::join!(
+    let (crds, nodes, namespaces, webhooks, budgets, kialis, external, edited) = futures::join!(
         definitions::read(asker),
         nodes::read(asker),
         namespaces(asker),
@@ -45,6 +48,7 @@ pub(super) async fn read(asker: Asker<'_>) -> Around {
         budgets(asker),
         neighbours::kialis(asker),
         neighbours::external_names(asker),
+        edited::read(asker),
     );
     found.crds = seen("definitions, and the objects of each", crds, &mut found.overlooked);
     let nodes = seen("Nodes", nodes, &mut found.overlooked);
@@ -56,6 +60,11 @@ pub(super) async fn read(asker: Asker<'_>) -> Around {
     found.pod_mutators = webhooks.pod_mutators;
     found.budgets = seen("PodDisruptionBudgets", budgets, &mut found.overlooked);
     found.kialis = seen("Deployments of Kiali", kialis, &mut found.overlooked);
+    found.edited = seen(
+        "who set fields of what istiod's chart brings",
+        edited,
+        &mut found.overlooked,
+    );
     let external = seen("Services of type ExternalName", external, &mut found.overlooked);
     let mut reader = Reader::default();
     neighbours::note(&external, &mut reader);

@@ -77,7 +77,7 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU411",
         title: "helm 以外的人设置了组件的字段",
         cause: "helm 4 会强行收回这些字段，helm 3 会覆盖 chart 指定的那些：这些改动会随升级而丢失。",
-        evidence: "控制平面和节点组件的字段管理者。",
+        evidence: "控制平面及其 ConfigMap、Service、自动扩缩器和中断预算，以及节点组件的字段管理者。",
         fix: "把改动移到 chart 的 values 中。",
     },
     Told {

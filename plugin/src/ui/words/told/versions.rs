@@ -208,6 +208,7 @@ super::told! {
         => "istioctl 安装了修订 {0} 的控制平面，helm 安装了 {1}：双方会抢夺对方拥有的对象";
     "istioctl installed {} and not the control plane: istioctl upgrades an installation as a whole"
         => "istioctl 安装了 {}，却没有安装控制平面：istioctl 只能整体升级一个安装";
+    "{fields} was set by {editors}" => "{fields} 由 {editors} 设置";
     "fields of its specification were set by {}" => "其 spec 中的一些字段由 {} 设置";
     "move the change into the IstioOperator that is installed, or it may be lost with the upgrade"
         => "把这个改动移到所安装的 IstioOperator 中，否则升级可能使它丢失";
