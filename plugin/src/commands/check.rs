@@ -50,7 +50,7 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     }
     loop {
         // Marked before it is looked at (the first time again), so that what changes meanwhile is a change, too.
-        let marks = Marks::take(&scene.clusters).await;
+        let marks = Marks::take(&scene.clusters, &scene.inventory).await;
         scene = observed().await?;
         once(args, global, ui, &scene, &helm, Purpose::Check).await?;
         let what = marks.change().await;

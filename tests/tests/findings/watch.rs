@@ -13,11 +13,12 @@ use mesh_upgrade_tests::{
     harness::{Cluster, wait_until},
     product::mesh_upgrade_command,
 };
+use serde_json::json;
 
 /// How long one check may take to be made and told.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// An EnvoyFilter that comes and goes, and a waiver in the annotation of a Mesh, each right after the report before it.
+/// An EnvoyFilter that comes and goes, the mesh's configuration in a ConfigMap, and a waiver in the annotation of a Mesh, each right after the report before it.
 pub fn checks_again_when_something_changes(cluster: &Cluster) -> Result<()> {
     const FILTER: &str = "\
 apiVersion: networking.istio.io/v1alpha3
@@ -46,8 +47,34 @@ spec: {}
     watching.wait_for("the waiver", |report| {
         report.starts_with("Mesh watched") && report.contains("MU405  waived by alice")
     })?;
+    // By hand, which the report tells, too.
+    let mesh = kubectl(
+        cluster,
+        &[
+            "-n",
+            "istio-system",
+            "get",
+            "configmap/istio",
+            "-o=jsonpath={.data.mesh}",
+        ],
+    )?;
+    let everything = "discoverySelectors: [{matchExpressions: [{key: kubernetes.io/metadata.name, operator: Exists}]}]";
+    let patch = json!({"data": {"mesh": format!("{mesh}\n{everything}\n")}}).to_string();
+    let by_hand = [
+        "-n",
+        "istio-system",
+        "patch",
+        "configmap/istio",
+        "--type=merge",
+        "-p",
+        &patch,
+    ];
+    kubectl(cluster, &by_hand)?;
+    watching.wait_for("the mesh's configuration", |report| {
+        report.contains("data.mesh was set by kubectl-patch (ConfigMap istio-system/istio)")
+    })?;
     let told = watching.told();
-    for (kind, times) in [("envoyfilters", 2), ("meshes", 1)] {
+    for (kind, times) in [("envoyfilters", 2), ("meshes", 1), ("configmaps", 1)] {
         let because = format!("checked again, because of {kind} of east");
         ensure!(told.matches(&because).count() >= times, "{because}: {told}");
     }

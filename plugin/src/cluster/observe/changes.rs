@@ -1,6 +1,6 @@
 //! Waiting until something changes that a check would see.
 
-use super::super::client::Cluster;
+use super::{super::client::Cluster, surroundings};
 use futures::{
     StreamExt as _,
     future::{join_all, select_all},
@@ -9,31 +9,38 @@ use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use kube::client::Body;
 use serde::Deserialize;
-use std::time::{Duration, Instant};
+use shared::{
+    inventory::{ClusterState, Crd, Inventory},
+    preflight::rules::{COUNTED, READ},
+};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
-/// What is watched, metadata alone: control planes, releases, webhooks, definitions, Mesh objects with their waivers, and
-/// the configuration that rules read. Nodes and DaemonSets are not: their status changes all the time.
-const WATCHED: [&str; 19] = [
+/// What is watched in every cluster, metadata alone: control planes, gateways, releases, webhooks, definitions, the mesh's other
+/// clusters, Mesh objects with their waivers, journals, the guard's policies and a catalog in the cluster. Nodes and DaemonSets
+/// are not: their status changes all the time.
+const EVERYWHERE: [&str; 16] = [
     "/apis/apps/v1/deployments?labelSelector=app%3Distiod",
+    "/apis/apps/v1/deployments?labelSelector=istio%2Capp%21%3Distiod%2C%21gateway.istio.io%2Fmanaged",
     "/api/v1/secrets?labelSelector=owner%3Dhelm",
+    "/api/v1/secrets?labelSelector=istio%2FmultiCluster%3Dtrue",
     "/api/v1/namespaces?labelSelector=istio.io%2Frev",
+    "/api/v1/namespaces/mesh-upgrade-system/configmaps?fieldSelector=metadata.name%3Dmesh-upgrade-catalog",
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations?",
     "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations?",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies?labelSelector=app.kubernetes.io%2Fpart-of%3Dmesh-upgrade",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings?labelSelector=app.kubernetes.io%2Fpart-of%3Dmesh-upgrade",
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions?",
     "/apis/meshupgrade.io/v1alpha1/meshes?",
-    "/apis/gateway.networking.k8s.io/v1/gateways?",
-    "/apis/networking.istio.io/v1/destinationrules?",
-    "/apis/networking.istio.io/v1/gateways?",
-    "/apis/networking.istio.io/v1/serviceentries?",
-    "/apis/networking.istio.io/v1/sidecars?",
-    "/apis/networking.istio.io/v1/virtualservices?",
-    "/apis/networking.istio.io/v1/workloadentries?",
-    "/apis/networking.istio.io/v1alpha3/envoyfilters?",
-    "/apis/networking.istio.io/v1beta1/proxyconfigs?",
-    "/apis/security.istio.io/v1/authorizationpolicies?",
-    "/apis/telemetry.istio.io/v1/telemetries?",
+    "/apis/meshupgrade.io/v1alpha1/meshupgrades?",
     "/apis/policy/v1/poddisruptionbudgets?labelSelector=app%3Distiod",
+    "/apis/apps/v1/deployments?labelSelector=app.kubernetes.io%2Fname%3Dkiali",
+    "/api/v1/services?fieldSelector=spec.type%3DExternalName",
 ];
+/// Secrets of a control plane's namespace that its certificates stand in.
+const SECRETS: [&str; 2] = ["cacerts", "istio-ca-secret"];
 /// Pause after a watch that could not be had: the kind may not be there, or the server be away.
 const PAUSE: Duration = Duration::from_secs(30);
 /// A watch that ends sooner is begun again only after so long: a server that ends each at once is not asked all the time.
@@ -50,17 +57,20 @@ pub struct Marks(Vec<Mark>);
 /// Where one kind of one cluster stood.
 struct Mark {
     cluster: Cluster,
-    path: &'static str,
+    path: String,
     /// Up to which resource version nothing has changed; `None` where the kind could not be listed.
     version: Option<String>,
 }
 
 impl Marks {
-    /// Takes them in all clusters at once.
-    pub async fn take(clusters: &[Cluster]) -> Self {
-        let marks = clusters
-            .iter()
-            .flat_map(|cluster| WATCHED.iter().map(move |path| Mark::take(cluster, path)));
+    /// Takes them in all clusters at once; what is watched beside the rest is told by what was seen when they were last looked
+    /// at.
+    pub async fn take(clusters: &[Cluster], last: &Inventory) -> Self {
+        let marks = clusters.iter().flat_map(|cluster| {
+            let seen = last.clusters.iter().find(|seen| seen.name == cluster.name);
+            let paths = paths(seen.map(|seen| &seen.state));
+            paths.into_iter().map(move |path| Mark::take(cluster, path))
+        });
         Self(join_all(marks).await)
     }
 
@@ -75,6 +85,36 @@ impl Marks {
     }
 }
 
+/// What is watched in a cluster: each kind that rules read, or count, in a version that is served there, and what stands beside
+/// its control planes.
+fn paths(seen: Option<&ClusterState>) -> BTreeSet<String> {
+    let Some(ClusterState::Observed(observed)) = seen else {
+        return of_what_was_seen(&[], &[]);
+    };
+    let planes = observed.control_planes.iter();
+    let planes: Vec<(&str, &[String])> = planes
+        .map(|plane| (plane.workload.namespace.as_str(), plane.config_maps.as_slice()))
+        .collect();
+    let around = observed.surroundings.as_deref();
+    of_what_was_seen(&planes, around.map(|around| around.crds.as_slice()).unwrap_or_default())
+}
+
+/// The same by the namespaces of control planes, with their ConfigMaps, and the definitions.
+fn of_what_was_seen(planes: &[(&str, &[String])], crds: &[Crd]) -> BTreeSet<String> {
+    let mut paths: BTreeSet<String> = EVERYWHERE.map(str::to_owned).into();
+    for (namespace, config_maps) in planes {
+        let named = |kind: &str, name: &str| {
+            format!("/api/v1/namespaces/{namespace}/{kind}?fieldSelector=metadata.name%3D{name}")
+        };
+        paths.extend(config_maps.iter().map(|name| named("configmaps", name)));
+        paths.extend(SECRETS.iter().map(|name| named("secrets", name)));
+    }
+    let kinds = READ.into_iter().chain(COUNTED);
+    let looked_at = crds.iter().filter(|crd| kinds.clone().any(|kind| kind == crd.name));
+    paths.extend(looked_at.filter_map(surroundings::path).map(|path| path + "?"));
+    paths
+}
+
 /// How a watch ended.
 enum Watched {
     /// With an event, or because the mark is too old to tell.
@@ -86,8 +126,8 @@ enum Watched {
 }
 
 impl Mark {
-    async fn take(cluster: &Cluster, path: &'static str) -> Self {
-        let version = tokio::time::timeout(MARKING, version(cluster, path)).await;
+    async fn take(cluster: &Cluster, path: String) -> Self {
+        let version = tokio::time::timeout(MARKING, version(cluster, &path)).await;
         Self {
             cluster: cluster.clone(),
             path,
@@ -100,7 +140,7 @@ impl Mark {
         loop {
             let began = Instant::now();
             let watched = match &mut self.version {
-                Some(version) => watch(&self.cluster, self.path, version).await,
+                Some(version) => watch(&self.cluster, &self.path, version).await,
                 None => None,
             };
             match watched.unwrap_or(Watched::Refused) {
@@ -111,15 +151,16 @@ impl Mark {
                     tokio::time::sleep(PAUSE).await;
                     // A kind that comes is told by its definition; from then on its objects count.
                     if self.version.is_none() {
-                        self = Self::take(&self.cluster, self.path).await;
+                        let path = self.path.clone();
+                        self = Self::take(&self.cluster, path).await;
                     }
                 }
             }
         }
     }
 
-    fn kind(&self) -> &'static str {
-        let path = self.path.split('?').next().unwrap_or(self.path);
+    fn kind(&self) -> &str {
+        let path = self.path.split('?').next().unwrap_or(&self.path);
         path.rsplit('/').next().unwrap_or(path)
     }
 }
@@ -203,6 +244,35 @@ fn tells_of_a_change(unread: &mut Vec<u8>, mark: &mut String) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_kind_is_watched_in_a_version_that_is_served() {
+        let crd = |name: &str, served: &str| Crd {
+            name: name.to_owned(),
+            served: vec![served.to_owned()],
+            storage: "v1".to_owned(),
+            ..Crd::default()
+        };
+        let crds = [
+            crd("sidecars.networking.istio.io", "v1beta1"),
+            crd("tcproutes.gateway.networking.k8s.io", "v1alpha2"),
+            crd("helmcharts.source.toolkit.fluxcd.io", "v1"),
+        ];
+        let config_maps = ["istio".to_owned(), "istio-canary".to_owned()];
+        let watched = of_what_was_seen(&[("istio-system", &config_maps)], &crds);
+        let of_istio = |rest: &str| format!("/api/v1/namespaces/istio-system/{rest}");
+        let mut expected: BTreeSet<String> = EVERYWHERE.map(str::to_owned).into();
+        expected.extend([
+            "/apis/networking.istio.io/v1beta1/sidecars?".to_owned(),
+            "/apis/gateway.networking.k8s.io/v1alpha2/tcproutes?".to_owned(),
+            of_istio("configmaps?fieldSelector=metadata.name%3Distio"),
+            of_istio("configmaps?fieldSelector=metadata.name%3Distio-canary"),
+            of_istio("secrets?fieldSelector=metadata.name%3Dcacerts"),
+            of_istio("secrets?fieldSelector=metadata.name%3Distio-ca-secret"),
+        ]);
+        assert_eq!(watched, expected);
+        assert_eq!(paths(None).len(), EVERYWHERE.len());
+    }
 
     #[test]
     fn bookmarks_move_the_mark_and_anything_else_is_a_change() {
