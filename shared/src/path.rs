@@ -206,6 +206,33 @@ mod tests {
     }
 
     #[test]
+    fn where_no_kubernetes_leads_from_one_hop_to_the_next_that_is_said() {
+        let release = |minor: &str, kubernetes: &str| {
+            format!(
+                "      - {{minor: \"{minor}\", newestPatch: {minor}.1, released: 2026-01-01, endOfLife: {{date: 2026-01-01, \
+                 kind: actual}}, kubernetes: [{kubernetes}]}}\n"
+            )
+        };
+        let text = format!(
+            "flavors:\n  - sources: {{images: i, charts: c}}\n    releases:\n{}{}",
+            release("1.31", "\"1.36\", \"1.37\""),
+            release("1.32", "\"1.39\"")
+        );
+        let catalog = Catalog::from_yaml(&text, "catalog.yaml").unwrap();
+        let solved = solve(
+            &"1.31.0".parse().unwrap(),
+            "1.32".parse().unwrap(),
+            &clusters(&["1.39", "1.36"]),
+            &catalog,
+        );
+        assert_eq!(
+            solved.unwrap_err().to_string(),
+            "Istio 1.32 needs at least Kubernetes 1.39 in west, and Istio 1.31 supports at most 1.37: no Kubernetes leads \
+             from one to the other"
+        );
+    }
+
+    #[test]
     fn what_has_no_path_says_why() {
         for (from, to, kubernetes, part) in [
             ("1.31.0", "1.31", "1.36", "1.31 is not ahead of 1.31.0"),

@@ -7,7 +7,7 @@ use shared::{
     path::{Leg, PathCluster, solve},
     version::{IstioVersion, Minor},
 };
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Istio 1.0, 1.1, … with any ranges of Kubernetes whose ends never go down.
 fn ranges() -> impl Strategy<Value = Vec<(u64, u64)>> {
@@ -35,6 +35,68 @@ fn catalog(ranges: &[(u64, u64)]) -> Catalog {
         ));
     }
     Catalog::from_yaml(&text, "generated").unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Walks the legs one after the other, and says which of them cannot be walked. Whether all clusters were supported when it
+/// began is the mesh's own affair.
+fn walk(
+    ranges: &[(u64, u64)],
+    clusters: &[PathCluster],
+    from: &IstioVersion,
+    legs: &[Leg],
+) -> Result<IstioVersion, String> {
+    let range = |istio: &IstioVersion| {
+        let index = usize::try_from(istio.minor().minor).map_err(|error| error.to_string())?;
+        ranges.get(index).copied().ok_or(format!("no Istio {istio}"))
+    };
+    let contains = |(min, max): (u64, u64), k: Minor| min <= k.minor && k.minor <= max;
+    let mut standing: BTreeMap<&str, Minor> = BTreeMap::new();
+    for cluster in clusters {
+        standing.insert(&cluster.name, cluster.kubernetes);
+    }
+    let mut running = from.clone();
+    let mut unsupported: BTreeSet<&str> = standing
+        .iter()
+        .filter(|(_, k)| range(from).is_ok_and(|range| !contains(range, **k)))
+        .map(|(name, _)| *name)
+        .collect();
+    for leg in legs {
+        match leg {
+            Leg::Kubernetes { cluster, from, to } => {
+                let (name, k) = standing
+                    .iter_mut()
+                    .find(|(name, _)| **name == cluster.as_str())
+                    .ok_or("no such cluster")?;
+                let is_supported = to.minor <= range(&running)?.1;
+                if from != k || *to != k.next() || !is_supported {
+                    return Err(format!("{leg:?} under {running}, from {k}"));
+                }
+                *k = *to;
+                if contains(range(&running)?, *to) {
+                    unsupported.remove(*name);
+                }
+            }
+            Leg::Istio { from, to, waive } => {
+                if *from != running || to.minor() != from.minor().next() {
+                    return Err(format!("{leg:?} from {running}"));
+                }
+                for (name, k) in &standing {
+                    let waived = waive.iter().any(|waived| waived == name);
+                    let before = contains(range(from)?, *k) || unsupported.contains(name);
+                    if !before || k.minor < range(to)?.0 || contains(range(to)?, *k) == waived {
+                        return Err(format!("{leg:?} with {name} at {k}"));
+                    }
+                    if waived {
+                        unsupported.insert(name);
+                    } else {
+                        unsupported.remove(name);
+                    }
+                }
+                running = to.clone();
+            }
+        }
+    }
+    Ok(running)
 }
 
 /// Fewest legs to the last Istio when every single step has to be supported, by trying all of them.
@@ -80,7 +142,12 @@ proptest! {
             .enumerate()
             .map(|(index, k)| PathCluster { name: format!("c{index}"), kubernetes: Minor::new(1, *k) })
             .collect();
-        let solved = solve(&from, Minor::new(1, ranges.len() as u64 - 1), &clusters, &catalog);
+        let target = Minor::new(1, ranges.len() as u64 - 1);
+        let solved = solve(&from, target, &clusters, &catalog);
+        if let Ok(legs) = &solved {
+            let arrived = walk(&ranges, &clusters, &from, legs);
+            prop_assert_eq!(arrived.map(|version| version.minor()), Ok(target), "{:?} {:?}: {:?}", ranges, kubernetes, legs);
+        }
         let without_waiver = solved.as_ref().is_ok_and(|legs| {
             legs.iter().all(|leg| matches!(leg, Leg::Kubernetes { .. }) || matches!(leg, Leg::Istio { waive, .. } if waive.is_empty()))
         });

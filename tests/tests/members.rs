@@ -173,6 +173,16 @@ fn what_cannot_be_read_is_unknown_with_its_reason_and_the_others_complete() -> R
         of.get("calls")?.as_u64()
     };
     ensure!(calls("home") > Some(20) && calls("nowhere") == Some(0), "{stats:?}");
+    // One that says nothing is given up after three deadlines in all, and the others are not kept waiting by it.
+    let milliseconds = |name: &str| {
+        let of = stats.iter().find(|one| one.get("cluster") == Some(&json!(name)))?;
+        of.get("milliseconds")?.as_u64()
+    };
+    let (hanging, home) = (milliseconds("hanging"), milliseconds("home"));
+    ensure!(
+        hanging.is_some_and(|hanging| hanging <= 3 * 4_000) && home < hanging,
+        "{hanging:?} {home:?}"
+    );
 
     let list = mesh_upgrade(&east, &kubeconfig, &["list", "--request-timeout", "4s"])?;
     ensure!(

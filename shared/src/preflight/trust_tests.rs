@@ -170,6 +170,55 @@ fn certificates_are_told_a_month_before() {
 }
 
 #[test]
+fn each_certificate_is_told_as_what_it_is_for() {
+    const BUNDLE: &str = "ValidatingWebhookConfiguration istio-validator, webhook v";
+    for (place, role, until, severity, part) in [
+        (
+            "Secret istio-system/cacerts, ca-cert.pem",
+            CertificateRole::Issuer,
+            "2026-12-01",
+            Severity::Warning,
+            "the issuer of the workloads' certificates expires on 2026-12-01",
+        ),
+        (
+            "Secret istio-system/cacerts, cert-chain.pem",
+            CertificateRole::Issuer,
+            "2026-11-23",
+            Severity::Blocker,
+            "the issuer of the workloads' certificates expired on 2026-11-23",
+        ),
+        (
+            BUNDLE,
+            CertificateRole::WebhookCa,
+            "2026-12-01",
+            Severity::Warning,
+            "what the API server trusts this webhook by expires on 2026-12-01",
+        ),
+        (
+            BUNDLE,
+            CertificateRole::WebhookCa,
+            "2026-11-23",
+            Severity::Blocker,
+            "what the API server trusts this webhook by expired on 2026-11-23",
+        ),
+    ] {
+        let mut inventory = sample::one("1.30.3", "v1.36.3");
+        let ends = Certificate {
+            place: place.to_owned(),
+            ..certificate(role, "one", until)
+        };
+        // Another place's does not stand in for it.
+        inventory.around(0).certificates = vec![ends, certificate(role, "another", "2036-01-01")];
+        let report = check(&inventory, "1.31.0");
+        let finding = found(&report, "MU311");
+        assert_eq!(
+            (finding.severity, finding.cause.as_str(), finding.object.as_deref()),
+            (severity, part, Some(place))
+        );
+    }
+}
+
+#[test]
 fn an_expired_root_blocks_only_where_no_other_is_trusted_in_its_place() {
     for (role, others, expected) in [
         (CertificateRole::Root, &[][..], Severity::Blocker),

@@ -72,7 +72,12 @@ impl Toolbox {
 
     /// The folder with the charts and profiles of 1.30 as istioctl takes them; their images are named by the caller.
     pub fn manifests_130(&self) -> Result<PathBuf> {
-        Ok(build::module_folder("istio-1.30", "istio.io/istio")?.join("manifests"))
+        Ok(Self::istio_sources("1.30")?.join("manifests"))
+    }
+
+    /// The folder with Istio's own sources of 1.30 or 1.31, out of which the test control plane is built.
+    pub fn istio_sources(minor: &str) -> Result<PathBuf> {
+        build::module_folder(&format!("istio-{minor}"), "istio.io/istio")
     }
 
     /// The folder with the Gateway API's own CRDs, of the version that Istio 1.31 is built with.

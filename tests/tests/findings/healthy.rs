@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::case::{Case, Report, kubectl};
 use anyhow::{Result, ensure};
-use mesh_upgrade_tests::harness::{Cluster, wait_until};
+use mesh_upgrade_tests::harness::{Cluster, Proxy, Treatment, wait_until};
+use serde_json::{Value, json};
 
 const HARMLESS: &str = include_str!("../../fixtures/findings/harmless.yaml");
 
@@ -30,6 +31,53 @@ pub const FRESH: Case = Case {
         Ok(report)
     },
 };
+
+/// Namespaces that are added, with a Service in each.
+const MANY: usize = 95;
+
+/// What a check asks for grows with kinds and pages. Nothing of it comes out of a cache of the API server's, which may be old, and
+/// the objects of Istio's kinds come page by page.
+pub fn asks_as_often_in_many_namespaces(cluster: &Cluster) -> Result<()> {
+    let calls = |report: &Report| report.document.pointer("/stats/0/calls").and_then(Value::as_u64);
+    let check = ["--to", "1.31.0", "--on", DAY, "--stats"];
+    let proxy = Proxy::start(cluster, "alice", |seen| {
+        (seen.method == "GET").then_some(Treatment::Pass)
+    })?;
+    let few = Report::with_kubeconfig(cluster, proxy.kubeconfig(), &check)?;
+    let asked = proxy.counted();
+    for seen in &asked {
+        ensure!(!seen.path.contains("resourceVersion=0"), "{seen:?}");
+        let (path, query) = seen.path.split_once('?').unwrap_or((&seen.path, ""));
+        let is_list = path.split('/').count() == 5 && path.starts_with("/apis/");
+        let may_be_many = is_list
+            && [".istio.io/", "/gateway.networking"]
+                .iter()
+                .any(|group| path.contains(group));
+        ensure!(!may_be_many || query.contains("limit="), "{seen:?}");
+    }
+    let lists = asked.iter().filter(|seen| seen.path.contains(".istio.io/")).count();
+    ensure!(lists > 3, "{asked:?}");
+
+    let objects = (0..MANY).flat_map(|index| {
+        let name = format!("many-{index}");
+        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "here", "namespace": &name},
+            "spec": {"ports": [{"port": 80}]}});
+        [
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": &name}}),
+            service,
+        ]
+    });
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects.collect::<Vec<_>>()});
+    cluster.apply_stdin(&list.to_string())?.ok()?;
+    let many = Report::with_kubeconfig(cluster, proxy.kubeconfig(), &check)?;
+    ensure!(
+        calls(&few).is_some() && calls(&few) == calls(&many),
+        "{:?} calls, then {:?}",
+        calls(&few),
+        calls(&many)
+    );
+    Ok(())
+}
 
 /// The same with CNI, ztunnel and a gateway, with workloads in both modes, and with configuration of every kind that rules look
 /// at: a rule that takes the ordinary for a fault shows here.
