@@ -19,8 +19,9 @@ struct Row {
     eol_date: Option<String>,
     #[serde(default)]
     k8s_versions: Vec<Minor>,
+    /// Left out where an old row is known without it.
     #[serde(default)]
-    tested_k8s_versions: Vec<Minor>,
+    tested_k8s_versions: Option<Vec<Minor>>,
 }
 
 /// A day as Istio writes it, `Feb 16, 2026` or `Sept 5, 2023`; `None` for what is only expected.
@@ -57,7 +58,9 @@ fn differences(table: &str, catalog: &Catalog) -> Vec<String> {
             }
         };
         compare("kubernetes", shown(&row.k8s_versions), shown(&release.kubernetes));
-        compare("tested", shown(&row.tested_k8s_versions), shown(&release.tested));
+        if let Some(tested) = &row.tested_k8s_versions {
+            compare("tested", shown(tested), shown(&release.tested));
+        }
         if let Some(released) = row.release_date.as_deref().and_then(day) {
             compare("released", released.to_string(), release.released.to_string());
         }
@@ -72,7 +75,8 @@ fn shown(minors: &[Minor]) -> String {
     minors.iter().map(Minor::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// Rows as Istio's table had them; the catalog must keep saying the same of releases that are over.
+/// Rows as Istio's table had them, all of those that the catalog takes from it; it must keep saying the same of releases that are
+/// over.
 const KNOWN: &str = r#"
 - version: "master"
   supported: "No, development only"
@@ -86,6 +90,57 @@ const KNOWN: &str = r#"
   eolDate: "~Nov 2026 (Expected)"
   k8sVersions: ["1.32", "1.33", "1.34", "1.35", "1.36"]
   testedK8sVersions: ["1.27", "1.28", "1.29", "1.30", "1.31"]
+- version: "1.29"
+  supported: "No"
+  releaseDate: "Feb 16, 2026"
+  eolDate: "Oct 12, 2026"
+  k8sVersions: ["1.31", "1.32", "1.33", "1.34", "1.35"]
+  testedK8sVersions: ["1.26", "1.27", "1.28", "1.29", "1.30"]
+- version: "1.28"
+  supported: "No"
+  releaseDate: "Nov 5, 2025"
+  eolDate: "Jul 1, 2026"
+  k8sVersions: ["1.30", "1.31", "1.32", "1.33", "1.34"]
+  testedK8sVersions: ["1.25", "1.26", "1.27", "1.28", "1.29"]
+- version: "1.27"
+  supported: "No"
+  releaseDate: "Aug 11, 2025"
+  eolDate: "Apr 7, 2026"
+  k8sVersions: ["1.29", "1.30", "1.31", "1.32", "1.33"]
+  testedK8sVersions: ["1.24", "1.25", "1.26", "1.27", "1.28"]
+- version: "1.26"
+  supported: "No"
+  releaseDate: "May 8, 2025"
+  eolDate: "Dec 22, 2025"
+  k8sVersions: ["1.29", "1.30", "1.31", "1.32", "1.33"]
+  testedK8sVersions: ["1.24", "1.25", "1.26", "1.27", "1.28"]
+- version: "1.25"
+  supported: "No"
+  releaseDate: "Mar 3, 2025"
+  eolDate: "Sept 30, 2025"
+  k8sVersions: ["1.29", "1.30", "1.31", "1.32"]
+- version: "1.24"
+  supported: "No"
+  releaseDate: "Nov 7, 2024"
+  eolDate: "Jun 24, 2025"
+  k8sVersions: ["1.28", "1.29", "1.30", "1.31"]
+- version: "1.23"
+  supported: "No"
+  releaseDate: "Aug 14, 2024"
+  eolDate: "Apr 16, 2025"
+  k8sVersions: ["1.27", "1.28", "1.29", "1.30"]
+- version: "1.22"
+  supported: "No"
+  releaseDate: "May 13, 2024"
+  eolDate: "Jan 22, 2025"
+  k8sVersions: ["1.27", "1.28", "1.29", "1.30"]
+  testedK8sVersions: ["1.23", "1.24", "1.25", "1.26"]
+- version: "1.21"
+  supported: "No"
+  releaseDate: "Mar 13, 2024"
+  eolDate: "Sept 27, 2024"
+  k8sVersions: ["1.26", "1.27", "1.28", "1.29"]
+  testedK8sVersions: ["1.23", "1.24", "1.25"]
 - version: "1.20"
   supported: "No"
   releaseDate: "Nov 14, 2023"
@@ -98,6 +153,60 @@ const KNOWN: &str = r#"
   eolDate: "Apr 24, 2024"
   k8sVersions: ["1.25", "1.26", "1.27", "1.28"]
   testedK8sVersions: ["1.21", "1.22", "1.23", "1.24"]
+- version: "1.18"
+  supported: "No"
+  releaseDate: "Jun 7, 2023"
+  eolDate: "Jan 4, 2024"
+  k8sVersions: ["1.24", "1.25", "1.26", "1.27"]
+  testedK8sVersions: ["1.20", "1.21", "1.22", "1.23"]
+- version: "1.17"
+  supported: "No"
+  releaseDate: "Feb 14, 2023"
+  eolDate: "Oct 27, 2023"
+  k8sVersions: ["1.23", "1.24", "1.25", "1.26"]
+  testedK8sVersions: ["1.16", "1.17", "1.18", "1.19", "1.20", "1.21", "1.22"]
+- version: "1.16"
+  supported: "No"
+  releaseDate: "Nov 15, 2022"
+  eolDate: "Jul 25, 2023"
+  k8sVersions: ["1.22", "1.23", "1.24", "1.25"]
+  testedK8sVersions: ["1.16", "1.17", "1.18", "1.19", "1.20", "1.21"]
+- version: "1.15"
+  supported: "No"
+  releaseDate: "Aug 31, 2022"
+  eolDate: "Apr 4, 2023"
+  k8sVersions: ["1.22", "1.23", "1.24", "1.25"]
+  testedK8sVersions: ["1.16", "1.17", "1.18", "1.19", "1.20", "1.21"]
+- version: "1.14"
+  supported: "No"
+  releaseDate: "May 24, 2022"
+  eolDate: "Dec 27, 2022"
+  k8sVersions: ["1.21", "1.22", "1.23", "1.24"]
+  testedK8sVersions: ["1.16", "1.17", "1.18", "1.19", "1.20"]
+- version: "1.13"
+  supported: "No"
+  releaseDate: "Feb 11, 2022"
+  eolDate: "Oct 12, 2022"
+  k8sVersions: ["1.20", "1.21", "1.22", "1.23"]
+  testedK8sVersions: ["1.16", "1.17", "1.18", "1.19"]
+- version: "1.12"
+  supported: "No"
+  releaseDate: "Nov 18, 2021"
+  eolDate: "Jul 12, 2022"
+  k8sVersions: ["1.19", "1.20", "1.21", "1.22"]
+  testedK8sVersions: ["1.16", "1.17", "1.18"]
+- version: "1.11"
+  supported: "No"
+  releaseDate: "Aug 12, 2021"
+  eolDate: "Mar 25, 2022"
+  k8sVersions: ["1.18", "1.19", "1.20", "1.21", "1.22"]
+  testedK8sVersions: ["1.16", "1.17"]
+- version: "1.10"
+  supported: "No"
+  releaseDate: "May 18, 2021"
+  eolDate: "Jan 7, 2022"
+  k8sVersions: ["1.18", "1.19", "1.20", "1.21"]
+  testedK8sVersions: ["1.16", "1.17", "1.22"]
 - version: "1.7"
   supported: "No"
   k8sVersions: ["1.16"]
