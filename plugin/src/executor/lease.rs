@@ -297,16 +297,31 @@ async fn take(
     Ok(epoch)
 }
 
-/// Whether it was still ours.
-pub(super) async fn renew(leases: &Api<Lease>, name: &str, identity: &str) -> Result<bool, kube::Error> {
-    let mut lease = leases.get(name).await?;
-    let spec = lease.spec.get_or_insert_default();
-    if spec.holder_identity.as_deref() != Some(identity) {
-        return Ok(false);
+/// Renews the Lease as the last renewal has left it, or as it is now where that is not known or somebody has written it since.
+/// Returns it as it is then, if it was still ours.
+pub(super) async fn renew(
+    leases: &Api<Lease>,
+    name: &str,
+    identity: &str,
+    last: Option<Lease>,
+) -> Result<Option<Lease>, kube::Error> {
+    if let Some(last) = last {
+        match renewed(leases, name, last).await {
+            Err(error) if api_code(&error) == 409 => {}
+            done => return done.map(Some),
+        }
     }
-    spec.renew_time = Some(MicroTime(Timestamp::now()));
-    leases.replace(name, &PostParams::default(), &lease).await?;
-    Ok(true)
+    let lease = leases.get(name).await?;
+    let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref());
+    if holder != Some(identity) {
+        return Ok(None);
+    }
+    renewed(leases, name, lease).await.map(Some)
+}
+
+async fn renewed(leases: &Api<Lease>, name: &str, mut lease: Lease) -> Result<Lease, kube::Error> {
+    lease.spec.get_or_insert_default().renew_time = Some(MicroTime(Timestamp::now()));
+    leases.replace(name, &PostParams::default(), &lease).await
 }
 
 fn lease_of(name: &str, identity: &str, epoch: i64) -> Lease {

@@ -24,17 +24,25 @@ use std::{
 };
 use tokio::sync::Mutex;
 
-/// How often a driver renews.
-const RENEW_EVERY: Duration = Duration::from_secs(4);
+/// How often a driver renews: before it is no more sure of its Lease.
+const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// How long a renewal may take; what takes longer is given up, and tried again over a connection that answers. With the pause
 /// before it less than [`TTL`], and as long as a dead connection takes to be noticed.
 const RENEWED_WITHIN: Duration = Duration::from_secs(10);
 /// Pause before a renewal that failed is tried again: a rival may be watching.
 const RENEW_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// For how long after a renewal was asked for nobody can have taken the Lease, with room for a connection to be made, and for what
-/// is written then to arrive, or never. Who has to be sure later than that renews.
-const SURE_FOR: Duration =
-    Duration::from_secs(TTL.as_secs() - CONNECT_TIMEOUT.as_secs() - DELIVERED_WITHIN.as_secs() - 1);
+/// For how long after a renewal was asked for nobody can have taken the Lease, with room for a connection to be made, and, where
+/// a system can be told so, for what is written then to arrive, or never. Who has to be sure later than that renews.
+const SURE_FOR: Duration = Duration::from_secs(
+    TTL.as_secs()
+        - CONNECT_TIMEOUT.as_secs()
+        - if cfg!(target_os = "linux") {
+            DELIVERED_WITHIN.as_secs()
+        } else {
+            0
+        }
+        - 1,
+);
 
 const TOO_LATE: &str = "the API server did not answer in time";
 
@@ -46,8 +54,8 @@ pub struct Tenure {
     identity: Arc<str>,
     /// When the last renewal that was done was asked for, in milliseconds of [`passed`].
     since: Arc<AtomicU64>,
-    /// Of two renewals at once the second would find the Lease changed, and wait for nothing.
-    renewing: Arc<Mutex<()>>,
+    /// The Lease as it was renewed last. Of two renewals at once the second would find it changed, and wait for nothing.
+    renewing: Arc<Mutex<Option<Lease>>>,
 }
 
 impl Tenure {
@@ -109,17 +117,22 @@ impl Tenure {
 
     /// Whether it was still ours; `unless` somebody else has renewed it meanwhile.
     async fn renewed(&self, unless: bool) -> Result<bool, String> {
-        let _alone = self.renewing.lock().await;
+        let mut last = self.renewing.lock().await;
         if unless && self.is_sure() {
             return Ok(true);
         }
         let asked = passed();
-        let renewed = tokio::time::timeout(RENEWED_WITHIN, renew(&self.leases, &self.name, &self.identity));
+        let renewed = tokio::time::timeout(
+            RENEWED_WITHIN,
+            renew(&self.leases, &self.name, &self.identity, last.take()),
+        );
         match renewed.await {
-            Ok(Ok(ours)) => {
+            Ok(Ok(renewed)) => {
+                let ours = renewed.is_some();
                 if ours {
                     self.since.fetch_max(milliseconds(asked), Ordering::Release);
                 }
+                *last = renewed;
                 Ok(ours)
             }
             Ok(Err(error)) => Err(api_message(&error)),
