@@ -23,7 +23,16 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use kube::{Client, client::Body};
 use serde_json::json;
-use std::{convert::Infallible, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::Ipv4Addr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::Instant;
 use tokio::{
     net::TcpListener,
@@ -46,6 +55,9 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// Connections that are kept for further requests. Behind a proxy client-go opens others for each kind that it writes, and keeps
 /// them; some systems let a program have no more than 256 open files.
 const KEPT: usize = 64;
+
+/// How long a connection may show no secret: whoever is on this machine can open some, and files are few.
+const KNOWN_WITHIN: Duration = Duration::from_secs(30);
 
 /// The relay's name for itself, which its secret is the password of.
 const NAME: &str = "relay";
@@ -221,8 +233,12 @@ async fn accept(listener: TcpListener, client: Client, passes: Passes, door: Doo
         let (client, passes, door) = (client.clone(), passes.clone(), door.clone());
         let kept = connections.len() < KEPT;
         connections.spawn(async move {
-            let service = service_fn(move |request| {
+            let known = AtomicBool::new(false);
+            let service = service_fn(|request: Request<Incoming>| {
                 let (client, passes, door) = (client.clone(), passes.clone(), door.clone());
+                if door.passed_on(request.uri(), request.headers()).is_some() {
+                    known.store(true, Ordering::Relaxed);
+                }
                 async move { Ok::<_, Infallible>(answer(&client, passes, &door, request).await) }
             });
             let served = http1::Builder::new()
@@ -230,9 +246,18 @@ async fn accept(listener: TcpListener, client: Client, passes: Passes, door: Doo
                 // It would close a connection that is idle, too, and an engine that was held writes into that as it goes on.
                 .header_read_timeout(None::<Duration>)
                 .serve_connection(TokioIo::new(stream), service);
-            // An engine that goes away is no news.
-            if let Err(error) = served.await {
-                tracing::debug!(%error, "a connection of the relay has ended");
+            let stays_unknown = async {
+                tokio::time::sleep(KNOWN_WITHIN).await;
+                if known.load(Ordering::Relaxed) {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                // An engine that goes away is no news.
+                ended = served => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection of the relay has ended");
+                },
+                () = stays_unknown => {}
             }
         });
     }
@@ -273,13 +298,22 @@ async fn answer(client: &Client, passes: Passes, door: &Door, request: Request<I
         if let Some(why) = why_not_passed(&error) {
             return refusal(StatusCode::FORBIDDEN, why);
         }
-        // A server that is away for a moment is waited for as anywhere: helm gives a step up at the first write that fails. Each
-        // try asks anew whether it may pass.
-        if !was_never_done(&error) || away.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+        // A server that is away for a moment is waited for as anywhere: helm gives a step up at the first request that fails. Each
+        // try asks anew whether it may pass. What changes nothing, or nothing the second time, may have been done already.
+        let is_unanswered = matches!(error, kube::Error::Service(_) | kube::Error::HyperError(_));
+        let again = was_never_done(&error) || is_unanswered && may_be_done_twice(&parts);
+        if !again || away.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
             return refusal(StatusCode::BAD_GATEWAY, &error.to_string());
         }
         tokio::time::sleep(SEND_AGAIN_AFTER).await;
     }
+}
+
+/// Whether a request comes to the same when it is done again: one that reads, or a server-side apply.
+fn may_be_done_twice(request: &http::request::Parts) -> bool {
+    let content = request.headers.get(CONTENT_TYPE);
+    let applies = content.is_some_and(|content| content.as_bytes().starts_with(b"application/apply-patch"));
+    [Method::GET, Method::HEAD].contains(&request.method) || request.method == Method::PATCH && applies
 }
 
 /// The headers of the API server's request: without those of the connection, and without anybody's identity.
