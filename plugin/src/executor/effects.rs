@@ -78,6 +78,10 @@ impl Effects<'_> {
         seen: &mut Observation,
         news: &Telling,
     ) -> Result<(), CommandError> {
+        if !matches!(effect, Effect::Apply { .. }) {
+            // Its watches end where nobody listens.
+            drop(self.watch.kept());
+        }
         match effect {
             Effect::Check => {
                 // Side by side; what is found first to be in the way is told.

@@ -107,7 +107,10 @@ impl Effects<'_> {
             patiently(|| freeze::prove(cluster, &freeze, settled)),
             patiently(|| self.watch.first_look(&holder, &freeze)),
         )?;
-        let begin = || self.watch.begin(&holder, &planned.name, &freeze, first.clone());
+        let begin = || async {
+            self.surely_drives().await?;
+            self.watch.begin(&holder, &planned.name, &freeze, first.clone()).await
+        };
         let changes = patiently(begin).await?;
         if !changes.is_empty() {
             let what = format!("changed since it was first frozen: {}", describe(&changes));
@@ -179,11 +182,15 @@ impl Effects<'_> {
             }
         };
         let is_ours = patiently(|| freeze::is_ours(&holder, &freeze));
-        // That something is admitted tells least of why: only where all seems to stand.
-        let refuses = async { Ok(patiently(|| freeze::refuses(cluster, &freeze)).await) };
+        let refuses = || freeze::refuses(cluster, &freeze);
         // Side by side, as each says something of this moment.
-        let ((), (), refuses) = tokio::try_join!(looked, is_ours, refuses)?;
-        refuses
+        let at_once = async { Ok(refuses().await) };
+        let ((), (), at_once) = tokio::try_join!(looked, is_ours, at_once)?;
+        match at_once {
+            Ok(()) => Ok(()),
+            // That something is admitted, or not answered, tells least of why: it counts where all else has been seen to stand.
+            Err(_) => patiently(refuses).await,
+        }
     }
 
     /// Says in the record which release is changed from now on, and listens.

@@ -41,7 +41,6 @@ impl Installer for Sail {
     }
 
     async fn upgrade(&self, change: &Change<'_>) -> Result<(), String> {
-        change.hold.free().await;
         tell(change, false).await
     }
 }
@@ -76,6 +75,9 @@ async fn tell(change: &Change<'_>, dry_run: bool) -> Result<(), String> {
         dry_run,
         ..PatchParams::apply(names::FIELD_MANAGER)
     };
+    if !dry_run {
+        change.hold.free().await;
+    }
     let patched = objects.patch(&followed.name, &params, &Patch::Merge(&patch)).await;
     patched.map(drop).map_err(|error| failed(&error))
 }
