@@ -103,10 +103,13 @@ pub fn of_pods(before: &ProxyConnections) -> Option<(ProxyConnections, i64)> {
 pub fn judge(before: &ProxyConnections, after: &Counted) -> Result<Judged, Left> {
     let now = &after.total;
     let is_compared = before.clusters == 0 || before.clusters == now.clusters;
-    if is_compared && let Some(lost) = lost(before, now) {
+    let reached = remotes::judge(&before.remotes, &after.remotes());
+    if is_compared && let Some(mut lost) = lost(before, now) {
+        // All that is left counts: what comes back while another thing is missing is progress, too.
+        lost.count = lost.count.saturating_add(reached.err().map_or(0, |left| left.count));
         return Err(lost);
     }
-    let reached = remotes::judge(&before.remotes, &after.remotes())?;
+    let reached = reached?;
     if !is_compared {
         let evidence = format!(
             "{} proxies connected, and not compared: counted in {} clusters before, in {} now",
@@ -138,11 +141,14 @@ fn lost(before: &ProxyConnections, now: &ProxyConnections) -> Option<Left> {
     })
 }
 
+/// One of the counts of an istiod.
+type CountOf = fn(&Istiod) -> i64;
+
 /// What the upgrade has brought of what nobody can take back: an istiod that began with it has counted nothing else. Which ones
 /// did, a journal of an older plugin does not say: then it is told where there was none before.
 fn risen(before: &ProxyConnections, after: &Counted) -> Vec<String> {
     let is_known = !before.istiods.is_empty();
-    let counts: [(i64, fn(&Istiod) -> i64, bool, &str); 3] = [
+    let counts: [(i64, CountOf, bool, &str); 3] = [
         (
             before.rejected,
             |istiod| istiod.rejected,

@@ -49,8 +49,20 @@ pub fn arrived(managed: &[Managed], before: &[String], revision: &str, target: &
         return Ok(arrived.into_iter().map(|one| one.name.clone()).collect());
     };
     let Managed { name, rollout, .. } = first;
+    // In pods, as one large gateway takes its time; one more while nothing of it has begun.
+    let pods_left = |one: &&Managed| {
+        let rollout = &one.rollout;
+        if is_version(&one.image, target) {
+            rollout
+                .desired
+                .saturating_sub(rollout.updated.min(rollout.ready))
+                .max(1)
+        } else {
+            rollout.desired.saturating_add(1)
+        }
+    };
     Err(Left {
-        count: i64::try_from(left.len()).unwrap_or(i64::MAX),
+        count: left.iter().map(pods_left).map(i64::from).sum(),
         what: if is_version(&first.image, target) {
             format!(
                 "Deployment {name}, a gateway that istiod keeps, to roll out ({} of {} pods are new and ready)",
@@ -59,7 +71,8 @@ pub fn arrived(managed: &[Managed], before: &[String], revision: &str, target: &
             )
         } else {
             format!(
-                "istiod to bring the gateway {name}, which it keeps, to {target} (it runs {})",
+                "istiod to bring the gateway {name}, which it keeps, to {target} (it runs {}; if it keeps it no more: kubectl \
+                 mesh-upgrade unlock --reason TEXT, then kubectl mesh-upgrade apply)",
                 first.image
             )
         },
@@ -77,7 +90,7 @@ pub fn named(names: &[String]) -> String {
         .join(", ");
     match names.len().saturating_sub(NAMED) {
         0 => some,
-        more => format!("{some} and {more} more"),
+        more => format!("{some} and {more} more of them"),
     }
 }
 
@@ -147,15 +160,21 @@ mod tests {
                 "shop/waypoint",
                 "default",
                 new,
-                (2, 1),
-                Err("Deployment shop/waypoint, a gateway that istiod keeps, to roll out (1 of 2 pods"),
+                (4, 1),
+                Err((
+                    "Deployment shop/waypoint, a gateway that istiod keeps, to roll out (1 of 4 pods",
+                    3,
+                )),
             ),
             (
                 "shop/waypoint",
                 "default",
                 "hub/proxyv2:1.30.3",
                 (1, 1),
-                Err("shop/waypoint, which it keeps, to 1.31.0 (it runs hub/proxyv2:1.30.3)"),
+                Err((
+                    "shop/waypoint, which it keeps, to 1.31.0 (it runs hub/proxyv2:1.30.3;",
+                    2,
+                )),
             ),
             // Scaled to nothing, another revision's, or gone meanwhile, and one that was not whole before.
             ("shop/waypoint", "default", new, (0, 0), Ok(0)),
@@ -165,7 +184,9 @@ mod tests {
             let now = [managed(name, revision, image, pods)];
             match (arrived(&now, &before, "default", "1.31.0"), expected) {
                 (Ok(arrived), Ok(count)) => assert_eq!(arrived.len(), count, "{now:?}"),
-                (Err(left), Err(part)) => assert!(left.what.contains(part) && left.count == 1, "{left:?}"),
+                (Err(left), Err((part, count))) => {
+                    assert!(left.what.contains(part) && left.count == count, "{left:?}");
+                }
                 (found, _) => panic!("{found:?}, not {expected:?}"),
             }
         }
@@ -175,6 +196,6 @@ mod tests {
     fn many_are_not_all_named() {
         let names: Vec<String> = (1..=7).map(|number| format!("a/{number}")).collect();
         assert_eq!(named(&names[..2]), "a/1, a/2");
-        assert_eq!(named(&names), "a/1, a/2, a/3, a/4, a/5 and 2 more");
+        assert_eq!(named(&names), "a/1, a/2, a/3, a/4, a/5 and 2 more of them");
     }
 }

@@ -100,6 +100,17 @@ impl Next<'_> {
     /// Machines that were retired would be waited for without an end, and clusters that were taken out. Somebody who may unlock, and
     /// has said why, is the word for it that nothing else could give; pods are counted as before.
     fn forget_who_may_have_left(&mut self) {
+        let kept = self
+            .status
+            .abilities
+            .iter_mut()
+            .map(|able| std::mem::take(&mut able.keeps));
+        if kept.filter(|kept| !kept.is_empty()).count() > 0 {
+            self.note(
+                "the mesh stood open, and nobody can tell which gateways istiod was told to keep no more: they are not waited for \
+                 any more",
+            );
+        }
         let Some(before) = &mut self.status.connections else {
             return;
         };

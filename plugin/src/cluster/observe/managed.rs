@@ -33,6 +33,14 @@ pub async fn managed(cluster: &Cluster) -> Result<Vec<Managed>, String> {
 fn of(deployment: &Deployment) -> Option<Managed> {
     let template = &deployment.spec.as_ref()?.template;
     let annotations = template.metadata.as_ref()?.annotations.as_ref();
+    // One whose Gateway was deleted without it is kept by nobody.
+    if !deployment
+        .owner_references()
+        .iter()
+        .any(|owner| owner.kind == "Gateway")
+    {
+        return None;
+    }
     Some(Managed {
         name: format!("{}/{}", deployment.namespace()?, deployment.name_any()),
         revision: annotations?.get(REVISION)?.clone(),
@@ -48,24 +56,30 @@ mod tests {
 
     #[test]
     fn a_gateway_tells_whose_it_is_in_its_template() {
-        let deployment = |template: Value| -> Deployment {
+        let owned = |template: Value, owners: Value| -> Deployment {
             let object = json!({
                 "apiVersion": "apps/v1", "kind": "Deployment",
-                "metadata": {"namespace": "shop", "name": "waypoint", "generation": 2},
+                "metadata": {"namespace": "shop", "name": "waypoint", "generation": 2, "ownerReferences": owners},
                 "spec": {"replicas": 2, "selector": {}, "template": template},
                 "status": {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 1},
             });
             serde_json::from_value(object).unwrap()
         };
+        let gateway = json!([{"apiVersion": "gateway.networking.k8s.io/v1beta1", "kind": "Gateway", "name": "waypoint", "uid": "1"}]);
+        let deployment = |template: Value| owned(template, gateway.clone());
         let containers = json!({"containers": [{"name": "istio-proxy", "image": "hub/proxyv2:1.30.3"}]});
         let annotated = json!({"metadata": {"annotations": {"istio.io/rev": "default"}}, "spec": containers});
-        let found = of(&deployment(annotated)).unwrap();
+        let found = of(&deployment(annotated.clone())).unwrap();
         assert_eq!(
             (found.name.as_str(), found.revision.as_str()),
             ("shop/waypoint", "default")
         );
         assert_eq!(found.image, "hub/proxyv2:1.30.3");
         assert!(!found.rollout.is_complete());
+        assert!(
+            of(&owned(annotated, json!([]))).is_none(),
+            "its Gateway was deleted without it"
+        );
         // Another project's, and an agentgateway.
         assert!(of(&deployment(json!({"spec": containers}))).is_none());
         let other = json!({"containers": [{"name": "agentgateway", "image": "hub/agentgateway:1"}]});

@@ -11,7 +11,7 @@ use crate::{
     cluster::{self, Cluster, ObserveOptions},
     error::{api_code, api_message},
     executor::frozen::Telling,
-    ui::{Mark, Ui},
+    ui::Ui,
 };
 use kube::{
     Api, Client,
@@ -94,7 +94,14 @@ pub async fn abilities(
             }
             if able.injects {
                 let (proxy, _) = injection::proxy(writer, &place).await?;
-                able.keeps = managed::kept(&gateways, &place.revision, &proxy);
+                // Which of two that share a name in one cluster keeps a gateway, nothing of the gateway tells.
+                let same = observed
+                    .control_planes
+                    .iter()
+                    .filter(|other| other.revision == plane.revision);
+                if same.count() == 1 {
+                    able.keeps = managed::kept(&gateways, &place.revision, &proxy);
+                }
             }
             abilities.push(able);
         }

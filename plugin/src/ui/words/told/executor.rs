@@ -221,9 +221,11 @@ super::told! {
     "gateways that istiod keeps run {target}: {}" => "istiod 维护的网关运行 {target}：{0}";
     "Deployment {name}, a gateway that istiod keeps, to roll out ({} of {} pods are new and ready)"
         => "istiod 维护的网关 Deployment {name} 完成滚动更新（{1} 个 Pod 中有 {0} 个是新的且就绪）";
-    "istiod to bring the gateway {name}, which it keeps, to {target} (it runs {})"
-        => "istiod 把它维护的网关 {name} 升到 {target}（现在运行 {0}）";
-    "{some} and {more} more" => "{some} 以及另外 {more} 个";
+    "istiod to bring the gateway {name}, which it keeps, to {target} (it runs {}; if it keeps it no more: kubectl \
+     mesh-upgrade unlock --reason TEXT, then kubectl mesh-upgrade apply)"
+        => "istiod 把它维护的网关 {name} 升到 {target}（现在运行 {0}；如果它不再维护该网关：kubectl mesh-upgrade unlock --reason TEXT，然后 \
+            kubectl mesh-upgrade apply）";
+    "{some} and {more} more of them" => "{some} 以及另外 {more} 个";
     "the cluster to answer ({reason})" => "集群应答（{reason}）";
     "Deployment {name} to roll out" => "Deployment {name} 完成滚动更新";
     "the pods of {name} to report their version ({} of {asked} do)" => "{name} 的 Pod 报告其版本（{asked} 个中有 {0} 个）";

@@ -235,6 +235,8 @@ super::told! {
     "the freeze was lifted by hand, by {why}" => "冻结被手工解除，由 {why}";
     "the mesh stood open, and nobody can tell which machines were retired: {machines} proxies without a pod are not waited for any more"
         => "网格曾经开放，没有谁能判断哪些虚拟机已退役：不再等待 {machines} 个没有 Pod 的代理";
+    "the mesh stood open, and nobody can tell which gateways istiod was told to keep no more: they are not waited for any more"
+        => "网格曾经打开，谁也说不清 istiod 已不再维护哪些网关：不再等待它们";
     "the mesh stood open, and nobody can tell which clusters were taken out of it: what istiods reached before is not waited for any more"
         => "网格曾经开放，没有谁能判断哪些集群已移出：不再等待 istiod 之前到达的集群";
     "{why} (if these are machines that were retired, or clusters that were taken out, meanwhile: kubectl mesh-upgrade unlock --reason TEXT, then kubectl mesh-upgrade apply)"
