@@ -75,7 +75,7 @@ pub const EXCLUDED_DNS: Code = Code(&Rule {
 /// 1.24 has no operator.
 pub const IN_CLUSTER_OPERATOR: Code = Code(&Rule {
     id: "MU708",
-    title: "The operator in the cluster, or an object of it, is there",
+    title: "An operator of Istio, or an object for it, is there",
     severity: Severity::Blocker,
     waivable: true,
     cause: "The operator that ran in the cluster is gone from 1.24 on: nobody acts on IstioOperator objects any more, and one that still runs puts its own release back. Objects named installed-state are records that istioctl left before 1.24; these block nothing.",
