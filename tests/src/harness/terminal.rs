@@ -31,7 +31,9 @@ impl Terminal {
     ///
     /// # Errors
     /// When there is no pseudo-terminal to be had, or the program does not start.
-    pub fn start(command: Command, columns: u16) -> Result<Self> {
+    pub fn start(mut command: Command, columns: u16) -> Result<Self> {
+        // Without a word for what it can do nothing is drawn anew on it.
+        command.env("TERM", "xterm-256color");
         let (pty, other_end) = blocking::open().context("open a pseudo-terminal")?;
         let_programs_be_interrupted()?;
         pty.resize(Size::new(ROWS, columns))
