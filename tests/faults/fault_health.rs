@@ -212,13 +212,14 @@ fn without_the_way_into_another_cluster_it_is_not_healthy() -> Result<()> {
         .with_context(|| run.said())?;
     east.kubectl(&["delete", "clusterrolebinding", "west-reads"])?.ok()?;
     helm.release()?;
-    let run = run.ended()?;
+    let ended = run.ended()?;
+    let said = run.said();
     let says = "every istiod of cluster west to reach the remote cluster east as before (one says: timeout)";
     ensure!(
-        run.code == 1 && run.stderr.contains("stalled (Unhealthy)") && run.stderr.contains(says),
-        "{run}"
+        ended.code() == Some(1) && said.contains("stalled (Unhealthy)") && said.contains(says),
+        "{said}"
     );
-    tell(&run.stderr);
+    tell(&said);
     mesh.is_frozen()?;
 
     east.apply_stdin(READS)?.ok()?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Run, Started, no_leftovers},
+    harness::{Run, Started, no_leftovers, wait_until},
     product::{HeldHelm, SeveralClusters, tells_in_order, wait_for_journal},
 };
 use serde_json::Value;
@@ -120,27 +120,35 @@ fn told_from_everywhere(mesh: &SeveralClusters) -> Result<()> {
 
 /// Gone on with from west, and followed from north, where nothing but the freeze leads to the journal in east, to its end.
 fn finished_and_watched_from_elsewhere(mesh: &SeveralClusters) -> Result<()> {
-    let home = mesh.cluster("east")?;
-    let watched = std::thread::scope(|scope| {
-        let apply = scope.spawn(|| mesh.run("west", &["apply", "shop"]));
-        // What has stopped is not watched before somebody goes on with it.
-        wait_for_journal(home, "the third driver", DEADLINE, |journal| {
-            journal.pointer("/status/epoch") == Some(&Value::from(3))
-        })?;
-        let watched = mesh.run("north", &["status", "--watch", "-o", "json"]);
-        apply.join().map_err(|_| anyhow::anyhow!("apply panicked"))??.ok()?;
-        watched
+    // Once the mesh is open nothing would lead there any more.
+    let helm = HeldHelm::at("north", "istiod")?;
+    let program = helm.program().display().to_string();
+    let mut apply = Started::of(mesh.command("west", &["apply", "shop", "--helm", &program])?)?;
+    let reached = helm.wait_until_reached_by(&mut apply.child, DEADLINE);
+    reached.with_context(|| apply.said())?;
+    let mut watch = Started::of(mesh.command("north", &["status", "--watch", "-o", "json"])?)?;
+    wait_until("the first of its events", DEADLINE, || {
+        let has_ended = watch.child.try_wait()?.is_some();
+        Ok((has_ended || watch.said().contains("UpgradeEvent")).then_some(()))
     })?;
-    let events = watched.ok()?.lines().map(serde_json::from_str);
-    let events: Vec<Value> = events.collect::<Result<_, _>>().with_context(|| watched.to_string())?;
-    let of_all = ["UpgradeEvent", "shop"].map(Value::from);
-    let is_of_it = |event: &Value| [event.get("kind"), event.get("mesh")] == of_all.each_ref().map(Some);
-    let last = events.last().with_context(|| watched.to_string())?;
-    ensure!(
-        events.iter().all(is_of_it) && last.get("phase") == Some(&Value::from("Succeeded")),
-        "{watched}"
-    );
-    ensure!(last.get("componentsDone") == last.get("components"), "{watched}");
+    helm.release()?;
+    let ended = apply.ended()?;
+    ensure!(ended.success(), "{ended}: {}", apply.said());
+    let ended = watch.ended()?;
+    let said = watch.said();
+    ensure!(ended.success(), "{ended}: {said}");
+
+    // What people read stands beside the events.
+    let events = said
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(serde_json::from_str);
+    let events: Vec<Value> = events.collect::<Result<_, _>>().with_context(|| said.clone())?;
+    let is = |event: &Value, field: &str, value: &str| event.get(field) == Some(&Value::from(value));
+    let is_of_it = |event: &Value| is(event, "kind", "UpgradeEvent") && is(event, "mesh", "shop");
+    let last = events.last().with_context(|| said.clone())?;
+    ensure!(events.iter().all(is_of_it) && is(last, "phase", "Succeeded"), "{said}");
+    ensure!(last.get("componentsDone") == last.get("components"), "{said}");
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use futures::{StreamExt as _, channel::mpsc::unbounded};
+use futures::channel::mpsc::unbounded;
 use http::uri::PathAndQuery;
 use prost_types::{Struct, Value, value::Kind};
 use tokio::runtime::Runtime;

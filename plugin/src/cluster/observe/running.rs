@@ -135,7 +135,7 @@ pub(super) async fn metrics_of(asker: Asker<'_>, namespace: &str, revision: &str
     counted(asker, own).await
 }
 
-async fn counted<'p>(asker: Asker<'_>, pods: impl Iterator<Item = &'p IstiodPod>) -> Result<Vec<Istiod>, String> {
+async fn counted<'p>(asker: Asker<'p>, pods: impl Iterator<Item = &'p IstiodPod>) -> Result<Vec<Istiod>, String> {
     let counted = of_each(pods, |pod| async move {
         let name = format!("{}/{}", pod.namespace, pod.name);
         let counted = told(asker, pod, &METRICS).await;

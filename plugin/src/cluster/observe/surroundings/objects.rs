@@ -95,7 +95,7 @@ fn served<'a>(crds: &'a [Crd], name: &str) -> Option<(&'a Crd, String)> {
 }
 
 /// The path of a definition's objects in all namespaces.
-pub(super) fn path(crd: &Crd) -> Option<String> {
+pub(in crate::cluster::observe) fn path(crd: &Crd) -> Option<String> {
     let (plural, group) = crd.name.split_once('.')?;
     let version = if crd.served.contains(&crd.storage) {
         &crd.storage
