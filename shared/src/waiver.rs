@@ -136,6 +136,7 @@ pub fn apply(report: Report, waivers: &[Waiver], today: Date) -> Report {
             let (accepted, rest) = waiver.accept(finding);
             result.waived.extend(accepted.map(|finding| Waived {
                 finding,
+                object: waiver.object.clone(),
                 owner: waiver.owner.clone(),
                 reason: waiver.reason.clone(),
                 expires: waiver.expires.to_string(),
@@ -156,7 +157,7 @@ pub fn record(report: &Report) -> Vec<RecordedWaiver> {
         .map(|waived| RecordedWaiver {
             code: waived.finding.code.to_string(),
             cluster: waived.finding.cluster.clone(),
-            object: waived.finding.object.clone(),
+            object: waived.object.as_ref().or(waived.finding.object.as_ref()).cloned(),
             cause: waived.finding.cause.clone(),
             owner: waived.owner.clone(),
             reason: waived.reason.clone(),
@@ -287,6 +288,7 @@ mod tests {
             (&["a", "b"], 0, &["a"], &["b"], None),
             (&["a", "b", "c"], 0, &["a", "c"], &["b"], None),
             (&["a", "b"], 0, &["a", "b"], &[], None),
+            (&["a", "a", "b"], 0, &["a"], &["b"], None),
             (&["b"], 0, &["a"], &["b"], Some("no finding was made")),
             (&kept, 3, &["f1"], &kept, None),
             (&kept, 3, &["z"], &kept, Some("only counted")),
@@ -331,6 +333,25 @@ mod tests {
             assert_eq!(resumed.waived.len(), accepted.len());
             assert!(resumed.findings[0].named().any(|object| object.ends_with("/later")));
         }
+    }
+
+    #[test]
+    fn what_was_accepted_for_one_object_is_recorded_for_that_one() {
+        let report = |names| Report {
+            findings: vec![filters(names, 0)],
+            ..Report::default()
+        };
+        let of_one = Waiver {
+            object: Some("EnvoyFilter shop/a".to_owned()),
+            ..waiver(codes::ENVOY_FILTER, None, TODAY)
+        };
+        let mut result = apply(report(&["a", "a", "b"]), &[of_one], TODAY);
+        // However a finding says which object it is about.
+        result.waived[0].finding.object = None;
+        let again = recorded(&record(&result));
+        assert_eq!(again[0].object.as_deref(), Some("EnvoyFilter shop/a"));
+        assert!(!again[0].covers(&filters(&["b"], 0)));
+        assert_eq!(apply(report(&["b"]), &again, TODAY).waived, []);
     }
 
     #[test]

@@ -294,6 +294,7 @@ mod tests {
                 passed(codes::ROLLOUT_INCOMPLETE, Some("west")),
             ],
             waived: vec![Waived {
+                object: None,
                 finding,
                 owner: "alice".to_owned(),
                 reason: "tried".to_owned(),

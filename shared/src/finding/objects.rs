@@ -69,16 +69,16 @@ impl Finding {
         Some(part.alone())
     }
 
-    /// One object is what the finding is about.
+    /// One object is what the finding is about, however much is in it.
     fn alone(mut self) -> Self {
-        match self.objects.as_slice() {
-            [only] if self.unnamed == 0 => {
-                self.object = Some(only.object.clone());
-                self.objects.clear();
-                self
-            }
-            _ => self,
+        if let Some((first, more)) = self.objects.split_first()
+            && self.unnamed == 0
+            && more.iter().all(|one| one.object == first.object)
+        {
+            self.object = Some(first.object.clone());
+            self.objects.clear();
         }
+        self
     }
 }
 
@@ -134,6 +134,10 @@ pub(crate) mod tests {
         let rest = rest.unwrap();
         assert_eq!((rest.cause.as_str(), rest.unnamed), ("patched: and 5 more", 5));
         assert_eq!(rest.object, None);
+        let twice = filters(&["a", "a"], 0);
+        assert_eq!(twice.object.as_deref(), Some("EnvoyFilter shop/a"));
+        assert!(twice.objects.is_empty() && twice.cause.matches("shop/a").count() == 2);
+        assert_eq!(filters(&["a", "a"], 1).objects.len(), 2);
         let whole = Finding::new(codes::ENVOY_FILTER, "patched", "try it");
         assert_eq!(whole.clone().part(|_| true), (None, Some(whole)));
     }

@@ -118,6 +118,9 @@ pub struct Passed {
 pub struct Waived {
     /// The finding as the check made it.
     pub finding: Finding,
+    /// The one object for which it was accepted; `None` for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
     /// Who accepted it.
     pub owner: String,
     /// Why.
