@@ -73,14 +73,14 @@ impl Baseline {
         Ok(baseline)
     }
 
-    /// What of a finding an earlier report had, and what is new.
-    fn part(&self, finding: Finding) -> (Option<Finding>, Option<Finding>) {
+    /// What of a finding an earlier report had, and what is new; of its code and cluster it may be the only one.
+    fn part(&self, finding: Finding, is_only: bool) -> (Option<Finding>, Option<Finding>) {
         let nothing = Before::default();
         let key = (finding.code.to_string(), finding.cluster.clone());
         let before = self.0.get(&key).unwrap_or(&nothing);
         if finding.objects.is_empty() && finding.unnamed == 0 {
             let is_known = match &finding.object {
-                Some(object) => before.objects.contains(object),
+                Some(object) => before.objects.contains(object) || (is_only && before.names_none()),
                 None => before.as_a_whole,
             };
             return if is_known {
@@ -101,8 +101,15 @@ impl Baseline {
             waived: report.waived,
         };
         let mut known = Vec::new();
+        let key = |finding: &Finding| (finding.code, finding.cluster.clone());
+        let mut counts = BTreeMap::new();
+        for finding in &report.findings {
+            let count: &mut usize = counts.entry(key(finding)).or_default();
+            *count = count.saturating_add(1);
+        }
         for finding in report.findings {
-            let (had, rest) = self.part(finding);
+            let is_only = counts.get(&key(&finding)) == Some(&1);
+            let (had, rest) = self.part(finding, is_only);
             known.extend(had);
             new.findings.extend(rest);
         }
@@ -111,6 +118,11 @@ impl Baseline {
 }
 
 impl Before {
+    /// Whether a finding was there that named nothing: releases of before named no object where there was only one, too.
+    fn names_none(&self) -> bool {
+        self.as_a_whole && self.objects.is_empty() && self.unnamed == 0
+    }
+
     /// The same for a finding about several objects. Those that are kept by name are the first of a list that is always in
     /// the same order: where another one comes or goes before them, one of them is only counted now, or was before. So what
     /// stands behind the last known one, or is only counted, is known as long as there are no more of them than there were.
@@ -231,6 +243,67 @@ mod tests {
             ..Report::default()
         };
         assert_eq!(baseline.split(report.clone()), (report, Vec::new()));
+    }
+
+    #[test]
+    fn one_object_is_known_by_a_report_that_names_none() {
+        let entries =
+            |more: &str| format!(r#"{{"kind": "CheckReport", "findings": [{{"code": "MU727", "cause": "c"}}{more}]}}"#);
+        let of = |names: &[&str]| names.iter().map(|name| filters(&[name], 0)).collect::<Vec<_>>();
+        for (more, findings, known) in [
+            ("", of(&["a"]), 1),
+            // Which of them was meant is not known.
+            ("", of(&["a", "b"]), 0),
+            (r#", {"code": "MU727", "object": "x"}"#, of(&["a"]), 0),
+            (r#", {"code": "MU727", "unnamed": 1}"#, of(&["a"]), 0),
+        ] {
+            let baseline = Baseline::read(&entries(more), "b.json").unwrap();
+            let report = Report {
+                findings,
+                ..Report::default()
+            };
+            assert_eq!(baseline.split(report).1.len(), known, "{more}");
+        }
+    }
+
+    #[test]
+    fn pods_that_come_and_go_change_nothing_of_their_namespaces() {
+        let annotated = |pods: &[(&str, u32, &str)]| {
+            let examples = pods.iter().map(|(namespace, count, example)| crate::inventory::Hit {
+                object: format!("Namespace {namespace}"),
+                detail: format!("x in {count} pods, as {example}"),
+            });
+            let hits = crate::inventory::HitsOfRule {
+                examples: examples.collect(),
+                count: pods.len() as u64,
+            };
+            let finding = Finding::new(codes::CORE_DUMP_ANNOTATION, "pods: ", "fix").hitting(&hits);
+            Report {
+                findings: vec![finding],
+                ..Report::default()
+            }
+        };
+        for (before, now, new) in [
+            (&[("a", 3, "x-1")][..], &[("a", 1, "x-2")][..], None),
+            (
+                &[("a", 1, "x-1"), ("b", 3, "y-1")],
+                &[("a", 2, "x-2"), ("b", 1, "y-2")],
+                None,
+            ),
+            (&[("a", 1, "x-1"), ("b", 3, "y-1")], &[("b", 3, "y-1")], None),
+            (
+                &[("b", 3, "y-1")],
+                &[("a", 2, "x-2"), ("b", 1, "y-2")],
+                Some("Namespace a"),
+            ),
+        ] {
+            let mut document = serde_json::json!(annotated(before));
+            document["kind"] = serde_json::json!("CheckReport");
+            let baseline = Baseline::read(&document.to_string(), "b.json").unwrap();
+            let left = baseline.split(annotated(now)).0;
+            let named: Vec<_> = left.findings.iter().flat_map(Finding::named).collect();
+            assert_eq!(named, Vec::from_iter(new), "{before:?} {now:?}");
+        }
     }
 
     #[test]
