@@ -39,7 +39,7 @@ pub const BELOW_MINIMUM: Code = Code(&Rule {
     severity: Severity::Blocker,
     waivable: true,
     cause: "Nobody has tried the target on a Kubernetes this old: istioctl installs there only with the warning that there may be problems, its precheck reports an error, and helm does not look.",
-    evidence: "The API server's version against the minimum that is compiled into istioctl of the target's minor.",
+    evidence: "The API server's version against the minimum that is compiled into istioctl of the target's minor; up to 1.19 the lowest that is supported or was tested.",
     fix: "Upgrade that cluster's Kubernetes to at least the version that the finding names, then check again; or waive this with an owner and an expiry, when you have tried the target there yourself.",
 });
 

@@ -127,8 +127,10 @@ mod tests {
             ("1.29.9", "1.29.10", "v1.36.0", Some("MU202")),
             ("1.28.3", "1.29.10", "v1.36.0", Some("MU202")),
             ("1.30.3", "1.31.0", "v1.37.2", Some("MU203")),
-            // Of releases this old the lowest supported version stands for the minimum.
-            ("1.9.0", "1.10.6", "v1.17.0", Some("MU204")),
+            // Of releases this old the lowest version that was tested stands for the minimum.
+            ("1.16.7", "1.17.8", "v1.22.0", Some("MU201")),
+            ("1.9.0", "1.10.6", "v1.17.0", Some("MU201")),
+            ("1.9.0", "1.10.6", "v1.15.0", Some("MU204")),
         ] {
             let report = check(&sample::one(from, kubernetes), to);
             let outcome = ids(&report).into_iter().find(|id| id.starts_with("MU2"));

@@ -28,7 +28,7 @@ pub(super) const TOLD: &[Told] = &[
         id: "MU204",
         title: "Kubernetes 低于目标自己的下限",
         cause: "没有人在这么旧的 Kubernetes 上试过目标版本：istioctl 只是警告可能会有问题，仍会安装；它的 precheck 报告一个错误；helm 则不检查。",
-        evidence: "API server 的版本，与编译进目标次要版本的 istioctl 的下限对照。",
+        evidence: "API server 的版本，与编译进目标次要版本的 istioctl 的下限对照；1.19 及更早的版本，则与受支持或测试过的最低版本对照。",
         fix: "把该集群的 Kubernetes 升级到至少该发现所指出的版本，然后重新检查；如果您自己在那里试过目标版本，也可以豁免此发现，并注明负责人和到期日。",
     },
     Told {
