@@ -98,7 +98,7 @@ pub const GATEWAY_NAME_LABEL: Code = Code(&Rule {
     title: "Something selects by the label istio.io/gateway-name",
     severity: Severity::Warning,
     waivable: true,
-    cause: "Pods of Gateways are labelled gateway.networking.k8s.io/gateway-name; from 1.24 on the old label is gone, and what selects by it selects nothing.",
+    cause: "Pods of Gateways are labelled gateway.networking.k8s.io/gateway-name; from 1.24 on those of Gateways made since the new label came have the old one no more, and what selects by it selects none of them.",
     evidence: "The specifications of the objects themselves, page by page.",
     fix: "Select by gateway.networking.k8s.io/gateway-name, or attach the policy with targetRefs.",
 });
@@ -177,7 +177,7 @@ pub const MIRROR_HOST: Code = Code(&Rule {
     id: "MU718",
     title: "A VirtualService or HTTPRoute mirrors traffic",
     severity: Severity::Info,
-    waivable: false,
+    waivable: true,
     cause: "From 1.28 on the host of mirrored requests has no longer the suffix -shadow, unless it is switched on.",
     evidence: "The specifications of the objects themselves, page by page, DISABLE_SHADOW_HOST_SUFFIX of istiod, and compatibilityVersion of its release.",
     fix: "Look whether something behind the mirror tells requests apart by that suffix; DISABLE_SHADOW_HOST_SUFFIX=false, which may be set before the upgrade, keeps it.",

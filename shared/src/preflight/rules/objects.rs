@@ -7,7 +7,7 @@ use serde_json::Value;
 type Look = fn(&Object<'_>) -> Option<String>;
 
 /// Rules with the definitions whose objects they look at.
-const RULES: [(Code, &str, Look); 24] = [
+const RULES: [(Code, &str, Look); 25] = [
     (
         codes::EXTERNAL_NAME_TLS,
         "destinationrules.networking.istio.io",
@@ -63,6 +63,11 @@ const RULES: [(Code, &str, Look); 24] = [
     ),
     (codes::GATEWAY_NAME_LABEL, ENVOY_FILTERS, old_gateway_label),
     (codes::GATEWAY_NAME_LABEL, SIDECARS, old_gateway_label),
+    (
+        codes::GATEWAY_NAME_LABEL,
+        "proxyconfigs.networking.istio.io",
+        old_gateway_label,
+    ),
     (
         codes::DNS_AUTO_ALLOCATE,
         "proxyconfigs.networking.istio.io",

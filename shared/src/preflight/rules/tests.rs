@@ -43,7 +43,7 @@ fn rules_hit_what_they_are_for() {
     const HR: &str = "httproutes.gateway.networking.k8s.io";
     const K8S: &str = "gateways.gateway.networking.k8s.io";
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Value, &'a [(&'a str, &'a str)]);
-    let cases: [Case<'_>; 37] = [
+    let cases: [Case<'_>; 38] = [
         (
             DR,
             &[],
@@ -170,6 +170,12 @@ fn rules_hit_what_they_are_for() {
         ("sidecars.networking.istio.io", &[], json!({"egress": []}), &[]),
         (
             AP,
+            &[],
+            json!({"selector": {"matchLabels": {"istio.io/gateway-name": "edge"}}}),
+            &[("MU710", "selects istio.io/gateway-name=edge")],
+        ),
+        (
+            "proxyconfigs.networking.istio.io",
             &[],
             json!({"selector": {"matchLabels": {"istio.io/gateway-name": "edge"}}}),
             &[("MU710", "selects istio.io/gateway-name=edge")],

@@ -69,7 +69,7 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU710",
         title: "有对象按标签 istio.io/gateway-name 选择",
-        cause: "Gateway 的 pod 带有标签 gateway.networking.k8s.io/gateway-name；从 1.24 起旧标签不再存在，按它选择的什么也选不到。",
+        cause: "Gateway 的 pod 带有标签 gateway.networking.k8s.io/gateway-name；从 1.24 起，在新标签出现之后创建的 Gateway，其 pod 不再带有旧标签，按旧标签选择的选不到这些 pod。",
         evidence: "逐页查看的这些对象自身的规格。",
         fix: "按 gateway.networking.k8s.io/gateway-name 选择，或用 targetRefs 绑定策略。",
     },
