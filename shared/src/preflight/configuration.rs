@@ -29,7 +29,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         }
         let way = way(subject, member);
         if let Some(way) = way {
-            settings(member, way, report);
+            settings(subject, member, way, report);
             ztunnel(member, way, report);
         }
         if member.only_hosts() {
@@ -103,9 +103,7 @@ fn takes_effect(subject: &Subject<'_>, member: &ObservedMember<'_>, around: &Sur
     } else if code == codes::MIRROR_HOST {
         planes.any(|plane| switch_since(subject, plane, NO_SHADOW, 28) != Some(false))
     } else if code == codes::GATEWAY_SPANS {
-        // 1.31 no longer asks for it.
-        subject.target.version.minor() > Minor::new(1, 30)
-            || planes.any(|plane| switch_since(subject, plane, rules::SPANS, 28) != Some(false))
+        planes.any(|plane| makes_spans(subject, plane))
     } else if code == codes::PASSTHROUGH_NACK {
         has_ztunnel(member)
     } else if code == codes::DRY_RUN_POLICY {
@@ -127,6 +125,11 @@ fn takes_effect(subject: &Subject<'_>, member: &ObservedMember<'_>, around: &Sur
     } else {
         true
     }
+}
+
+/// Whether gateways will make spans of their own; 1.31 no longer asks for the switch.
+fn makes_spans(subject: &Subject<'_>, plane: &ControlPlane) -> bool {
+    subject.target.version.minor() > Minor::new(1, 30) || switch_since(subject, plane, rules::SPANS, 28) != Some(false)
 }
 
 /// What a switch will say that came with a minor of Istio 1: where nothing sets it, the target's chart turns it off for who
@@ -191,7 +194,7 @@ fn naming(code: Code, what: &str, hits: &HitsOfRule, fix: &str) -> Finding {
     Finding::new(code, format!("{what}: "), fix).hitting(hits)
 }
 
-fn settings(member: &ObservedMember<'_>, way: Way, report: &mut Report) {
+fn settings(subject: &Subject<'_>, member: &ObservedMember<'_>, way: Way, report: &mut Report) {
     for plane in member.control_planes() {
         let object = super::named(&plane.workload);
         for detail in rules::environment(&plane.settings, way) {
@@ -206,6 +209,9 @@ fn settings(member: &ObservedMember<'_>, way: Way, report: &mut Report) {
             );
         }
         for (code, detail) in rules::mesh_config(&plane.settings, way) {
+            if code == codes::GATEWAY_SPANS && !makes_spans(subject, plane) {
+                continue;
+            }
             report.find(
                 Finding::new(code, format!("{}: {detail}", code.title()), code.fix())
                     .in_cluster(member.name())

@@ -433,3 +433,23 @@ fn configuration_is_judged_where_an_external_control_plane_reads_it() {
     };
     assert_eq!([hit(0), hit(1)], [false, true]);
 }
+
+#[test]
+fn traces_by_the_mesh_configuration_heed_the_older_minor_too() {
+    for (compatibility, to, expected) in [
+        ("", "1.28.10", true),
+        ("1.28", "1.28.10", true),
+        ("1.27", "1.28.10", false),
+        // 1.31 asks no more.
+        ("1.27", "1.31.0", true),
+    ] {
+        let mut inventory = sample::one("1.27.9", "v1.32.1");
+        inventory.seen(0).control_planes[0].settings.mesh = json!({"defaultProviders": {"tracing": ["otel"]}});
+        for release in &mut inventory.seen(0).helm_releases {
+            let values = json!({"compatibilityVersion": compatibility});
+            release.settings = crate::helm::ReleaseSettings::read(&values, false);
+        }
+        let found = ids(&check(&inventory, to)).contains(&"MU735");
+        assert_eq!(found, expected, "{compatibility} {to}");
+    }
+}

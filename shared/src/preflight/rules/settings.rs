@@ -4,7 +4,6 @@ use super::Way;
 use crate::{
     finding::{Code, codes},
     inventory::Settings,
-    version::Minor,
 };
 use serde_json::Value;
 
@@ -100,10 +99,7 @@ pub(in crate::preflight) fn mesh_config(settings: &Settings, way: Way) -> Vec<(C
         let detail = format!("defaultConfig.proxyMetadata.ISTIO_META_DNS_AUTO_ALLOCATE is {value}");
         found.push((codes::DNS_AUTO_ALLOCATE, detail));
     }
-    // 1.31 no longer asks for the switch.
-    let spans = way.to > Minor::new(1, 30) || switch(settings, SPANS) != Some(false);
     if way.leads_over(28)
-        && spans
         && let Some(provider) = default_tracers(settings).next()
     {
         found.push((
