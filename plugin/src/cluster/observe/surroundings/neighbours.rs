@@ -9,7 +9,10 @@ use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{Namespace, Service},
 };
-use kube::{Api, ResourceExt as _, api::ListParams};
+use kube::{
+    Api, ResourceExt as _,
+    api::{ListParams, ObjectMeta},
+};
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
@@ -60,15 +63,26 @@ pub(super) async fn operators(asker: Asker<'_>) -> Result<Vec<(String, String)>,
         asker.list_metadata("list Deployments", &own, &all),
     )?;
     let found = named.items.iter().chain(&own.items);
+    let found = found.filter(|deployment| is_operator(&deployment.metadata));
     let found = found.filter_map(|deployment| Some((deployment.namespace()?, deployment.name_any())));
-    let found: BTreeSet<_> = found.filter(|(_, name)| is_operator(name)).collect();
+    let found: BTreeSet<_> = found.collect();
     Ok(found.into_iter().collect())
 }
 
-/// Whether a Deployment's name is the operator's, with or without a revision.
-fn is_operator(name: &str) -> bool {
-    let rest = name.strip_prefix("istio-operator");
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+/// Whether a Deployment's name is the operator's, with or without a revision. Operators of others have the same name, that of
+/// OpenShift Service Mesh 2 and Banzai's: who installed those left a mark, as `istioctl operator init` does not.
+fn is_operator(meta: &ObjectMeta) -> bool {
+    let rest = meta
+        .name
+        .as_deref()
+        .and_then(|name| name.strip_prefix("istio-operator"));
+    let is_named = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    let marks = meta.labels.iter().chain(&meta.annotations).flat_map(BTreeMap::keys);
+    let is_marked = marks
+        .into_iter()
+        .any(|key| key.starts_with("olm.owner") || key == "app.kubernetes.io/managed-by");
+    let mut owners = meta.owner_references.iter().flatten();
+    is_named && !is_marked && !owners.any(|owner| owner.api_version.starts_with("operators.coreos.com/"))
 }
 
 /// Services that are only names for hosts outside.
@@ -194,14 +208,30 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_is_known_by_its_name() {
-        for (name, expected) in [
-            ("istio-operator", true),
-            ("istio-operator-1-20-8", true),
-            ("istio-operators", false),
-            ("sail-operator", false),
+    fn an_operator_is_known_by_its_name_and_by_having_no_mark_of_others() {
+        let owner = |version: &str| {
+            json!({"name": "istio-operator",
+                "ownerReferences": [{"apiVersion": version, "kind": "ClusterServiceVersion", "name": "x", "uid": "1"}]})
+        };
+        let labelled = |key: &str| json!({"name": "istio-operator", "labels": {"name": "x", key: "y"}});
+        for (meta, expected) in [
+            (json!({"name": "istio-operator"}), true),
+            (json!({"name": "istio-operator-1-20-8"}), true),
+            (json!({"name": "istio-operators"}), false),
+            (json!({"name": "sail-operator"}), false),
+            (labelled("operator.istio.io/component"), true),
+            (labelled("olm.owner"), false),
+            (labelled("olm.owner.kind"), false),
+            (labelled("app.kubernetes.io/managed-by"), false),
+            (
+                json!({"name": "istio-operator", "annotations": {"olm.owner.namespace": "y"}}),
+                false,
+            ),
+            (owner("operators.coreos.com/v1alpha1"), false),
+            (owner("apps/v1"), true),
         ] {
-            assert_eq!(is_operator(name), expected, "{name}");
+            let read: ObjectMeta = serde_json::from_value(meta.clone()).unwrap();
+            assert_eq!(is_operator(&read), expected, "{meta}");
         }
     }
 
