@@ -39,7 +39,7 @@ pub(super) struct Pods {
 /// What rules ask of pods beside their proxies.
 #[derive(Default)]
 pub(super) struct Beside {
-    /// Annotations: the rule, an object and how many there are of it.
+    /// Annotations, by rule and namespace.
     pub annotated: Vec<Annotated>,
     /// What pods request of each node, and how many they are.
     pub requests: Requests,
@@ -50,8 +50,7 @@ pub(super) struct Beside {
 pub(super) struct Annotated {
     pub code: Code,
     pub object: String,
-    pub detail: &'static str,
-    pub count: u64,
+    pub detail: String,
 }
 
 /// Counts the proxies of a cluster; `too` sees each pod, too.
@@ -128,11 +127,11 @@ impl Count {
             .into_iter()
             .filter_map(|((index, namespace), (count, example))| {
                 let annotation = POD_ANNOTATIONS.get(index)?;
+                // A pod has another name after each rollout: what is waived, or known from before, goes by the namespace.
                 Some(Annotated {
                     code: annotation.code,
-                    object: format!("Pod {namespace}/{example}"),
-                    detail: annotation.detail,
-                    count,
+                    object: format!("Namespace {namespace}"),
+                    detail: format!("{} in {count} pods, as {example}", annotation.detail),
                 })
             });
         let annotated = annotated.collect();
@@ -426,8 +425,22 @@ mod tests {
         let annotated = count.pods().beside.annotated;
         let found: Vec<_> = annotated
             .iter()
-            .map(|one| (one.code.id(), one.object.as_str(), one.count))
+            .map(|one| (one.code.id(), one.object.as_str(), one.detail.as_str()))
             .collect();
-        assert_eq!(found, [("MU720", "Pod shop/one", 2), ("MU715", "Pod shop/one", 2)]);
+        assert_eq!(
+            found,
+            [
+                (
+                    "MU720",
+                    "Namespace shop",
+                    "sidecar.istio.io/statsCompression in 2 pods, as one"
+                ),
+                (
+                    "MU715",
+                    "Namespace shop",
+                    "ISTIO_META_DNS_AUTO_ALLOCATE of proxy.istio.io/config in 2 pods, as one"
+                )
+            ]
+        );
     }
 }

@@ -28,7 +28,7 @@ pub const ANNOTATIONS: [Annotation; 5] = [
     Annotation {
         code: codes::EXCLUDED_DNS,
         name: "traffic.sidecar.istio.io/excludeOutboundPorts",
-        detail: "traffic.sidecar.istio.io/excludeOutboundPorts has 53",
+        detail: "53 of traffic.sidecar.istio.io/excludeOutboundPorts",
         matters: has_dns_port,
     },
     Annotation {
@@ -52,7 +52,7 @@ pub const ANNOTATIONS: [Annotation; 5] = [
     Annotation {
         code: codes::DNS_AUTO_ALLOCATE,
         name: "proxy.istio.io/config",
-        detail: "ISTIO_META_DNS_AUTO_ALLOCATE in proxy.istio.io/config",
+        detail: "ISTIO_META_DNS_AUTO_ALLOCATE of proxy.istio.io/config",
         matters: allocates,
     },
 ];

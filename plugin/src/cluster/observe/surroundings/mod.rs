@@ -137,7 +137,7 @@ impl Around {
     /// Adds what the pods say, which take longest to read.
     pub(super) fn finish(mut self, beside: Beside) -> Surroundings {
         for one in beside.annotated {
-            self.reader.note(one.code, one.object, one.detail.to_owned(), one.count);
+            self.reader.note(one.code, one.object, one.detail, 1);
         }
         self.found.room = nodes::left(self.nodes, &beside.requests);
         let counted = !beside.requests.by_node.is_empty();

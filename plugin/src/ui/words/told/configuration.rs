@@ -76,8 +76,9 @@ super::told! {
     "selects {LABEL}={gateway}" => "选择 {LABEL}={gateway}";
     "ISTIO_META_DNS_AUTO_ALLOCATE is {value}" => "ISTIO_META_DNS_AUTO_ALLOCATE 为 {value}";
     "mirrors to {host}" => "镜像到 {host}";
-    "traffic.sidecar.istio.io/excludeOutboundPorts has 53" => "traffic.sidecar.istio.io/excludeOutboundPorts 中有 53";
-    "ISTIO_META_DNS_AUTO_ALLOCATE in proxy.istio.io/config" => "proxy.istio.io/config 中有 ISTIO_META_DNS_AUTO_ALLOCATE";
+    "{} in {count} pods, as {example}" => "{count} 个 Pod 带有 {0}，例如 {example}";
+    "53 of traffic.sidecar.istio.io/excludeOutboundPorts" => "traffic.sidecar.istio.io/excludeOutboundPorts 中的 53";
+    "ISTIO_META_DNS_AUTO_ALLOCATE of proxy.istio.io/config" => "proxy.istio.io/config 中的 ISTIO_META_DNS_AUTO_ALLOCATE";
     "defaultProviders.tracing names {provider}" => "defaultProviders.tracing 指定 {provider}";
     "tracing is set" => "设置了 tracing";
     "istio.io/dry-run is true" => "istio.io/dry-run 为 true";
