@@ -70,6 +70,8 @@ pub struct EditedObject {
     pub object: String,
     /// Its namespace.
     pub namespace: String,
+    /// Revision whose chart brought it, by its label; `default` when it has no name.
+    pub revision: Option<String>,
     /// Field managers that are neither an installer's, nor Kubernetes' own, nor Istio's.
     pub editors: Vec<String>,
     /// The fields, as `data.mesh`.

@@ -8,9 +8,10 @@ use k8s_openapi::api::{
     core::v1::{ConfigMap, Service},
     policy::v1::PodDisruptionBudget,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{Api, Resource, ResourceExt as _, api::ListParams};
 use serde_json::Value;
-use shared::inventory::EditedObject;
+use shared::inventory::{EditedObject, is_helms};
 use std::{collections::BTreeSet, fmt::Debug};
 
 /// Label of what the chart istiod brings.
@@ -44,57 +45,85 @@ const BUDGET: Set = (
     ],
 );
 
-/// What was edited.
-pub(super) async fn read(asker: Asker<'_>) -> Result<Vec<EditedObject>, ClusterError> {
-    let (config_maps, services, autoscalers, budgets) = futures::try_join!(
+/// What was edited, of the kinds that can be read; those that cannot are named.
+pub(super) async fn read(asker: Asker<'_>, overlooked: &mut Vec<String>) -> Vec<EditedObject> {
+    let (config_maps, services, autoscalers, budgets) = futures::join!(
         of_kind::<ConfigMap>(asker, "ConfigMap", CONFIG_MAP),
         of_kind::<Service>(asker, "Service", SERVICE),
         of_kind::<HorizontalPodAutoscaler>(asker, "HorizontalPodAutoscaler", AUTOSCALER),
         of_kind::<PodDisruptionBudget>(asker, "PodDisruptionBudget", BUDGET),
-    )?;
-    Ok([config_maps, services, autoscalers, budgets].concat())
+    );
+    gathered([config_maps, services, autoscalers, budgets], overlooked)
 }
 
-async fn of_kind<K>(asker: Asker<'_>, kind: &str, set: Set) -> Result<Vec<EditedObject>, ClusterError>
+/// What was read of one kind, by its name.
+type OfKind = (&'static str, Result<Vec<EditedObject>, ClusterError>);
+
+fn gathered(kinds: [OfKind; 4], overlooked: &mut Vec<String>) -> Vec<EditedObject> {
+    let read = |(kind, answer)| {
+        let what = format!("who set fields of a {kind} that istiod's chart brings");
+        super::seen(&what, answer, overlooked)
+    };
+    kinds.into_iter().flat_map(read).collect()
+}
+
+async fn of_kind<K>(asker: Asker<'_>, kind: &'static str, set: Set) -> OfKind
 where
     K: Resource<DynamicType = ()> + Clone + Debug,
 {
     let api: Api<K> = Api::all(asker.cluster.client.clone());
     let of_istiod = ListParams::default().labels(OF_ISTIOD);
-    let listed = asker.list_metadata(&format!("list {kind}s"), &api, &of_istiod).await?;
-    Ok(listed
-        .items
-        .iter()
-        .filter_map(|object| edited(object, kind, set))
-        .collect())
+    let listed = asker.list_metadata(&format!("list {kind}s"), &api, &of_istiod).await;
+    let found = listed.map(|listed| {
+        let objects = listed.items.iter();
+        objects.filter_map(|object| edited(object, kind, set)).collect()
+    });
+    (kind, found)
 }
 
 fn edited(object: &impl Resource, kind: &str, (part, fields): Set) -> Option<EditedObject> {
     let (mut editors, mut set) = (BTreeSet::new(), BTreeSet::new());
+    // What helm 4 applied and another one set as well has the value of both, else one of them had lost it.
+    let applied = |managed: &&ManagedFieldsEntry| {
+        managed.operation.as_deref() == Some("Apply") && managed.manager.as_deref().is_some_and(is_helms)
+    };
+    let is_helms_too = |field: &str, below: &Value| {
+        let mut applied = object.managed_fields().iter().filter(applied);
+        applied.any(|managed| set_by(managed, part, field).is_some_and(|all| is_within(below, all)))
+    };
     for managed in object.managed_fields() {
         let manager = managed.manager.as_deref().unwrap_or_default();
         if ownership::is_expected(manager) || !managed.subresource.as_deref().unwrap_or_default().is_empty() {
             continue;
         }
-        let below = managed
-            .fields_v1
-            .as_ref()
-            .and_then(|fields| fields.0.get(format!("f:{part}")));
-        let below = below.and_then(Value::as_object);
-        let has = |field: &&&str| below.is_some_and(|below| below.contains_key(&format!("f:{field}")));
-        let own: Vec<&&str> = fields.iter().filter(has).collect();
+        let is_set = |field: &&&str| set_by(managed, part, field).is_some_and(|below| !is_helms_too(field, below));
+        let own: Vec<&&str> = fields.iter().filter(is_set).collect();
         if !own.is_empty() {
             editors.insert(manager.to_owned());
             set.extend(own.into_iter().map(|field| format!("{part}.{field}")));
         }
     }
     let namespace = object.namespace().unwrap_or_default();
+    let revision = object.labels().get("istio.io/rev").cloned();
     (!editors.is_empty()).then(|| EditedObject {
         object: format!("{kind} {namespace}/{}", object.name_any()),
         namespace,
+        revision,
         editors: editors.into_iter().collect(),
         fields: set.into_iter().collect(),
     })
+}
+
+/// What of a field belongs to a manager.
+fn set_by<'a>(managed: &'a ManagedFieldsEntry, part: &str, field: &str) -> Option<&'a Value> {
+    let fields = &managed.fields_v1.as_ref()?.0;
+    fields.get(format!("f:{part}"))?.get(format!("f:{field}"))
+}
+
+/// Whether all fields of one set stand in another one, too.
+fn is_within(fields: &Value, all: &Value) -> bool {
+    let mut fields = fields.as_object().into_iter().flatten();
+    fields.all(|(name, below)| name == "." || all.get(name).is_some_and(|all| is_within(below, all)))
 }
 
 #[cfg(test)]
@@ -107,6 +136,11 @@ mod tests {
         let by = |manager: &str, subresource: &str, fields: Value| {
             json!({"manager": manager, "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1",
                 "subresource": subresource, "fieldsV1": fields})
+        };
+        let applied = |manager: &str, fields: Value| {
+            let mut entry = by(manager, "", fields);
+            entry["operation"] = json!("Apply");
+            entry
         };
         let mesh = || json!({"f:data": {"f:mesh": {}}});
         for (managed, expected) in [
@@ -134,8 +168,33 @@ mod tests {
                 None,
             ),
             (vec![by("x", "status", mesh())], None),
+            // What helm applies as well is the same.
+            (vec![applied("helm", mesh()), by("x", "", mesh())], None),
+            (
+                vec![
+                    applied("helm", mesh()),
+                    by("x", "", json!({"f:data": {"f:mesh": {}, "f:config": {}}})),
+                ],
+                Some((vec!["x"], vec!["data.config"])),
+            ),
+            (
+                vec![
+                    applied("helm", json!({"f:data": {"f:mesh": {"k:1": {"f:a": {}}}}})),
+                    by("x", "", json!({"f:data": {"f:mesh": {".": {}, "k:2": {}}}})),
+                ],
+                Some((vec!["x"], vec!["data.mesh"])),
+            ),
+            (
+                vec![applied("other", mesh()), by("helm", "", mesh())],
+                Some((vec!["other"], vec!["data.mesh"])),
+            ),
+            (
+                vec![by("helm", "", mesh()), by("x", "", mesh())],
+                Some((vec!["x"], vec!["data.mesh"])),
+            ),
         ] {
-            let metadata = json!({"name": "istio", "namespace": "istio-system", "managedFields": managed});
+            let metadata = json!({"name": "istio", "namespace": "istio-system", "managedFields": managed,
+                "labels": {"istio.io/rev": "1-30"}});
             let object: ConfigMap = serde_json::from_value(json!({"metadata": metadata})).unwrap();
             let found = edited(&object, "ConfigMap", CONFIG_MAP);
             let told = found.as_ref().map(|found| {
@@ -144,8 +203,38 @@ mod tests {
             });
             let expected = expected.map(|(editors, fields)| (editors.join(" "), fields.join(" ")));
             assert_eq!(told, expected, "{managed:?}");
-            let is_named = found.is_none_or(|found| found.object == "ConfigMap istio-system/istio");
+            let is_named = found.is_none_or(|found| {
+                found.object == "ConfigMap istio-system/istio" && found.revision.as_deref() == Some("1-30")
+            });
             assert!(is_named);
         }
+    }
+
+    #[test]
+    fn a_kind_that_cannot_be_read_is_named_and_the_others_are_kept() {
+        let one = EditedObject {
+            object: "Service istio-system/istiod".to_owned(),
+            namespace: "istio-system".to_owned(),
+            revision: None,
+            editors: vec!["x".to_owned()],
+            fields: vec!["spec.ports".to_owned()],
+        };
+        let refused = ClusterError::Forbidden {
+            what: "list ConfigMaps".to_owned(),
+            message: "no".to_owned(),
+        };
+        let mut overlooked = Vec::new();
+        let kinds = [
+            ("ConfigMap", Err(refused)),
+            ("Service", Ok(vec![one.clone()])),
+            ("HorizontalPodAutoscaler", Ok(Vec::new())),
+            ("PodDisruptionBudget", Ok(Vec::new())),
+        ];
+        assert_eq!(gathered(kinds, &mut overlooked), [one]);
+        assert_eq!(overlooked.len(), 1);
+        assert!(
+            overlooked[0].starts_with("who set fields of a ConfigMap that"),
+            "{overlooked:?}"
+        );
     }
 }

@@ -40,6 +40,7 @@ pub(super) struct Around {
 /// Reads what does not depend on where the control planes are.
 pub(super) async fn read(asker: Asker<'_>) -> Around {
     let mut found = Surroundings::default();
+    let mut unread = Vec::new();
     let (crds, nodes, namespaces, webhooks, budgets, kialis, external, edited) = futures::join!(
         definitions::read(asker),
         nodes::read(asker),
@@ -48,7 +49,7 @@ pub(super) async fn read(asker: Asker<'_>) -> Around {
         budgets(asker),
         neighbours::kialis(asker),
         neighbours::external_names(asker),
-        edited::read(asker),
+        edited::read(asker, &mut unread),
     );
     found.crds = seen("definitions, and the objects of each", crds, &mut found.overlooked);
     let nodes = seen("Nodes", nodes, &mut found.overlooked);
@@ -60,11 +61,8 @@ pub(super) async fn read(asker: Asker<'_>) -> Around {
     found.pod_mutators = webhooks.pod_mutators;
     found.budgets = seen("PodDisruptionBudgets", budgets, &mut found.overlooked);
     found.kialis = seen("Deployments of Kiali", kialis, &mut found.overlooked);
-    found.edited = seen(
-        "who set fields of what istiod's chart brings",
-        edited,
-        &mut found.overlooked,
-    );
+    found.edited = edited;
+    found.overlooked.append(&mut unread);
     let external = seen("Services of type ExternalName", external, &mut found.overlooked);
     let mut reader = Reader::default();
     neighbours::note(&external, &mut reader);

@@ -164,7 +164,7 @@ super::told! {
     "get the ConfigMaps of istiod's elections" => "读取 istiod 选举的 ConfigMap";
     "definitions, and the objects of each" => "CRD 及其各自的对象";
     "Deployments of Istio's operator" => "Istio operator 的 Deployment";
-    "who set fields of what istiod's chart brings" => "谁设置了 istiod 的 chart 所带对象的字段";
+    "who set fields of a {kind} that istiod's chart brings" => "谁设置了 istiod 的 chart 所带 {kind} 的字段";
     "Deployments of Kiali" => "Kiali 的 Deployment";
     "Services of type ExternalName" => "ExternalName 类型的 Service";
     "elections among istiods" => "istiod 之间的选举";
