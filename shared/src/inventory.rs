@@ -420,6 +420,8 @@ pub struct Permission {
     pub allowed: bool,
     /// Whether the caller or the driver's ServiceAccount needs it.
     pub needed_by_driver: bool,
+    /// Whether only who installs Istio's charts himself needs it, and not where a controller does.
+    pub of_charts: bool,
 }
 
 #[cfg(test)]

@@ -221,6 +221,7 @@ pub fn permission(group: &str, resource: &str, verb: &str) -> Permission {
         name: None,
         allowed: true,
         needed_by_driver: false,
+        of_charts: false,
     }
 }
 

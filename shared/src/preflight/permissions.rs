@@ -2,7 +2,9 @@
 
 use super::{Purpose, Subject};
 use crate::{
+    engine::Engine,
     finding::{Code, Finding, Report, Severity, codes},
+    gitops::SailKind,
     inventory::Permission,
     mesh::ObservedMember,
 };
@@ -24,6 +26,16 @@ const OF_FEW: [(&str, &str); 7] = [
 
 /// Whether something has to be allowed here. The driver's role is one for all meshes.
 fn is_needed(permission: &Permission, member: &ObservedMember<'_>) -> bool {
+    if permission.group == SailKind::GROUP {
+        return patches(member, &permission.resource);
+    }
+    if permission.of_charts && !installs_charts(member) {
+        return false;
+    }
+    // The platform profile for GKE switches quotas on, so that what is installed need not tell.
+    if permission.resource == "resourcequotas" && member.observed.kubernetes.git_version.contains("-gke") {
+        return true;
+    }
     let mut of_few = OF_FEW.iter();
     let Some((_, kind)) = of_few.find(|(resource, _)| *resource == permission.resource) else {
         return true;
@@ -35,6 +47,35 @@ fn is_needed(permission: &Permission, member: &ObservedMember<'_>) -> bool {
             .helm_releases
             .iter()
             .any(|release| release.kinds.iter().any(is_one))
+}
+
+/// What installed the control planes and node components of a member.
+fn engines(member: &ObservedMember<'_>) -> impl Iterator<Item = Engine> {
+    let planes = member.control_planes().map(Engine::of_plane);
+    planes.chain(member.node_components().map(Engine::of_node))
+}
+
+/// Whether some part is installed from charts by whoever runs the upgrade, or none says by what it was installed.
+fn installs_charts(member: &ObservedMember<'_>) -> bool {
+    let by_others = |engine: &Engine| matches!(engine, Engine::Operator(_) | Engine::GitOps(_));
+    let mut gateways = member.gateways().map(Engine::of_gateway);
+    engines(member).next().is_none()
+        || engines(member).any(|engine| !by_others(&engine))
+        || gateways.any(|engine| matches!(engine, Engine::Helm | Engine::Istioctl))
+}
+
+/// Whether the version of some part is set in an object of the Sail Operator, of the kind that has such a resource.
+fn patches(member: &ObservedMember<'_>, resource: &str) -> bool {
+    engines(member).any(|engine| match engine {
+        Engine::Operator(object) => {
+            // Control planes belong to a revision, which belongs to its Istio.
+            let kind = object.kind.strip_suffix("Revision").unwrap_or(&object.kind);
+            SailKind::ALL
+                .iter()
+                .any(|one| one.as_str() == kind && one.resource() == resource)
+        }
+        _ => false,
+    })
 }
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
@@ -137,7 +178,7 @@ fn rules(missing: &[&Permission]) -> String {
 mod tests {
     use crate::{
         finding::Severity,
-        inventory::{Permission, sample},
+        inventory::{GitOpsOwner, OperatorObject, Ownership, Permission, sample},
         preflight::{
             Purpose,
             tests::{check, check_for, found, ids},
@@ -226,6 +267,54 @@ mod tests {
             });
             let is_missed = !ids(&check(&inventory, "1.31.0")).is_empty();
             assert_eq!(is_missed, expected, "{kind} {needed_by_driver}");
+        }
+    }
+
+    #[test]
+    fn a_quota_comes_with_gke() {
+        for (kubernetes, expected) in [("v1.36.3", false), ("v1.36.3-gke.1200", true)] {
+            let mut inventory = sample::one("1.30.3", kubernetes);
+            inventory.seen(0).permissions.push(Permission {
+                allowed: false,
+                ..sample::permission("", "resourcequotas", "patch")
+            });
+            let is_missed = ids(&check(&inventory, "1.31.0")).contains(&"MU501");
+            assert_eq!(is_missed, expected, "{kubernetes}");
+        }
+    }
+
+    #[test]
+    fn each_installer_needs_its_own_rights() {
+        let operator = |kind: &str| Ownership {
+            operator: Some(OperatorObject::new(kind, "default")),
+            ..Ownership::default()
+        };
+        let application = Ownership {
+            gitops: Some(GitOpsOwner::application("istiod")),
+            ..Ownership::default()
+        };
+        for (ownership, charts, operators) in [
+            (Ownership::default(), true, false),
+            (operator("IstioRevision"), false, true),
+            (operator("ZTunnel"), false, false),
+            (application, false, false),
+        ] {
+            for (of_charts, group, resource, expected) in [
+                (true, "apps", "deployments", charts),
+                (false, "apps", "replicasets", true),
+                (false, "sailoperator.io", "istios", operators),
+            ] {
+                let mut inventory = sample::one("1.30.3", "v1.36.3");
+                inventory.seen(0).gateways.clear();
+                inventory.seen(0).control_planes[0].ownership = ownership.clone();
+                inventory.seen(0).permissions.push(Permission {
+                    allowed: false,
+                    of_charts,
+                    ..sample::permission(group, resource, "patch")
+                });
+                let is_missed = ids(&check(&inventory, "1.31.0")).contains(&"MU501");
+                assert_eq!(is_missed, expected, "{ownership:?} {resource}");
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! What `apply` needs to be allowed: with the guard the driver, without it the caller himself.
 
 use super::permissions::PermissionQuery;
-use shared::names;
+use shared::{gitops::SailKind, names};
 
 /// Kinds that Istio's charts render, and Secrets, where helm keeps its releases: group and resource. Those that few values ask
 /// for are judged by what is installed (`shared::preflight`).
@@ -107,15 +107,19 @@ pub fn permissions_for_unguarded_apply() -> Vec<PermissionQuery> {
     let home = ["create", "get", "update"]
         .into_iter()
         .map(|verb| caller("coordination.k8s.io", "leases", verb).within(names::NAMESPACE));
+    let told = SailKind::ALL.map(|kind| caller(SailKind::GROUP, kind.resource(), "patch"));
     let looked_at = rendered(caller, &LOOKS);
     let changed = rendered(caller, &CHANGES).chain(records(caller)).chain(grants(caller));
-    own.chain(home).chain(looked_at).chain(changed).collect()
+    let by_charts = looked_at.chain(changed).map(PermissionQuery::of_charts);
+    own.chain(home).chain(told).chain(by_charts).collect()
 }
 
 fn rendered(ask: Ask, verbs: &'static [&'static str]) -> impl Iterator<Item = PermissionQuery> {
     let each = RENDERED
         .into_iter()
         .flat_map(|kind| verbs.iter().map(move |verb| (kind, *verb)));
+    // The charts ask helm to keep definitions, so that it deletes none.
+    let each = each.filter(|((_, resource), verb)| (*resource, *verb) != ("customresourcedefinitions", "delete"));
     each.map(move |((group, resource), verb)| ask(group, resource, verb))
 }
 
@@ -165,6 +169,29 @@ mod tests {
             });
             assert!(is_granted, "{query:?}");
         }
+    }
+
+    #[test]
+    fn definitions_are_never_deleted() {
+        let all = permissions_for_apply()
+            .into_iter()
+            .chain(permissions_for_unguarded_apply());
+        let of_definitions = all.filter(|query| query.resource == "customresourcedefinitions");
+        let verbs: BTreeSet<String> = of_definitions.map(|query| query.verb).collect();
+        assert!(verbs.contains("patch") && !verbs.contains("delete"), "{verbs:?}");
+    }
+
+    #[test]
+    fn only_the_charts_own_rights_are_for_those_who_install_them() {
+        let of_charts = |group: &str, resource: &str, verb: &str| {
+            let mut all = permissions_for_unguarded_apply().into_iter();
+            let found = all.find(|query| (&*query.group, &*query.resource, &*query.verb) == (group, resource, verb));
+            found.map(|query| query.of_charts)
+        };
+        assert_eq!(of_charts("apps", "deployments", "patch"), Some(true));
+        assert_eq!(of_charts(RBAC, "roles", "escalate"), Some(true));
+        assert_eq!(of_charts("sailoperator.io", "istios", "patch"), Some(false));
+        assert_eq!(of_charts(names::GROUP, "meshupgrades", "create"), Some(false));
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct PermissionQuery {
     pub name: Option<String>,
     /// Whether the driver's ServiceAccount needs it, and not the caller.
     pub needed_by_driver: bool,
+    /// Whether only who installs Istio's charts himself needs it.
+    pub of_charts: bool,
 }
 
 impl PermissionQuery {
@@ -45,6 +47,11 @@ impl PermissionQuery {
             needed_by_driver: true,
             ..Self::caller(group, resource, verb)
         }
+    }
+
+    pub(super) fn of_charts(mut self) -> Self {
+        self.of_charts = true;
+        self
     }
 
     pub(super) fn within(mut self, namespace: &str) -> Self {
@@ -89,6 +96,7 @@ impl PermissionQuery {
             name: self.name.clone(),
             allowed,
             needed_by_driver: self.needed_by_driver,
+            of_charts: self.of_charts,
         }
     }
 }
