@@ -18,10 +18,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What is watched in every cluster, metadata alone: control planes, gateways, releases, webhooks, definitions, the mesh's other
-/// clusters, Mesh objects with their waivers, journals, the guard's policies and a catalog in the cluster. Nodes and DaemonSets
+/// What is watched in every cluster, metadata alone: control planes with their Services, gateways, releases, webhooks,
+/// definitions, Istio's operator, the mesh's other clusters, Mesh objects with their waivers, journals, the guard's policies and a catalog in the cluster. Nodes and DaemonSets
 /// are not: their status changes all the time.
-const EVERYWHERE: [&str; 16] = [
+const EVERYWHERE: [&str; 18] = [
     "/apis/apps/v1/deployments?labelSelector=app%3Distiod",
     "/apis/apps/v1/deployments?labelSelector=istio%2Capp%21%3Distiod%2C%21gateway.istio.io%2Fmanaged",
     "/api/v1/secrets?labelSelector=owner%3Dhelm",
@@ -38,6 +38,8 @@ const EVERYWHERE: [&str; 16] = [
     "/apis/policy/v1/poddisruptionbudgets?labelSelector=app%3Distiod",
     "/apis/apps/v1/deployments?labelSelector=app.kubernetes.io%2Fname%3Dkiali",
     "/api/v1/services?fieldSelector=spec.type%3DExternalName",
+    "/api/v1/services?labelSelector=operator.istio.io%2Fcomponent%3DPilot",
+    "/apis/apps/v1/deployments?fieldSelector=metadata.name%3Distio-operator",
 ];
 /// Secrets of a control plane's namespace that its certificates stand in.
 const SECRETS: [&str; 2] = ["cacerts", "istio-ca-secret"];
