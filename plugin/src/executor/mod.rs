@@ -28,6 +28,7 @@ mod shadowed;
 mod step;
 mod stuck;
 mod tenure;
+mod wait;
 pub mod watch;
 
 pub use members::Members;

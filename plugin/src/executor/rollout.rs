@@ -4,8 +4,8 @@ use super::{
     effects::Effects,
     fault::Fault,
     frozen::Telling,
-    pauses::Pauses,
     step::{Changed, because},
+    wait::{Waiting, in_vain, once_each, within},
 };
 use crate::cluster::{self, Cluster};
 use shared::{
@@ -20,13 +20,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How often a component that rolls out is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// The same where somebody has to merge something first.
+/// How often it is looked whether somebody has merged something.
 const LOOK_FOR_A_MERGE_EVERY: Duration = Duration::from_secs(2);
 
-/// The same beside an engine that looks itself, and takes hours.
+/// The same for a component beside an engine that looks itself, and takes hours.
 const LOOK_BESIDE_AN_ENGINE_EVERY: Duration = Duration::from_secs(10);
 
 /// How often it is looked what an engine waits for: one small request, of which an engine that has ended by then makes none.
@@ -94,11 +91,6 @@ async fn until_standstill<F: Future<Output = Result<(Arrival, i64), Fault>>>(
     }
 }
 
-fn in_vain(time: Duration, what: &str) -> String {
-    let seconds = time.as_secs();
-    format!("waited {seconds} s in vain for {what}")
-}
-
 impl Effects<'_> {
     /// The step's cluster, where the step is about what runs on each node.
     pub(super) async fn seen_of_nodes(&self, step: &PlanStep, cluster: &Cluster) -> Option<Box<Observed>> {
@@ -144,51 +136,45 @@ impl Effects<'_> {
         standstill: Duration,
         news: &Telling,
     ) -> Changed {
-        let started = Instant::now();
         let is_merged = step.installer.is_merged();
-        let (longest, every) = if is_merged {
-            (self.merge_timeout, LOOK_FOR_A_MERGE_EVERY)
-        } else {
-            (standstill, LOOK_EVERY)
-        };
-        let mut patience = Patience::of(longest);
-        let mut pauses = Pauses::up_to(every);
-        let mut said = String::new();
-        loop {
-            let (what, done) = match self.look(spec, step).await {
-                Ok(looked) => match looked.arrival {
-                    Arrival::Arrived(evidence) => {
-                        return Changed {
-                            due: looked.due,
-                            ..Changed::to(StepObservation::AtTarget(evidence))
-                        };
-                    }
-                    Arrival::Waiting(what) => (what, Some(looked.done)),
-                },
-                Err(fault) => (fault.to_string(), None),
+        let say = once_each(|what: &str| {
+            let what = what.to_owned();
+            let waits = if is_merged {
+                // It comes into the journal, for whoever looks from elsewhere.
+                News::Awaited {
+                    step: step.id.clone(),
+                    what,
+                }
+            } else {
+                News::Waits(Some(what))
             };
-            if patience.is_over(started.elapsed(), done) {
-                let why = in_vain(longest, &what);
-                let why = match self.cluster(&step.cluster) {
-                    Ok(cluster) => because(why, cluster, step).await,
-                    Err(_) => why,
-                };
-                return Changed::to(StepObservation::Failed(why));
+            news.send(waits).ok();
+        });
+        let look = || async {
+            let looked = self.look(spec, step).await;
+            let looked = looked.map_err(|fault| Waiting::from(fault.to_string()))?;
+            match looked.arrival {
+                Arrival::Arrived(evidence) => Ok(Changed {
+                    due: looked.due,
+                    ..Changed::to(StepObservation::AtTarget(evidence))
+                }),
+                Arrival::Waiting(what) => Err(Waiting {
+                    what,
+                    come: Some(looked.done),
+                }),
             }
-            if what != said {
-                said.clone_from(&what);
-                let waits = if is_merged {
-                    // It comes into the journal, for whoever looks from elsewhere.
-                    News::Awaited {
-                        step: step.id.clone(),
-                        what,
-                    }
-                } else {
-                    News::Waits(Some(what))
-                };
-                news.send(waits).ok();
-            }
-            pauses.pause().await;
+        };
+        let waiting = if is_merged {
+            within(self.merge_timeout, say).looking_every(LOOK_FOR_A_MERGE_EVERY)
+        } else {
+            within(standstill, say)
+        };
+        match waiting.wait_for(look).await {
+            Ok(changed) => changed,
+            Err(why) => Changed::to(StepObservation::Failed(match self.cluster(&step.cluster) {
+                Ok(cluster) => because(why, cluster, step).await,
+                Err(_) => why,
+            })),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The proxies of the mesh: as many as before must be connected to istiod.
 
-use super::{
-    DEADLINE,
-    wait::{Waiting, once_each, telling, within},
-};
+use super::DEADLINE;
 use crate::{
     cluster::{self, Cluster},
-    executor::frozen::Telling,
+    executor::{
+        frozen::Telling,
+        wait::{Waiting, once_each, telling, within},
+    },
     ui::{Mark, Ui},
 };
 use futures::future::try_join_all;
@@ -26,8 +26,8 @@ pub async fn count(clusters: &[(&Cluster, &[String])]) -> Result<Counted, String
     try_join_all(counting).await.map(Counted::of)
 }
 
-/// Waits until those that were connected are again, as long as there are fewer and fewer that are not. Returns the evidence in a sentence. Those of a cluster that does not
-/// answer are waited for, unless `later` they are counted once more.
+/// Waits until those that were connected are again, as long as there are fewer and fewer that are not. Returns the evidence
+/// in a sentence. Those of a cluster that does not answer are waited for, unless `later` they are counted once more.
 ///
 /// # Errors
 /// How many are lost.

@@ -5,12 +5,14 @@ pub mod connections;
 mod injection;
 mod remote;
 mod validation;
-mod wait;
 
 use crate::{
     cluster::{self, Cluster, ObserveOptions},
     error::{api_code, api_message},
-    executor::frozen::Telling,
+    executor::{
+        frozen::Telling,
+        wait::{Waiting, once_each, telling, within},
+    },
     ui::Ui,
 };
 use kube::{
@@ -27,7 +29,6 @@ use shared::{
     version::IstioVersion,
 };
 use std::time::Duration;
-use wait::{Waiting, once_each, telling, within};
 
 /// How long nothing may come on.
 const DEADLINE: Duration = Duration::from_secs(180);

@@ -1,25 +1,27 @@
 //! Waiting with a deadline that begins anew as long as something comes on, and saying what for.
 
-use crate::executor::{frozen::Telling, pauses::Pauses};
+use super::{frozen::Telling, pauses::Pauses};
 use shared::{
     machine::News,
     patience::{Left, Patience},
 };
 use std::time::{Duration, Instant};
 
+/// How often it is looked, unless something else is said.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// What is waited for.
 pub(super) struct Waiting {
     /// In words.
     pub what: String,
-    /// How many are left to come, where they can be counted: with each that comes the deadline begins anew.
-    pub left: Option<i64>,
+    /// How many have come, or, below zero, are missing, where they can be counted: with each that comes the deadline begins
+    /// anew.
+    pub come: Option<i64>,
 }
 
 impl From<String> for Waiting {
     fn from(what: String) -> Self {
-        Self { what, left: None }
+        Self { what, come: None }
     }
 }
 
@@ -27,7 +29,7 @@ impl From<Left> for Waiting {
     fn from(left: Left) -> Self {
         Self {
             what: left.what,
-            left: Some(left.count),
+            come: Some(left.count.saturating_neg()),
         }
     }
 }
@@ -35,6 +37,7 @@ impl From<Left> for Waiting {
 /// A wait with a deadline that tells what it waits for.
 pub(super) struct Wait<S> {
     deadline: Duration,
+    every: Duration,
     say: S,
 }
 
@@ -55,29 +58,47 @@ pub(super) fn once_each(mut say: impl FnMut(&str)) -> impl FnMut(&str) {
 }
 
 pub(super) fn within<S: FnMut(&str)>(deadline: Duration, say: S) -> Wait<S> {
-    Wait { deadline, say }
+    Wait {
+        deadline,
+        every: LOOK_EVERY,
+        say,
+    }
 }
 
 impl<S: FnMut(&str)> Wait<S> {
+    /// Looks as often as this, once some time has passed.
+    pub fn looking_every(self, every: Duration) -> Self {
+        Self { every, ..self }
+    }
+
+    /// Looks until it is found.
+    ///
+    /// # Errors
+    /// What was waited for in vain.
     pub async fn wait_for<T, W: Into<Waiting>, F: Future<Output = Result<T, W>>>(
         mut self,
         mut try_once: impl FnMut() -> F,
     ) -> Result<T, String> {
         let started = Instant::now();
-        let mut pauses = Pauses::up_to(LOOK_EVERY);
+        let mut pauses = Pauses::up_to(self.every);
         let mut patience = Patience::of(self.deadline);
         loop {
-            let Waiting { what, left } = match try_once().await {
+            let Waiting { what, come } = match try_once().await {
                 Ok(found) => return Ok(found),
                 Err(waiting) => waiting.into(),
             };
-            if patience.is_over(started.elapsed(), left.map(i64::saturating_neg)) {
-                return Err(format!("waited {} s in vain for {what}", self.deadline.as_secs()));
+            if patience.is_over(started.elapsed(), come) {
+                return Err(in_vain(self.deadline, &what));
             }
             (self.say)(&what);
             pauses.pause().await;
         }
     }
+}
+
+/// What a wait that is given up says.
+pub(super) fn in_vain(time: Duration, what: &str) -> String {
+    format!("waited {} s in vain for {what}", time.as_secs())
 }
 
 #[cfg(test)]
@@ -101,7 +122,7 @@ mod tests {
                 } else {
                     Err(Waiting {
                         what: format!("{left} to come"),
-                        left: Some(left),
+                        come: Some(-left),
                     })
                 })
             });
