@@ -48,33 +48,25 @@ async fn look(client: &Client, workload: &WorkloadName) -> Result<Option<(String
     let WorkloadName { kind, namespace, name } = workload;
     Ok(match kind {
         WorkloadKind::Deployment => {
-            let api: Api<Deployment> = Api::namespaced(client.clone(), namespace);
-            let found = api.get_opt(name).await?;
+            let found: Option<Deployment> = Api::namespaced(client.clone(), namespace).get_opt(name).await?;
             found.map(|found| {
-                (
-                    image(found.spec.as_ref().map(|spec| &spec.template)),
-                    of_deployment(&found),
-                )
+                let template = found.spec.as_ref().map(|spec| &spec.template);
+                (template.map(image).unwrap_or_default(), of_deployment(&found))
             })
         }
         WorkloadKind::DaemonSet => {
-            let api: Api<DaemonSet> = Api::namespaced(client.clone(), namespace);
-            let found = api.get_opt(name).await?;
+            let found: Option<DaemonSet> = Api::namespaced(client.clone(), namespace).get_opt(name).await?;
             found.map(|found| {
-                (
-                    image(found.spec.as_ref().map(|spec| &spec.template)),
-                    of_daemon_set(&found),
-                )
+                let template = found.spec.as_ref().map(|spec| &spec.template);
+                (template.map(image).unwrap_or_default(), of_daemon_set(&found))
             })
         }
     })
 }
 
 /// The image that tells the version.
-fn image(template: Option<&PodTemplateSpec>) -> String {
-    let containers = template
-        .and_then(|template| template.spec.as_ref())
-        .map(|spec| spec.containers.as_slice());
+fn image(template: &PodTemplateSpec) -> String {
+    let containers = template.spec.as_ref().map(|spec| spec.containers.as_slice());
     let containers = containers.unwrap_or_default();
     let telling = containers
         .iter()
