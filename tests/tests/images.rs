@@ -9,7 +9,7 @@ use mesh_upgrade_tests::{
         Cluster, ClusterOptions, FALTERING_HUB, Istio, IstioOptions, Moment, Proxy, REGISTRY_IS_BACK, Run, Started,
         Toolbox, UNPULLABLE_HUB, wait_until,
     },
-    product::{Guard, HeldPulls, images_of_pod, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
+    product::{Guard, HeldPulls, images_of_pod, journals, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
 use serde_json::{Value, json};
 
@@ -192,15 +192,7 @@ fn mended_it_arrives_with_images_of_its_own_registry(cluster: &Cluster, istio: &
         cluster.kubectl(&pods)?.ok().map(drop)
     })?;
     apply.ok()?;
-    let journals = cluster.kubectl(&[
-        "get",
-        "meshupgrades",
-        "--sort-by=.metadata.creationTimestamp",
-        "-o",
-        "json",
-    ])?;
-    let journals = journals.json()?;
-    let journals = journals.get("items").and_then(Value::as_array).context("journals")?;
+    let journals = journals(cluster)?;
     let phases: Vec<_> = journals
         .iter()
         .map(|journal| journal.pointer("/status/phase"))

@@ -9,7 +9,7 @@ use super::{
     mesh::{Member, Mesh},
     scenario::{FROM, Scenario, TO},
 };
-use crate::product::two_revisions;
+use crate::product::{journals, two_revisions};
 
 /// Differences that are told at most.
 const TOLD: usize = 10;
@@ -132,16 +132,7 @@ impl Mesh {
                 parts.insert(format!("{place}: {}", named(&object)), webhooks);
             }
         }
-        let journals = self.home().kubectl(&[
-            "get",
-            "meshupgrades",
-            "--sort-by=.metadata.creationTimestamp",
-            "-o",
-            "json",
-        ])?;
-        let journals = journals.json()?;
-        let journals = journals.get("items").and_then(Value::as_array);
-        for (number, journal) in journals.into_iter().flatten().enumerate() {
+        for (number, journal) in journals(self.home())?.iter().enumerate() {
             let steps = journal.pointer("/status/steps").and_then(Value::as_array);
             let of = |step: &Value, field: &str| step.get(field).cloned().unwrap_or_default();
             let steps = steps.into_iter().flatten();

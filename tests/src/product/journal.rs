@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::harness::{Cluster, wait_until};
 
-/// The newest journal of the only mesh, if there is one.
+/// The journals of a cluster, the oldest first; none where the API server does not answer, or knows of none.
 ///
 /// # Errors
 /// When kubectl cannot be started.
-pub fn newest(cluster: &Cluster) -> Result<Option<Value>> {
+pub fn journals(cluster: &Cluster) -> Result<Vec<Value>> {
     let list = cluster.kubectl(&[
         "get",
         "meshupgrades.meshupgrade.io",
@@ -20,13 +20,20 @@ pub fn newest(cluster: &Cluster) -> Result<Option<Value>> {
         "json",
     ])?;
     if !list.success() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    Ok(list
-        .json()?
-        .get("items")
-        .and_then(Value::as_array)
-        .and_then(|items| items.last().cloned()))
+    match list.json()?.get_mut("items").map(Value::take) {
+        Some(Value::Array(journals)) => Ok(journals),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The newest journal of the only mesh, if there is one.
+///
+/// # Errors
+/// When kubectl cannot be started.
+pub fn newest(cluster: &Cluster) -> Result<Option<Value>> {
+    Ok(journals(cluster)?.pop())
 }
 
 /// Phase of the newest journal.

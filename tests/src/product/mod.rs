@@ -25,7 +25,7 @@ pub use foreign_change::FOREIGN_CHANGE;
 pub use guard::{Guard, kubeconfig_of};
 pub use held_helm::HeldHelm;
 pub use held_pulls::{HeldPulls, images as images_of_pod};
-pub use journal::{journal_phase, newest, tells_in_order, wait_for_journal};
+pub use journal::{journal_phase, journals, newest, tells_in_order, wait_for_journal};
 pub use language::english_left;
 pub use restarts::survive_restarts;
 pub use several_clusters::SeveralClusters;
