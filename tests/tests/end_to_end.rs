@@ -1,4 +1,4 @@
-//! The end-to-end tests, as one program: what several tests wait for, two of them wait for at the same time, and what they
+//! The end-to-end tests, as one program: what several tests wait for, three of them wait for at the same time, and what they
 //! share is built and linked once. `cargo test --test end_to_end upgrade::` runs those of one file.
 
 mod bypass;
