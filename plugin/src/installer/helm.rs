@@ -6,7 +6,7 @@ mod recover;
 mod usable;
 
 use super::{
-    Change, Installer, Prepared, images,
+    Change, Installer, Prepared, Writer, images,
     process::{GRACE, detached, ended, with_input},
     redact::Redactor,
     relay::Relay,
@@ -197,6 +197,11 @@ impl Installer for Helm {
             // istiod writes failurePolicy and caBundle of the chart's webhooks; helm 4 would call that a conflict.
             arguments.push("--force-conflicts".to_owned());
         }
+        if matches!(change.writer, Writer::Driver { .. }) {
+            // Where a guard stands (Kubernetes 1.30) the server validates what is written (all since 1.27), and helm would read
+            // megabytes of its OpenAPI documents only to see that it does (kubectl's `paramVerifyingSchema`).
+            arguments.push("--disable-openapi-validation".to_owned());
+        }
         for pin in helm::version_pins(&release.values, &step.from, &step.to) {
             arguments.extend(["--set-string".to_owned(), pin]);
         }
@@ -285,7 +290,7 @@ mod tests {
     use super::*;
     use crate::{
         cluster::{self, ClusterFlags},
-        installer::{Hold, Writer},
+        installer::Hold,
     };
     use serde_json::json;
     use shared::api::{InstallerKind, ObjectName};
