@@ -1,7 +1,7 @@
 //! An upgraded mesh that is not well is not called healthy: one whose validation is gone or that somebody else's policy keeps from
 //! taking what is good, one whose injection is gone or yields an old proxy, one whose istiod is not what its image says, and one
-//! that has lost its proxies, its waypoint or the way into another cluster. The upgrade stalls, frozen, says what does not work,
-//! and goes on when that was mended.
+//! that has lost its proxies, a gateway that istiod keeps or the way into another cluster. The upgrade stalls, frozen, says what
+//! does not work, and goes on when that was mended.
 
 use std::{
     io::{Read as _, Write as _},
@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
     harness::{Cluster, ClusterOptions, Contexts, IstioOptions, Run, StandInProxy, Started, wait_until},
-    product::{HeldHelm, SeveralClusters, Upgradable, journal_phase, make_waypoint, newest},
+    product::{HeldHelm, SeveralClusters, Upgradable, journal_phase, make_managed_gateway, newest},
 };
 use serde_json::{Value, json};
 
@@ -278,11 +278,11 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-
 subjects: [{kind: ServiceAccount, name: west-reads, namespace: default}]
 ";
 
-/// istiod brings its waypoint to the target by itself, and there is no room for another pod beside the old one.
+/// istiod brings its gateway to the target by itself, and there is no room for another pod beside the old one.
 #[test]
-fn without_its_waypoint_it_is_not_healthy() -> Result<()> {
-    let mesh = Upgradable::start("waypoint", TO)?;
-    make_waypoint(&mesh.cluster, "shop")?;
+fn without_a_gateway_that_it_keeps_it_is_not_healthy() -> Result<()> {
+    let mesh = Upgradable::start("gateway", TO)?;
+    make_managed_gateway(&mesh.cluster, "shop")?;
     let quota = "--hard=count/pods=1";
     mesh.cluster
         .kubectl(&["create", "quota", "one-pod", "-n", "shop", quota])?
@@ -296,7 +296,8 @@ fn without_its_waypoint_it_is_not_healthy() -> Result<()> {
         Ok((used.ok()?.trim() == "1").then_some(()))
     })?;
     let run = mesh.apply(&[])?;
-    let says = ["Deployment shop/waypoint, a gateway that istiod keeps, to roll out (0 of 1 pods are new and ready)"];
+    let says =
+        ["Deployment shop/ingress-istio, a gateway that istiod keeps, to roll out (0 of 1 pods are new and ready)"];
     tell(&mesh.stalled(&run, "Unhealthy", &says)?);
     mesh.cluster
         .kubectl(&["delete", "quota", "one-pod", "-n", "shop"])?
@@ -305,7 +306,7 @@ fn without_its_waypoint_it_is_not_healthy() -> Result<()> {
     mesh.arrived(&run)?;
     ensure!(
         run.to_string()
-            .contains("gateways that istiod keeps run 1.31.0: shop/waypoint"),
+            .contains("gateways that istiod keeps run 1.31.0: shop/ingress-istio"),
         "{run}"
     );
     Ok(())

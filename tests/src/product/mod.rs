@@ -33,4 +33,4 @@ pub(crate) use several_clusters::contexts;
 pub use stand_in_gitops::{GitOpsKind, StandInGitOps};
 pub use stand_in_sail::StandInSail;
 pub use upgradable::Upgradable;
-pub use workloads::{images, install_gateway_api, make_waypoint};
+pub use workloads::{images, install_gateway_api, make_managed_gateway, make_waypoint};

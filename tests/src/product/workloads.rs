@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Cluster, Toolbox, wait_until};
 
@@ -37,29 +37,49 @@ pub fn install_gateway_api(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// Has istiod make a waypoint in a new namespace, with the Gateway API's CRDs, and waits until it runs.
+/// Has istiod of an ambient mesh make a waypoint in a new namespace, with the Gateway API's CRDs, and waits until it runs.
 ///
 /// # Errors
 /// When it does not.
 pub fn make_waypoint(cluster: &Cluster, namespace: &str) -> Result<()> {
+    let listener = json!({"name": "mesh", "port": 15008, "protocol": "HBONE"});
+    made_by_istiod(cluster, namespace, "waypoint", "istio-waypoint", &listener, "waypoint")
+}
+
+/// The same for a gateway `ingress`, which istiod of any mesh makes as Deployment `ingress-istio`.
+///
+/// # Errors
+/// When it does not.
+pub fn make_managed_gateway(cluster: &Cluster, namespace: &str) -> Result<()> {
+    let listener = json!({"name": "http", "port": 80, "protocol": "HTTP"});
+    made_by_istiod(cluster, namespace, "ingress", "istio", &listener, "ingress-istio")
+}
+
+fn made_by_istiod(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+    class: &str,
+    listener: &Value,
+    deployment: &str,
+) -> Result<()> {
     install_gateway_api(cluster)?;
     cluster.kubectl(&["create", "namespace", namespace])?.ok()?;
-    let waypoint = json!({
+    let gateway = json!({
         "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
-        "metadata": {"name": "waypoint", "namespace": namespace},
-        "spec": {"gatewayClassName": "istio-waypoint",
-            "listeners": [{"name": "mesh", "port": 15008, "protocol": "HBONE"}]},
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"gatewayClassName": class, "listeners": [listener]},
     });
     // A new definition is not served at once.
     wait_until("the Gateway to be taken", DEADLINE, || {
-        Ok(cluster.apply_stdin(&waypoint.to_string())?.ok().is_ok().then_some(()))
+        Ok(cluster.apply_stdin(&gateway.to_string())?.ok().is_ok().then_some(()))
     })?;
-    wait_until("istiod to make the waypoint", DEADLINE, || {
+    wait_until(&format!("istiod to make {deployment}"), DEADLINE, || {
         let ready = "-o=jsonpath={.status.readyReplicas}";
         let made = [
             "get",
             "deployment",
-            "waypoint",
+            deployment,
             "--ignore-not-found",
             "-n",
             namespace,
