@@ -2,7 +2,6 @@
 
 use std::{
     ffi::OsString,
-    net::TcpListener,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use shared::names;
 
 use super::{Binaries, mesh_upgrade};
-use crate::harness::{Cluster, Contexts, wait_until};
+use crate::harness::{Cluster, Contexts, free_port, wait_until};
 
 /// How long a webhook may take to fill its caches.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
@@ -329,9 +328,4 @@ pub fn kubeconfig_of(cluster: &Cluster, account: &str) -> Result<Value> {
         &admin.cluster(),
         &json!({ "token": token.ok()? }),
     ))
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -3,7 +3,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc,
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::peer;
 use crate::{
-    harness::{Cluster, ClusterOptions, wait_until},
+    harness::{Cluster, ClusterOptions, free_port, wait_until},
     load::{Server, Shape, resident_of, review},
     product::{Built, build_programs},
 };
@@ -244,11 +244,6 @@ fn run(name: &'static str, mut command: Command, port: u16, tls: &Path, has_rule
         Ok(TcpStream::connect(running.server.address()).is_ok().then_some(()))
     })?;
     Ok(running)
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 /// A control plane to compare with; nobody runs it.
