@@ -2,38 +2,46 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::Value;
 
-use crate::harness::{Cluster, wait_until};
+use crate::harness::{Cluster, Run, wait_until};
 
-/// The journals of a cluster, the oldest first; none where the API server does not answer, or knows of none.
+/// The journals of a cluster, the oldest first.
+///
+/// # Errors
+/// When they cannot be listed.
+pub fn journals(cluster: &Cluster) -> Result<Vec<Value>> {
+    items(&list(cluster)?)
+}
+
+/// The newest journal of the only mesh; none where the API server does not answer, or knows of none.
 ///
 /// # Errors
 /// When kubectl cannot be started.
-pub fn journals(cluster: &Cluster) -> Result<Vec<Value>> {
-    let list = cluster.kubectl(&[
+pub fn newest(cluster: &Cluster) -> Result<Option<Value>> {
+    let list = list(cluster)?;
+    if !list.success() {
+        return Ok(None);
+    }
+    Ok(items(&list)?.pop())
+}
+
+fn list(cluster: &Cluster) -> Result<Run> {
+    cluster.kubectl(&[
         "get",
         "meshupgrades.meshupgrade.io",
         "--sort-by=.metadata.creationTimestamp",
         "-o",
         "json",
-    ])?;
-    if !list.success() {
-        return Ok(Vec::new());
-    }
-    match list.json()?.get_mut("items").map(Value::take) {
-        Some(Value::Array(journals)) => Ok(journals),
-        _ => Ok(Vec::new()),
-    }
+    ])
 }
 
-/// The newest journal of the only mesh, if there is one.
-///
-/// # Errors
-/// When kubectl cannot be started.
-pub fn newest(cluster: &Cluster) -> Result<Option<Value>> {
-    Ok(journals(cluster)?.pop())
+fn items(list: &Run) -> Result<Vec<Value>> {
+    match list.json()?.get_mut("items").map(Value::take) {
+        Some(Value::Array(journals)) => Ok(journals),
+        _ => bail!("no list of journals: {list}"),
+    }
 }
 
 /// Phase of the newest journal.
