@@ -2,8 +2,8 @@
 //!
 //! Each of its requests is passed on by this program's own client, which impersonates: istioctl drops the impersonation of a
 //! kubeconfig, and no engine's kubeconfig has to hold anybody's credentials. The relay ends with this program, so that what a
-//! killed driver has left running can write no more; and nothing that it writes passes while it is held, or to what no guard
-//! is asked about while another may drive.
+//! killed driver has left running can write no more; and nothing that it writes passes while it is held, or while another may
+//! drive: not everything is refused by the guard, and not at every moment (after a thaw, and until a takeover is proved).
 
 use super::Change;
 use crate::{
@@ -75,10 +75,6 @@ const OWN: [HeaderName; 10] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
-
-/// Where a request is that changes what no guard is asked about (Kubernetes,
-/// `rules.IsExemptAdmissionConfigurationResource`).
-const UNGUARDED: &str = "/apis/admissionregistration.k8s.io/";
 
 /// A relay that listens; it ends, with all its connections, when this is dropped.
 pub struct Relay {
@@ -194,12 +190,12 @@ struct Passes {
 
 impl Passes {
     /// Waits until it may be, which is at once for what only reads.
-    async fn pass(mut self, method: &Method, path: &str) -> Result<(), String> {
+    async fn pass(mut self, method: &Method) -> Result<(), String> {
         if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
             return Ok(());
         }
         loop {
-            if let Some(tenure) = self.tenure.as_ref().filter(|_| path.starts_with(UNGUARDED)) {
+            if let Some(tenure) = &self.tenure {
                 tenure.sure().await?;
             }
             if !*self.held.borrow() {
@@ -276,10 +272,10 @@ async fn answer(client: &Client, passes: Passes, door: &Door, request: Request<I
         Err(error) => return refusal(StatusCode::PAYLOAD_TOO_LARGE, &error.to_string()),
     };
     tracing::debug!(method = %parts.method, %uri, "relayed");
-    let (method, path) = (parts.method.clone(), uri.path().to_owned());
+    let method = parts.method.clone();
     parts.extensions.insert(Relayed::new(move || {
-        let (passes, method, path) = (passes.clone(), method.clone(), path.clone());
-        async move { passes.pass(&method, &path).await }
+        let (passes, method) = (passes.clone(), method.clone());
+        async move { passes.pass(&method).await }
     }));
     parts.uri = uri;
     parts.headers = headers_passed_on(parts.headers);

@@ -89,7 +89,7 @@ pub(super) async fn ask(proxy: Uri, method: Method, path: &'static str) -> Optio
 }
 
 #[tokio::test]
-async fn what_no_guard_is_asked_about_passes_only_while_the_lease_is_surely_held() {
+async fn what_changes_anything_passes_only_while_the_lease_is_surely_held() {
     let webhook = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/istiod";
     let service = "/api/v1/namespaces/istio-system/services/istiod";
     let (lease, long_ago) = (
@@ -101,9 +101,10 @@ async fn what_no_guard_is_asked_about_passes_only_while_the_lease_is_surely_held
     for (holder, since, path, code, expected) in [
         ("me", passed(), webhook, 200, vec![patch(webhook)]),
         ("me", long_ago, webhook, 200, vec![get.clone(), put, patch(webhook)]),
-        ("another", long_ago, webhook, 403, vec![get]),
-        // Of these the API server compares the epoch.
-        ("another", long_ago, service, 200, vec![patch(service)]),
+        ("another", long_ago, webhook, 403, vec![get.clone()]),
+        // Of these the API server compares the epoch, as long as a freeze stands.
+        ("another", long_ago, service, 403, vec![get.clone()]),
+        ("me", passed(), service, 200, vec![patch(service)]),
     ] {
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
         let server = server_of(holder, &seen).await;
