@@ -18,8 +18,12 @@ use kube::{
     Api, Client, ResourceExt as _,
     api::{DeleteParams, ListParams, PostParams},
 };
+use node::Asked;
 use serde_json::{Value, json};
-use shared::{api::PlanCluster, names};
+use shared::{
+    api::{PlanCluster, WorkloadKind},
+    names,
+};
 use std::{
     collections::BTreeSet,
     future::Future,
@@ -46,21 +50,34 @@ pub fn place(planned: &PlanCluster) -> &str {
     namespaces.first().map_or("istio-system", String::as_str)
 }
 
-/// Pulls every image on every ready linux node that can be scheduled to. Returns the evidence in a sentence.
+/// Pulls every image on every ready linux node that can be scheduled to, and on cordoned ones where DaemonSets are upgraded.
+/// Returns the evidence in a sentence.
 ///
 /// # Errors
 /// One line that counts what failed and names the first images and nodes, with the kubelet's reasons.
-pub async fn pull(cluster: &Cluster, client: &Client, namespace: &str, images: &[String]) -> Result<String, String> {
+pub async fn pull(
+    cluster: &Cluster,
+    client: &Client,
+    planned: &PlanCluster,
+    images: &[String],
+) -> Result<String, String> {
+    let namespace = place(planned);
     let images: Vec<&String> = images.iter().collect::<BTreeSet<_>>().into_iter().collect();
     if images.is_empty() {
         return Ok(format!("{}: the plan names no image to pull", cluster.name));
     }
+    let workloads = &planned.scope.workloads;
+    let on_all = workloads.iter().any(|one| one.kind == WorkloadKind::DaemonSet);
     let place = Place {
         pods: Api::namespaced(client.clone(), namespace),
         nodes: Api::all(client.clone()),
+        asked: if on_all { Asked::Cordoned } else { Asked::Schedulable },
     };
-    let ((asked, mut passed_over), secrets, ()) =
-        tokio::try_join!(nodes(client), secrets::of_istiod(client, namespace), clear(&place.pods))?;
+    let ((asked, mut passed_over), secrets, ()) = tokio::try_join!(
+        nodes(client, place.asked),
+        secrets::of_mesh(client, namespace, workloads),
+        clear(&place.pods)
+    )?;
     if asked.is_empty() {
         return Err(format!(
             "{}: there is no ready linux node that pods can be scheduled to{}",
@@ -113,7 +130,7 @@ fn told(passed_over: &[String]) -> String {
 }
 
 /// Names of the nodes to ask, and of the others with the reason.
-async fn nodes(client: &Client) -> Result<(Vec<String>, Vec<String>), String> {
+async fn nodes(client: &Client, which: Asked) -> Result<(Vec<String>, Vec<String>), String> {
     let api: Api<Node> = Api::all(client.clone());
     let (mut asked, mut passed_over) = (Vec::new(), Vec::new());
     let mut page = ListParams::default().limit(PAGE);
@@ -121,7 +138,7 @@ async fn nodes(client: &Client) -> Result<(Vec<String>, Vec<String>), String> {
         let list = patiently(|| api.list(&page)).await;
         let list = list.map_err(|error| format!("cannot list nodes: {}", api_message(&error)))?;
         for node in &list.items {
-            match node::not_asked(node) {
+            match node::not_asked(node, which) {
                 None => asked.push(node.name_any()),
                 Some(why) => passed_over.push(format!("{} {why}", node.name_any())),
             }
@@ -171,6 +188,7 @@ async fn remove(pods: &Api<Pod>, name: &str) -> Result<(), String> {
 struct Place {
     pods: Api<Pod>,
     nodes: Api<Node>,
+    asked: Asked,
 }
 
 /// What came of one node.
@@ -198,7 +216,7 @@ async fn on_node(place: &Place, name: String, node: &str, images: &[&String], se
     }
     if !failures.is_empty()
         && let Ok(now) = patiently(|| place.nodes.get_opt(node)).await
-        && let Some(why) = node::gone(now.as_ref())
+        && let Some(why) = node::gone(now.as_ref(), place.asked)
     {
         failures.clear();
         passed_over = Some(format!("{node} {why}"));

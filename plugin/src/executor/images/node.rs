@@ -14,8 +14,17 @@ const LEAVING: [&str; 4] = [
 /// Taints of a node whose kubelet does not answer.
 const AWAY: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
 
+/// Which nodes are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Those that pods can be scheduled to.
+    Schedulable,
+    /// Cordoned ones as well: pods of a DaemonSet run on them, and are replaced there.
+    Cordoned,
+}
+
 /// Why a node is not asked to pull, or `None` for one that is.
-pub fn not_asked(node: &Node) -> Option<String> {
+pub fn not_asked(node: &Node, asked: Asked) -> Option<String> {
     let labels = node.metadata.labels.as_ref();
     let label = |key: &str| labels.and_then(|labels| labels.get(key)).map(String::as_str);
     let status = node.status.as_ref();
@@ -36,7 +45,8 @@ pub fn not_asked(node: &Node) -> Option<String> {
     if let Some(taint) = taints.clone().find(|key| LEAVING.contains(key)) {
         return Some(format!("is taken away ({taint})"));
     }
-    if node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false) {
+    let is_cordoned = node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false);
+    if is_cordoned && asked == Asked::Schedulable {
         return Some("is cordoned".to_owned());
     }
     if taints.any(|key| AWAY.contains(&key)) {
@@ -51,8 +61,8 @@ pub fn not_asked(node: &Node) -> Option<String> {
 }
 
 /// Why a node that was asked does not count any more, or `None` for one that still does.
-pub fn gone(node: Option<&Node>) -> Option<String> {
-    node.map_or_else(|| Some("is gone".to_owned()), not_asked)
+pub fn gone(node: Option<&Node>, asked: Asked) -> Option<String> {
+    node.map_or_else(|| Some("is gone".to_owned()), |node| not_asked(node, asked))
 }
 
 #[cfg(test)]
@@ -115,9 +125,11 @@ mod tests {
         ];
         for (value, expected) in cases {
             let node = node(value.clone());
-            assert_eq!(not_asked(&node).as_deref(), expected, "{value}");
-            assert_eq!(gone(Some(&node)).as_deref(), expected, "{value}");
+            assert_eq!(not_asked(&node, Asked::Schedulable).as_deref(), expected, "{value}");
+            assert_eq!(gone(Some(&node), Asked::Schedulable).as_deref(), expected, "{value}");
+            let on_all = expected.filter(|why| *why != "is cordoned");
+            assert_eq!(not_asked(&node, Asked::Cordoned).as_deref(), on_all, "{value}");
         }
-        assert_eq!(gone(None).as_deref(), Some("is gone"));
+        assert_eq!(gone(None, Asked::Cordoned).as_deref(), Some("is gone"));
     }
 }

@@ -1,25 +1,49 @@
-//! The Secrets that images are pulled with: those that istiod itself is pulled with.
+//! The Secrets that images are pulled with: those that the mesh itself is pulled with in the namespace.
 
 use super::patiently;
 use crate::error::api_message;
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::ServiceAccount};
+use k8s_openapi::api::{
+    apps::v1::{DaemonSet, Deployment},
+    core::v1::{PodTemplateSpec, ServiceAccount},
+};
 use kube::{Api, Client, api::ListParams};
 use serde_json::{Value, json};
+use shared::api::{WorkloadKind, WorkloadName};
 use std::collections::BTreeSet;
 
-/// Secrets that istiod itself is pulled with: those of its pods and of their ServiceAccount.
-pub(super) async fn of_istiod(client: &Client, namespace: &str) -> Result<Vec<Value>, String> {
+/// ServiceAccount that Istio's charts bring in every cluster, a remote one included, with `global.imagePullSecrets`.
+const IN_EVERY_CLUSTER: &str = "istio-reader-service-account";
+
+/// Secrets of the namespace that the mesh itself is pulled with: those of istiod's pods, of the other workloads given that are
+/// there, and of their ServiceAccounts.
+pub(super) async fn of_mesh(
+    client: &Client,
+    namespace: &str,
+    workloads: &[WorkloadName],
+) -> Result<Vec<Value>, String> {
     let failed = |what: &str, error: &kube::Error| format!("cannot read {what} in {namespace}: {}", api_message(error));
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let daemon_sets: Api<DaemonSet> = Api::namespaced(client.clone(), namespace);
     let istiod = ListParams::default().labels("app=istiod");
     let list = patiently(|| deployments.list(&istiod)).await;
     let list = list.map_err(|error| failed("istiod's Deployment", &error))?;
-    let (mut secrets, mut accounts) = (BTreeSet::new(), BTreeSet::new());
-    for template in list
-        .items
-        .into_iter()
-        .filter_map(|deployment| deployment.spec?.template.spec)
-    {
+    let mut templates: Vec<PodTemplateSpec> = list.items.into_iter().filter_map(template_of).collect();
+    for workload in workloads.iter().filter(|workload| workload.namespace == namespace) {
+        let name = workload.name.as_str();
+        let found = match workload.kind {
+            WorkloadKind::Deployment => patiently(|| deployments.get_opt(name))
+                .await
+                .map(|found| found.and_then(template_of)),
+            WorkloadKind::DaemonSet => {
+                let found = patiently(|| daemon_sets.get_opt(name)).await;
+                found.map(|found| Some(found?.spec?.template))
+            }
+        };
+        let what = format!("{} {name}", workload.kind.as_str());
+        templates.extend(found.map_err(|error| failed(&what, &error))?);
+    }
+    let (mut secrets, mut accounts) = (BTreeSet::new(), BTreeSet::from([IN_EVERY_CLUSTER.to_owned()]));
+    for template in templates.into_iter().filter_map(|template| template.spec) {
         secrets.extend(
             template
                 .image_pull_secrets
@@ -39,6 +63,10 @@ pub(super) async fn of_istiod(client: &Client, namespace: &str) -> Result<Vec<Va
     Ok(secrets.into_iter().map(|name| json!({ "name": name })).collect())
 }
 
+fn template_of(deployment: Deployment) -> Option<PodTemplateSpec> {
+    Some(deployment.spec?.template)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::manifest;
@@ -47,7 +75,7 @@ mod tests {
     use kube::client::Body;
 
     #[tokio::test]
-    async fn istiods_own_secrets_are_taken_each_once() {
+    async fn the_meshs_own_secrets_are_taken_each_once() {
         let server = tower::service_fn(|request: Request<Body>| {
             let path = request.uri().path().to_owned();
             let of_pods = |account: Option<&str>, secrets: &[&str]| {
@@ -69,6 +97,18 @@ mod tests {
                         json!({"apiVersion": "apps/v1", "kind": "DeploymentList", "metadata": {}, "items": items});
                     (StatusCode::OK, list)
                 }
+                "/apis/apps/v1/namespaces/mesh-a/daemonsets/ztunnel" => {
+                    let mut node = of_pods(None, &["of-node"]);
+                    node["apiVersion"] = json!("apps/v1");
+                    node["kind"] = json!("DaemonSet");
+                    (StatusCode::OK, node)
+                }
+                "/api/v1/namespaces/mesh-a/serviceaccounts/istio-reader-service-account" => {
+                    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount",
+                        "metadata": {"name": "istio-reader-service-account"},
+                        "imagePullSecrets": [{"name": "of-reader"}]});
+                    (StatusCode::OK, account)
+                }
                 "/api/v1/namespaces/mesh-a/serviceaccounts/istiod" => {
                     let secrets = json!([{"name": "mirror"}, {"name": "of-account"}]);
                     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "istiod"},
@@ -83,8 +123,19 @@ mod tests {
             let response = Response::builder().status(code);
             async move { response.body(Body::from(body.to_string().into_bytes())) }
         });
-        let secrets = of_istiod(&Client::new(server, "default"), "mesh-a").await.unwrap();
-        let expected = ["mirror", "of-account", "of-pods"].map(|name| json!({ "name": name }));
+        let workloads = [
+            (WorkloadKind::DaemonSet, "mesh-a"),
+            (WorkloadKind::Deployment, "elsewhere"),
+        ];
+        let workloads = workloads.map(|(kind, namespace)| WorkloadName {
+            kind,
+            namespace: namespace.to_owned(),
+            name: "ztunnel".to_owned(),
+        });
+        let secrets = of_mesh(&Client::new(server, "default"), "mesh-a", &workloads)
+            .await
+            .unwrap();
+        let expected = ["mirror", "of-account", "of-node", "of-pods", "of-reader"].map(|name| json!({ "name": name }));
         assert_eq!(secrets, expected);
         let image = "hub/pilot:1.31.0".to_owned();
         let pod = manifest("pull-0", "node-0", &[&image], &secrets);
