@@ -12,7 +12,7 @@ use crate::{
 };
 use futures::future::join_all;
 use shared::{
-    api::{Abilities, MeshUpgradeSpec},
+    api::{Abilities, Management, MeshUpgradeSpec},
     arrival,
     inventory::Inventory,
     journals, mesh, plan,
@@ -67,10 +67,17 @@ impl Effects<'_> {
             .once_frozen(frozen);
         let report = preflight::check(mesh, inventory, &target, &self.catalog, today());
         let report = waiver::apply(report, &waiver::recorded(&spec.waivers), today());
+        let external = (mesh.management == Management::External).then(|| {
+            format!(
+                "mesh {} is operated by its owner by now (management: External): nothing is ever written to it",
+                mesh.name
+            )
+        });
         let mut blockers: Vec<String> = report
             .blockers()
             .map(|finding| format!("{} {}", finding.code.id(), finding.cause))
             .collect();
+        blockers.extend(external);
         blockers.extend(plan::drift(&spec.plan, inventory));
         match plan::plan(mesh, inventory, &target, &spec.plan.charts.location, &self.catalog) {
             Ok(now) => blockers.extend(plan::joined(&spec.plan, &now)),
@@ -125,7 +132,7 @@ impl Effects<'_> {
             } else {
                 &planned.images
             };
-            images::pull(cluster, &client, images::place(planned), images).await
+            images::pull(cluster, &client, planned, images).await
         });
         all_or_why(join_all(pulling).await)
     }

@@ -12,12 +12,13 @@ use crate::{
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use shared::{
-    api::{InstallerKind, MeshUpgrade, PlanStep, StepAction},
+    api::{InstallerKind, Management, MeshUpgrade, PlanStep, StepAction},
     catalog::Catalog,
     charts::{self, Digests, Location},
     guide::shell::quote,
+    journals,
     machine::progress,
-    plan,
+    mesh, plan,
 };
 use std::collections::BTreeMap;
 
@@ -62,6 +63,7 @@ impl Task<'_> {
             .hint("leave --strategy out"));
         }
         refuse_unknown_vendor(journal, &self.scene.catalog)?;
+        self.refuse_what_became_external(journal)?;
         let phase = journal.phase();
         let at = match spec.plan.clusters.len() {
             0 | 1 => String::new(),
@@ -83,6 +85,26 @@ impl Task<'_> {
         let driven = driven.await;
         lease.release().await;
         driven
+    }
+
+    /// Whose mesh has become his own meanwhile decides himself. Before the first change it is withdrawn for that, by the check.
+    fn refuse_what_became_external(&self, journal: &MeshUpgrade) -> Result<(), CommandError> {
+        let (spec, inventory) = (&journal.spec, &self.scene.inventory);
+        let meshes = mesh::meshes(inventory);
+        let mesh = journals::mesh_of(&spec.plan.clusters, &spec.mesh, &meshes, inventory);
+        let is_external = mesh.is_some_and(|mesh| mesh.management == Management::External);
+        if !is_external || !journal.phase().is_past_return() {
+            return Ok(());
+        }
+        Err(CommandError::blocked(format!(
+            "mesh {} is operated by its owner by now (management: External): nothing is ever written to it",
+            spec.mesh
+        ))
+        .hint("its upgrade has begun and its freeze stands: set management back in the Mesh and go on")
+        .hint(format!(
+            "or lift the freeze, and leave the rest to the owner: kubectl mesh-upgrade unlock {} --reason REASON",
+            spec.mesh
+        )))
     }
 
     /// A chart of the same name and version may have other contents by now: what is changed from here on would come of others than
