@@ -22,6 +22,11 @@ pub(super) fn shorten(text: &str) -> String {
     text.chars().take(LONGEST_TEXT).chain(['…']).collect()
 }
 
+/// Whether an entry of the history tells of a freeze that was lifted, or was found open: however long an upgrade takes, these stay.
+fn tells_of_open(what: &str) -> bool {
+    what.split(' ').take(3).eq(["the", "freeze", "was"])
+}
+
 impl Next<'_> {
     pub(super) fn time(&self) -> Time {
         Time(self.now)
@@ -237,8 +242,10 @@ impl Next<'_> {
             what: shorten(what),
             epoch: self.driver.epoch,
         });
-        let surplus = history.len().saturating_sub(HISTORY_LIMIT);
-        history.drain(..surplus);
+        while history.len() > HISTORY_LIMIT {
+            let oldest = history.iter().position(|event| !tells_of_open(&event.what));
+            history.remove(oldest.unwrap_or_default());
+        }
     }
 
     fn set_condition(&mut self, type_: &str, holds: bool, reason: &str, message: &str) {

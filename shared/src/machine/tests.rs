@@ -356,8 +356,15 @@ fn history_is_bounded() {
     for epoch in 1..500 {
         status = step(&spec(), &status, &Observation::default(), &driver(epoch), NOW).status;
         status.phase = Phase::Pending;
+        if epoch == 7 {
+            status.history.push(crate::api::JournalEvent {
+                what: "the freeze was lifted by hand, by alice: it hung".to_owned(),
+                ..status.history[0].clone()
+            });
+        }
     }
     assert!(status.history.len() <= crate::api::HISTORY_LIMIT);
+    assert!(status.history[0].what.ends_with("by alice: it hung"));
 }
 
 #[test]
