@@ -22,6 +22,8 @@ pub struct InCluster {
     pub cluster: String,
     /// Pods whose proxy is ready.
     pub ready: i64,
+    /// Pods whose proxy is there and not ready.
+    pub unready: i64,
     /// Its istiods.
     pub istiods: Vec<Istiod>,
 }
@@ -40,6 +42,7 @@ impl Counted {
     pub fn of(clusters: Vec<InCluster>) -> Self {
         let mut total = ProxyConnections {
             clusters: i64::try_from(clusters.len()).unwrap_or(i64::MAX),
+            unready: Some(clusters.iter().map(|one| one.unready).fold(0, i64::saturating_add)),
             ..ProxyConnections::default()
         };
         for one in &clusters {
@@ -95,8 +98,8 @@ pub fn of_pods(before: &ProxyConnections) -> Option<(ProxyConnections, i64)> {
     (machines > 0).then_some((of_pods, machines))
 }
 
-/// Compares what is connected with what was. A proxy is lost whose pod is still there and ready; pods that were scaled
-/// down are no loss, nor are those that never were connected. So is a cluster that every istiod reached, and one does not.
+/// Compares what is connected with what was. A proxy is lost whose pod is still there and ready, or there and ready no more;
+/// pods that were scaled down are no loss, nor are those that never were connected. So is a cluster that every istiod reached, and one does not.
 ///
 /// # Errors
 /// What is lost, to be waited for.
@@ -132,6 +135,7 @@ pub fn judge(before: &ProxyConnections, after: &Counted) -> Result<Judged, Left>
 fn lost(before: &ProxyConnections, now: &ProxyConnections) -> Option<Left> {
     let unconnected = |counted: &ProxyConnections| counted.ready.saturating_sub(counted.connected);
     let lost = unconnected(now).saturating_sub(unconnected(before));
+    let lost = lost.max(0).saturating_add(not_ready_any_more(before, now));
     (before.connected > 0 && lost > before.connected / ONE_MISSING_OF).then(|| Left {
         count: lost,
         what: format!(
@@ -139,6 +143,19 @@ fn lost(before: &ProxyConnections, now: &ProxyConnections) -> Option<Left> {
             before.connected, now.connected
         ),
     })
+}
+
+/// How many proxies that were ready are there and are not: pods that were replaced, and get nothing from the new istiods. Pods
+/// that are new altogether, and fail for themselves, leave as many ready as before.
+fn not_ready_any_more(before: &ProxyConnections, now: &ProxyConnections) -> i64 {
+    let (Some(unready_before), Some(unready)) = (before.unready, now.unready) else {
+        return 0;
+    };
+    let (fewer, more) = (
+        before.ready.saturating_sub(now.ready),
+        unready.saturating_sub(unready_before),
+    );
+    fewer.min(more).max(0)
 }
 
 /// One of the counts of an istiod.
@@ -203,8 +220,8 @@ mod tests {
     pub(super) fn of_cluster(cluster: &str, istiods: Vec<Istiod>) -> Counted {
         Counted::of(vec![InCluster {
             cluster: cluster.to_owned(),
-            ready: 0,
             istiods,
+            ..InCluster::default()
         }])
     }
 
@@ -226,6 +243,7 @@ mod tests {
         let in_cluster = |cluster: &str, ready, istiods| InCluster {
             cluster: cluster.to_owned(),
             ready,
+            unready: 1,
             istiods,
         };
         let total = Counted::of(vec![
@@ -237,7 +255,10 @@ mod tests {
             (total.ready, total.connected, total.rejected, total.clusters),
             (7, 7, 2, 2)
         );
-        assert_eq!(total.istiods, ["a/1", "a/2"]);
+        assert_eq!(
+            (total.istiods, total.unready),
+            (vec!["a/1".to_owned(), "a/2".to_owned()], Some(2))
+        );
     }
 
     #[test]
@@ -278,6 +299,31 @@ mod tests {
                 ),
                 None => assert!(judged.is_ok(), "{before:?} {after:?}: {judged:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_lost_that_is_there_and_ready_no_more() {
+        let of = |ready: i64, unready: Option<i64>| ProxyConnections {
+            unready,
+            ..counted(ready, ready)
+        };
+        for (before, after, lost) in [
+            (of(10, Some(0)), of(6, Some(4)), true),
+            // Scaled down, new ones that fail for themselves, and some that never were ready.
+            (of(10, Some(0)), of(6, Some(0)), false),
+            (of(10, Some(0)), of(10, Some(4)), false),
+            (of(10, Some(4)), of(10, Some(4)), false),
+            (of(10, Some(4)), of(12, Some(2)), false),
+            // Of many a few are on their way; and a journal of before does not tell.
+            (of(10_000, Some(0)), of(9_950, Some(50)), false),
+            (of(10, None), of(6, Some(4)), false),
+        ] {
+            assert_eq!(
+                judge(&before, &now(after.clone())).is_err(),
+                lost,
+                "{before:?} {after:?}"
+            );
         }
     }
 

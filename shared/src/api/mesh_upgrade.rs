@@ -284,6 +284,9 @@ pub struct Abilities {
 pub struct ProxyConnections {
     /// Pods whose proxy is ready.
     pub ready: i64,
+    /// Pods whose proxy is there and not ready; of a journal that does not tell it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unready: Option<i64>,
     /// Proxies that are connected to an istiod.
     pub connected: i64,
     /// Configurations that proxies have rejected since the istiods began.

@@ -28,15 +28,18 @@ pub async fn served(cluster: &Cluster, namespaces: &[String]) -> Result<InCluste
         cluster,
         deadline: DEADLINE,
     };
-    let mut ready = 0_i64;
-    let pods = pods::each(asker, |pod| {
-        ready = ready.saturating_add(i64::from(is_ready(pod)));
+    let (mut ready, mut unready) = (0_i64, 0_i64);
+    let pods = pods::each(asker, |pod| match readiness(pod) {
+        Some(true) => ready = ready.saturating_add(1),
+        Some(false) => unready = unready.saturating_add(1),
+        None => {}
     });
     let (pods, counted) = futures::join!(pods, running::metrics(asker, namespaces));
     pods.map_err(|error| error.to_string())?;
     Ok(InCluster {
         cluster: cluster.name.clone(),
         ready,
+        unready,
         istiods: counted?,
     })
 }
@@ -55,20 +58,28 @@ pub async fn connected_to(cluster: &Cluster, namespace: &str, revision: &str) ->
     Ok(connected.fold(0, i64::saturating_add))
 }
 
-/// Whether a pod has a proxy that says that it is ready, which it is with istiod's configuration only. Field numbers are
-/// those of k8s.io/api, `core/v1/generated.proto`.
+/// Whether a pod's proxy says that it is ready, which it is with istiod's configuration only; `None` where there is none that
+/// could be, as in a pod that has ended or has not begun. Field numbers are those of k8s.io/api, `core/v1/generated.proto`.
 ///
-/// Pods that are being deleted count as long as their proxy does: it is connected to its end.
-fn is_ready(pod: Fields<'_>) -> bool {
+/// Pods that are being deleted count as long as their proxy is ready: it is connected to its end.
+fn readiness(pod: Fields<'_>) -> Option<bool> {
     let status = pod.all(3).next().map_or(Fields(&[]), Value::fields);
+    let name = proxy_name(pod).filter(|_| !is_on_a_silent_node(status))?;
     // Containers, and init containers that stay.
-    let containers = status.all(8).chain(status.all(10)).map(Value::fields);
-    let Some(name) = proxy_name(pod).filter(|_| !is_on_a_silent_node(status)) else {
-        return false;
-    };
-    containers
-        .into_iter()
-        .any(|container| container.text(1) == name && matches!(container.all(4).next(), Some(Value::Number(1))))
+    let mut containers = status.all(8).chain(status.all(10)).map(Value::fields);
+    let proxy = containers.find(|container| container.text(1) == name)?;
+    if matches!(proxy.all(4).next(), Some(Value::Number(1))) {
+        return Some(true);
+    }
+    let is_leaving = proxies::meta(pod).all(9).next().is_some();
+    (!is_leaving && is_at_work(proxy)).then_some(false)
+}
+
+/// Whether a container runs, or has run and is started anew.
+fn is_at_work(container: Fields<'_>) -> bool {
+    let state = container.all(2).next().map_or(Fields(&[]), Value::fields);
+    let mut waiting = state.all(1).map(Value::fields);
+    state.all(2).next().is_some() || waiting.any(|waiting| waiting.text(1) == "CrashLoopBackOff")
 }
 
 /// Name of the container in which a pod's proxy runs.
@@ -118,7 +129,27 @@ mod tests {
             (held(3, held(8, status("istio-proxy", 1))), false),
             (Vec::new(), false),
         ] {
-            assert_eq!(is_ready(Fields(&pod)), ready, "{pod:?}");
+            assert_eq!(readiness(Fields(&pod)) == Some(true), ready, "{pod:?}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_is_at_work_and_not_ready_is_told_from_one_that_cannot_be() {
+        let running = held(2, held(2, Vec::new()));
+        let waiting = |reason: &str| held(2, held(1, held(1, reason)));
+        let terminated = held(2, held(3, Vec::new()));
+        for (state, is_leaving, expected) in [
+            (running.clone(), false, Some(false)),
+            (running, true, None),
+            (waiting("CrashLoopBackOff"), false, Some(false)),
+            (waiting("ImagePullBackOff"), false, None),
+            (terminated, false, None),
+        ] {
+            let container = [held(1, PROXY), state, vec![4 << 3, 0]].concat();
+            let meta = if is_leaving { held(9, Vec::new()) } else { Vec::new() };
+            let spec = held(2, held(1, PROXY));
+            let pod = [held(1, meta), held(2, spec), held(3, held(8, container))].concat();
+            assert_eq!(readiness(Fields(&pod)), expected, "{pod:?}");
         }
     }
 
@@ -137,7 +168,7 @@ mod tests {
             ("somebody-else", 1, false),
         ] {
             assert_eq!(
-                is_ready(Fields(&pod(managed_by, ready))),
+                readiness(Fields(&pod(managed_by, ready))) == Some(true),
                 expected,
                 "{managed_by} {ready}"
             );
@@ -163,7 +194,11 @@ mod tests {
             ];
             let status = [conditions.concat(), container.clone()].concat();
             let pod = [held(2, held(2, held(1, "istio-proxy"))), held(3, status)].concat();
-            assert_eq!(is_ready(Fields(&pod)), expected, "{ready} {containers} {reason}");
+            assert_eq!(
+                readiness(Fields(&pod)) == Some(true),
+                expected,
+                "{ready} {containers} {reason}"
+            );
         }
     }
 }
