@@ -68,6 +68,14 @@ pub(super) async fn read(asker: Asker<'_>, mut too: impl FnMut(Fields<'_>)) -> R
     Ok(pods)
 }
 
+/// Letters that are kept of what anybody may have written into a pod: names are shorter, and pods are many.
+const LONGEST: usize = 512;
+
+fn cut(text: &str) -> &str {
+    let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or_default()
+}
+
 /// What makes proxies alike.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
@@ -112,8 +120,8 @@ impl Count {
         let key = Key {
             namespace: meta.text(3).to_owned(),
             kind: kind(proxy),
-            image: proxy.text(2).to_owned(),
-            revision: revision(annotations, labels),
+            image: cut(proxy.text(2)).to_owned(),
+            revision: revision(annotations, labels).map(|revision| cut(&revision).to_owned()),
             native,
             asks_native: asks_native(meta),
         };
