@@ -120,6 +120,25 @@ pub struct Release {
     pub default_hub: Option<String>,
 }
 
+impl Release {
+    /// With what it leaves out as another entry of the same minor says it.
+    fn completed_by(mut self, other: &Self) -> Self {
+        if self.tested.is_empty() {
+            let tested = other.tested.iter().copied();
+            self.tested = tested.filter(|minor| !self.kubernetes.contains(minor)).collect();
+        }
+        if self.gateway_api.is_empty() {
+            self.gateway_api.clone_from(&other.gateway_api);
+        }
+        if self.gateway_api_below.is_empty() {
+            self.gateway_api_below.clone_from(&other.gateway_api_below);
+        }
+        self.minimum_kubernetes = self.minimum_kubernetes.or(other.minimum_kubernetes);
+        self.default_hub = self.default_hub.or_else(|| other.default_hub.clone());
+        self
+    }
+}
+
 /// How sure a day is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -235,7 +254,8 @@ impl Catalog {
         file::read(text, origin)
     }
 
-    /// This catalog with another laid over it: its minors replace ours of the same flavor, the others are added.
+    /// This catalog with another laid over it: its minors replace ours of the same flavor, the others are added. What it leaves
+    /// out of a minor that we know stays: whoever widens a range does not mean that nothing else is to be checked.
     #[must_use]
     pub fn extended_by(mut self, other: Self) -> Self {
         self.origin = format!("{} over {}", other.origin, self.origin);
@@ -249,9 +269,12 @@ impl Catalog {
                         ours.components = theirs.components;
                     }
                     ours.sidecar_hot_upgrade = theirs.sidecar_hot_upgrade.or(ours.sidecar_hot_upgrade.take());
-                    ours.releases
-                        .retain(|ours| !theirs.releases.iter().any(|new| new.minor == ours.minor));
-                    ours.releases.extend(theirs.releases);
+                    for new in theirs.releases {
+                        match ours.releases.iter_mut().find(|ours| ours.minor == new.minor) {
+                            Some(ours) => *ours = new.completed_by(ours),
+                            None => ours.releases.push(new),
+                        }
+                    }
                     ours.releases.sort_by_key(|release| release.minor);
                 }
                 None => self.flavors.push(theirs),
@@ -321,6 +344,13 @@ impl Catalog {
             .filter_map(|minor| self.release(&from.flavor, minor))
             .map(|release| &release.newest_patch)
             .filter(|patch| patch.cmp_release(from) == Ordering::Greater)
+    }
+
+    /// The first release above a version that supports a Kubernetes version, which it does not support itself.
+    #[must_use]
+    pub fn first_above(&self, version: &IstioVersion, kubernetes: Minor) -> Option<&Release> {
+        let choices = self.choices_for_kubernetes(&version.flavor, kubernetes);
+        choices.into_iter().find(|release| release.minor > version.minor())
     }
 
     /// Releases of a flavor that support a Kubernetes version, oldest first.

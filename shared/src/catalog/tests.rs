@@ -175,6 +175,22 @@ fn what_extends_replaces_minors_and_adds_flavors() {
     assert_eq!(catalog.kubernetes_range(&v("1.31.0")).unwrap().max, minor("1.37"));
     assert_eq!(catalog.chart_source(&Flavor::Native), Some("https://c.example.com"));
     assert_eq!(catalog.retired_registries.len(), 4);
+    // What a wider range leaves out is checked as before.
+    let (embedded_of, release) = (embedded(), catalog.release_of(&v("1.31.0")).unwrap());
+    let known = embedded_of.release_of(&v("1.31.0")).unwrap();
+    assert!(!known.gateway_api.is_empty() && known.minimum_kubernetes.is_some());
+    assert_eq!(release.gateway_api, known.gateway_api);
+    assert_eq!(release.gateway_api_below, known.gateway_api_below);
+    assert_eq!(release.minimum_kubernetes, known.minimum_kubernetes);
+    assert!(release.tested.iter().all(|minor| !release.kubernetes.contains(minor)));
+    let stricter = other.replace(
+        "        kubernetes:",
+        "        gatewayApi: {tcproutes: 2.0.0}\n        kubernetes:",
+    );
+    assert_ne!(stricter, other);
+    let catalog = embedded().extended_by(Catalog::from_yaml(&stricter, "mine.yaml").unwrap());
+    let release = catalog.release_of(&v("1.31.0")).unwrap();
+    assert_eq!(release.gateway_api.len(), 1);
 
     let vendor = with("newestPatch", "1.31.3-solo").replace("  - sources", "  - suffix: solo\n    sources");
     let catalog = embedded().extended_by(Catalog::from_yaml(&vendor, "solo.yaml").unwrap());
