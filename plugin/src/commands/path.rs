@@ -7,6 +7,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use shared::{
+    finding::{Code, codes},
     mesh::MeshView,
     path::{self, Leg, PathCluster, PathError},
     version::IstioVersion,
@@ -78,7 +79,7 @@ pub fn show(
     let from = oldest(scene, mesh).map(ToString::to_string).unwrap_or_default();
     let range = |version: &IstioVersion| scene.catalog.kubernetes_range(version).map(|range| range.to_string());
     if ui.output != Output::Text {
-        let legs: Vec<Value> = legs.iter().map(|leg| document(leg, &range)).collect();
+        let legs: Vec<Value> = legs.iter().map(|leg| document(scene, leg, &range)).collect();
         ui.document(
             "Path",
             json!({
@@ -105,10 +106,13 @@ pub fn show(
             ],
             Leg::Istio { from, to, waive } => {
                 let supported = range(to).map(|range| format!("Kubernetes {range}")).unwrap_or_default();
-                let note = if waive.is_empty() {
+                let waivers: Vec<String> = waivers(scene, to, waive)
+                    .map(|(cluster, code)| format!("{code} for {cluster}"))
+                    .collect();
+                let note = if waivers.is_empty() {
                     supported
                 } else {
-                    format!("{supported}; needs a waiver of MU202 in {}", waive.join(", "))
+                    format!("{supported}; needs a waiver of {}", waivers.join(", "))
                 };
                 [
                     "Istio".to_owned(),
@@ -122,6 +126,12 @@ pub fn show(
         row
     });
     ui.table(&["LEG", "WHAT", "CLUSTER", "CURRENT", "TARGET", "NOTE"], rows);
+    if legs
+        .iter()
+        .any(|leg| matches!(leg, Leg::Istio { waive, .. } if !waive.is_empty()))
+    {
+        ui.result("There is no way without a waiver: no release on it supports the Kubernetes of these clusters.");
+    }
     ui.result("Nothing was changed.");
     match legs.first() {
         Some(Leg::Istio { to, .. }) => ui.next(&format!("kubectl mesh-upgrade check {} --to {to}", mesh.name)),
@@ -134,7 +144,20 @@ pub fn show(
     Ok(exit)
 }
 
-fn document(leg: &Leg, range: &dyn Fn(&IstioVersion) -> Option<String>) -> Value {
+/// What has to be waived for a hop, in which clusters: check finds another thing where no release supports their Kubernetes yet.
+fn waivers<'a>(scene: &Scene, to: &IstioVersion, clusters: &'a [String]) -> impl Iterator<Item = (&'a str, Code)> {
+    clusters.iter().map(move |cluster| {
+        let observed = scene.inventory.observed(cluster);
+        let higher = observed.and_then(|observed| scene.catalog.first_above(to, observed.kubernetes.minor));
+        let code = match higher {
+            Some(_) => codes::KUBERNETES_TOO_HIGH,
+            None => codes::NO_ISTIO_FOR_KUBERNETES,
+        };
+        (cluster.as_str(), code)
+    })
+}
+
+fn document(scene: &Scene, leg: &Leg, range: &dyn Fn(&IstioVersion) -> Option<String>) -> Value {
     match leg {
         Leg::Kubernetes { cluster, from, to } => {
             json!({ "kind": "Kubernetes", "cluster": cluster, "from": from.to_string(), "to": to.to_string() })
@@ -142,6 +165,9 @@ fn document(leg: &Leg, range: &dyn Fn(&IstioVersion) -> Option<String>) -> Value
         Leg::Istio { from, to, waive } => json!({
             "kind": "Istio", "from": from.to_string(), "to": to.to_string(), "supportedKubernetes": range(to),
             "needsWaiverIn": waive,
+            "waivers": waivers(scene, to, waive)
+                .map(|(cluster, code)| json!({ "cluster": cluster, "code": code.id() }))
+                .collect::<Vec<_>>(),
         }),
     }
 }

@@ -55,12 +55,7 @@ fn too_low(subject: &Subject<'_>, release: &Release, range: Range, kubernetes: M
 fn too_high(subject: &Subject<'_>, range: Range, kubernetes: Minor, cluster: &str) -> Finding {
     let target = &subject.target.version;
     let cause = format!("Istio {target} supports Kubernetes {range}; this cluster runs {kubernetes}");
-    let higher = subject
-        .catalog
-        .choices_for_kubernetes(&target.flavor, kubernetes)
-        .into_iter()
-        .find(|release| release.minor > target.minor());
-    let Some(higher) = higher else {
+    let Some(higher) = subject.catalog.first_above(target, kubernetes) else {
         let newest = subject.catalog.releases(&target.flavor).last();
         let newest = newest.map_or_else(String::new, |release| {
             let range = release.range().map(|range| format!(" ({range})")).unwrap_or_default();
