@@ -18,7 +18,7 @@ const V1_30: &str = "istio@v0.0.0-20260826214018-9739e10eb9d7";
 const V1_31: &str = "istio@v0.0.0-20260827124520-eed52ebb66ad";
 
 /// Variables that the rules or their table name and that neither release knows, each with why.
-const GONE_OTHERWISE: [(&str, &str); 2] = [
+const GONE_OTHERWISE: [(&str, &str); 4] = [
     (
         "ENABLE_INBOUND_RETRY_POLICY",
         "it came with 1.24 and was gone by 1.30; with which minor is not known",
@@ -26,6 +26,14 @@ const GONE_OTHERWISE: [(&str, &str); 2] = [
     (
         "ENABLE_ENHANCED_RESOURCE_SCOPING",
         "it came with 1.22, which is told with it, and was gone by 1.30",
+    ),
+    (
+        "ENABLE_RESOLUTION_NONE_TARGET_PORT",
+        "it came with 1.22, which is told with it, and was gone by 1.30",
+    ),
+    (
+        "EXCLUDE_UNSAFE_503_FROM_DEFAULT_RETRY",
+        "it came with 1.24 and was gone by 1.30; with which minor is not known",
     ),
 ];
 

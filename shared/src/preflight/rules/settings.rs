@@ -8,7 +8,7 @@ use crate::{
 use serde_json::Value;
 
 /// Switches that a release removed from istiod, and what they held back. What 1.31 no longer knows of 1.30 is all here: a test
-/// compares their sources. `ENABLE_INBOUND_RETRY_POLICY`, which came with 1.24, was gone by 1.30; with which minor is not known.
+/// compares their sources.
 const REMOVED_ENVIRONMENT: [(&str, u64, &str); 8] = [
     (
         "ENABLE_EXTERNAL_NAME_ALIAS",
@@ -48,6 +48,30 @@ const REMOVED_ENVIRONMENT: [(&str, u64, &str); 8] = [
     ),
 ];
 
+/// Switches that were gone by a release, and came with an earlier one: with which minor they went is not known.
+const GONE_BY: [(&str, u64, &str); 4] = [
+    (
+        "ENABLE_INBOUND_RETRY_POLICY",
+        30,
+        "requests that a service has not seen are always sent again",
+    ),
+    (
+        "EXCLUDE_UNSAFE_503_FROM_DEFAULT_RETRY",
+        30,
+        "a 503 is not sent again unless a route says so",
+    ),
+    (
+        "ENABLE_ENHANCED_RESOURCE_SCOPING",
+        30,
+        "discoverySelectors always select configuration, too",
+    ),
+    (
+        "ENABLE_RESOLUTION_NONE_TARGET_PORT",
+        30,
+        "targetPort is always respected where resolution is NONE",
+    ),
+];
+
 /// Variables of istiod that a release removed, with the minor of Istio 1 that did.
 pub fn removed_variables() -> impl Iterator<Item = (&'static str, u64)> {
     REMOVED_ENVIRONMENT.iter().map(|(name, since, _)| (*name, *since))
@@ -74,11 +98,16 @@ pub(in crate::preflight) fn exports_by_default(settings: &Settings) -> bool {
 
 /// Variables of istiod that the way leaves behind, with what changes.
 pub(in crate::preflight) fn environment(settings: &Settings, way: Way) -> Vec<String> {
-    REMOVED_ENVIRONMENT
+    let is_left = |name: &str, since: u64| way.leads_over(since) && settings.environment.contains_key(name);
+    let removed = REMOVED_ENVIRONMENT
         .iter()
-        .filter(|(name, since, _)| way.leads_over(*since) && settings.environment.contains_key(*name))
-        .map(|(name, since, effect)| format!("{name}, gone in 1.{since}: {effect}"))
-        .collect()
+        .filter(|(name, since, _)| is_left(name, *since))
+        .map(|(name, since, effect)| format!("{name}, gone in 1.{since}: {effect}"));
+    let gone = GONE_BY
+        .iter()
+        .filter(|(name, by, _)| is_left(name, *by))
+        .map(|(name, by, effect)| format!("{name}, gone by 1.{by}: {effect}"));
+    removed.chain(gone).collect()
 }
 
 /// Keys of the mesh configuration that the way gives another meaning, or none.
