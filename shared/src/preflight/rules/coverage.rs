@@ -34,7 +34,7 @@ const CHANGES: [(u64, &str, Seen); 72] = [
     (
         21,
         "the label istio.io/gateway-name gets a successor",
-        By(codes::GATEWAY_NAME_LABEL),
+        Not("both are there up to 1.23: it is told on the way over 1.24 (MU710)"),
     ),
     (
         22,
@@ -75,7 +75,7 @@ const CHANGES: [(u64, &str, Seen); 72] = [
     (
         23,
         "the operator in the cluster is deprecated",
-        By(codes::IN_CLUSTER_OPERATOR),
+        Not("it installs 1.23 still: it is told on the way over 1.24 (MU708)"),
     ),
     (24, "the chart base owns the definitions", By(codes::CRDS_NOT_OWNED)),
     (24, "the chart istiod-remote is gone", By(codes::DISCONTINUED_CHART)),
@@ -374,8 +374,14 @@ mod tests {
                 Not(_) => None,
             })
             .collect();
-        for (code, minor) in super::super::SINCE {
+        let since = super::super::SINCE;
+        for (code, minor) in since {
             assert!(told.contains(&(minor, code)), "{code} of 1.{minor}");
+        }
+        for (minor, code) in told {
+            let mut of_release = since.iter().filter(|(of, _)| *of == code).peekable();
+            let is_told = of_release.peek().is_none() || of_release.any(|(_, of)| *of == minor);
+            assert!(is_told, "{code} is never told of 1.{minor}");
         }
         let minors: Vec<u64> = CHANGES.iter().map(|(minor, ..)| *minor).collect();
         assert!(minors.is_sorted());
