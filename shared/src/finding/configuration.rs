@@ -9,7 +9,7 @@ pub const EXTERNAL_NAME_TLS: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.21 on the certificate of the other side is verified against the system's roots where a DestinationRule starts TLS without caCertificates, credentialName or insecureSkipVerify; and where it says no sni, that is set from the host that is asked for, which the certificate then has to bear.",
-    evidence: "The specifications of the objects themselves, page by page.",
+    evidence: "The specifications of the objects themselves, page by page, VERIFY_CERTIFICATE_AT_CLIENT and ENABLE_AUTO_SNI of istiod, and compatibilityVersion of its release.",
     fix: "Name the roots in caCertificates and the server in sni, or set insecureSkipVerify to true where nothing is to be verified.",
 });
 /// 1.21 and 1.22 match wildcard hosts otherwise.
@@ -19,7 +19,7 @@ pub const WILDCARD_HOSTS: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.21 on a VirtualService with a wildcard host applies to all services that match in a sidecar, the most specific host first, and no more to the oldest.",
-    evidence: "The specifications of the objects themselves, page by page.",
+    evidence: "The specifications of the objects themselves, page by page, PERSIST_OLDEST_FIRST_HEURISTIC_FOR_VIRTUAL_SERVICE_HOST_MATCHING of istiod, and compatibilityVersion of its release.",
     fix: "Name the hosts, or try in a test mesh that the routes are those that you mean.",
 });
 /// 1.22 scopes configuration.
@@ -29,7 +29,7 @@ pub const DISCOVERY_SELECTORS: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.22 on discoverySelectors also select the configuration that istiod reads: VirtualServices and all others in namespaces that are not selected are no longer applied.",
-    evidence: "The key discoverySelectors of the mesh configuration.",
+    evidence: "The key discoverySelectors of the mesh configuration, ENABLE_ENHANCED_RESOURCE_SCOPING of istiod, and compatibilityVersion of its release.",
     fix: "Make sure that each namespace whose configuration is meant is selected, or set ENABLE_ENHANCED_RESOURCE_SCOPING to false for the time being.",
 });
 /// 1.22 ignores it.
@@ -39,7 +39,7 @@ pub const SERVICE_ENTRY_TARGET_PORT: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "Up to 1.21 targetPort was ignored where resolution is NONE; from 1.22 on it is respected: traffic goes to another port than before.",
-    evidence: "The specifications of the objects themselves, page by page.",
+    evidence: "The specifications of the objects themselves, page by page, ENABLE_RESOLUTION_NONE_TARGET_PORT of istiod, and compatibilityVersion of its release.",
     fix: "Remove targetPort, or make sure that the other side serves that port.",
 });
 /// 1.22 has no default tracer.
@@ -258,9 +258,9 @@ pub const AUTO_REGISTERED: Code = Code(&Rule {
     title: "A WorkloadEntry was registered without its tunnel",
     severity: Severity::Warning,
     waivable: true,
-    cause: "From 1.30.3 on the label that leads to a workload through HBONE is set when it registers; those that are registered already are reached in plain text until they register anew.",
-    evidence: "WorkloadEntries that istiod registered, without the label networking.istio.io/tunnel=http.",
-    fix: "Let the workloads reconnect after the upgrade, or label their WorkloadEntries networking.istio.io/tunnel=http.",
+    cause: "From 1.30.3 on the label that leads to a workload outside of Kubernetes through HBONE is set when it registers, if its agent takes HBONE; those that are registered already are reached in plain text until they register anew.",
+    evidence: "WorkloadEntries that istiod registered, without the label networking.istio.io/tunnel=http, where an ambient mesh runs. Whether an agent takes HBONE they do not tell.",
+    fix: "Let the workloads whose agent takes HBONE register anew after the upgrade, or label their WorkloadEntries networking.istio.io/tunnel=http. Label no others: whoever does not take HBONE could be reached no more.",
 });
 /// EnvoyFilters are not checked by anybody.
 pub const ENVOY_FILTER: Code = Code(&Rule {
@@ -289,7 +289,7 @@ pub const EXTERNAL_NAME_ROUTED: Code = Code(&Rule {
     severity: Severity::Warning,
     waivable: true,
     cause: "From 1.21 on such a Service is an alias of the host that it names, and no service of its own: its ports are not looked at, and a VirtualService or DestinationRule for it takes effect only where that host is known to the mesh.",
-    evidence: "Services of type ExternalName, against the hosts that VirtualServices and DestinationRules name.",
+    evidence: "Services of type ExternalName, against the hosts that VirtualServices and DestinationRules name, ENABLE_EXTERNAL_NAME_ALIAS of istiod, and compatibilityVersion of its release.",
     fix: "Declare the outside host in a ServiceEntry, and name that host in routes and rules.",
 });
 /// 1.30 takes them out of the mesh.

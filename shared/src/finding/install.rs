@@ -28,8 +28,8 @@ pub const NO_BASE_RELEASE: Code = Code(&Rule {
     title: "The chart base has no helm release",
     severity: Severity::Warning,
     waivable: true,
-    cause: "Istio's custom resource definitions are not managed by helm here, so this upgrade does not update them.",
-    evidence: "Releases of the chart base in the cluster.",
+    cause: "Istio's custom resource definitions are not managed by helm here, so this upgrade does not update them. From 1.24 on Istio reads most of them as v1: where they do not serve that, istiod never becomes ready.",
+    evidence: "Releases of the chart base in the cluster, and the versions that Istio's definitions serve.",
     fix: "Update the definitions to the target's yourself, or install the chart base with --take-ownership, before the upgrade.",
 });
 /// Chart and image disagree.

@@ -46,8 +46,32 @@ pub struct Surroundings {
     pub ambient: Ambient,
     /// Deployments of Kiali, as namespace and name.
     pub kialis: Vec<(String, String)>,
-    /// What could not be looked at, each in a sentence.
-    pub overlooked: Vec<String>,
+    /// What could not be looked at.
+    pub overlooked: Vec<Overlooked>,
+}
+
+/// Something that could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overlooked {
+    /// What it is.
+    pub unread: Unread,
+    /// What it is and what the API server answered, in a sentence.
+    pub told: String,
+}
+
+/// What could not be looked at, as far as checks that block depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// Custom resource definitions, and with them the objects of all.
+    Definitions,
+    /// Objects of a definition, by its name.
+    Objects(String),
+    /// Webhooks.
+    Webhooks,
+    /// What the CNI is told to leave out.
+    Ambient,
+    /// What only warnings are about.
+    Other,
 }
 
 /// What the ambient mesh has taken in, and what it is told to leave out.

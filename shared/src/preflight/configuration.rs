@@ -1,7 +1,7 @@
 //! Whether the configuration in the clusters means to the target what it means now.
 
 use super::{
-    Subject,
+    Subject, effect, overlooked,
     rules::{self, Way},
 };
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     finding::{Code, Finding, Report, Severity, codes},
     inventory::{ControlPlane, Crd, HitsOfRule, Surroundings},
     mesh::ObservedMember,
-    version::Minor,
+    version::{IstioVersion, Minor},
 };
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
@@ -17,16 +17,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         let Some(around) = &member.observed.surroundings else {
             continue;
         };
-        for what in &around.overlooked {
-            report.find(
-                Finding::new(
-                    codes::OVERLOOKED,
-                    format!("not looked at: {what}"),
-                    "get the permission to read it, then check again",
-                )
-                .in_cluster(member.name()),
-            );
-        }
+        overlooked::check(subject, member, around, report);
         let way = way(subject, member);
         if let Some(way) = way {
             settings(subject, member, way, report);
@@ -36,8 +27,20 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
             // Whatever configuration is here, no control plane of the mesh reads it.
             continue;
         }
+        if is_remote(subject, member) {
+            if let Some(way) = way {
+                hits(
+                    subject,
+                    member,
+                    around,
+                    way.rules().into_iter().filter(is_of_workloads),
+                    report,
+                );
+            }
+            continue;
+        }
         if let Some(way) = way {
-            objects(subject, member, around, way, report);
+            hits(subject, member, around, way.rules(), report);
             envoy_filters(member, around, way, report);
             definitions(member, around, way, report);
         }
@@ -50,19 +53,54 @@ pub(super) fn planes<'a>(subject: &Subject<'a>, member: &ObservedMember<'a>) -> 
     member.control_planes().chain(member.configures(&subject.members))
 }
 
-/// From the oldest control plane that runs in the member, or reads its configuration, to the target.
+/// Whether control planes of other members inject and serve its workloads, and none reads its configuration: a remote cluster
+/// of Istio's primary-remote. Where the mesh's control planes are not seen at all, that is not known.
+pub(super) fn is_remote(subject: &Subject<'_>, member: &ObservedMember<'_>) -> bool {
+    planes(subject, member).next().is_none() && of_mesh(subject).next().is_some()
+}
+
+/// Control planes of the mesh, wherever they run.
+fn of_mesh<'s, 'a>(subject: &'s Subject<'a>) -> impl Iterator<Item = &'a ControlPlane> + use<'s, 'a> {
+    subject.members.iter().flat_map(ObservedMember::control_planes)
+}
+
+/// Control planes whose proxies the member's workloads get.
+pub(super) fn serving<'a>(subject: &Subject<'a>, member: &ObservedMember<'a>) -> Vec<&'a ControlPlane> {
+    let own: Vec<&ControlPlane> = planes(subject, member).collect();
+    if own.is_empty() {
+        of_mesh(subject).collect()
+    } else {
+        own
+    }
+}
+
+/// From the oldest control plane that serves the member to the target.
 pub(super) fn way(subject: &Subject<'_>, member: &ObservedMember<'_>) -> Option<Way> {
-    let minors = planes(subject, member)
+    let planes = serving(subject, member).into_iter();
+    let minors = planes
         .filter_map(|plane| plane.version.version.as_ref())
-        .map(crate::version::IstioVersion::minor);
+        .map(IstioVersion::minor);
     Some(Way {
         from: minors.min()?,
         to: subject.target.version.minor(),
     })
 }
 
-fn objects(subject: &Subject<'_>, member: &ObservedMember<'_>, around: &Surroundings, way: Way, report: &mut Report) {
-    for code in way.rules() {
+/// Whether a rule looks at workloads or at what installs them, which matter in a remote cluster as well, and at no
+/// configuration: nobody reads that of a remote cluster.
+fn is_of_workloads(code: &Code) -> bool {
+    *code == codes::IN_CLUSTER_OPERATOR || rules::POD_ANNOTATIONS.iter().any(|known| known.code == *code)
+}
+
+/// What rules say of what was hit.
+fn hits(
+    subject: &Subject<'_>,
+    member: &ObservedMember<'_>,
+    around: &Surroundings,
+    codes: impl IntoIterator<Item = Code>,
+    report: &mut Report,
+) {
+    for code in codes {
         if let Some(hits) = around.hits.left_behind(code) {
             let finding = naming(code, "left over", hits, "delete it once the upgrade is done");
             report.find(finding.in_cluster(member.name()).weighing(Severity::Info));
@@ -74,83 +112,14 @@ fn objects(subject: &Subject<'_>, member: &ObservedMember<'_>, around: &Surround
             around.hits.of(code).cloned()
         };
         match hits {
-            Some(hits) if takes_effect(subject, member, around, code) => {
+            Some(hits) if effect::takes(subject, member, around, code) => {
                 report.find(told(code, &hits).in_cluster(member.name()));
             }
             _ if needs_settings(code) => {}
-            _ if around.hits.left_behind(code).is_some() => {}
+            _ if around.hits.left_behind(code).is_some() || overlooked::hides(around, code) => {}
             _ => report.pass(code, Some(member.name()), format!("nothing that {code} is about")),
         }
     }
-}
-
-/// Whether what a rule is about happens here at all.
-fn takes_effect(subject: &Subject<'_>, member: &ObservedMember<'_>, around: &Surroundings, code: Code) -> bool {
-    const DRY_RUN: &str = "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY";
-    const PICK_BEST: &str = "PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE";
-    const STRICT: &str = "PILOT_ENABLE_STRICT_GATEWAY_MERGING";
-    const SCOPED: &str = "PILOT_SCOPE_GATEWAY_TO_NAMESPACE";
-    const NO_SHADOW: &str = "DISABLE_SHADOW_HOST_SUFFIX";
-    const UNIFIED: &str = "PILOT_UNIFIED_SIDECAR_SCOPE";
-    const UNHEALTHY: &str = "PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS";
-    let mut planes = planes(subject, member);
-    if code == codes::ZIPKIN_DEFAULT {
-        // The target's chart brings the default of old back for who asks for the behaviour of an older minor.
-        let is_old =
-            |plane: &ControlPlane| compatibility(subject, plane).is_some_and(|minor| minor < Minor::new(1, 22));
-        around.hits.of(codes::GATEWAY_SPANS).is_none()
-            && planes.any(|plane| rules::traces_by_default(&plane.settings) && !is_old(plane))
-    } else if code == codes::MIRROR_HOST {
-        planes.any(|plane| switch_since(subject, plane, NO_SHADOW, 28) != Some(false))
-    } else if code == codes::GATEWAY_SPANS {
-        planes.any(|plane| makes_spans(subject, plane))
-    } else if code == codes::PASSTHROUGH_NACK {
-        has_ztunnel(member)
-    } else if code == codes::DRY_RUN_POLICY {
-        // istiod keeps them to itself unless it is told otherwise.
-        has_ztunnel(member) && planes.any(|plane| rules::switch(&plane.settings, DRY_RUN) == Some(true))
-    } else if code == codes::SIDECAR_SCOPE {
-        // It comes with 1.24, and may be set before.
-        planes.any(|plane| switch_since(subject, plane, UNIFIED, 24) != Some(false))
-    } else if code == codes::HOST_IN_SEVERAL_NAMESPACES {
-        planes.any(|plane| switch_since(subject, plane, PICK_BEST, 30) != Some(false))
-    } else if code == codes::MANAGED_GATEWAY_SELECTED {
-        // 1.31 brings the one switch, which may be set before; with the other nothing was ever merged across namespaces.
-        planes.any(|plane| {
-            switch_since(subject, plane, STRICT, 31) != Some(false)
-                && rules::switch(&plane.settings, SCOPED) != Some(true)
-        })
-    } else if code == codes::UNHEALTHY_ENDPOINTS {
-        planes.any(|plane| switch_since(subject, plane, UNHEALTHY, 31) != Some(false))
-    } else {
-        true
-    }
-}
-
-/// Whether gateways will make spans of their own; 1.31 no longer asks for the switch.
-fn makes_spans(subject: &Subject<'_>, plane: &ControlPlane) -> bool {
-    subject.target.version.minor() > Minor::new(1, 30) || switch_since(subject, plane, rules::SPANS, 28) != Some(false)
-}
-
-/// What a switch will say that came with a minor of Istio 1: where nothing sets it, the target's chart turns it off for who
-/// asks by `compatibilityVersion` for the behaviour of an older minor (`helm-profiles/compatibility-version-*.yaml`).
-fn switch_since(subject: &Subject<'_>, plane: &ControlPlane, name: &str, since: u64) -> Option<bool> {
-    let said = rules::switch(&plane.settings, name);
-    said.or_else(|| (compatibility(subject, plane)? < Minor::new(1, since)).then_some(false))
-}
-
-/// The minor that a control plane shall behave as, by the values of its release; of what helm does not keep, that is not known.
-fn compatibility(subject: &Subject<'_>, plane: &ControlPlane) -> Option<Minor> {
-    let (namespace, name) = plane.helm_release.as_ref()?;
-    let mut members = subject.members.iter();
-    let home = members.find(|member| {
-        member
-            .observed
-            .control_planes
-            .iter()
-            .any(|own| std::ptr::eq(own, plane))
-    })?;
-    home.observed.helm_release(namespace, name)?.settings.compatibility
 }
 
 /// What EnvoyFilters name, release by release.
@@ -209,7 +178,7 @@ fn settings(subject: &Subject<'_>, member: &ObservedMember<'_>, way: Way, report
             );
         }
         for (code, detail) in rules::mesh_config(&plane.settings, way) {
-            if code == codes::GATEWAY_SPANS && !makes_spans(subject, plane) {
+            if !effect::of_mesh_config(subject, plane, code) {
                 continue;
             }
             report.find(

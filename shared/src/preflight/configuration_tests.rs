@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    inventory::{Crd, Inventory, sample},
+    inventory::{Crd, Inventory, Overlooked, Unread, sample},
     preflight::tests::{check, found, ids},
 };
 use serde_json::json;
@@ -201,8 +201,8 @@ fn one_object_is_named_and_many_are_counted() {
         hits.add(codes::ENVOY_FILTER, object, "HTTP_FILTER".to_owned());
     }
     hits.add(
-        codes::AUTO_REGISTERED,
-        "WorkloadEntry vms/one".to_owned(),
+        codes::UNHEALTHY_ENDPOINTS,
+        "DestinationRule vms/one".to_owned(),
         "x".to_owned(),
     );
     let report = check(&inventory, "1.31.0");
@@ -210,7 +210,10 @@ fn one_object_is_named_and_many_are_counted() {
     assert!(filters.cause.contains("f9 (HTTP_FILTER), and 15 more") && filters.object.is_none());
     assert_eq!((filters.objects.len(), filters.unnamed), (20, 5));
     assert_eq!(filters.objects[19].object, "EnvoyFilter shop/f19");
-    assert_eq!(found(&report, "MU726").object.as_deref(), Some("WorkloadEntry vms/one"));
+    assert_eq!(
+        found(&report, "MU725").object.as_deref(),
+        Some("DestinationRule vms/one")
+    );
 }
 
 #[test]
@@ -415,7 +418,10 @@ fn an_envoy_filter_is_told_once_for_each_release_on_the_way() {
 #[test]
 fn what_could_not_be_looked_at_is_said() {
     let mut inventory = sample::one("1.30.3", "v1.36.3");
-    inventory.around(0).overlooked = vec!["EnvoyFilters: forbidden".to_owned()];
+    inventory.around(0).overlooked = vec![Overlooked {
+        unread: Unread::Objects("envoyfilters.networking.istio.io".to_owned()),
+        told: "EnvoyFilters: forbidden".to_owned(),
+    }];
     let report = check(&inventory, "1.31.0");
     assert_eq!(ids(&report), ["MU906"]);
     assert!(report.is_free());
@@ -452,4 +458,50 @@ fn traces_by_the_mesh_configuration_heed_the_older_minor_too() {
         let found = ids(&check(&inventory, to)).contains(&"MU735");
         assert_eq!(found, expected, "{compatibility} {to}");
     }
+}
+
+/// A primary, and a cluster beside it without a control plane of its own.
+fn with_remote(istio: &str) -> Inventory {
+    let mut inventory = sample::one(istio, "v1.32.1");
+    let mut remote = sample::cluster("remote", istio, "v1.32.1");
+    sample::seen(&mut remote).control_planes.clear();
+    inventory.clusters.push(remote);
+    let members = ["east", "remote"].map(|name| crate::api::MeshCluster {
+        name: name.to_owned(),
+        ..crate::api::MeshCluster::default()
+    });
+    let mut record = sample::record("mesh");
+    record.clusters = members.to_vec();
+    inventory.seen(0).meshes.push(record);
+    inventory
+}
+
+#[test]
+fn a_remote_cluster_is_asked_about_its_workloads_and_not_about_configuration_that_nobody_reads() {
+    for (from, to, code, expected) in [
+        ("1.23.6", "1.24.6", codes::CORE_DUMP_ANNOTATION, true),
+        ("1.22.8", "1.23.6", codes::EXCLUDED_DNS, true),
+        ("1.23.6", "1.24.6", codes::IN_CLUSTER_OPERATOR, true),
+        ("1.30.3", "1.31.0", codes::ENVOY_FILTER, false),
+        ("1.23.6", "1.24.6", codes::GATEWAY_NAME_LABEL, false),
+    ] {
+        let mut inventory = with_remote(from);
+        let hits = &mut inventory.around(1).hits;
+        hits.add(code, "Kind a/b".to_owned(), "detail".to_owned());
+        let report = check(&inventory, to);
+        let found = report.findings.iter().any(|one| one.code == code);
+        assert_eq!(found, expected, "{code}: {:?}", ids(&report));
+    }
+}
+
+#[test]
+fn a_release_and_an_ambient_mesh_of_a_remote_cluster_are_looked_at() {
+    let mut inventory = with_remote("1.29.9");
+    sample::add_ambient(&mut inventory.clusters[1], "1.29.9");
+    let ambient = &mut inventory.around(1).ambient;
+    ambient.namespaces.insert("pay".to_owned());
+    ambient.excluded.insert("pay".to_owned());
+    let report = check(&inventory, "1.30.7");
+    let excluded = found(&report, "MU730");
+    assert_eq!(excluded.cluster.as_deref(), Some("remote"));
 }

@@ -1,7 +1,7 @@
 //! Whether the target reads the kinds of the Gateway API that are there: bundles too old or too new for it, and definitions
 //! that do not serve what it reads.
 
-use super::{Subject, configuration::planes, rules};
+use super::{Subject, configuration::planes, overlooked, rules};
 use crate::{
     catalog::{Catalog, Release},
     finding::{Code, Finding, Report, Severity, codes},
@@ -161,6 +161,10 @@ impl Read<'_> {
             "{used} {resource}, bundle {}",
             crd.bundle.as_deref().unwrap_or("unknown")
         );
+        if used == 0 && overlooked::hides_objects(self.around, &crd.name) {
+            // That they could not be counted is a finding of its own.
+            return;
+        }
         if used == 0 || bundle.as_ref().is_some_and(|bundle| bundle >= minimum) {
             return report.pass(codes::GATEWAY_API_BUNDLE, Some(self.member.name()), summary);
         }

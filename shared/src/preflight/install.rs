@@ -1,8 +1,7 @@
 //! Whether everything that would be upgraded is a healthy helm release, with images from a registry that lasts.
 
-use super::{Part, Subject, data_plane, named, ownership, parts_of};
+use super::{Part, Subject, base, data_plane, named, ownership, parts_of};
 use crate::{
-    api::Component,
     catalog::RetiredRegistry,
     engine::Engine,
     finding::{Finding, Report, codes},
@@ -21,7 +20,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         for release in member.releases() {
             state(member.name(), release, report);
         }
-        base(member, report);
+        base::check(subject, member, report);
         gateways(member, report);
         registries(subject, member, report);
     }
@@ -153,30 +152,6 @@ fn state(cluster: &str, release: &HelmRelease, report: &mut Report) {
         .in_cluster(cluster)
         .about(object),
     );
-}
-
-fn base(member: &ObservedMember<'_>, report: &mut Report) {
-    let has_base = member
-        .releases()
-        .iter()
-        .any(|release| release.component == Component::Base);
-    let brought = member.brought();
-    let is_brought = brought.iter().any(|one| one.component == Component::Base)
-        // The Sail Operator's own installation brings the definitions of all versions that it knows.
-        || member.observed.followed.iter().any(|one| matches!(one.kind, FollowedKind::Sail(_)));
-    // Of a control plane that is configured elsewhere the CRDs are there.
-    let elsewhere = member.only_hosts();
-    if !has_base && !is_brought && member.installations().is_empty() && !elsewhere {
-        report.find(
-            Finding::new(
-                codes::NO_BASE_RELEASE,
-                "no release of the chart base was found: this upgrade does not update Istio's CRDs",
-                "apply the target's CRDs before the upgrade, or take them over: helm upgrade --install istio-base with \
-                 --take-ownership",
-            )
-            .in_cluster(member.name()),
-        );
-    }
 }
 
 fn release_of<'a>(member: &ObservedMember<'a>, gateway: &Gateway) -> Option<&'a HelmRelease> {

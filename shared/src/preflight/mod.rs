@@ -2,6 +2,7 @@
 
 mod ambient;
 mod apis;
+mod base;
 mod begun;
 mod canary;
 pub mod charts;
@@ -11,6 +12,7 @@ mod control_plane;
 mod data_plane;
 mod debug_access;
 mod edited;
+mod effect;
 mod followed;
 mod gateway_api;
 mod guard;
@@ -22,6 +24,7 @@ mod installers;
 mod kubernetes;
 mod leaders;
 mod native;
+mod overlooked;
 mod ownership;
 mod permissions;
 pub mod rules;

@@ -1,6 +1,11 @@
 //! Whether ordinary sidecars become native ones with their next restart.
 
-use super::{Subject, configuration::crosses, data_plane::grouped};
+use super::{
+    Subject,
+    configuration::{crosses, is_remote, serving},
+    data_plane::grouped,
+    effect::{compatibility, home},
+};
 use crate::{
     finding::{Finding, Report, codes},
     inventory::{ControlPlane, Proxies, ProxyKind},
@@ -10,8 +15,9 @@ use crate::{
 use std::{cmp::Ordering, collections::BTreeSet};
 
 pub(super) fn check(subject: &Subject<'_>, member: &ObservedMember<'_>, proxies: &[&Proxies], report: &mut Report) {
-    let oldest = member
-        .control_planes()
+    let planes = serving(subject, member);
+    let oldest = planes
+        .iter()
         .filter_map(|plane| plane.version.version.as_ref())
         .min_by(|a, b| a.cmp_release(b));
     let becomes = oldest.is_some_and(|from| {
@@ -21,7 +27,7 @@ pub(super) fn check(subject: &Subject<'_>, member: &ObservedMember<'_>, proxies:
     if !becomes {
         return;
     }
-    let by_itself = member.control_planes().any(|plane| makes_native(plane, member));
+    let by_itself = planes.into_iter().any(|plane| makes_native(subject, plane, member));
     let ordinary = grouped(proxies, |one| {
         let becomes_native = !one.native && one.asks_native.unwrap_or(by_itself);
         (one.kind == ProxyKind::Sidecar && becomes_native).then_some(())
@@ -66,17 +72,29 @@ fn mutators(names: &BTreeSet<String>) -> String {
 /// First kubelet with which istiod makes sidecars native unless it is told otherwise.
 const NATIVE_SINCE: Minor = Minor::new(1, 33);
 
-/// Whether what a control plane injects from 1.27 on is native: by its word, or else where every node can do it.
-fn makes_native(plane: &ControlPlane, member: &ObservedMember<'_>) -> bool {
+/// Whether what a control plane injects from 1.27 on is native: by its word, or else where every node can do it of the cluster
+/// that it reads (`DetectNativeSidecar` in `pkg/kube/inject` of release 1.31). The target's chart says no for who asks by
+/// `compatibilityVersion` for the behaviour of an older minor.
+fn makes_native(subject: &Subject<'_>, plane: &ControlPlane, member: &ObservedMember<'_>) -> bool {
     let said = plane.settings.environment.get("ENABLE_NATIVE_SIDECARS");
-    match said.map_or("auto", String::as_str) {
-        "true" => true,
+    match said.map(String::as_str) {
+        Some("true") => true,
+        None if compatibility(subject, plane).is_some_and(|minor| minor < Minor::new(1, 27)) => false,
         // A value that comes from elsewhere is not known.
-        "auto" | "" => {
-            let around = member.observed.surroundings.as_ref();
-            around.is_some_and(|around| around.nodes.iter().all(|nodes| nodes.kubelet.minor >= NATIVE_SINCE))
+        None | Some("auto" | "") => {
+            let read = if is_remote(subject, member) {
+                home(subject, plane)
+            } else {
+                Some(member)
+            };
+            let around = read.and_then(|member| member.observed.surroundings.as_ref());
+            // Nodes that could not be listed are not known.
+            around.is_some_and(|around| {
+                let mut nodes = around.nodes.iter();
+                !around.nodes.is_empty() && nodes.all(|nodes| nodes.kubelet.minor >= NATIVE_SINCE)
+            })
         }
-        _ => false,
+        Some(_) => false,
     }
 }
 

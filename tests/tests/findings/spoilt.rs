@@ -39,7 +39,6 @@ pub const AT_ONCE: &[Case] = &[Case {
         ("MU712", "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY"),
         ("MU724", "Gateway seeded/merged"),
         ("MU725", "DestinationRule seeded/outside"),
-        ("MU726", "WorkloadEntry seeded/vm-1"),
         ("MU727", "EnvoyFilter seeded/patched"),
         ("MU728", "tcproutes.gateway.networking.k8s.io"),
         ("MU801", "1.19.4"),

@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 const WAIVERS: &str = "\
 waivers:
   - {code: MU727, owner: alice, reason: tried in staging, expires: 2999-12-31}
-  - {code: MU726, owner: alice, reason: tried in staging, expires: 2020-12-31}
+  - {code: MU724, owner: alice, reason: tried in staging, expires: 2020-12-31}
 ";
 
 /// Of the mesh of today, spoilt.
 pub const OF_A_FILE: &[Case] = &[Case {
     what: "a waiver that has expired, beside one that holds",
-    shows: &[("MU904", "waiver of MU726 by alice: it expired on 2020-12-31")],
+    shows: &[("MU904", "waiver of MU724 by alice: it expired on 2020-12-31")],
     report: |cluster| {
         let file = write(cluster, WAIVERS)?;
         let check = ["--to", "1.31.0", "--waivers", &file];
@@ -39,7 +39,7 @@ pub const OF_A_FILE: &[Case] = &[Case {
 fn waives_one_of_two(report: &Report) -> Result<()> {
     let codes = report.codes();
     ensure!(
-        !codes.contains("MU727") && codes.contains("MU726") && codes.contains("MU904"),
+        !codes.contains("MU727") && codes.contains("MU724") && codes.contains("MU904"),
         "{}",
         report.told()
     );

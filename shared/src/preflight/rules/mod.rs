@@ -20,6 +20,7 @@ pub use pods::{ANNOTATIONS as POD_ANNOTATIONS, Annotation as PodAnnotation};
 pub use settings::removed_variables;
 pub use values::removed_values;
 
+pub(super) use objects::looked_at_by;
 pub(super) use settings::{SPANS, environment, exports_by_default, mesh_config, switch, traces_by_default};
 pub(super) use values::left_behind;
 
@@ -140,6 +141,12 @@ pub fn read_on_the_way(from: Minor, to: Minor) -> impl Iterator<Item = &'static 
     let rules = Way { from, to }.rules();
     READ.into_iter()
         .filter(move |definition| objects::looked_at_by(definition).any(|code| rules.contains(&code)))
+}
+
+/// Whether a rule looks at objects of some definition.
+pub(super) fn looks_at_objects(code: Code) -> bool {
+    let looks = |definition: &str| objects::looked_at_by(definition).any(|looks| looks == code);
+    READ.into_iter().any(looks)
 }
 
 /// An object as the rules see it.

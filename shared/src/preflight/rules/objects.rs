@@ -112,7 +112,7 @@ const TELEMETRIES: &str = "telemetries.telemetry.istio.io";
 pub(super) const SIDECARS: &str = "sidecars.networking.istio.io";
 
 /// Rules that look at objects of a definition.
-pub(super) fn looked_at_by(definition: &str) -> impl Iterator<Item = Code> {
+pub(in crate::preflight) fn looked_at_by(definition: &str) -> impl Iterator<Item = Code> {
     let beside = [
         (codes::ENVOY_FILTER, ENVOY_FILTERS),
         (codes::ENVOY_FILTER_OUTDATED, ENVOY_FILTERS),

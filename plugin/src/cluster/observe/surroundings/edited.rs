@@ -11,7 +11,7 @@ use k8s_openapi::api::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{Api, Resource, ResourceExt as _, api::ListParams};
 use serde_json::Value;
-use shared::inventory::{EditedObject, is_helms};
+use shared::inventory::{EditedObject, Overlooked, is_helms};
 use std::{collections::BTreeSet, fmt::Debug};
 
 /// Label of what the chart istiod brings.
@@ -46,7 +46,7 @@ const BUDGET: Set = (
 );
 
 /// What was edited, of the kinds that can be read; those that cannot are named.
-pub(super) async fn read(asker: Asker<'_>, overlooked: &mut Vec<String>) -> Vec<EditedObject> {
+pub(super) async fn read(asker: Asker<'_>, overlooked: &mut Vec<Overlooked>) -> Vec<EditedObject> {
     let (config_maps, services, autoscalers, budgets) = futures::join!(
         of_kind::<ConfigMap>(asker, "ConfigMap", CONFIG_MAP),
         of_kind::<Service>(asker, "Service", SERVICE),
@@ -59,7 +59,7 @@ pub(super) async fn read(asker: Asker<'_>, overlooked: &mut Vec<String>) -> Vec<
 /// What was read of one kind, by its name.
 type OfKind = (&'static str, Result<Vec<EditedObject>, ClusterError>);
 
-fn gathered(kinds: [OfKind; 4], overlooked: &mut Vec<String>) -> Vec<EditedObject> {
+fn gathered(kinds: [OfKind; 4], overlooked: &mut Vec<Overlooked>) -> Vec<EditedObject> {
     let read = |(kind, answer)| {
         let what = format!("who set fields of a {kind} that istiod's chart brings");
         super::seen(&what, answer, overlooked)
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(gathered(kinds, &mut overlooked), [one]);
         assert_eq!(overlooked.len(), 1);
         assert!(
-            overlooked[0].starts_with("who set fields of a ConfigMap that"),
+            overlooked[0].told.starts_with("who set fields of a ConfigMap that"),
             "{overlooked:?}"
         );
     }

@@ -21,7 +21,7 @@ use k8s_openapi::api::{
 use kube::{Api, ResourceExt as _, api::ListParams};
 use shared::{
     finding::codes,
-    inventory::{Budget, ControlPlane, NamespaceRevision, NodeRoom, Surroundings},
+    inventory::{Budget, ControlPlane, NamespaceRevision, NodeRoom, Overlooked, Surroundings, Unread},
     preflight::rules::{READ, Reader, read_on_the_way},
     version::{IstioVersion, Minor},
 };
@@ -51,11 +51,16 @@ pub(super) async fn read(asker: Asker<'_>) -> Around {
         neighbours::external_names(asker),
         edited::read(asker, &mut unread),
     );
-    found.crds = seen("definitions, and the objects of each", crds, &mut found.overlooked);
+    found.crds = seen_or(
+        Unread::Definitions,
+        "definitions, and the objects of each",
+        crds,
+        &mut found.overlooked,
+    );
     let nodes = seen("Nodes", nodes, &mut found.overlooked);
     found.nodes = nodes.by_kubelet;
     found.namespaces = seen("Namespaces", namespaces, &mut found.overlooked);
-    let webhooks = seen("webhooks", webhooks, &mut found.overlooked);
+    let webhooks = seen_or(Unread::Webhooks, "webhooks", webhooks, &mut found.overlooked);
     found.webhooks = webhooks.webhooks;
     found.certificates = webhooks.certificates;
     found.pod_mutators = webhooks.pod_mutators;
@@ -111,7 +116,8 @@ impl Around {
         self.found.gateway_api = looked.counted;
         let overlooked = &mut self.found.overlooked;
         overlooked.extend(looked.overlooked);
-        for (namespace, name) in seen("Deployments of Istio's operator", operators, overlooked) {
+        let unread = Unread::Objects(OPERATORS.to_owned());
+        for (namespace, name) in seen_or(unread, "Deployments of Istio's operator", operators, overlooked) {
             self.reader.operator(&namespace, &name);
         }
         for (namespace, (certificates, zipkin, elections)) in beside {
@@ -127,7 +133,7 @@ impl Around {
                     .note(codes::ZIPKIN_DEFAULT, object, "it is there".to_owned(), 1);
             }
         }
-        self.found.ambient = seen("what the CNI leaves out", ambient, overlooked);
+        self.found.ambient = seen_or(Unread::Ambient, "what the CNI leaves out", ambient, overlooked);
         self.found.chart_repositories = seen("sources of charts", repositories, overlooked);
         self
     }
@@ -157,9 +163,20 @@ fn definitions_for(control_planes: &[ControlPlane], to: Option<Minor>) -> Vec<&'
     }
 }
 
-fn seen<T: Default>(what: &str, answer: Result<T, ClusterError>, overlooked: &mut Vec<String>) -> T {
+/// What was answered, or nothing, and a word on what only warnings are about.
+fn seen<T: Default>(what: &str, answer: Result<T, ClusterError>, overlooked: &mut Vec<Overlooked>) -> T {
+    seen_or(Unread::Other, what, answer, overlooked)
+}
+
+fn seen_or<T: Default>(
+    unread: Unread,
+    what: &str,
+    answer: Result<T, ClusterError>,
+    overlooked: &mut Vec<Overlooked>,
+) -> T {
     answer.unwrap_or_else(|error| {
-        overlooked.push(format!("{what}: {error}"));
+        let told = format!("{what}: {error}");
+        overlooked.push(Overlooked { unread, told });
         T::default()
     })
 }

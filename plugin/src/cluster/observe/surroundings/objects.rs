@@ -9,7 +9,7 @@ use futures::future::join_all;
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
-    inventory::Crd,
+    inventory::{Crd, Overlooked, Unread},
     preflight::rules::{COUNTED, Object, Reader},
 };
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ pub(super) struct Looked {
     pub reader: Reader,
     /// Objects of the kinds that are only counted, by resource.
     pub counted: BTreeMap<String, u64>,
-    pub overlooked: Vec<String>,
+    pub overlooked: Vec<Overlooked>,
 }
 
 /// Looks at all objects of the definitions named, as far as they are there, and counts those that are only counted. All
@@ -74,7 +74,10 @@ pub(super) async fn read(asker: Asker<'_>, crds: &[Crd], definitions: &[&str]) -
     });
     let (kinds, counts) = futures::join!(join_all(kinds), join_all(counts));
     let mut looked = Looked::default();
-    let told = |crd: &Crd, error: &ClusterError| format!("objects of the kind {}: {error}", crd.kind);
+    let told = |crd: &Crd, error: &ClusterError| Overlooked {
+        unread: Unread::Objects(crd.name.clone()),
+        told: format!("objects of the kind {}: {error}", crd.kind),
+    };
     for (crd, reader, read) in kinds {
         looked.reader.add(reader);
         looked.overlooked.extend(read.err().map(|error| told(crd, &error)));

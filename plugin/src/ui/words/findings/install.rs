@@ -20,8 +20,8 @@ pub(super) const TOLD: &[Told] = &[
     Told {
         id: "MU403",
         title: "chart base 没有 helm release",
-        cause: "这里 Istio 的自定义资源定义不由 helm 管理，因此这次升级不会更新它们。",
-        evidence: "集群中 chart base 的各个 release。",
+        cause: "这里 Istio 的自定义资源定义不由 helm 管理，因此这次升级不会更新它们。从 1.24 起，Istio 以 v1 读取其中大多数：在不提供 v1 之处，istiod 永远不会就绪。",
+        evidence: "集群中 chart base 的各个 release，以及 Istio 各定义所提供的版本。",
         fix: "在升级之前自行把定义更新到目标版本，或用 --take-ownership 安装 chart base。",
     },
     Told {

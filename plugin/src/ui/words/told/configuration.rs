@@ -98,6 +98,11 @@ super::told! {
     "istiod always sets it for gateways" => "istiod 总是为网关设置它";
 
     // settings of istiod
+    "{name}, gone by 1.{by}: {effect}" => "{name}，最迟在 1.{by} 中已移除：{effect}";
+    "requests that a service has not seen are always sent again" => "服务没有看到的请求总是重发";
+    "a 503 is not sent again unless a route says so" => "除非路由这样规定，503 不会重发";
+    "discoverySelectors always select configuration, too" => "discoverySelectors 总是也选择配置";
+    "targetPort is always respected where resolution is NONE" => "resolution 为 NONE 时总是遵从 targetPort";
     "{name}, gone in 1.{since}: {effect}" => "{name}，1.{since} 中已移除：{effect}";
     "Services of type ExternalName are always aliases" => "ExternalName 类型的 Service 总是别名";
     "the most specific of overlapping wildcard hosts always wins" => "重叠的通配主机名中总是最具体的优先";

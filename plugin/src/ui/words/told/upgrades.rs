@@ -10,7 +10,10 @@ super::told! {
     "Mesh {}: {from} to {to} in {hops} hops, each an upgrade of its own"
         => "网格 {0}：{from} 到 {to} 共 {hops} 跳，每一跳都是一次单独的升级";
     "with your own tool" => "用您自己的工具";
-    "{supported}; needs a waiver of MU202 in {}" => "{supported}；需要在 {0} 中豁免 MU202";
+    "{code} for {cluster}" => "{code}（用于 {cluster}）";
+    "{supported}; needs a waiver of {}" => "{supported}；需要豁免 {0}";
+    "There is no way without a waiver: no release on it supports the Kubernetes of these clusters."
+        => "没有不需要豁免的路径：路径上没有版本支持这些集群的 Kubernetes。";
     "Nothing was changed." => "没有改动任何东西。";
     // canaries
     "the upgrade of mesh {} has begun the other way: its control planes are replaced as planned, to the end"
@@ -390,6 +393,12 @@ super::told! {
     "see it with: kubectl mesh-upgrade status" => "查看它：kubectl mesh-upgrade status";
     "mesh {} is operated by its owner (management: External): nothing is ever written to it"
         => "网格 {} 由其所有者运维（management: External）：绝不向它写入任何东西";
+    "mesh {} is operated by its owner by now (management: External): nothing is ever written to it"
+        => "网格 {} 现在由其所有者运维（management: External）：绝不向它写入任何东西";
+    "its upgrade has begun and its freeze stands: set management back in the Mesh and go on"
+        => "其升级已经开始，冻结仍在：在 Mesh 中把 management 改回来再继续";
+    "or lift the freeze, and leave the rest to the owner: kubectl mesh-upgrade unlock {} --reason REASON"
+        => "或解除冻结，其余交给所有者：kubectl mesh-upgrade unlock {} --reason REASON";
     "the runbook for its owner: kubectl mesh-upgrade guide {} --to {to}" => "给其所有者的操作手册：kubectl mesh-upgrade guide {0} --to {to}";
     "the guard is installed in cluster {}: --unguarded has no place there" => "集群 {} 中已安装守卫：那里不能用 --unguarded";
     "leave --unguarded and --reason out; every other cluster of the mesh needs the guard, too"

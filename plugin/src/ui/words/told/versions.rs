@@ -178,6 +178,8 @@ super::told! {
     "its revision {revision} is {status}" => "它的修订 {revision} 状态为 {status}";
     "no release of the chart base was found: this upgrade does not update Istio's CRDs"
         => "没有找到 chart base 的 release：本次升级不会更新 Istio 的 CRD";
+    "{cause}, and these serve no v1, which Istio {READ_AS_V1_SINCE} and newer read: {old}"
+        => "{cause}，而且以下定义不提供 Istio {READ_AS_V1_SINCE} 及更新版本所读取的 v1：{old}";
     "apply the target's CRDs before the upgrade, or take them over: helm upgrade --install istio-base with --take-ownership"
         => "升级之前先应用目标版本的 CRD，或者接管它们：helm upgrade --install istio-base，带上 --take-ownership";
     "its helm release {namespace}/{name} is not of Istio's own chart: this upgrade leaves it as it is"
