@@ -38,6 +38,7 @@ fn a_stopped_upgrade_is_unlocked_by_those_who_may_and_goes_on_afterwards() -> Re
         "a living driver: {beside}"
     );
     held.kill()?;
+    whose_mesh_it_has_become_decides(&cluster)?;
     nobody_else_unlocks(&cluster)?;
     unlocked_on_the_record(&cluster)?;
 
@@ -153,6 +154,28 @@ fn unlock(cluster: &Cluster, user: &str, reason: &str) -> Result<Run> {
         mesh_upgrade_command(cluster, user, &["unlock", "--reason", reason, "--yes"])?,
         None,
     )
+}
+
+/// A mesh that has become its owner's is written to no more, until that is taken back.
+fn whose_mesh_it_has_become_decides(cluster: &Cluster) -> Result<()> {
+    let manage = |management: &str| {
+        let mesh = format!(
+            "apiVersion: meshupgrade.io/v1alpha1\nkind: Mesh\nmetadata: {{name: default}}\n\
+             spec: {{istioNamespace: istio-system, management: {management}}}\n"
+        );
+        cluster.apply_stdin(&mesh)?.ok().map(drop)
+    };
+    let history = || -> Result<Value> {
+        let journal = wait_for_journal(cluster, "the journal", DEADLINE, |_| true)?;
+        Ok(journal.pointer("/status/history").cloned().unwrap_or_default())
+    };
+    manage("External")?;
+    let before = history()?;
+    let refused = mesh_upgrade(cluster, &["apply", "--yes"])?;
+    let told = "operated by its owner by now";
+    ensure!(refused.code == 3 && refused.stderr.contains(told), "{refused}");
+    ensure!(history()? == before, "written to, though it has become external");
+    manage("Dedicated")
 }
 
 fn nobody_else_unlocks(cluster: &Cluster) -> Result<()> {
