@@ -27,6 +27,9 @@ use std::time::Duration;
 /// How long changes may follow each other before `--watch` checks again.
 const SETTLE: Duration = Duration::from_secs(2);
 
+/// Pause before clusters that could not be observed are tried again.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
 /// Runs `check`.
 ///
 /// # Errors
@@ -51,7 +54,17 @@ pub async fn run(args: &CheckArgs, global: &Global, ui: Ui) -> Result<Exit, Comm
     loop {
         // Marked before it is looked at (the first time again), so that what changes meanwhile is a change, too.
         let marks = Marks::take(&scene.clusters, &scene.inventory).await;
-        scene = observed().await?;
+        scene = loop {
+            match observed().await {
+                Ok(scene) => break scene,
+                // Whoever watches a cluster through its upgrade sees it go and come.
+                Err(error) => ui.progress(
+                    Mark::Warn,
+                    &format!("nothing could be observed, and is tried again: {error}"),
+                ),
+            }
+            tokio::time::sleep(TRY_AGAIN_AFTER).await;
+        };
         once(args, global, ui, &scene, &helm, Purpose::Check).await?;
         let what = marks.change().await;
         // Changes come in groups; a moment later all of them are seen.

@@ -146,19 +146,26 @@ impl Mark {
                 None => None,
             };
             match watched.unwrap_or(Watched::Refused) {
-                Watched::Changed => return format!("{} of {}", self.kind(), self.cluster.name),
+                Watched::Changed => return self.told(),
                 Watched::Quiet if began.elapsed() < SHORTEST => tokio::time::sleep(SHORTEST).await,
                 Watched::Quiet => {}
                 Watched::Refused => {
                     tokio::time::sleep(PAUSE).await;
-                    // A kind that comes is told by its definition; from then on its objects count.
                     if self.version.is_none() {
                         let path = self.path.clone();
                         self = Self::take(&self.cluster, path).await;
+                        // A kind that has come, or a cluster that answers again.
+                        if self.version.is_some() {
+                            return self.told();
+                        }
                     }
                 }
             }
         }
+    }
+
+    fn told(&self) -> String {
+        format!("{} of {}", self.kind(), self.cluster.name)
     }
 
     fn kind(&self) -> &str {

@@ -71,6 +71,7 @@ super::told! {
     "annotation {} of Mesh {}" => "Mesh {1} 的注解 {0}";
 
     // check
+    "nothing could be observed, and is tried again: {error}" => "什么都没能观察到，正在重试：{error}";
     "checked again, because of {what}" => "因 {what} 重新检查";
     "cannot read the baseline {shown}: {error}" => "无法读取基线 {shown}：{error}";
     "name the clusters with --contexts, or see the meshes with: kubectl mesh-upgrade list"
