@@ -162,7 +162,7 @@ impl Installer for Helm {
         if step.action == StepAction::Remove {
             return canary::remove(self, change, &client).await;
         }
-        self.look_into_folder(change).await?;
+        let chart = self.at_hand(change).await?;
         let source = source_of(step);
         let release = recover::settle(&client, &source, Pending::Delete(change.hold)).await?;
         if step.action != StepAction::Install {
@@ -170,7 +170,7 @@ impl Installer for Helm {
             self.refuse_other_way(&step.namespace, &step.release, release.server_side)?;
         }
         let mut arguments = vec!["upgrade".to_owned(), step.release.clone()];
-        arguments.extend(chart_args(step, change.charts));
+        arguments.extend(chart.arguments.iter().cloned());
         let mut input = Vec::new();
         // A release that helm applied on the client refuses the flag.
         let mut forces = self.version.major >= 4 && release.server_side;

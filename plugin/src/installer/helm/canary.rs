@@ -3,7 +3,7 @@
 //! helm from 4.3 on leaves alone what another release owns by now; older ones delete by name whatever they once installed.
 //! So what is missing afterwards is brought again at once, by the release that owns it.
 
-use super::{Helm, chart::chart_args, recover, recover::Pending};
+use super::{Helm, recover, recover::Pending};
 use crate::{error::api_message, installer::Change};
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use kube::{Api, Client, ResourceExt as _, api::ListParams};
@@ -55,14 +55,15 @@ async fn bring_again(helm: &Helm, change: &Change<'_>, client: &Client, revision
         release: revisions.new_release.clone(),
         ..change.step.clone()
     };
-    helm.look_into_folder(&Change {
-        step: &step,
-        ..change.clone()
-    })
-    .await?;
+    let chart = helm
+        .at_hand(&Change {
+            step: &step,
+            ..change.clone()
+        })
+        .await?;
     let release = recover::settle(client, &step, Pending::Delete(change.hold)).await?;
     let mut arguments = vec!["upgrade".to_owned(), step.release.clone()];
-    arguments.extend(chart_args(&step, change.charts));
+    arguments.extend(chart.arguments.iter().cloned());
     arguments.push("--reset-then-reuse-values".to_owned());
     if helm.version.major >= 4 && release.server_side {
         arguments.push("--force-conflicts".to_owned());

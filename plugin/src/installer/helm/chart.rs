@@ -1,4 +1,5 @@
-//! A look at a chart: its name and version, and what tells its contents from others. No chart is fetched for that alone.
+//! A look at a chart: its name and version, and what tells its contents from others. What comes out of a repository is fetched
+//! for each look and each step, so that helm takes what was looked at.
 
 use super::{Helm, command};
 use crate::installer::{Change, Installer as _, process::with_input, redact::Redactor};
@@ -12,7 +13,10 @@ use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
+    process::Output,
 };
+use tempfile::TempDir;
+use tokio::process::Command;
 
 /// Folders in folders: more are a link that leads back to itself.
 const DEEPEST: usize = 32;
@@ -28,7 +32,7 @@ pub(super) struct ChartFacts {
 }
 
 impl Helm {
-    /// A chart's facts, and the digest of its contents where that is known.
+    /// A chart's facts, and the digest of its contents where that is known: not of what a registry's chart came from the cache.
     pub(super) async fn show_chart(
         &self,
         step: &PlanStep,
@@ -40,10 +44,16 @@ impl Helm {
                 step.chart()
             )
         };
-        let arguments = chart_args(step, charts);
-        // In a repository it has but its name, and a folder of that name here is another.
-        let place = arguments.first().filter(|_| Location::read(charts).is_folder());
-        let place = place.map(PathBuf::from);
+        let fetched = match Location::read(charts) {
+            Location::Repository(_) => Some(self.fetch(step, charts).await?),
+            Location::None | Location::Registry(_) | Location::Folder(_) => None,
+        };
+        let arguments = match &fetched {
+            Some(fetched) => vec![fetched.package.display().to_string()],
+            None => chart_args(step, charts),
+        };
+        let is_here = fetched.is_some() || Location::read(charts).is_folder();
+        let place = arguments.first().filter(|_| is_here).map(PathBuf::from);
         // What helm would print of an unpacked chart, without the time that its start takes.
         let facts = place
             .as_ref()
@@ -54,16 +64,8 @@ impl Helm {
         }
         let mut command = command(&self.binary);
         command.args(["show", "chart"]).args(arguments);
-        let output = with_input("helm", command, &[]).await?;
+        let output = had(step, charts, command).await?;
         let said = String::from_utf8_lossy(&output.stderr);
-        if !output.status.success() {
-            let why = Redactor::default().last_lines(&said);
-            return Err(format!(
-                "chart {} {} is not to be had from {charts}: {why}",
-                step.chart(),
-                step.to
-            ));
-        }
         let facts = serde_saphyr::from_str(&String::from_utf8_lossy(&output.stdout));
         let digest = match &place {
             Some(path) => Some(contents(path).await?),
@@ -80,15 +82,94 @@ impl Helm {
             return Ok(());
         }
         let at_hand = self.prepare(step, charts).await?;
-        match (change.digest, &at_hand.digest) {
-            (Some(recorded), Some(digest)) if recorded != digest => Err(format!(
-                "{} at {charts} has other contents than the upgrade goes by ({digest}, and not {recorded}): put them back, or go \
-                 on with these by naming them, as --charts {}",
-                at_hand.what,
-                quote(charts)
-            )),
-            _ => Ok(()),
+        refuse_others(change, &at_hand.what, at_hand.digest.as_deref())
+    }
+
+    /// The chart that a step is made with: that of a folder is looked at once more, and that of a repository is fetched, so that
+    /// helm takes the one that was compared with what the upgrade goes by.
+    pub(super) async fn at_hand(&self, change: &Change<'_>) -> Result<AtHand, String> {
+        let (step, charts) = (change.step, change.charts);
+        if !matches!(Location::read(charts), Location::Repository(_)) {
+            self.look_into_folder(change).await?;
+            return Ok(AtHand {
+                arguments: chart_args(step, charts),
+                _fetched: None,
+            });
         }
+        let fetched = self.fetch(step, charts).await?;
+        let digest = contents(&fetched.package).await?;
+        refuse_others(change, &format!("{} {}", step.chart(), step.to), Some(&digest))?;
+        Ok(AtHand {
+            arguments: vec![fetched.package.display().to_string()],
+            _fetched: Some(fetched),
+        })
+    }
+
+    /// Fetches the package of a chart out of a repository.
+    async fn fetch(&self, step: &PlanStep, charts: &str) -> Result<Fetched, String> {
+        let folder = tempfile::tempdir();
+        let folder = folder.map_err(|error| format!("there is no room for chart {}: {error}", step.chart()))?;
+        let mut command = command(&self.binary);
+        command.arg("pull").args(chart_args(step, charts));
+        command.arg("--destination").arg(folder.path());
+        had(step, charts, command).await?;
+        // A repository may call its files as it likes.
+        let mut found = std::fs::read_dir(folder.path()).into_iter().flatten().flatten();
+        let package = found.find_map(|entry| {
+            let path = entry.path();
+            path.extension().is_some_and(|end| end == "tgz").then_some(path)
+        });
+        match package {
+            Some(package) => Ok(Fetched {
+                package,
+                _folder: folder,
+            }),
+            None => Err(format!(
+                "chart {} {} is not to be had from {charts}: helm pull left no package",
+                step.chart(),
+                step.to
+            )),
+        }
+    }
+}
+
+/// A chart as helm takes it for a step, for as long as this is kept.
+pub(super) struct AtHand {
+    /// In helm's own words.
+    pub(super) arguments: Vec<String>,
+    _fetched: Option<Fetched>,
+}
+
+/// A package in a folder that is gone with this.
+struct Fetched {
+    package: PathBuf,
+    _folder: TempDir,
+}
+
+/// Runs what asks a place for a chart.
+async fn had(step: &PlanStep, charts: &str, command: Command) -> Result<Output, String> {
+    let output = with_input("helm", command, &[]).await?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let why = Redactor::default().last_lines(&String::from_utf8_lossy(&output.stderr));
+    Err(format!(
+        "chart {} {} is not to be had from {charts}: {why}",
+        step.chart(),
+        step.to
+    ))
+}
+
+/// Refuses contents that are not those which the upgrade goes by, as far as these are known.
+fn refuse_others(change: &Change<'_>, what: &str, digest: Option<&str>) -> Result<(), String> {
+    let charts = change.charts;
+    match (change.digest, digest) {
+        (Some(recorded), Some(digest)) if recorded != digest => Err(format!(
+            "{what} at {charts} has other contents than the upgrade goes by ({digest}, and not {recorded}): put them back, or go \
+             on with these by naming them, as --charts {}",
+            quote(charts)
+        )),
+        _ => Ok(()),
     }
 }
 

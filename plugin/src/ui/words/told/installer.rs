@@ -16,8 +16,11 @@ super::told! {
     "chart {} from {charts} has no readable Chart.yaml: {error}" => "{charts} 的 chart {0} 没有可读的 Chart.yaml：{error}";
     "chart {} cannot be read: {error}" => "无法读取 chart {0}：{error}";
     "its folders have no end" => "它的目录没有尽头";
-    "{} at {charts} has other contents than the upgrade goes by ({digest}, and not {recorded}): put them back, or go on with these by naming them, as --charts {}"
-        => "{charts} 中的 {0} 内容与升级所依据的不同（{digest}，而不是 {recorded}）：请恢复原来的内容，或者指定它们以继续，如 --charts {1}";
+    "{what} at {charts} has other contents than the upgrade goes by ({digest}, and not {recorded}): put them back, or go on with these by naming them, as --charts {}"
+        => "{charts} 中的 {what} 内容与升级所依据的不同（{digest}，而不是 {recorded}）：请恢复原来的内容，或者指定它们以继续，如 --charts {0}";
+    "there is no room for chart {}: {error}" => "没有放置 chart {0} 的地方：{error}";
+    "chart {} {} is not to be had from {charts}: helm pull left no package"
+        => "无法从 {charts} 取得 chart {0} {1}：helm pull 没有留下软件包";
     "chart {} {} is not to be had from {charts}: {why}" => "无法从 {charts} 取得 chart {0} {1}：{why}";
     "{charts} holds chart {} where {} was expected" => "{charts} 中是 chart {0}，预期的是 {1}";
     "{charts} holds chart {} {} and the target is {}: give a folder or repository that holds the target"
