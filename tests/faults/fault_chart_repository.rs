@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use mesh_upgrade_tests::{
-    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Started, Toolbox, no_leftovers},
+    harness::{Cluster, ClusterOptions, Istio, IstioOptions, Started, Toolbox, copy_folder, no_leftovers},
     product::{Guard, HeldHelm, journal_phase, mesh_upgrade, mesh_upgrade_command, wait_for_journal},
 };
 use serde_json::Value;
@@ -118,20 +118,6 @@ impl Repository {
         self.package(cluster, &copy)?;
         self.index(cluster)
     }
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let path = entry?.path();
-        let copy = to.join(path.file_name().context("a name")?);
-        if path.is_dir() {
-            copy_folder(&path, &copy)?;
-        } else {
-            fs::copy(&path, &copy)?;
-        }
-    }
-    Ok(())
 }
 
 /// Answers one request with the file that it asks for.

@@ -164,7 +164,10 @@ fn copy_stages(to: &Path) -> Result<()> {
 }
 
 /// Copies a folder's content. Go's module cache is read-only; the copies are not, so that they can be stamped.
-pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+///
+/// # Errors
+/// When something cannot be read, or written.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("create {}", to.display()))?;
     for entry in fs::read_dir(from).with_context(|| format!("read {}", from.display()))? {
         let entry = entry?;

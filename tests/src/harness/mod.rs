@@ -39,6 +39,7 @@ mod toolbox;
 mod wait;
 
 pub use background::Background;
+pub use build::copy_folder;
 pub use cluster::{Cluster, ClusterOptions};
 pub use contexts::Contexts;
 pub use end::{Signal, children, group, signal};
