@@ -7,11 +7,6 @@ use crate::{
 };
 use serde_json::json;
 
-fn set(inventory: &mut Inventory, name: &str, value: &str) {
-    let settings = &mut inventory.seen(0).control_planes[0].settings;
-    settings.environment.insert(name.to_owned(), value.to_owned());
-}
-
 #[test]
 fn a_hit_is_found_only_on_the_way_that_it_matters_for() {
     for (from, to, code, expected) in [
@@ -56,42 +51,6 @@ fn what_istioctl_left_blocks_nothing() {
 }
 
 #[test]
-fn who_keeps_the_old_choice_of_a_namespace_is_left_alone() {
-    for (switch, expected) in [("", true), ("true", true), ("false", false), ("0", false)] {
-        let mut inventory = sample::one("1.29.9", "v1.34.1");
-        set(&mut inventory, "PILOT_SIDECAR_PICK_BEST_SERVICE_NAMESPACE", switch);
-        let entry = "ServiceEntry b/three".to_owned();
-        let hits = &mut inventory.around(0).hits;
-        hits.add(codes::HOST_IN_SEVERAL_NAMESPACES, entry, "x".to_owned());
-        assert_eq!(
-            ids(&check(&inventory, "1.30.7")).contains(&"MU723"),
-            expected,
-            "{switch}"
-        );
-    }
-}
-
-#[test]
-fn who_keeps_the_old_scope_of_sidecars_is_left_alone() {
-    const UNIFIED: &str = "PILOT_UNIFIED_SIDECAR_SCOPE";
-    for (name, value, expected) in [
-        (UNIFIED, "true", true),
-        (UNIFIED, "", true),
-        (UNIFIED, "false", false),
-        ("ENABLE_INBOUND_RETRY_POLICY", "false", true),
-    ] {
-        let mut inventory = sample::one("1.23.6", "v1.29.1");
-        set(&mut inventory, name, value);
-        let hits = &mut inventory.around(0).hits;
-        hits.add(codes::SIDECAR_SCOPE, "ServiceEntry b/three".to_owned(), "x".to_owned());
-        let report = check(&inventory, "1.24.6");
-        assert_eq!(ids(&report).contains(&"MU734"), expected, "{name}={value}");
-        // Both come with this release: who sets one before the upgrade has prepared for it.
-        assert!(!ids(&report).contains(&"MU712"), "{name}={value}");
-    }
-}
-
-#[test]
 fn a_mesh_that_exports_nothing_by_default_has_fewer_hosts_in_common() {
     for (default, certain, expected) in [
         (json!(null), false, true),
@@ -117,82 +76,6 @@ fn a_mesh_that_exports_nothing_by_default_has_fewer_hosts_in_common() {
 }
 
 #[test]
-fn who_merges_gateways_as_before_is_left_alone() {
-    const STRICT: &str = "PILOT_ENABLE_STRICT_GATEWAY_MERGING";
-    for (name, value, expected) in [
-        (STRICT, "", true),
-        (STRICT, "true", true),
-        (STRICT, "false", false),
-        ("PILOT_SCOPE_GATEWAY_TO_NAMESPACE", "true", false),
-        ("PILOT_SCOPE_GATEWAY_TO_NAMESPACE", "false", true),
-    ] {
-        let mut inventory = sample::one("1.30.3", "v1.34.1");
-        set(&mut inventory, name, value);
-        let gateway = "Gateway shop/public".to_owned();
-        let hits = &mut inventory.around(0).hits;
-        hits.add(codes::MANAGED_GATEWAY_SELECTED, gateway, "x".to_owned());
-        let found = ids(&check(&inventory, "1.31.0")).contains(&"MU724");
-        assert_eq!(found, expected, "{name}={value}");
-    }
-}
-
-#[test]
-fn who_asks_for_an_older_minors_behaviour_is_left_alone() {
-    const UNHEALTHY: &str = "PILOT_AUTO_SEND_UNHEALTHY_ENDPOINTS";
-    for (from, to, code, compatibility, variable, expected) in [
-        ("1.30.3", "1.31.0", codes::UNHEALTHY_ENDPOINTS, "", None, true),
-        (
-            "1.30.3",
-            "1.31.0",
-            codes::UNHEALTHY_ENDPOINTS,
-            "",
-            Some((UNHEALTHY, "false")),
-            false,
-        ),
-        ("1.30.3", "1.31.0", codes::UNHEALTHY_ENDPOINTS, "1.29", None, false),
-        (
-            "1.30.3",
-            "1.31.0",
-            codes::UNHEALTHY_ENDPOINTS,
-            "1.29",
-            Some((UNHEALTHY, "true")),
-            true,
-        ),
-        ("1.30.3", "1.31.0", codes::UNHEALTHY_ENDPOINTS, "1.31", None, true),
-        ("1.30.3", "1.31.0", codes::MANAGED_GATEWAY_SELECTED, "1.30", None, false),
-        (
-            "1.29.9",
-            "1.30.7",
-            codes::HOST_IN_SEVERAL_NAMESPACES,
-            "1.29",
-            None,
-            false,
-        ),
-        (
-            "1.29.9",
-            "1.30.7",
-            codes::HOST_IN_SEVERAL_NAMESPACES,
-            "1.30",
-            None,
-            true,
-        ),
-    ] {
-        let mut inventory = sample::one(from, "v1.34.1");
-        if let Some((name, value)) = variable {
-            set(&mut inventory, name, value);
-        }
-        for release in &mut inventory.seen(0).helm_releases {
-            let values = serde_json::json!({"compatibilityVersion": compatibility});
-            release.settings = crate::helm::ReleaseSettings::read(&values, false);
-        }
-        let hits = &mut inventory.around(0).hits;
-        hits.add(code, "Kind a/b".to_owned(), "x".to_owned());
-        let found = ids(&check(&inventory, to)).contains(&code.id());
-        assert_eq!(found, expected, "{code} with {compatibility:?} and {variable:?}");
-    }
-}
-
-#[test]
 fn one_object_is_named_and_many_are_counted() {
     let mut inventory = sample::one("1.30.3", "v1.36.3");
     let hits = &mut inventory.around(0).hits;
@@ -214,28 +97,6 @@ fn one_object_is_named_and_many_are_counted() {
         found(&report, "MU725").object.as_deref(),
         Some("DestinationRule vms/one")
     );
-}
-
-#[test]
-fn what_needs_ztunnel_waits_for_one() {
-    for (ambient, switch, expected) in [
-        (false, "true", false),
-        (true, "true", true),
-        (true, "false", false),
-        (true, "", false),
-    ] {
-        let mut inventory = sample::one("1.28.3", "v1.34.1");
-        set(&mut inventory, "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY", switch);
-        if ambient {
-            sample::add_ambient(&mut inventory.clusters[0], "1.28.3");
-        }
-        let policy = "AuthorizationPolicy a/b".to_owned();
-        inventory
-            .around(0)
-            .hits
-            .add(codes::DRY_RUN_POLICY, policy, "x".to_owned());
-        assert_eq!(ids(&check(&inventory, "1.29.10")).contains(&"MU721"), expected);
-    }
 }
 
 #[test]
@@ -298,56 +159,6 @@ fn settings_ztunnel_and_definitions_are_looked_at() {
         assert!(!ids(&check(&spoilt(from, |_| {}), "1.31.0")).contains(&"MU713"));
         let report = check(&spoilt(from, spoil), to);
         assert!(ids(&report).contains(&expected), "{expected}: {:?}", ids(&report));
-    }
-}
-
-#[test]
-fn traces_that_went_nowhere_by_default_are_not_missed() {
-    for (mesh, telemetry, compatibility, expected) in [
-        (json!({}), false, "", true),
-        (json!({"defaultProviders": {"tracing": ["otel"]}}), false, "", false),
-        (json!({}), true, "", false),
-        (json!({}), false, "1.21", false),
-        (json!({}), false, "1.22", true),
-    ] {
-        let mut inventory = sample::one("1.21.6", "v1.28.1");
-        inventory.seen(0).control_planes[0].settings.mesh = mesh.clone();
-        for release in &mut inventory.seen(0).helm_releases {
-            let values = json!({"compatibilityVersion": compatibility});
-            release.settings = crate::helm::ReleaseSettings::read(&values, false);
-        }
-        let hits = &mut inventory.around(0).hits;
-        let service = "Service istio-system/zipkin".to_owned();
-        hits.add(codes::ZIPKIN_DEFAULT, service, "it is there".to_owned());
-        if telemetry {
-            hits.add(codes::GATEWAY_SPANS, "Telemetry a/b".to_owned(), "x".to_owned());
-        }
-        let found = ids(&check(&inventory, "1.22.8")).contains(&"MU705");
-        assert_eq!(found, expected, "{mesh} {telemetry} {compatibility}");
-    }
-}
-
-#[test]
-fn who_keeps_an_older_behaviour_by_a_switch_is_left_alone() {
-    const SHADOW: &str = "DISABLE_SHADOW_HOST_SUFFIX";
-    const SPANS: &str = "PILOT_SPAWN_UPSTREAM_SPAN_FOR_GATEWAY";
-    for (code, to, name, expected) in [
-        (codes::MIRROR_HOST, "1.28.10", SHADOW, false),
-        (codes::MIRROR_HOST, "1.28.10", SPANS, true),
-        (codes::GATEWAY_SPANS, "1.28.10", SPANS, false),
-        (codes::GATEWAY_SPANS, "1.28.10", SHADOW, true),
-        // 1.31 asks no more.
-        (codes::GATEWAY_SPANS, "1.31.0", SPANS, true),
-    ] {
-        let mut inventory = sample::one("1.27.9", "v1.32.1");
-        set(&mut inventory, name, "false");
-        let hits = &mut inventory.around(0).hits;
-        hits.add(code, "Kind a/b".to_owned(), "x".to_owned());
-        assert_eq!(
-            ids(&check(&inventory, to)).contains(&code.id()),
-            expected,
-            "{code} {name}"
-        );
     }
 }
 
@@ -438,26 +249,6 @@ fn configuration_is_judged_where_an_external_control_plane_reads_it() {
         ids(&report).contains(&"MU733")
     };
     assert_eq!([hit(0), hit(1)], [false, true]);
-}
-
-#[test]
-fn traces_by_the_mesh_configuration_heed_the_older_minor_too() {
-    for (compatibility, to, expected) in [
-        ("", "1.28.10", true),
-        ("1.28", "1.28.10", true),
-        ("1.27", "1.28.10", false),
-        // 1.31 asks no more.
-        ("1.27", "1.31.0", true),
-    ] {
-        let mut inventory = sample::one("1.27.9", "v1.32.1");
-        inventory.seen(0).control_planes[0].settings.mesh = json!({"defaultProviders": {"tracing": ["otel"]}});
-        for release in &mut inventory.seen(0).helm_releases {
-            let values = json!({"compatibilityVersion": compatibility});
-            release.settings = crate::helm::ReleaseSettings::read(&values, false);
-        }
-        let found = ids(&check(&inventory, to)).contains(&"MU735");
-        assert_eq!(found, expected, "{compatibility} {to}");
-    }
 }
 
 /// A primary, and a cluster beside it without a control plane of its own.

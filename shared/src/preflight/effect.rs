@@ -12,11 +12,22 @@ use crate::{
     version::{IstioVersion, Minor},
 };
 
-/// Switches of istiod by which it goes on as before a release: the rule, the switch, what it says then, the minor of Istio 1 that
-/// brought the change, and the one by which the switch was gone (at the latest: `ENABLE_RESOLUTION_NONE_TARGET_PORT` and
-/// `ENABLE_ENHANCED_RESOURCE_SCOPING` were by 1.30; with which minor is not known). Which of them the charts turn off for
-/// `compatibilityVersion` stands in `manifests/helm-profiles` of each release.
-const KEPT_BY: [(Code, &str, bool, u64, Option<u64>); 8] = [
+/// A rule, a switch, what it says to keep what was, the minor of Istio 1 that brought the change, and the one by which the switch
+/// was gone.
+type KeptBy = (Code, &'static str, bool, u64, Option<u64>);
+
+/// Switches of istiod by which it goes on as before a release; where a rule has several, all of them have to say so.
+/// `ENABLE_RESOLUTION_NONE_TARGET_PORT` and `ENABLE_ENHANCED_RESOURCE_SCOPING` were gone by 1.30; with which minor is not known.
+/// Which of them the charts turn off for `compatibilityVersion` stands in `manifests/helm-profiles` of each release.
+const KEPT_BY: [KeptBy; 10] = [
+    (
+        codes::EXTERNAL_NAME_TLS,
+        "VERIFY_CERTIFICATE_AT_CLIENT",
+        false,
+        21,
+        Some(24),
+    ),
+    (codes::EXTERNAL_NAME_TLS, "ENABLE_AUTO_SNI", false, 21, Some(26)),
     (
         codes::EXTERNAL_NAME_ROUTED,
         "ENABLE_EXTERNAL_NAME_ALIAS",
@@ -64,14 +75,19 @@ const KEPT_BY: [(Code, &str, bool, u64, Option<u64>); 8] = [
     ),
 ];
 
-/// Whether a control plane goes on as before a rule's release, because a switch says so that the target still knows.
+/// The switches that can keep what a rule is about as it was.
+fn switches(code: Code) -> impl Iterator<Item = &'static KeptBy> {
+    KEPT_BY.iter().filter(move |(of, ..)| *of == code)
+}
+
+/// Whether a control plane goes on as before a rule's release, because its switches say so and the target still knows them.
 fn keeps(subject: &Subject<'_>, plane: &ControlPlane, code: Code) -> bool {
     let to = subject.target.version.minor();
-    KEPT_BY.iter().any(|(of, name, keeping, since, gone)| {
+    switches(code).all(|(_, name, keeping, since, gone)| {
         let is_known = gone.is_none_or(|gone| to < Minor::new(1, gone));
         let old = || (compatibility(subject, plane)? < Minor::new(1, *since)).then_some(*keeping);
         let said = rules::switch(&plane.settings, name).or_else(old);
-        *of == code && is_known && said == Some(*keeping)
+        is_known && said == Some(*keeping)
     })
 }
 
@@ -80,13 +96,9 @@ pub(super) fn takes(subject: &Subject<'_>, member: &ObservedMember<'_>, around: 
     const DRY_RUN: &str = "AMBIENT_ENABLE_DRY_RUN_AUTHORIZATION_POLICY";
     const STRICT: &str = "PILOT_ENABLE_STRICT_GATEWAY_MERGING";
     const SCOPED: &str = "PILOT_SCOPE_GATEWAY_TO_NAMESPACE";
-    let mut planes = planes(subject, member)
-        .filter(|plane| !keeps(subject, plane, code))
-        .peekable();
-    if KEPT_BY.iter().any(|(of, ..)| *of == code) {
-        planes.peek().is_some()
-    } else if code == codes::EXTERNAL_NAME_TLS {
-        planes.any(|plane| !keeps_tls(subject, plane))
+    let mut planes = planes(subject, member);
+    if switches(code).next().is_some() {
+        planes.any(|plane| !keeps(subject, plane, code))
     } else if code == codes::ZIPKIN_DEFAULT {
         // The target's chart brings the default of old back for who asks for the behaviour of an older minor.
         let is_old =
@@ -122,15 +134,6 @@ pub(super) fn of_mesh_config(subject: &Subject<'_>, plane: &ControlPlane, code: 
     } else {
         code != codes::GATEWAY_SPANS || makes_spans(subject, plane)
     }
-}
-
-/// Whether a DestinationRule that starts TLS means what it did: with 1.21 the certificate is verified and SNI set, unless both
-/// are switched off; the switches are gone with 1.24 and 1.26.
-fn keeps_tls(subject: &Subject<'_>, plane: &ControlPlane) -> bool {
-    let is_off = |name: &str, gone: u64| {
-        subject.target.version.minor() < Minor::new(1, gone) && switch_since(subject, plane, name, 21) == Some(false)
-    };
-    is_off("VERIFY_CERTIFICATE_AT_CLIENT", 24) && is_off("ENABLE_AUTO_SNI", 26)
 }
 
 /// Whether workloads outside of Kubernetes that take HBONE are labelled from the target on, and were not before: 1.30.3 began
