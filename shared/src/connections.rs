@@ -99,7 +99,8 @@ pub fn of_pods(before: &ProxyConnections) -> Option<(ProxyConnections, i64)> {
 }
 
 /// Compares what is connected with what was. A proxy is lost whose pod is still there and ready, or there and ready no more;
-/// pods that were scaled down are no loss, nor are those that never were connected. So is a cluster that every istiod reached, and one does not.
+/// pods that were scaled down are no loss, nor are those that never were connected. So is a cluster that every istiod reached, and
+/// one does not.
 ///
 /// # Errors
 /// What is lost, to be waited for.

@@ -32,7 +32,7 @@ pub(super) struct ChartFacts {
 }
 
 impl Helm {
-    /// A chart's facts, and the digest of its contents where that is known: not of what a registry's chart came from the cache.
+    /// A chart's facts, and the digest of its contents where that is known, which it is not of a registry's chart out of helm's cache.
     pub(super) async fn show_chart(
         &self,
         step: &PlanStep,
