@@ -67,12 +67,7 @@ impl Effects<'_> {
             .once_frozen(frozen);
         let report = preflight::check(mesh, inventory, &target, &self.catalog, today());
         let report = waiver::apply(report, &waiver::recorded(&spec.waivers), today());
-        let external = (mesh.management == Management::External).then(|| {
-            format!(
-                "mesh {} is operated by its owner by now (management: External): nothing is ever written to it",
-                mesh.name
-            )
-        });
+        let external = (mesh.management == Management::External).then(|| has_become_external(&mesh.name));
         let mut blockers: Vec<String> = report
             .blockers()
             .map(|finding| format!("{} {}", finding.code.id(), finding.cause))
@@ -136,6 +131,12 @@ impl Effects<'_> {
         });
         all_or_why(join_all(pulling).await)
     }
+}
+
+/// Why nothing is written any more for the upgrade of a mesh.
+#[must_use]
+pub fn has_become_external(mesh: &str) -> String {
+    format!("mesh {mesh} is operated by its owner by now (management: External): nothing is ever written to it")
 }
 
 fn none_of(blockers: Vec<String>) -> Result<(), Vec<String>> {

@@ -31,6 +31,7 @@ mod tenure;
 mod wait;
 pub mod watch;
 
+pub use before::has_become_external;
 pub use members::Members;
 pub use tenure::Tenure;
 

@@ -6,7 +6,7 @@ use crate::{
     cli::HowTo,
     commands::chart_source::absolute,
     error::{CommandError, Exit},
-    executor::journal,
+    executor::{has_become_external, journal},
     installer::{AskedHelm, Engines, Installer as _},
     ui::Mark,
 };
@@ -96,15 +96,12 @@ impl Task<'_> {
         if !is_external || !journal.phase().is_past_return() {
             return Ok(());
         }
-        Err(CommandError::blocked(format!(
-            "mesh {} is operated by its owner by now (management: External): nothing is ever written to it",
-            spec.mesh
-        ))
-        .hint("its upgrade has begun and its freeze stands: set management back in the Mesh and go on")
-        .hint(format!(
-            "or lift the freeze, and leave the rest to the owner: kubectl mesh-upgrade unlock {} --reason REASON",
-            spec.mesh
-        )))
+        Err(CommandError::blocked(has_become_external(&spec.mesh))
+            .hint("its upgrade has begun and its freeze stands: set management back in the Mesh and go on")
+            .hint(format!(
+                "or lift the freeze, and leave the rest to the owner: kubectl mesh-upgrade unlock {} --reason REASON",
+                spec.mesh
+            )))
     }
 
     /// A chart of the same name and version may have other contents by now: what is changed from here on would come of others than

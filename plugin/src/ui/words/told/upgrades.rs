@@ -393,8 +393,8 @@ super::told! {
     "see it with: kubectl mesh-upgrade status" => "查看它：kubectl mesh-upgrade status";
     "mesh {} is operated by its owner (management: External): nothing is ever written to it"
         => "网格 {} 由其所有者运维（management: External）：绝不向它写入任何东西";
-    "mesh {} is operated by its owner by now (management: External): nothing is ever written to it"
-        => "网格 {} 现在由其所有者运维（management: External）：绝不向它写入任何东西";
+    "mesh {mesh} is operated by its owner by now (management: External): nothing is ever written to it"
+        => "网格 {mesh} 现在由其所有者运维（management: External）：绝不向它写入任何东西";
     "its upgrade has begun and its freeze stands: set management back in the Mesh and go on"
         => "其升级已经开始，冻结仍在：在 Mesh 中把 management 改回来再继续";
     "or lift the freeze, and leave the rest to the owner: kubectl mesh-upgrade unlock {} --reason REASON"
