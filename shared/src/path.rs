@@ -5,6 +5,7 @@
 
 use crate::{
     catalog::{Catalog, Range},
+    finding::{Code, codes},
     version::{IstioVersion, Minor},
 };
 
@@ -117,6 +118,16 @@ pub fn solve(
     Ok(legs)
 }
 
+/// What has to be waived for a hop in a cluster whose Kubernetes is too high for it: check finds another thing where no release
+/// supports that Kubernetes yet.
+#[must_use]
+pub fn to_waive(catalog: &Catalog, hop: &IstioVersion, kubernetes: Minor) -> Code {
+    match catalog.first_above(hop, kubernetes) {
+        Some(_) => codes::KUBERNETES_TOO_HIGH,
+        None => codes::NO_ISTIO_FOR_KUBERNETES,
+    }
+}
+
 /// Takes a cluster's Kubernetes up to what the next hop needs.
 fn raise(
     cluster: &mut PathCluster,
@@ -203,6 +214,14 @@ mod tests {
             shown("1.28.1", "1.30", &["1.36", "1.34"]),
             ["istio 1.29.10 waived in east", "istio 1.30.7"]
         );
+    }
+
+    #[test]
+    fn what_is_waived_is_what_check_finds() {
+        for (hop, kubernetes, expected) in [("1.29.10", "1.36", "MU202"), ("1.31.3", "1.37", "MU203")] {
+            let code = to_waive(&CATALOG, &hop.parse().unwrap(), kubernetes.parse().unwrap());
+            assert_eq!(code.id(), expected, "{hop} on {kubernetes}");
+        }
     }
 
     #[test]

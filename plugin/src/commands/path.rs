@@ -7,7 +7,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use shared::{
-    finding::{Code, codes},
+    finding::Code,
     mesh::MeshView,
     path::{self, Leg, PathCluster, PathError},
     version::IstioVersion,
@@ -144,16 +144,11 @@ pub fn show(
     Ok(exit)
 }
 
-/// What has to be waived for a hop, in which clusters: check finds another thing where no release supports their Kubernetes yet.
+/// What has to be waived for a hop, in which clusters.
 fn waivers<'a>(scene: &Scene, to: &IstioVersion, clusters: &'a [String]) -> impl Iterator<Item = (&'a str, Code)> {
-    clusters.iter().map(move |cluster| {
-        let observed = scene.inventory.observed(cluster);
-        let higher = observed.and_then(|observed| scene.catalog.first_above(to, observed.kubernetes.minor));
-        let code = match higher {
-            Some(_) => codes::KUBERNETES_TOO_HIGH,
-            None => codes::NO_ISTIO_FOR_KUBERNETES,
-        };
-        (cluster.as_str(), code)
+    clusters.iter().filter_map(move |cluster| {
+        let kubernetes = scene.inventory.observed(cluster)?.kubernetes.minor;
+        Some((cluster.as_str(), path::to_waive(&scene.catalog, to, kubernetes)))
     })
 }
 
